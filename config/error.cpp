@@ -1,0 +1,36 @@
+#include "config/error.hpp"
+
+#include <array>
+#include <stdexcept>
+
+namespace fetchmill::config {
+namespace {
+
+constexpr std::array catalogue{
+#define ERROR(code, status, retryable, title, advice) \
+  ErrorInfo{ErrorCode::code, #code, status, retryable, title, advice},
+#include "config/errors.def"
+#undef ERROR
+};
+
+}  // namespace
+
+std::span<const ErrorInfo> error_catalogue() {
+  return catalogue;
+}
+
+const ErrorInfo& info(ErrorCode code) {
+  return catalogue[static_cast<std::size_t>(code)];
+}
+
+const ErrorInfo* find_error(std::string_view name) {
+  for (const ErrorInfo& row : catalogue)
+    if (row.name == name) return &row;
+  return nullptr;
+}
+
+void throw_exception_from_error(const Error& error, const boost::source_location&) {
+  throw std::logic_error("unexpected error: " + error.detail);
+}
+
+}  // namespace fetchmill::config

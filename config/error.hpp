@@ -1,0 +1,61 @@
+// Errors as values: a code of the catalogue (errors.def) and what is known about this occurrence.
+//
+// Process: all. Errors: none thrown. The HTTP form (RFC 9457) is made in server/http/problem.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <boost/system/result.hpp>
+
+namespace fetchmill::config {
+
+enum class ErrorCode : std::uint8_t {
+#define ERROR(code, status, retryable, title, advice) code,
+#include "config/errors.def"
+#undef ERROR
+};
+
+// One row of errors.def.
+struct ErrorInfo {
+  ErrorCode code;
+  std::string_view name;
+  unsigned http_status;
+  bool retryable;
+  std::string_view title;
+  std::string_view advice;
+};
+
+std::span<const ErrorInfo> error_catalogue();
+const ErrorInfo& info(ErrorCode code);
+// Null when no code has this name.
+const ErrorInfo* find_error(std::string_view name);
+
+// What happened, once. `field`, `line` and `stage` are empty or zero where they say nothing.
+struct Error {
+  ErrorCode code = ErrorCode::internal_error;
+  std::string detail;
+  std::string field;                         // "tasks[3].url", "pipeline[0].pointer"
+  std::string stage;                         // "fetch", "process"
+  std::uint64_t line = 0;                    // 1-based line of a batch in NDJSON or text
+  unsigned upstream_status = 0;              // with upstream_status
+  std::chrono::milliseconds retry_after{0};  // with overloaded and rate_limited
+
+  Error() = default;
+  explicit Error(ErrorCode code_, std::string detail_ = {}, std::string field_ = {})
+      : code(code_), detail(std::move(detail_)), field(std::move(field_)) {}
+};
+
+template <class T>
+using Result = boost::system::result<T, Error>;
+
+// Called by Result::value() on an error, which is a bug in the caller.
+[[noreturn]] void throw_exception_from_error(const Error& error,
+                                             const boost::source_location& where);
+
+}  // namespace fetchmill::config
