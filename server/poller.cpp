@@ -1,0 +1,56 @@
+#include "server/poller.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+namespace fetchmill::server {
+
+Poller::Poller(asio::io_context& io) : set_(io) {
+  const int fd = ::epoll_create1(EPOLL_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+  set_.assign(fd);
+  wait();
+}
+
+bool Poller::add(int fd, EventSink& sink) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = &sink;
+  return ::epoll_ctl(set_.native_handle(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void Poller::remove(int fd, EventSink& sink) {
+  epoll_event unused{};
+  ::epoll_ctl(set_.native_handle(), EPOLL_CTL_DEL, fd, &unused);
+  for (int i = event_next_; i < event_count_; ++i)
+    if (events_[static_cast<std::size_t>(i)].data.ptr == &sink)
+      events_[static_cast<std::size_t>(i)].data.ptr = nullptr;
+}
+
+void Poller::stop() {
+  set_.close();
+}
+
+void Poller::wait() {
+  set_.async_wait(asio::posix::descriptor_base::wait_read,
+                  [this](const boost::system::error_code& error) {
+                    if (error) return;
+                    dispatch();
+                    if (set_.is_open()) wait();
+                  });
+}
+
+// One batch a turn: what is left makes the outer descriptor ready again at once, behind Asio's own
+// handlers.
+void Poller::dispatch() {
+  event_count_ =
+      ::epoll_wait(set_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
+  event_next_ = 0;
+  while (event_next_ < event_count_) {
+    const epoll_event event = events_[static_cast<std::size_t>(event_next_++)];
+    if (event.data.ptr) static_cast<EventSink*>(event.data.ptr)->on_events(event.events);
+  }
+  event_count_ = 0;
+}
+
+}  // namespace fetchmill::server

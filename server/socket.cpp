@@ -1,0 +1,89 @@
+#include "server/socket.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace fetchmill::server {
+
+bool Socket::open(int fd) {
+  fd_ = fd;
+  readable_ = writable_ = hung_up_ = false;
+  if (poller_.add(fd, *this)) return true;
+  ::close(std::exchange(fd_, -1));
+  return false;
+}
+
+void Socket::close() {
+  if (fd_ < 0) return;
+  poller_.remove(fd_, *this);
+  ::close(std::exchange(fd_, -1));
+}
+
+void Socket::reset() {
+  if (fd_ < 0) return;
+  const linger at_once{1, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close();
+}
+
+Transfer Socket::finish_read(ssize_t count, std::size_t wanted) {
+  if (count > 0) {
+    const auto bytes = static_cast<std::size_t>(count);
+    // A short read emptied the socket: the next byte raises a new edge. A hang-up raises none, so
+    // keep reading.
+    if (bytes < wanted && !hung_up_) readable_ = false;
+    return {Transfer::Status::done, bytes, 0};
+  }
+  if (count == 0) return {Transfer::Status::closed, 0, 0};
+  if (errno == EAGAIN || errno == EINTR) {
+    readable_ = errno == EINTR;
+    return {Transfer::Status::would_block, 0, 0};
+  }
+  return {Transfer::Status::closed, 0, errno};
+}
+
+Transfer Socket::read(std::span<char> into) {
+  return finish_read(::recv(fd_, into.data(), into.size(), 0), into.size());
+}
+
+Transfer Socket::read(std::span<const iovec> into) {
+  std::size_t wanted = 0;
+  for (const iovec& part : into) wanted += part.iov_len;
+  return finish_read(::readv(fd_, into.data(), static_cast<int>(into.size())), wanted);
+}
+
+Transfer Socket::write(std::span<const iovec> from) {
+  std::size_t wanted = 0;
+  for (const iovec& part : from) wanted += part.iov_len;
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(from.data());
+  message.msg_iovlen = from.size();
+  const ssize_t count = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+  if (count >= 0) {
+    const auto bytes = static_cast<std::size_t>(count);
+    if (bytes < wanted) writable_ = false;
+    return {Transfer::Status::done, bytes, 0};
+  }
+  if (errno == EAGAIN || errno == EINTR) {
+    writable_ = errno == EINTR;
+    return {Transfer::Status::would_block, 0, 0};
+  }
+  return {Transfer::Status::closed, 0, errno};
+}
+
+void Socket::on_events(std::uint32_t events) {
+  const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+  if (events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) hung_up_ = true;
+  if (events & (EPOLLIN | EPOLLRDHUP) || broken) readable_ = true;
+  if (events & EPOLLOUT || broken) writable_ = true;
+  // Completing a wait may destroy this socket, so at most one is completed here: a sequence has one
+  // wait, and the two sides of a socket never belong to two sequences.
+  if (readable_ && reader_) return std::exchange(reader_, nullptr)->complete();
+  if (writable_ && writer_) return std::exchange(writer_, nullptr)->complete();
+  unawaited();
+}
+
+}  // namespace fetchmill::server
