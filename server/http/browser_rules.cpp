@@ -1,0 +1,59 @@
+#include "server/http/browser_rules.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace fetchmill::server::http {
+namespace {
+
+bool equal_ignoring_case(std::string_view left, std::string_view right) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::ranges::equal(left, right,
+                            [&](char a, char b) { return lower(a) == lower(b); });
+}
+
+}  // namespace
+
+std::string_view host_name(std::string_view host) {
+  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
+  return host.substr(0, host.find(':'));
+}
+
+BrowserRules::BrowserRules(std::vector<std::string> hosts, std::vector<std::string> origins,
+                           bool listens_on_loopback)
+    : hosts_(std::move(hosts)), origins_(std::move(origins)) {
+  if (hosts_.empty() && listens_on_loopback) hosts_ = {"localhost", "127.0.0.1", "[::1]"};
+  if (std::ranges::find(hosts_, "*") != hosts_.end()) hosts_.clear();
+}
+
+bool BrowserRules::host_allowed(std::string_view host) const {
+  if (hosts_.empty()) return true;
+  const std::string_view name = host_name(host);
+  return std::ranges::any_of(
+      hosts_, [&](const std::string& allowed) { return equal_ignoring_case(allowed, name); });
+}
+
+std::optional<config::Error> BrowserRules::check(std::string_view host,
+                                                 std::string_view origin) const {
+  using config::Error;
+  using config::ErrorCode;
+  if (!host_allowed(host))
+    return Error(ErrorCode::misdirected_request,
+                 "this server does not answer for the host '" + std::string(host_name(host)) +
+                     "'; the operator can add it to server.hosts");
+  if (origin.empty()) return std::nullopt;
+  const auto same_site = [&](std::string_view scheme) {
+    return origin.size() == scheme.size() + host.size() && origin.starts_with(scheme) &&
+           equal_ignoring_case(origin.substr(scheme.size()), host);
+  };
+  if (same_site("http://") || same_site("https://")) return std::nullopt;
+  if (std::ranges::any_of(origins_, [&](const std::string& allowed) {
+        return equal_ignoring_case(allowed, origin);
+      }))
+    return std::nullopt;
+  return Error(ErrorCode::origin_denied,
+               "pages of the origin '" + std::string(origin.substr(0, 200)) +
+                   "' may not call this server; the operator can add it to server.cors_origins");
+}
+
+}  // namespace fetchmill::server::http
