@@ -67,6 +67,9 @@ struct AddressPolicy {
   [[nodiscard]] Verdict judge_all(std::span<const Address> addresses, std::uint16_t port) const;
   // False when no address could make this port acceptable, so that a name need not be looked up.
   [[nodiscard]] bool port_possible(std::uint16_t port) const;
+
+ private:
+  [[nodiscard]] bool is_listed_port(std::uint16_t port) const;
 };
 
 // From the settings' lists. Errors: invalid_request listing every bad entry, with its setting's
@@ -76,7 +79,8 @@ config::Result<AddressPolicy> make_address_policy(std::span<const std::string> a
                                                   std::span<const std::string> allow_ports,
                                                   std::vector<Address> own);
 
-// The addresses of this host's interfaces at this moment. A system call: for start and reload.
+// The addresses of this host's interfaces at this moment. System calls: for start and reload. Empty
+// where the system does not tell.
 std::vector<Address> own_addresses();
 
 }  // namespace fetchmill::server::fetch

@@ -24,6 +24,7 @@ struct Url {
   std::string scheme;  // "http" or "https"
   std::string username;
   std::string password;
+  bool userinfo = false;  // an "@" stood in the authority, even with nothing before it
   Host host;
   std::uint16_t port = 0;               // the effective one
   std::string path;                     // starts with "/"

@@ -21,14 +21,14 @@ namespace fetchmill::server::fetch {
 
 inline constexpr std::size_t url_bytes_max = 16 * 1024;
 
-// A task's URL.
-config::Result<Url> check_url(std::string_view text, const AddressPolicy& policy);
-// A Location header's value, against the URL that was answered with it.
+// A task's URL. `reason`, where given, receives why it was refused.
+config::Result<Url> check_url(std::string_view text, const AddressPolicy& policy,
+                              DenyReason* reason = nullptr);
+// A Location header's value, against the URL that was answered with it; the fragment is inherited.
 config::Result<Url> check_redirect(const Url& base, std::string_view location,
-                                   const AddressPolicy& policy);
+                                   const AddressPolicy& policy, DenyReason* reason = nullptr);
 
-// The refusal of a URL for its address or port, in words for the caller. Requires:
-// !verdict.allowed().
+// A refusal by AddressPolicy in words for the caller. Requires: !verdict.allowed().
 config::Error denial(const Url& url, Verdict verdict);
 
 }  // namespace fetchmill::server::fetch
