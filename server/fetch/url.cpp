@@ -1,0 +1,256 @@
+#include "server/fetch/url.hpp"
+
+#include "server/fetch/url_percent.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+// The state machine of the standard's "basic URL parser", cut down to special schemes other than
+// "file" and written as one function per group of states.
+namespace fetchmill::server::fetch {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+
+bool is_slash(char c) {
+  return c == '/' || c == '\\';
+}
+
+bool is_alpha(char c) {
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'z';
+}
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// The standard's preparation: C0 controls and spaces off both ends, tabs and newlines out.
+std::string cleaned(std::string_view text) {
+  const auto is_outer = [](char c) { return static_cast<unsigned char>(c) <= 0x20; };
+  while (!text.empty() && is_outer(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_outer(text.back())) text.remove_suffix(1);
+  std::string out(text);
+  std::erase_if(out, [](char c) { return c == '\t' || c == '\n' || c == '\r'; });
+  return out;
+}
+
+// "scheme start" and "scheme": the lower-case scheme, taken off `text` with its colon; or empty.
+std::string take_scheme(std::string_view& text) {
+  if (text.empty() || !is_alpha(text.front())) return {};
+  std::string scheme;
+  for (const char c : text) {
+    if (c == ':') {
+      text.remove_prefix(scheme.size() + 1);
+      return scheme;
+    }
+    if (!is_alpha(c) && !is_digit(c) && c != '+' && c != '-' && c != '.') return {};
+    scheme += is_alpha(c) ? static_cast<char>(c | 0x20) : c;
+  }
+  return {};
+}
+
+std::string_view skip_slashes(std::string_view text) {
+  while (!text.empty() && is_slash(text.front())) text.remove_prefix(1);
+  return text;
+}
+
+std::string percent_encoded(std::string_view text, const PercentEncodeSet& set) {
+  std::string out;
+  append_percent_encoded(out, text, set);
+  return out;
+}
+
+// A dot segment may be spelt with "%2e".
+bool is_dots(std::string_view segment, std::size_t dots_wanted) {
+  std::size_t dots = 0;
+  while (!segment.empty()) {
+    if (segment.front() == '.') {
+      segment.remove_prefix(1);
+    } else if (segment.starts_with("%2e") || segment.starts_with("%2E")) {
+      segment.remove_prefix(3);
+    } else {
+      return false;
+    }
+    ++dots;
+  }
+  return dots == dots_wanted;
+}
+
+void drop_last_segment(std::string& path) {
+  path.resize(std::min(path.size(), path.rfind('/')));
+}
+
+// "path", from behind the slash that begins a segment up to the query or fragment.
+void read_path(std::string& path, std::string_view text) {
+  for (;;) {
+    const std::size_t end = std::min(text.size(), text.find_first_of("/\\"));
+    const std::string_view segment = text.substr(0, end);
+    const bool last = end == text.size();
+    if (is_dots(segment, 2)) {
+      drop_last_segment(path);
+      if (last) path += '/';
+    } else if (is_dots(segment, 1)) {
+      if (last) path += '/';
+    } else {
+      path += '/';
+      append_percent_encoded(path, segment, path_set);
+    }
+    if (last) return;
+    text.remove_prefix(end + 1);
+  }
+}
+
+// "query" and "fragment"; `text` begins with "?" or "#" or is empty.
+void read_query_and_fragment(Url& url, std::string_view text) {
+  if (text.starts_with('?')) {
+    const std::size_t end = std::min(text.size(), text.find('#'));
+    url.query = percent_encoded(text.substr(1, end - 1), special_query_set);
+    text.remove_prefix(end);
+  }
+  if (text.starts_with('#')) url.fragment = percent_encoded(text.substr(1), fragment_set);
+}
+
+// Everything from the path on; `text` may begin with a slash.
+void read_path_and_rest(Url& url, std::string_view text) {
+  const std::size_t end = std::min(text.size(), text.find_first_of("?#"));
+  std::string_view path = text.substr(0, end);
+  if (!path.empty() && is_slash(path.front())) path.remove_prefix(1);
+  read_path(url.path, path);
+  read_query_and_fragment(url, text.substr(end));
+}
+
+// "port". Keeps the scheme's default when `text` is empty.
+config::Result<std::uint16_t> read_port(std::string_view text, std::uint16_t fallback) {
+  if (text.empty()) return fallback;
+  std::uint16_t port = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, port);
+  if (parsed.ec != std::errc{} || parsed.ptr != end)
+    return Error(ErrorCode::url_denied, "the URL's port is not a number from 0 to 65535");
+  return port;
+}
+
+// "authority", "host" and "port". The last "@" ends the userinfo.
+config::Result<void> read_authority(Url& url, std::string_view text) {
+  if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
+    const std::string_view userinfo = text.substr(0, at);
+    const std::size_t colon = userinfo.find(':');
+    url.userinfo = true;
+    url.username = percent_encoded(userinfo.substr(0, colon), userinfo_set);
+    if (colon != std::string_view::npos)
+      url.password = percent_encoded(userinfo.substr(colon + 1), userinfo_set);
+    text.remove_prefix(at + 1);
+  }
+  std::size_t host_end = 0;
+  for (bool in_brackets = false; host_end < text.size(); ++host_end) {
+    const char c = text[host_end];
+    if (c == ':' && !in_brackets) break;
+    if (c == '[') in_brackets = true;
+    if (c == ']') in_brackets = false;
+  }
+  if (host_end == 0) return Error(ErrorCode::url_denied, "the URL has no host");
+  auto host = parse_host(text.substr(0, host_end));
+  if (!host) return host.error();
+  url.host = std::move(*host);
+  text.remove_prefix(std::min(text.size(), host_end + 1));
+  const auto port = read_port(text, url.is_https() ? 443 : 80);
+  if (!port) return port.error();
+  url.port = *port;
+  return {};
+}
+
+// From the authority on.
+config::Result<Url> read_from_authority(std::string scheme, std::string_view text) {
+  Url url;
+  url.scheme = std::move(scheme);
+  const std::size_t end = std::min(text.size(), text.find_first_of("/\\?#"));
+  if (const auto read = read_authority(url, text.substr(0, end)); !read) return read.error();
+  read_path_and_rest(url, text.substr(end));
+  return url;
+}
+
+// "relative" and "relative slash".
+config::Result<Url> read_relative(const Url& base, std::string_view text) {
+  if (text.size() >= 2 && is_slash(text[0]) && is_slash(text[1]))
+    return read_from_authority(base.scheme, skip_slashes(text));
+  Url url;
+  url.scheme = base.scheme;
+  url.username = base.username;
+  url.password = base.password;
+  url.userinfo = base.userinfo;
+  url.host = base.host;
+  url.port = base.port;
+  const bool keeps_path = text.empty() || text.front() == '?' || text.front() == '#';
+  if (keeps_path) {
+    url.path = base.path;
+    if (!text.starts_with('?')) url.query = base.query;
+    read_query_and_fragment(url, text);
+    return url;
+  }
+  if (!is_slash(text.front())) {
+    url.path = base.path;
+    drop_last_segment(url.path);
+  }
+  read_path_and_rest(url, text);
+  return url;
+}
+
+config::Result<Url> parse(std::string_view raw, const Url* base) {
+  const std::string prepared = cleaned(raw);
+  std::string_view text = prepared;
+  std::string scheme = take_scheme(text);
+  if (scheme.empty()) {
+    if (base != nullptr) return read_relative(*base, text);
+    return Error(ErrorCode::invalid_request,
+                 text.empty() ? "the URL is empty" : "the URL is not absolute: it has no scheme");
+  }
+  if (scheme != "http" && scheme != "https") {
+    constexpr std::size_t shown_bytes_max = 32;
+    return Error(ErrorCode::url_denied, "the scheme \"" + scheme.substr(0, shown_bytes_max) +
+                                            "\" is not allowed, only http and https are");
+  }
+  // "special relative or authority": "http:path" is relative to a base of the same scheme.
+  if (base != nullptr && base->scheme == scheme && !text.starts_with("//"))
+    return read_relative(*base, text);
+  return read_from_authority(std::move(scheme), skip_slashes(text));
+}
+
+}  // namespace
+
+std::string Url::href() const {
+  std::string out = scheme + "://";
+  if (!username.empty() || !password.empty()) {
+    out += username;
+    if (!password.empty()) out += ':' + password;
+    out += '@';
+  }
+  out += host_header();
+  out += request_target();
+  if (fragment) out += '#' + *fragment;
+  return out;
+}
+
+std::string Url::origin_key() const {
+  return scheme + "://" + host.text + ':' + std::to_string(port);
+}
+
+std::string Url::host_header() const {
+  return has_default_port() ? host.text : host.text + ':' + std::to_string(port);
+}
+
+std::string Url::request_target() const {
+  return query ? path + '?' + *query : path;
+}
+
+config::Result<Url> parse_url(std::string_view text) {
+  return parse(text, nullptr);
+}
+
+config::Result<Url> resolve_url(const Url& base, std::string_view reference) {
+  return parse(reference, &base);
+}
+
+}  // namespace fetchmill::server::fetch

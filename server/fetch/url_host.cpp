@@ -1,0 +1,164 @@
+#include "server/fetch/url_host.hpp"
+
+#include "server/fetch/url_percent.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <idn2.h>
+
+namespace fetchmill::server::fetch {
+namespace {
+
+using config::ErrorCode;
+
+config::Error bad_host(std::string_view problem) {
+  return config::Error(ErrorCode::url_denied, "the URL's host " + std::string(problem));
+}
+
+char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+// The standard's forbidden domain code points, among ASCII.
+bool is_forbidden(char c) {
+  constexpr std::string_view printable = "#%/:<>?@[\\]^|";
+  return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f ||
+         printable.find(c) != std::string_view::npos;
+}
+
+// Expects lower case.
+bool has_punycode_label(std::string_view domain) {
+  return domain.starts_with("xn--") || domain.find(".xn--") != std::string_view::npos;
+}
+
+config::Result<std::string> to_ascii_by_idna(const std::string& domain) {
+  char* raw = nullptr;
+  // UTS 46 as the standard asks for: non-transitional, no STD3 rules (what is left of them is
+  // is_forbidden), normalised on the way in.
+  const int status =
+      idn2_lookup_u8(reinterpret_cast<const std::uint8_t*>(domain.c_str()),
+                     reinterpret_cast<std::uint8_t**>(&raw), IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
+  const std::unique_ptr<char, void (*)(void*)> owned(raw, idn2_free);
+  if (status != IDN2_OK) return bad_host("is not a valid internationalised domain name");
+  return std::string(raw);
+}
+
+// The standard's "domain to ASCII" with beStrict false.
+config::Result<std::string> domain_to_ascii(std::string domain) {
+  // libidn2 takes a C string.
+  if (domain.find('\0') != std::string::npos)
+    return bad_host("contains a character that is not allowed in a host name");
+  std::string lower = domain;
+  std::transform(lower.begin(), lower.end(), lower.begin(), ascii_lower);
+  if (!is_ascii(lower) || has_punycode_label(lower)) {
+    auto ascii = to_ascii_by_idna(domain);
+    if (!ascii) return ascii.error();
+    lower = std::move(*ascii);
+  }
+  if (lower.empty()) return bad_host("is empty");
+  if (!is_ascii(lower) || std::any_of(lower.begin(), lower.end(), is_forbidden))
+    return bad_host("contains a character that is not allowed in a host name");
+  return lower;
+}
+
+struct Ipv4Number {
+  std::uint64_t value = 0;
+  bool valid = true;
+};
+
+// The standard's IPv4 number parser; values above 32 bits are kept apart from valid ones only by
+// being too large.
+Ipv4Number parse_ipv4_number(std::string_view text) {
+  if (text.empty()) return {0, false};
+  unsigned base = 10;
+  if (text.starts_with("0x") || text.starts_with("0X")) {
+    base = 16;
+    text.remove_prefix(2);
+  } else if (text.size() >= 2 && text.front() == '0') {
+    base = 8;
+    text.remove_prefix(1);
+  }
+  constexpr std::uint64_t ceiling = std::uint64_t{1}
+                                    << 40;  // far above any address, far from overflow
+  Ipv4Number number;
+  for (const char c : text) {
+    const int digit = hex_value(c);
+    if (digit < 0 || static_cast<unsigned>(digit) >= base) return {0, false};
+    number.value = std::min(number.value * base + static_cast<unsigned>(digit), ceiling);
+  }
+  return number;
+}
+
+std::vector<std::string_view> split_at_dots(std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t dot = text.find('.');
+    parts.push_back(text.substr(0, dot));
+    if (dot == std::string_view::npos) return parts;
+    text.remove_prefix(dot + 1);
+  }
+}
+
+// The standard's "ends in a number" checker: such a host is an IPv4 address or nothing.
+bool ends_in_number(std::string_view domain) {
+  auto parts = split_at_dots(domain);
+  if (parts.back().empty()) {
+    if (parts.size() == 1) return false;
+    parts.pop_back();
+  }
+  const std::string_view last = parts.back();
+  const bool all_digits = !last.empty() && std::all_of(last.begin(), last.end(),
+                                                       [](char c) { return c >= '0' && c <= '9'; });
+  return all_digits || parse_ipv4_number(last).valid;
+}
+
+// The standard's IPv4 parser.
+config::Result<Address> parse_ipv4(std::string_view text) {
+  auto parts = split_at_dots(text);
+  if (parts.back().empty() && parts.size() > 1) parts.pop_back();
+  if (parts.size() > 4) return bad_host("ends in a number but is not an IPv4 address");
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const Ipv4Number number = parse_ipv4_number(parts[i]);
+    const bool last = i + 1 == parts.size();
+    // The last part fills all the bytes the others left.
+    const std::uint64_t limit = std::uint64_t{1} << (last ? 8 * (4 - i) : 8);
+    if (!number.valid || number.value >= limit)
+      return bad_host("ends in a number but is not an IPv4 address");
+    value += last ? number.value : number.value << (8 * (3 - i));
+  }
+  return make_ipv4(static_cast<std::uint32_t>(value));
+}
+
+config::Result<Host> parse_bracketed(std::string_view text) {
+  if (text.size() < 2 || text.back() != ']') return bad_host("has a bracket that is not closed");
+  const std::string_view inside = text.substr(1, text.size() - 2);
+  if (inside.find('%') != std::string_view::npos)
+    return bad_host("is an IPv6 address with a zone identifier, which is not allowed");
+  const auto address = parse_address(inside);
+  if (!address || address->is_ipv4()) return bad_host("is not a valid IPv6 address");
+  return Host{HostKind::ipv6, '[' + to_string(*address) + ']', *address};
+}
+
+}  // namespace
+
+config::Result<Host> parse_host(std::string_view text) {
+  if (text.starts_with('[')) return parse_bracketed(text);
+  auto domain = domain_to_ascii(percent_decode(text));
+  if (!domain) return domain.error();
+  if (!ends_in_number(*domain)) return Host{HostKind::domain, std::move(*domain), std::nullopt};
+  const auto address = parse_ipv4(*domain);
+  if (!address) return address.error();
+  return Host{HostKind::ipv4, to_string(*address), *address};
+}
+
+}  // namespace fetchmill::server::fetch

@@ -1,0 +1,139 @@
+#include "server/fetch/url_policy.hpp"
+
+#include <string>
+
+namespace fetchmill::server::fetch {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+
+Error denied(std::string detail) {
+  return Error(ErrorCode::url_denied, std::move(detail));
+}
+
+// Control characters: C0, DEL, and C1 in UTF-8.
+bool has_control(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7f) return true;
+    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0)
+      return true;
+  }
+  return false;
+}
+
+// What the standard would repair or pass on, and attackers use to make two parsers disagree.
+config::Result<void> check_text(std::string_view text) {
+  if (text.size() > url_bytes_max)
+    return denied("the URL is longer than " + std::to_string(url_bytes_max) + " bytes");
+  if (has_control(text)) return denied("the URL contains a control character");
+  if (text.find('\\') != std::string_view::npos)
+    return denied("the URL contains a backslash; percent-encode it as %5C");
+  return {};
+}
+
+config::Result<Url> check_parsed(Url url, const AddressPolicy& policy, DenyReason& reason) {
+  if (url.userinfo)
+    return denied(
+        "the URL contains credentials (\"user@\" before the host); send a header instead");
+  Verdict verdict;
+  if (url.host.address)
+    verdict = policy.judge(*url.host.address, url.port);
+  else if (!policy.port_possible(url.port))
+    verdict = {DenyReason::port};
+  if (verdict.allowed()) return url;
+  reason = verdict.reason;
+  return denial(url, verdict);
+}
+
+// For text without a scheme, or with what looks like one: "example.com:8080/x".
+std::string suggestion(std::string_view text) {
+  constexpr std::size_t shown_bytes_max = 200;
+  const std::string_view glue = text.starts_with("//") ? "https:" : "https://";
+  const auto guess = parse_url(std::string(glue) + std::string(text));
+  if (!guess || guess->userinfo) return {};
+  const std::string href = guess->href();
+  if (href.size() > shown_bytes_max) return {};
+  return "; did you mean " + href + " ?";
+}
+
+config::Result<Url> checked(const Url* base, std::string_view text, const AddressPolicy& policy,
+                            DenyReason* reason_out) {
+  DenyReason unused = DenyReason::none;
+  DenyReason& reason = reason_out != nullptr ? *reason_out : unused;
+  reason = DenyReason::url;
+  if (const auto fine = check_text(text); !fine) return fine.error();
+  auto url = base != nullptr ? resolve_url(*base, text) : parse_url(text);
+  if (!url) return url.error();
+  auto result = check_parsed(std::move(*url), policy, reason);
+  if (result) reason = DenyReason::none;
+  return result;
+}
+
+std::string_view description(DenyReason reason) {
+  switch (reason) {
+    case DenyReason::loopback:
+      return "is a loopback address";
+    case DenyReason::private_use:
+      return "is a private address";
+    case DenyReason::link_local:
+      return "is a link-local address";
+    case DenyReason::multicast:
+      return "is a multicast address";
+    case DenyReason::documentation:
+      return "is an address for documentation";
+    case DenyReason::metadata:
+      return "is the address of a cloud metadata service";
+    case DenyReason::cgnat:
+      return "is an address shared inside a provider's network";
+    case DenyReason::unspecified:
+    case DenyReason::reserved:
+    case DenyReason::embedded_ipv4:
+      return "is not a public address";
+    default:
+      return "is not allowed here";
+  }
+}
+
+}  // namespace
+
+config::Result<Url> check_url(std::string_view text, const AddressPolicy& policy,
+                              DenyReason* reason) {
+  auto result = checked(nullptr, text, policy, reason);
+  if (result) return result;
+  Error error = result.error();
+  error.field = "url";
+  const bool scheme_missing = text.find("://") == std::string_view::npos;
+  if (scheme_missing && !text.empty() && error.code != ErrorCode::address_denied &&
+      check_text(text))
+    error.detail += suggestion(text);
+  return error;
+}
+
+config::Result<Url> check_redirect(const Url& base, std::string_view location,
+                                   const AddressPolicy& policy, DenyReason* reason) {
+  auto result = checked(&base, location, policy, reason);
+  if (!result) {
+    Error error = result.error();
+    error.detail = "redirect refused: " + error.detail;
+    return error;
+  }
+  if (!result->fragment) result->fragment = base.fragment;
+  return result;
+}
+
+Error denial(const Url& url, Verdict verdict) {
+  if (verdict.reason == DenyReason::port)
+    return Error(ErrorCode::address_denied, "port " + std::to_string(url.port) +
+                                                " is not allowed; the operator can add it to "
+                                                "fetch.allow_ports");
+  if (url.host.address)
+    return Error(ErrorCode::address_denied,
+                 to_string(*url.host.address) + ' ' + std::string(description(verdict.reason)));
+  // What the name resolves to is not the caller's business: it may be an inside name.
+  return Error(ErrorCode::address_denied,
+               "the host " + url.host.text + " has an address that is not allowed");
+}
+
+}  // namespace fetchmill::server::fetch
