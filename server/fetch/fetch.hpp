@@ -1,0 +1,96 @@
+// One fetch: policy → resolve → judge every address → connect → exchange → redirects → status.
+//
+// Owner: server/main.cpp makes one. Lifetime: outlives io_context::run() and every fetch; within a
+// fetch, request, response and sink are the caller's. Process: loop. Trust: everything that comes
+// from an upstream.
+#pragma once
+
+#include "config/error.hpp"
+#include "config/log.hpp"
+#include "config/metrics.hpp"
+#include "config/settings.hpp"
+#include "server/activity.hpp"
+#include "server/coroutine.hpp"
+#include "server/fetch/address_policy.hpp"
+#include "server/fetch/body_sink.hpp"
+#include "server/fetch/request.hpp"
+#include "server/fetch/url_policy.hpp"
+#include "server/poller.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace fetchmill::server::fetch {
+
+// Of the last hop; `dns`, `connect` and `tls` are empty on a reused connection.
+struct PhaseTimings {
+  std::optional<Clock::duration> dns;
+  std::optional<Clock::duration> connect;
+  std::optional<Clock::duration> tls;
+  std::optional<Clock::duration> ttfb;      // from the request's first byte to the answer's
+  std::optional<Clock::duration> transfer;  // from the answer's first byte to its last
+};
+
+// Also meaningful after an error, as far as the fetch came: status 0 means no answer was read.
+struct FetchResponse {
+  unsigned status = 0;
+  Url final_url;     // moved out of the request: where the last hop went
+  std::string head;  // of the accepted answer, as received; empty after an error
+  std::uint64_t body_bytes = 0;
+  PhaseTimings timings;
+  unsigned attempts = 0;   // requests sent, redirects not counted
+  unsigned redirects = 0;  // followed
+
+  // The first field of that name, any case; empty when there is none. A view into `head`.
+  std::string_view field(std::string_view name) const;
+  std::string_view media_type() const { return field("Content-Type"); }
+};
+
+struct FetchStats {
+  std::size_t connections_active = 0;
+  std::size_t connections_idle = 0;
+  std::size_t connections_waiting = 0;  // fetches that wait for one
+};
+
+class Fetcher {
+ public:
+  // Reads the CA file, resolv.conf and hosts: blocking, for start-up. Errors: invalid_request, in
+  // words for the operator, with the setting's name in `field`.
+  static config::Result<std::unique_ptr<Fetcher>> make(asio::io_context& io, Poller& poller,
+                                                       Deadlines& deadlines,
+                                                       const config::Settings::Fetch& settings,
+                                                       AddressPolicy policy,
+                                                       config::Metrics& metrics, config::Log& log);
+  ~Fetcher();
+  Fetcher(const Fetcher&) = delete;
+  Fetcher& operator=(const Fetcher&) = delete;
+
+  // A task's URL, by url_policy.hpp under the current address policy; refusals are counted.
+  config::Result<Url> check_url(std::string_view text);
+
+  // Consumes the request. Errors: address_denied, url_denied (of a redirect), dns_failed,
+  // connect_failed, tls_failed, upstream_protocol, upstream_status, upstream_body_too_large,
+  // too_many_redirects, upstream_timeout, the sink's own, and whatever interrupted the activity.
+  // Every error has stage "fetch".
+  Task<config::Result<void>> fetch(Activity& activity, FetchRequest& request,
+                                   FetchResponse& response, BodySink& sink);
+
+  // Holds for every connection taken from now on, idle ones included.
+  void replace_policy(AddressPolicy policy);
+
+  // Closes idle connections and fails lookups under way; fetches end by their own activities.
+  void stop();
+
+  FetchStats stats() const;
+
+ private:
+  struct State;
+  explicit Fetcher(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fetchmill::server::fetch

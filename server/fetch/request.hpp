@@ -1,0 +1,64 @@
+// What is asked of an upstream, and the pure checks of it that a task passes before it is admitted.
+//
+// Trust: methods and header fields come from clients.
+#pragma once
+
+#include "config/error.hpp"
+#include "server/fetch/url.hpp"
+#include "server/loop.hpp"
+#include "server/wire/head.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fetchmill::server::fetch {
+
+struct Header {
+  std::string name;
+  std::string value;
+};
+
+struct StatusRange {
+  unsigned first = 200;
+  unsigned last = 299;
+  bool operator==(const StatusRange&) const = default;
+};
+
+struct FetchRequest {
+  Url url;  // from Fetcher::check_url
+  wire::Method method = wire::Method::get;
+  std::vector<Header> headers;  // passed check_headers
+  std::string body;
+  TimePoint deadline = TimePoint::max();   // of the whole fetch; passing it is upstream_timeout
+  std::uint64_t max_bytes = 0;             // of the body; more is upstream_body_too_large
+  std::uint64_t max_redirects = 0;         // 0 follows none
+  std::vector<StatusRange> accept_status;  // empty: 2xx
+};
+
+inline constexpr std::size_t request_headers_max = 64;
+inline constexpr std::size_t request_header_bytes_max = 16 * 1024;
+
+// Errors: invalid_request. CONNECT and TRACE are refused like methods nobody knows.
+config::Result<wire::Method> check_method(std::string_view method);
+
+// One field a caller wants sent. Errors: invalid_request for what is not a field line by RFC 9110
+// and for the fields that belong to the connection or to the framing, which are ours alone.
+// `field` of the error is empty: the caller knows where the header stood.
+config::Result<void> check_header(std::string_view name, std::string_view value);
+// All of them, and their number and size. `field` of the error is "headers.NAME" or "headers".
+config::Result<void> check_headers(std::span<const Header> headers);
+
+// "404" or "2xx". Errors: invalid_request.
+config::Result<StatusRange> parse_status_range(std::string_view text);
+bool accepts(std::span<const StatusRange> ranges, unsigned status);
+
+// Safe to send twice: RFC 9110 §9.2.2.
+bool is_idempotent(wire::Method method);
+
+// Appends the head of `request` as it goes on the wire, empty line included.
+void append_request_head(std::string& to, const FetchRequest& request);
+
+}  // namespace fetchmill::server::fetch
