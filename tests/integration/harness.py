@@ -161,13 +161,13 @@ class Fetchmill:
             "POST", target, body, {"Content-Type": "application/json", **(headers or {})}
         )
 
-    def fetch(self, url=None, *steps, headers=None, **task):
+    def fetch(self, url=None, *steps, request_headers=None, **task):
         """POST /v1/fetch; `steps` are the pipeline, (op name, parameters) or just the name."""
         if url is not None:
             task["url"] = url
         if steps:
             task["pipeline"] = [pipeline_step(step) for step in steps]
-        return self.post("/v1/fetch", task, headers)
+        return self.post("/v1/fetch", task, request_headers)
 
     def batch(self, tasks, headers=None, **fields):
         response = self.post("/v1/batch", {"tasks": tasks, **fields}, headers)

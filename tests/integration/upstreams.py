@@ -81,7 +81,8 @@ class Origin:
         return self.counters()["requests"]["open"]
 
 
-# What a RawUpstream does with a connection: a list of these and of bytes, which are sent as they are.
+# What a RawUpstream does with a connection: a list of these, of bytes, which are sent as they are,
+# and of functions, which are called.
 READ = object()  # read one request head
 CLOSE = object()
 RESET = object()
@@ -190,6 +191,8 @@ class RawUpstream:
             for at in range(0, len(step.data), step.size):
                 connection.sendall(step.data[at : at + step.size])
                 time.sleep(step.pause)
+        elif callable(step):
+            step()
         else:
             connection.sendall(step)
         return True
