@@ -169,8 +169,8 @@ class Fetchmill:
             task["pipeline"] = [pipeline_step(step) for step in steps]
         return self.post("/v1/fetch", task, request_headers)
 
-    def batch(self, tasks, headers=None, **fields):
-        response = self.post("/v1/batch", {"tasks": tasks, **fields}, headers)
+    def batch(self, tasks, request_headers=None, **fields):
+        response = self.post("/v1/batch", {"tasks": tasks, **fields}, request_headers)
         if response.status != 200:
             raise AssertionError(f"the batch was refused: {response}")
         return Batch(response)
