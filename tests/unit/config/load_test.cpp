@@ -115,13 +115,13 @@ TEST_P(LoadBadValue, IsNamedWithKeyValueSourceAndForm) {
   const std::string flag = std::string("--") + key;
   const LoadResult result = Machine{{flag + '=' + value}, {}, {}}.load();
   ASSERT_FALSE(result);
-  ASSERT_EQ(result.error().size(), 1U);
-  const Mistake& mistake = result.error().front();
-  EXPECT_EQ(mistake.key, key);
-  EXPECT_EQ(mistake.source, flag);
-  EXPECT_EQ(mistake.expected,
-            expected(*std::find_if(setting_table().begin(), setting_table().end(),
-                                   [&](const Setting& setting) { return setting.key() == key; })));
+  const std::vector<Mistake> mistakes = result.error();
+  ASSERT_EQ(mistakes.size(), 1U);
+  EXPECT_EQ(mistakes.front().key, key);
+  EXPECT_EQ(mistakes.front().source, flag);
+  const auto setting = std::find_if(setting_table().begin(), setting_table().end(),
+                                    [&](const Setting& row) { return row.key() == key; });
+  EXPECT_EQ(mistakes.front().expected, expected(*setting));
 }
 
 INSTANTIATE_TEST_SUITE_P(
