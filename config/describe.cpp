@@ -49,7 +49,7 @@ std::string default_text(const Setting& setting) {
 }
 
 std::string allowed_text(const Setting& setting) {
-  return setting.kind == Kind::list ? "each " + expected(setting) : expected(setting);
+  return setting.kind == Kind::list ? "a list, each entry " + expected(setting) : expected(setting);
 }
 
 std::string to_toml_file(const Settings& settings, bool explained) {

@@ -127,16 +127,14 @@ std::optional<Value> parse_value(const Setting& setting, std::vector<std::string
   for (const std::string& word : words)
     if (!accepts(setting, word)) bad.push_back(word);
   if (bad.size() > bad_before) return std::nullopt;
-  switch (setting.kind) {
-    case Kind::uint:
-      return Value(*parse_uint(words.front()));
-    case Kind::list:
-      return Value(std::move(words));
-    case Kind::text:
-    case Kind::choice:
-      break;
-  }
-  return Value(std::move(words.front()));
+  std::optional<Value> value;
+  if (setting.kind == Kind::uint)
+    value.emplace(*parse_uint(words.front()));
+  else if (setting.kind == Kind::list)
+    value.emplace(std::move(words));
+  else
+    value.emplace(std::move(words.front()));
+  return value;
 }
 
 std::string quote(std::string_view text) {
@@ -174,16 +172,23 @@ std::string expected(const Setting& setting) {
 }
 
 std::string amount(std::uint64_t value, std::string_view unit) {
-  std::string text = std::to_string(value) + ' ' + std::string(unit);
-  constexpr std::array<std::pair<std::uint64_t, std::string_view>, 3> sizes{
-      {{GiB, "GiB"}, {MiB, "MiB"}, {KiB, "KiB"}}};
-  if (unit == "bytes") {
-    for (const auto& [size, name] : sizes)
-      if (value >= size && value % size == 0)
-        return text + " (" + std::to_string(value / size) + ' ' + std::string(name) + ')';
-  }
-  if (unit == "ms" && value >= 1000 && value % 1000 == 0)
-    text += " (" + std::to_string(value / 1000) + " s)";
+  struct Multiple {
+    std::string_view unit;
+    std::uint64_t size;
+    std::string_view name;
+  };
+  // Larger ones first.
+  constexpr std::array<Multiple, 6> multiples{{{"bytes", GiB, "GiB"},
+                                               {"bytes", MiB, "MiB"},
+                                               {"bytes", KiB, "KiB"},
+                                               {"ms", 3600000, "h"},
+                                               {"ms", 60000, "min"},
+                                               {"ms", 1000, "s"}}};
+  const std::string text = std::to_string(value) + ' ' + std::string(unit);
+  for (const Multiple& multiple : multiples)
+    if (multiple.unit == unit && value >= multiple.size && value % multiple.size == 0)
+      return text + " (" + std::to_string(value / multiple.size) + ' ' +
+             std::string(multiple.name) + ')';
   return text;
 }
 

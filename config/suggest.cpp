@@ -41,6 +41,7 @@ std::string nearest(std::string_view name, std::span<const std::string> candidat
     best = candidate;
   }
   if (!best.empty()) return best;
+  name.remove_prefix(std::min(name.find_first_not_of('-'), name.size()));
   const std::string tail = '.' + std::string(name);
   for (const std::string& candidate : candidates)
     if (candidate.ends_with(tail)) return candidate;

@@ -7,8 +7,8 @@
 
 namespace fetchmill::config {
 
-// The candidate that needs the fewest single-character edits; failing that the one that ends in
-// `.name`. Empty when none is near.
+// The candidate that needs the fewest single-character edits; failing that the first that ends in
+// `.name`, the name without its dashes. Empty when none is near.
 std::string nearest(std::string_view name, std::span<const std::string> candidates);
 
 }  // namespace fetchmill::config
