@@ -147,8 +147,8 @@ Verdict AddressPolicy::judge(const Address& address, std::uint16_t port) const {
   for (const Address& each : unwrapped.inside()) {
     if (contains(allow, each)) continue;
     all_inside_listed = false;
-    if (contains(own, each)) return {DenyReason::own_address};
     if (const DenyReason reason = special_reason(each); reason != DenyReason::none) return {reason};
+    if (contains(own, each)) return {DenyReason::own_address};
   }
   const Address& itself = unwrapped.whole().front();
   const bool listed = contains(allow, itself);
