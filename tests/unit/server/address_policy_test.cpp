@@ -326,6 +326,7 @@ TEST(AddressPolicy, Precedence) {
   EXPECT_EQ(judged("2002:a00:1::", p), DenyReason::none);
   EXPECT_EQ(judged("::ffff:127.0.0.1", p), DenyReason::none);
   EXPECT_EQ(judged("::10.0.0.1", p), DenyReason::embedded_ipv4);
+  EXPECT_EQ(judged("::1", policy({"::1"}), 9999), DenyReason::none);
   // A list of everything in IPv6 says nothing about IPv4 inside it.
   const AddressPolicy everything6 = policy({"::/0"});
   EXPECT_EQ(judged("fe80::1", everything6), DenyReason::none);
