@@ -15,9 +15,10 @@ namespace fetchmill::server {
 // stands for 0.0.0.0 and [::]. Requires: the form ADDRESS:PORT, an IPv6 address in brackets.
 std::string readiness_url(std::string_view listen);
 
-// Success when `url` (http only) answers 200 before `timeout`. Errors, each with a detail for
-// people: url_denied, dns_failed, connect_failed, upstream_timeout, upstream_protocol,
-// upstream_status.
-config::Result<void> healthcheck(const std::string& url, std::chrono::milliseconds timeout);
+// Success when `url` (http only) answers 200 before `timeout`. `host` is the Host field to send;
+// empty: that of the URL. Errors, each with a detail for people: url_denied, dns_failed,
+// connect_failed, upstream_timeout, upstream_protocol, upstream_status.
+config::Result<void> healthcheck(const std::string& url, const std::string& host,
+                                 std::chrono::milliseconds timeout);
 
 }  // namespace fetchmill::server
