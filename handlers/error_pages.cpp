@@ -2,9 +2,10 @@
 
 #include "config/error.hpp"
 #include "config/json_string.hpp"
-#include "handlers/accept.hpp"
 #include "handlers/html.hpp"
+#include "handlers/media_type.hpp"
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -19,8 +20,8 @@ using server::wire::FieldId;
 constexpr std::string_view prefix = "/errors/";
 
 bool prefers_html(const Request& request) {
-  const std::string_view accept = request.field(FieldId::accept);
-  return quality(accept, "text/html") > quality(accept, "application/json");
+  constexpr std::array<std::string_view, 2> offers{"application/json", "text/html"};
+  return negotiate(request.field(FieldId::accept), offers) == 1;
 }
 
 void append_json(std::string& out, const ErrorInfo& row) {
