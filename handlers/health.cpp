@@ -16,7 +16,9 @@ void ready(const App& app, server::http::Response& response) {
   response.media_type = "application/json";
   response.headers = "Cache-Control: no-store\r\n";
   response.body = std::string("{\"status\":\"") +
-                  (app.draining ? "draining" : usable ? "ready" : "starting") +
+                  (app.draining ? "draining"
+                   : usable     ? "ready"
+                                : "starting") +
                   "\",\"workers\":{\"total\":" + std::to_string(pool.workers_total) +
                   ",\"ready\":" + std::to_string(pool.workers_ready) +
                   "},\"tasks\":{\"queued\":" + std::to_string(pool.jobs_queued) +

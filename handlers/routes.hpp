@@ -1,12 +1,13 @@
-// The route table. To add an endpoint: one file in this folder, one row in routes.cpp, its path in openapi.cpp.
+// The route table. To add an endpoint: one file in this folder, one row in routes.cpp, its path in
+// openapi.cpp.
 #pragma once
+
+#include "handlers/app.hpp"
+#include "server/http/router.hpp"
 
 #include <functional>
 #include <string>
 #include <vector>
-
-#include "handlers/app.hpp"
-#include "server/http/router.hpp"
 
 namespace fetchmill::handlers {
 

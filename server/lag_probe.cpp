@@ -7,7 +7,9 @@ namespace fetchmill::server {
 LagProbe::LagProbe(asio::io_context& io, config::Histogram& lag, std::function<bool()> busy)
     : timer_(io), lag_(lag), busy_(std::move(busy)) {}
 
-void LagProbe::stop() { timer_.cancel(); }
+void LagProbe::stop() {
+  timer_.cancel();
+}
 
 void LagProbe::tick() {
   ticking_ = true;

@@ -3,10 +3,10 @@
 // It ticks while there is something to be late for, and never wakes an idle server. Process: loop.
 #pragma once
 
-#include <functional>
-
 #include "config/metrics.hpp"
 #include "server/loop.hpp"
+
+#include <functional>
 
 namespace fetchmill::server {
 

@@ -25,13 +25,14 @@ std::string_view method_label(wire::Method method) {
 }  // namespace
 
 Service::Service(Poller& poller_, Deadlines& wheel_, const config::Settings::Server& settings_,
-                 const Router& router_, BrowserRules rules_, config::Metrics& metrics_,
-                 config::Log& log_)
+                 const Router& router_, BrowserRules rules_, LagProbe& lag_,
+                 config::Metrics& metrics_, config::Log& log_)
     : poller(poller_),
       wheel(wheel_),
       settings(settings_),
       router(router_),
       rules(std::move(rules_)),
+      lag(lag_),
       metrics(metrics_),
       log(log_),
       series_(router_.routes().size() + 1) {}
@@ -39,6 +40,7 @@ Service::Service(Poller& poller_, Deadlines& wheel_, const config::Settings::Ser
 Service::~Service() {
   while (!idle_.empty()) destroy(idle_.front());
   while (!busy_.empty()) destroy(busy_.front());
+  while (!lingering_.empty()) destroy(lingering_.front());
 }
 
 void Service::serve(int fd) {

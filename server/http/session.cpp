@@ -158,7 +158,7 @@ void Session::linger() {
   ::shutdown(fd(), SHUT_WR);
   state_ = State::lingering;
   release_buffer(input_);
-  service_.busy_.push_back(*this);
+  service_.lingering_.push_back(*this);
   deadline_.arm(Clock::now() + linger_time);
   drain_input();
 }
@@ -299,6 +299,7 @@ void Session::begin_exchange(const Route& route, const Request& request,
   deadline_.disarm();
   service_.busy_.push_back(*this);
   ++service_.in_flight;
+  service_.lag.touch();
   service_.metrics.http_requests_in_flight.get().set(static_cast<std::int64_t>(service_.in_flight));
   flush();  // the responses to requests pipelined before this one
   if (hung_up() || broken_) exchange_->activity_.interrupt(ErrorCode::cancelled);
