@@ -1,0 +1,53 @@
+// The log: one line per event on stderr, as JSON or text, dropped and counted rather than waited
+// for.
+//
+// Owner: server/main.cpp makes one and passes it by reference. Lifetime: the counter outlives the
+// log. Process: loop and spawner, one thread each. Bytes: a line has at most 4096 bytes (what a
+// pipe takes whole); longer ones lose their last fields and say "truncated". Errors: none; a line
+// that cannot be written at once increments the counter. Trust: component, message and fields may
+// hold any bytes; control characters and invalid UTF-8 are escaped.
+#pragma once
+
+#include "config/metrics.hpp"
+#include "config/settings.hpp"
+
+#include <initializer_list>
+#include <string_view>
+
+#include <unistd.h>
+
+namespace fetchmill::config {
+
+struct LogField {
+  std::string_view key;
+  std::string_view value;
+};
+
+class Log {
+ public:
+  // `dropped` is metrics.log_dropped_total.get(). The descriptor is borrowed and its flags stay as
+  // they are: they are shared with whoever else holds it.
+  Log(const Settings::Log& settings, Counter& dropped, int descriptor = STDERR_FILENO);
+
+  // `component` is the part that speaks ("pool"), `message` a fixed phrase; what varies goes into
+  // fields.
+  void debug(std::string_view component, std::string_view message,
+             std::initializer_list<LogField> fields = {});
+  void info(std::string_view component, std::string_view message,
+            std::initializer_list<LogField> fields = {});
+  void warn(std::string_view component, std::string_view message,
+            std::initializer_list<LogField> fields = {});
+  void error(std::string_view component, std::string_view message,
+             std::initializer_list<LogField> fields = {});
+
+ private:
+  void write(LogLevel level, std::string_view component, std::string_view message,
+             std::initializer_list<LogField> fields);
+
+  LogLevel level_;
+  LogFormat format_;
+  Counter& dropped_;
+  int descriptor_;
+};
+
+}  // namespace fetchmill::config

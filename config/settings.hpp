@@ -1,0 +1,42 @@
+// The settings as plain structs, generated from settings.def: settings.server.listen,
+// settings.fetch.max_bytes, …
+//
+// Owner: server/main.cpp, which loads them once (config/load.hpp) and passes sections down by
+// reference. Process: all. Bytes: sizes in bytes unless the name ends in _mb (MiB); times in the
+// unit of the name's end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fetchmill::config {
+
+inline constexpr std::uint64_t KiB = 1024;
+inline constexpr std::uint64_t MiB = 1024 * KiB;
+inline constexpr std::uint64_t GiB = 1024 * MiB;
+
+// The word at `index` of an ENUM's list "a, b, c"; empty past its end.
+std::string_view choice_at(std::string_view choices, std::size_t index);
+
+#define ENUM(Type, ...)                                            \
+  enum class Type : std::uint8_t { __VA_ARGS__ };                  \
+  inline constexpr std::string_view Type##_choices = #__VA_ARGS__; \
+  std::string_view to_string(Type value);
+#include "config/settings.def"
+
+struct Settings {
+#define SECTION(section, Type, text) struct Type {
+#define END_SECTION(section) \
+  }                          \
+  section;
+#define UINT(section, name, default_value, min, max, unit, text) std::uint64_t name = default_value;
+#define TEXT(section, name, form, default_value, text) std::string name = default_value;
+#define LIST(section, name, form, text) std::vector<std::string> name;
+#define CHOICE(section, name, Type, default_value, text) Type name = Type::default_value;
+#include "config/settings.def"
+};
+
+}  // namespace fetchmill::config
