@@ -46,17 +46,20 @@ Lie judge_failed(const Answer& answer, const Asked& asked) {
 
 std::string_view to_string(Lie lie) {
   constexpr std::array<std::string_view, 12> names{
-      "none", "index",       "task",       "kind",       "state", "span", "length",
-      "result_kind", "error_code", "media_type", "text", "line"};
+      "none",   "index",       "task",       "kind",       "state", "span",
+      "length", "result_kind", "error_code", "media_type", "text",  "line"};
   return names[static_cast<std::size_t>(lie)];
 }
 
 Lie judge(const Answer& answer, const Asked& asked) {
   if (answer.task != asked.task) return Lie::task;
   switch (static_cast<AnswerKind>(answer.kind)) {
-    case AnswerKind::done: return judge_done(answer, asked);
-    case AnswerKind::failed: return judge_failed(answer, asked);
-    case AnswerKind::skipped: return asked.cancelled && !asked.large_granted ? Lie::none : Lie::state;
+    case AnswerKind::done:
+      return judge_done(answer, asked);
+    case AnswerKind::failed:
+      return judge_failed(answer, asked);
+    case AnswerKind::skipped:
+      return asked.cancelled && !asked.large_granted ? Lie::none : Lie::state;
     case AnswerKind::need_output:
       if (asked.large_granted || answer.bytes <= asked.grant_bytes) return Lie::state;
       return answer.bytes > asked.result_bytes_max ? Lie::length : Lie::none;

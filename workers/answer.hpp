@@ -24,17 +24,17 @@ struct Asked {
 
 enum class Lie : std::uint8_t {
   none,
-  index,          // more answers than were asked for
-  task,           // not the oldest unanswered one
-  kind,           // not an AnswerKind
-  state,          // does not follow from what went before
-  span,           // outside what was granted
-  length,         // longer than allowed, or than it says
-  result_kind,    // not a ResultKind, or not one that was asked for
-  error_code,     // not one an op may end in
-  media_type,     // too long, or not printable ASCII
-  text,           // a failure's text is not UTF-8
-  line,           // not exactly one JSON value on one line
+  index,        // more answers than were asked for
+  task,         // not the oldest unanswered one
+  kind,         // not an AnswerKind
+  state,        // does not follow from what went before
+  span,         // outside what was granted
+  length,       // longer than allowed, or than it says
+  result_kind,  // not a ResultKind, or not one that was asked for
+  error_code,   // not one an op may end in
+  media_type,   // too long, or not printable ASCII
+  text,         // a failure's text is not UTF-8
+  line,         // not exactly one JSON value on one line
 };
 std::string_view to_string(Lie lie);
 

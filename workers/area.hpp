@@ -30,12 +30,13 @@ struct TurnBudget {
   bool spent() const { return copy_bytes == 0 || scan_bytes == 0 || answers == 0; }
 };
 
-// A submission the worker has not answered. `task` is the pool's, null once nobody wants the answer.
+// A submission the worker has not answered. `task` is the pool's, null once nobody wants the
+// answer.
 struct Owed {
   Asked asked;
   Task* task = nullptr;
   std::uint32_t slot = 0;
-  std::uint32_t place = 0;
+  std::uint32_t index = 0;  // in the submission ring
 };
 
 class Area {

@@ -15,6 +15,7 @@
 
 namespace fetchmill::workers {
 
+class PoolImpl;
 struct Task;
 
 struct JobLimits {
@@ -64,7 +65,7 @@ class Job {
   ~Job();
 
  private:
-  friend class Pool;
+  friend class PoolImpl;
   Task* task_ = nullptr;
 };
 

@@ -115,8 +115,7 @@ std::string_view Slot::body() const {
 }
 
 std::string_view Slot::pipeline() const {
-  return {reinterpret_cast<const char*>(pool_->at(index_) + sizeof(SlotHeader)),
-          pool_->entries_[index_].pipeline_bytes};
+  return pool_->pipeline(index_);
 }
 
 config::Result<void> Slot::describe(std::string_view media_type, std::string_view final_url) {
@@ -372,6 +371,11 @@ void SlotPool::unpin(std::uint32_t index) {
 
 SlotPool::Place SlotPool::place(std::uint32_t index) const {
   return {offset_of(index), entries_[index].sealed_bytes};
+}
+
+std::string_view SlotPool::pipeline(std::uint32_t index) const {
+  return {reinterpret_cast<const char*>(at(index) + sizeof(SlotHeader)),
+          entries_[index].pipeline_bytes};
 }
 
 SlotPool::Usage SlotPool::usage() const {

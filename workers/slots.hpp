@@ -153,6 +153,7 @@ class SlotPool {
   void pin(std::uint32_t index) { ++entries_[index].pins; }
   void unpin(std::uint32_t index);
   Place place(std::uint32_t index) const;
+  std::string_view pipeline(std::uint32_t index) const;
 
   Usage usage() const;
 
@@ -180,7 +181,7 @@ class SlotPool {
   Class class_of(std::uint32_t index) const;
   std::uint64_t offset_of(std::uint32_t index) const;
   std::uint64_t slot_bytes(Class which) const;
-  std::byte* at(std::uint32_t index) { return region_.data() + offset_of(index); }
+  std::byte* at(std::uint32_t index) const { return region_.data() + offset_of(index); }
   std::vector<std::uint32_t>& free_of(std::uint32_t index) {
     return free_[static_cast<std::size_t>(class_of(index))];
   }
