@@ -56,13 +56,11 @@ class Job {
   Job() = default;
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
+  virtual ~Job();
 
   // Called once, from the pool's own turn, never from within submit() or cancel(). May destroy the
   // Job and call the Pool.
   virtual void done(JobResult&& result) = 0;
-
- protected:
-  ~Job();
 
  private:
   friend class PoolImpl;
