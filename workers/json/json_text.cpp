@@ -21,7 +21,8 @@ bool is_json_scalar(std::string_view token) {
 }
 
 simdjson::padded_string_view padded(std::string_view text) {
-  return {text.data(), text.size(), text.size() + simdjson::SIMDJSON_PADDING};
+  return simdjson::padded_string_view(text.data(), text.size(),
+                                      text.size() + simdjson::SIMDJSON_PADDING);
 }
 
 config::Error not_json(std::string_view text, simdjson::error_code error) {

@@ -119,8 +119,8 @@ struct TakeFields {
       return simdjson::SUCCESS;
     }
     std::string_view raw;
-    const simdjson::simdjson_result<std::string_view> token(value.raw_json_token());
-    if (const auto error = token.get(raw)) return error;
+    simdjson::simdjson_result<std::string_view> token(value.raw_json_token());
+    if (const auto error = std::move(token).get(raw)) return error;
     item.group = json::without_trailing_space(raw);
     if (type != ondemand::json_type::string) {
       // Taken by its text, so nobody else would notice a token that is none.

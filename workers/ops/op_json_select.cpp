@@ -18,6 +18,24 @@ using config::ErrorCode;
 using config::Result;
 namespace ondemand = simdjson::ondemand;
 
+// The value's text, perhaps with white space behind it.
+template <class Value>
+simdjson::error_code raw_text(Value& value, std::string_view& raw) {
+  ondemand::json_type type;
+  if (const auto error = value.type().get(type)) return error;
+  if (type == ondemand::json_type::object) {
+    ondemand::object object;
+    if (const auto error = value.get_object().get(object)) return error;
+    return object.raw_json().get(raw);
+  }
+  if (type == ondemand::json_type::array) {
+    ondemand::array array;
+    if (const auto error = value.get_array().get(array)) return error;
+    return array.raw_json().get(raw);
+  }
+  return simdjson::simdjson_result<std::string_view>(value.raw_json_token()).get(raw);
+}
+
 // Takes the raw text of each value it is called with.
 struct TakeRaw {
   std::vector<std::string_view>& found;   // by slot
@@ -27,17 +45,8 @@ struct TakeRaw {
   simdjson::error_code operator()(const json::PointerNode& node, Value& value) const {
     // Only beyond 63 siblings does the walk show a repeated key; the first one counts.
     if (found[node.slots.front()].data() != nullptr) return simdjson::SUCCESS;
-    ondemand::json_type type;
-    if (const auto error = value.type().get(type)) return error;
     std::string_view raw;
-    simdjson::error_code error = simdjson::SUCCESS;
-    if (type == ondemand::json_type::object)
-      error = value.get_object().raw_json().get(raw);
-    else if (type == ondemand::json_type::array)
-      error = value.get_array().raw_json().get(raw);
-    else
-      error = simdjson::simdjson_result<std::string_view>(value.raw_json_token()).get(raw);
-    if (error) return error;
+    if (const auto error = raw_text(value, raw)) return error;
     values.push_back(json::without_trailing_space(raw));
     for (const std::size_t slot : node.slots) found[slot] = values.back();
     return simdjson::SUCCESS;
