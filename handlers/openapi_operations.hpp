@@ -14,13 +14,15 @@ struct Operation {
   std::string_view path;    // the same as an OpenAPI template
   std::string_view method;  // in lower case
   std::string_view id;
-  std::string_view summary;
   std::string_view tag;
-  std::vector<std::string_view> parameters;  // names of components.parameters
-  std::string_view request;               // media types in, by a name of content(); empty: no body
-  std::string_view response;              // media types of a 200, by a name of content()
-  bool of_a_task = false;                 // a 200 has the fields of a task's result
-  std::vector<config::ErrorCode> errors;  // besides those of every route
+  std::string_view summary;
+  std::vector<std::string_view> parameters = {};  // names of components.parameters
+  std::string_view request = {};                  // by a name of content(); empty: no body
+  std::string_view response;                      // of a 200, by a name of content()
+  std::vector<std::string_view> headers = {};     // of a 200, names of components.headers
+  std::string_view unavailable = {};  // of a 503 that is no problem, by a name of content()
+  bool has_envelope = false;          // errors may come as an outcome instead of a problem
+  std::vector<config::ErrorCode> errors = {};  // besides common_errors()
 };
 
 // In the order of the document; the rows of one path stand together.
