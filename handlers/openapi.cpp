@@ -3,15 +3,13 @@
 #include "config/error.hpp"
 #include "config/version.hpp"
 #include "handlers/openapi_json.hpp"
+#include "handlers/openapi_operations.hpp"
 #include "handlers/openapi_schemas.hpp"
 #include "workers/ops/registry.hpp"
 
 #include <algorithm>
-#include <initializer_list>
 #include <map>
-#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace fetchmill::handlers {
@@ -21,229 +19,11 @@ using config::ErrorCode;
 using openapi::array;
 using openapi::member;
 using openapi::object;
+using openapi::Operation;
+using openapi::operations;
 using openapi::reference;
 using openapi::text;
 using openapi::texts;
-
-// A method of a route. To add a route: add its rows below.
-struct Operation {
-  std::string_view route;   // as in the route table
-  std::string_view path;    // the same as an OpenAPI template
-  std::string_view method;  // in lower case
-  std::string_view id;
-  std::string_view summary;
-  std::string_view tag;
-  std::vector<std::string_view> parameters;  // names of components.parameters
-  std::string_view request;                  // media types in, of `contents`; empty: no body
-  std::string_view response;                 // media types of a 200, of `contents`
-  bool of_a_task = false;                    // a 200 has the fields of a task's result
-  std::vector<ErrorCode> errors;             // besides those of every route
-};
-
-// Media types by the name that `Operation` uses, as the value of `content`.
-const std::map<std::string_view, std::string_view> contents{
-    {"any", R"({"*/*":{"schema":{"description":"Bytes of any kind."}}})"},
-    {"batch", R"({"application/json":{"schema":{"$ref":"#/components/schemas/Batch"}}})"},
-    {"error", R"({"application/json":{"schema":{"$ref":"#/components/schemas/ErrorInfo"}},)"
-              R"("text/html":{"schema":{"type":"string"}}})"},
-    {"errors",
-     R"({"application/json":{"schema":{"type":"object","required":["errors"],"properties":)"
-     R"({"errors":{"type":"array","items":{"$ref":"#/components/schemas/ErrorInfo"}}}}},)"
-     R"("text/html":{"schema":{"type":"string"}}})"},
-    {"fetch", R"({"application/json":{"schema":{"$ref":"#/components/schemas/FetchCall"}}})"},
-    {"html", R"({"text/html":{"schema":{"type":"string"}}})"},
-    {"json", R"({"application/json":{"schema":{"type":"object"}}})"},
-    {"metrics", R"({"text/plain":{"schema":{"type":"string"}}})"},
-    {"none", R"({})"},
-    {"ops", R"({"application/json":{"schema":{"type":"object","required":["ops"],"properties":)"
-            R"({"ops":{"type":"array","items":{"$ref":"#/components/schemas/OpInfo"}}}}}})"},
-    {"outcomes",
-     R"({"application/x-ndjson":{"schema":{"description":"An outcome a line as tasks end, the )"
-     R"(summary last.","oneOf":[{"$ref":"#/components/schemas/Outcome"},)"
-     R"({"$ref":"#/components/schemas/Summary"}]}},"application/json":{"schema":{"type":"object",)"
-     R"("required":["outcomes","summary"],"properties":{"outcomes":{"type":"array","items":)"
-     R"({"$ref":"#/components/schemas/Outcome"}},"summary":)"
-     R"({"$ref":"#/components/schemas/Summary"}}}}})"},
-    {"result",
-     R"({"*/*":{"schema":{"description":"The result's bytes, in the media type of the result, or )"
-     R"(the outcome with `envelope`."}},"application/json":{"schema":)"
-     R"({"description":"A JSON result, or with `envelope` an Outcome."}}})"},
-};
-
-constexpr std::initializer_list<ErrorCode> process_errors{
-    ErrorCode::unknown_op,       ErrorCode::unknown_field, ErrorCode::processing_failed,
-    ErrorCode::result_too_large, ErrorCode::overloaded,    ErrorCode::internal_error,
-    ErrorCode::worker_crashed,   ErrorCode::draining,      ErrorCode::processing_timeout};
-
-constexpr std::initializer_list<ErrorCode> fetch_errors{
-    ErrorCode::address_denied,     ErrorCode::url_denied,
-    ErrorCode::dns_failed,         ErrorCode::connect_failed,
-    ErrorCode::tls_failed,         ErrorCode::upstream_protocol,
-    ErrorCode::upstream_status,    ErrorCode::upstream_body_too_large,
-    ErrorCode::too_many_redirects, ErrorCode::upstream_timeout};
-
-// Any client may be told these by any route, before a handler sees the request.
-constexpr std::initializer_list<ErrorCode> common_errors{
-    ErrorCode::invalid_request, ErrorCode::origin_denied, ErrorCode::method_not_allowed,
-    ErrorCode::request_timeout, ErrorCode::misdirected_request};
-
-std::vector<ErrorCode> all_of(std::initializer_list<std::initializer_list<ErrorCode>> lists) {
-  std::vector<ErrorCode> out;
-  for (const auto& list : lists) out.insert(out.end(), list);
-  return out;
-}
-
-const std::vector<Operation>& operations() {
-  static const std::vector<std::string_view> task_query{
-      "url",          "op",        "op_parameters",    "pipeline",
-      "timeout_ms",   "max_bytes", "max_result_bytes", "max_redirects",
-      "accept_status"};
-  static const std::vector<ErrorCode> fetch = all_of({fetch_errors, process_errors});
-  static const std::vector<Operation> table{
-      {"/v1/fetch", "/v1/fetch", "get", "fetch",
-       "Fetches one URL, processes the body, and answers the result.", "tasks", task_query, "",
-       "result", true, fetch},
-      {"/v1/fetch", "/v1/fetch", "head", "fetchHead", "Like GET, without the result's bytes.",
-       "tasks", task_query, "", "none", true, fetch},
-      {"/v1/fetch",
-       "/v1/fetch",
-       "post",
-       "fetchTask",
-       "Runs one task given as JSON.",
-       "tasks",
-       {},
-       "fetch",
-       "result",
-       true,
-       all_of({fetch_errors,
-               process_errors,
-               {ErrorCode::payload_too_large, ErrorCode::unsupported_media_type}})},
-      {"/v1/batch",
-       "/v1/batch",
-       "post",
-       "batch",
-       "Runs many tasks; outcomes stream as tasks end.",
-       "tasks",
-       {},
-       "batch",
-       "outcomes",
-       false,
-       {ErrorCode::unknown_op, ErrorCode::unknown_field, ErrorCode::not_acceptable,
-        ErrorCode::payload_too_large, ErrorCode::unsupported_media_type, ErrorCode::overloaded,
-        ErrorCode::internal_error, ErrorCode::draining}},
-      {"/v1/process",
-       "/v1/process",
-       "post",
-       "process",
-       "Processes the request body; nothing is fetched.",
-       "tasks",
-       {"op", "op_parameters", "pipeline"},
-       "any",
-       "result",
-       false,
-       all_of({process_errors, {ErrorCode::payload_too_large, ErrorCode::unsupported_media_type}})},
-      {"/v1/ops",
-       "/v1/ops",
-       "get",
-       "ops",
-       "Lists every op with its parameters.",
-       "about",
-       {},
-       "",
-       "ops",
-       false,
-       {}},
-      {"/metrics",
-       "/metrics",
-       "get",
-       "metrics",
-       "Metrics in Prometheus text format 0.0.4.",
-       "operation",
-       {},
-       "",
-       "metrics",
-       false,
-       {}},
-      {"/livez",
-       "/livez",
-       "get",
-       "livez",
-       "Answers 200 while the process is alive.",
-       "operation",
-       {},
-       "",
-       "any",
-       false,
-       {}},
-      {"/healthz",
-       "/healthz",
-       "get",
-       "healthz",
-       "The same as /livez.",
-       "operation",
-       {},
-       "",
-       "any",
-       false,
-       {}},
-      {"/readyz",
-       "/readyz",
-       "get",
-       "readyz",
-       "Answers 200 while work is taken, 503 while starting or shutting down.",
-       "operation",
-       {},
-       "",
-       "json",
-       false,
-       {ErrorCode::draining}},
-      {"/openapi.json",
-       "/openapi.json",
-       "get",
-       "openapi",
-       "This API as OpenAPI 3.1.",
-       "about",
-       {},
-       "",
-       "json",
-       false,
-       {}},
-      {"/errors/",
-       "/errors/",
-       "get",
-       "errors",
-       "What each error means and what to do about it.",
-       "about",
-       {},
-       "",
-       "errors",
-       false,
-       {}},
-      {"/errors/",
-       "/errors/{code}",
-       "get",
-       "error",
-       "What one error means and what to do.",
-       "about",
-       {"code"},
-       "",
-       "error",
-       false,
-       {ErrorCode::not_found}},
-      {"/",
-       "/",
-       "get",
-       "index",
-       "A page for people: what this is, and commands to try.",
-       "about",
-       {},
-       "",
-       "html",
-       false,
-       {}},
-  };
-  return table;
-}
 
 std::string query_parameter(std::string_view name, bool required, std::string_view description,
                             const std::string& schema, std::string_view further = {}) {
@@ -320,7 +100,7 @@ std::string success(const Operation& operation) {
     names.insert(names.end(),
                  {"Server-Timing", "Fetchmill-Upstream-Status", "Fetchmill-Final-Url", "ETag"});
   return object({member("description", text(operation.summary)), header_references(names),
-                 member("content", contents.at(operation.response))});
+                 member("content", openapi::content(operation.response))});
 }
 
 // What one status of an operation may mean, and what comes with it.
@@ -344,7 +124,7 @@ std::string responses(const Operation& operation) {
   std::map<unsigned, std::vector<std::string>> statuses{
       {414, {"`invalid_request`: The request line is too long."}},
       {431, {"`invalid_request`: The header fields are too large."}}};
-  std::vector<ErrorCode> codes = all_of({common_errors});
+  std::vector<ErrorCode> codes = openapi::common_errors();
   codes.insert(codes.end(), operation.errors.begin(), operation.errors.end());
   for (const ErrorCode code : codes) {
     const config::ErrorInfo& row = config::info(code);
@@ -368,9 +148,9 @@ std::string describe(const Operation& operation) {
     members.push_back(member("parameters", array(references)));
   }
   if (!operation.request.empty())
-    members.push_back(
-        member("requestBody",
-               object({R"("required":true)", member("content", contents.at(operation.request))})));
+    members.push_back(member(
+        "requestBody",
+        object({R"("required":true)", member("content", openapi::content(operation.request))})));
   members.push_back(member("responses", responses(operation)));
   return member(operation.method, object(members));
 }

@@ -21,8 +21,8 @@ using config::Result;
 using Deadline = std::chrono::steady_clock::time_point;
 
 constexpr std::string_view readiness_path = "/readyz";
-// "HTTP/1.1 200": all of the answer that matters.
-constexpr std::size_t status_end = 12;
+// "HTTP/1.1 200 ": all of the answer that matters.
+constexpr std::size_t status_end = 13;
 
 class Descriptor {
  public:
@@ -92,7 +92,8 @@ Result<std::string> receive_status_line(int fd, Deadline deadline) {
 }
 
 Result<void> judge(std::string_view answer) {
-  if (answer.size() < status_end || !answer.starts_with("HTTP/1.") || answer[8] != ' ')
+  if (answer.size() < status_end || !answer.starts_with("HTTP/1.") || answer[8] != ' ' ||
+      answer[12] != ' ')
     return Error(ErrorCode::upstream_protocol, "the answer is not HTTP");
   const std::string_view status = answer.substr(9, 3);
   if (status != "200")
