@@ -7,9 +7,10 @@
 //   that n of them were taken; then decode() again.
 //
 // Pure: no I/O, no allocation. The answer does not depend on how the bytes were cut into pieces;
-// every byte of framing is looked at once. Trailers are held to field grammar and dropped. Trust:
-// every byte is untrusted. A chunk size may be any 64-bit number: compare it with the room that is
-// left, never add to it.
+// every byte of framing is looked at once. Trailers are held to field grammar and dropped.
+//
+// Trust: every byte is untrusted. A chunk size may be any 64-bit number: compare it with the room
+// that is left, never add to it.
 #pragma once
 
 #include "server/wire/refusal.hpp"
@@ -48,8 +49,9 @@ class ChunkDecoder {
   void take_payload(std::uint64_t bytes);
 
  private:
+  // In the order of a body; step() relies on it.
   enum class State : std::uint8_t {
-    size_first_digit,
+    size_first,
     size,
     extension_name_first,
     extension_name,
@@ -71,13 +73,18 @@ class ChunkDecoder {
     refused,
   };
 
+  bool wants_framing() const;
+  Refusal go_on(State next);  // never refuses
   Refusal step(char c);
+  Refusal step_in_size(char c);
+  Refusal step_in_extension(char c);
+  Refusal step_in_trailers(char c);
 
-  State state_ = State::size_first_digit;
+  State state_ = State::size_first;
   Refusal refusal_ = Refusal::none;
-  std::uint64_t payload_remaining_ = 0;
   std::uint64_t chunk_bytes_ = 0;  // of the chunk whose line is being read
-  std::size_t line_bytes_ = 0;     // of that line
+  std::uint64_t payload_remaining_ = 0;
+  std::size_t line_bytes_ = 0;  // of the chunk line so far
   std::size_t trailer_bytes_ = 0;
 };
 

@@ -6,8 +6,7 @@
 // total as feeding it whole. Decisions: README.md in this folder.
 //
 // Lifetime: the views of a complete head point into the bytes of the call that completed it. The
-// buffer may move
-//   between calls, not while the head is in use.
+// buffer may move between calls, not while the head is in use.
 // Trust: every byte is untrusted.
 #pragma once
 
@@ -100,7 +99,7 @@ struct ResponseHead {
 };
 
 // How far a head has been looked at; one per head being received. A complete head resets it for the
-// next one.
+// next one; after a refused one it is of no use.
 struct HeadProgress {
   std::size_t scanned = 0;           // bytes known to be fine
   std::size_t line_start = 0;        // of the line that is being scanned
