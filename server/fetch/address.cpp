@@ -50,7 +50,7 @@ struct Pieces {
     if (count == values.size()) return false;
     const auto first = values.begin() + static_cast<std::ptrdiff_t>(*compress);
     const auto last = values.begin() + static_cast<std::ptrdiff_t>(count);
-    std::fill(std::move_backward(first, last, values.end()) - (last - first), values.end(), 0);
+    std::fill(first, std::move_backward(first, last, values.end()), 0);
     return true;
   }
 };

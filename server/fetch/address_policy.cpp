@@ -87,6 +87,13 @@ DenyReason special_reason(const Address& address) {
   return DenyReason::reserved;
 }
 
+// "::" and "::1" lie in ::/96 but carry nothing (RFC 4291 2.5.5.1).
+bool is_unspecified_or_loopback(const Address& address) {
+  return std::all_of(address.bytes.begin(), address.bytes.end() - 1,
+                     [](std::uint8_t byte) { return byte == 0; }) &&
+         address.bytes.back() <= 1;
+}
+
 // ISATAP (RFC 5214) may stand in any prefix: interface identifier 0000:5efe or 0200:5efe, then
 // IPv4.
 bool is_isatap(const Address& address) {
@@ -104,7 +111,7 @@ struct Unwrapped {
 
   explicit Unwrapped(const Address& address) {
     push(address);
-    if (address.is_ipv4()) return;
+    if (address.is_ipv4() || is_unspecified_or_loopback(address)) return;
     for (const Carrier& row : carriers())
       if (row.network.contains(address)) push(carried(address, row.byte, row.flip));
     if (is_isatap(address)) push(carried(address, 12, 0));
@@ -147,8 +154,8 @@ Verdict AddressPolicy::judge(const Address& address, std::uint16_t port) const {
   for (const Address& each : unwrapped.inside()) {
     if (contains(allow, each)) continue;
     all_inside_listed = false;
-    if (contains(own, each)) return {DenyReason::own_address};
     if (const DenyReason reason = special_reason(each); reason != DenyReason::none) return {reason};
+    if (contains(own, each)) return {DenyReason::own_address};
   }
   const Address& itself = unwrapped.whole().front();
   const bool listed = contains(allow, itself);

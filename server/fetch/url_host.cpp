@@ -3,7 +3,7 @@
 #include "server/fetch/url_percent.hpp"
 
 #include <algorithm>
-#include <array>
+#include <initializer_list>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -35,39 +35,60 @@ bool is_forbidden(char c) {
          printable.find(c) != std::string_view::npos;
 }
 
-// Expects lower case.
-bool has_punycode_label(std::string_view domain) {
-  return domain.starts_with("xn--") || domain.find(".xn--") != std::string_view::npos;
+bool contains_any(std::string_view text, std::initializer_list<std::string_view> wanted) {
+  return std::any_of(wanted.begin(), wanted.end(), [text](std::string_view each) {
+    return text.find(each) != std::string_view::npos;
+  });
 }
 
-config::Result<std::string> to_ascii_by_idna(const std::string& domain) {
-  char* raw = nullptr;
-  // UTS 46 as the standard asks for: non-transitional, no STD3 rules (what is left of them is
-  // is_forbidden), normalised on the way in.
-  const int status =
-      idn2_lookup_u8(reinterpret_cast<const std::uint8_t*>(domain.c_str()),
-                     reinterpret_cast<std::uint8_t**>(&raw), IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
-  const std::unique_ptr<char, void (*)(void*)> owned(raw, idn2_free);
-  if (status != IDN2_OK) return bad_host("is not a valid internationalised domain name");
-  return std::string(raw);
+struct IdnaResult {
+  int status;
+  std::string ascii;
+};
+
+IdnaResult run_idna(const std::string& domain, int flags) {
+  std::uint8_t* raw = nullptr;
+  const auto* const input = reinterpret_cast<const std::uint8_t*>(domain.c_str());
+  const int status = idn2_lookup_u8(input, &raw, flags | IDN2_NFC_INPUT);
+  const std::unique_ptr<std::uint8_t, void (*)(void*)> owned(raw, idn2_free);
+  return {status, status == IDN2_OK ? reinterpret_cast<const char*>(raw) : std::string()};
+}
+
+// UTS 46 as the standard asks for: non-transitional, without STD3 rules (what the standard keeps of
+// them is is_forbidden). libidn2 checks hyphens where the standard does not.
+config::Result<std::string> to_ascii_by_idna(std::string domain) {
+  constexpr std::string_view capital_sharp_s = "\xe1\xba\x9e";
+  constexpr std::string_view sharp_s = "\xc3\x9f";
+  // libidn2's tables still make "ss" of the capital, which is another name.
+  for (std::size_t at = 0; (at = domain.find(capital_sharp_s, at)) != std::string::npos;)
+    domain.replace(at, capital_sharp_s.size(), sharp_s);
+
+  IdnaResult result = run_idna(domain, IDN2_NONTRANSITIONAL);
+  // libidn2 adds IDNA 2008's ban on symbols to UTS 46, except in its transitional mode, which
+  // differs for four characters only: sharp s, final sigma and the two joiners.
+  if (result.status == IDN2_DISALLOWED &&
+      !contains_any(domain, {sharp_s, "\xcf\x82", "\xe2\x80\x8c", "\xe2\x80\x8d"}))
+    result = run_idna(domain, IDN2_TRANSITIONAL);
+  if (result.status != IDN2_OK) return bad_host("is not a valid internationalised domain name");
+  return std::move(result.ascii);
 }
 
 // The standard's "domain to ASCII" with beStrict false.
 config::Result<std::string> domain_to_ascii(std::string domain) {
+  constexpr std::string_view problem = "contains a character that is not allowed in a host name";
   // libidn2 takes a C string.
-  if (domain.find('\0') != std::string::npos)
-    return bad_host("contains a character that is not allowed in a host name");
-  std::string lower = domain;
-  std::transform(lower.begin(), lower.end(), lower.begin(), ascii_lower);
-  if (!is_ascii(lower) || has_punycode_label(lower)) {
-    auto ascii = to_ascii_by_idna(domain);
+  if (domain.find('\0') != std::string::npos) return bad_host(problem);
+  if (is_ascii(domain)) {
+    std::transform(domain.begin(), domain.end(), domain.begin(), ascii_lower);
+  } else {
+    auto ascii = to_ascii_by_idna(std::move(domain));
     if (!ascii) return ascii.error();
-    lower = std::move(*ascii);
+    domain = std::move(*ascii);
   }
-  if (lower.empty()) return bad_host("is empty");
-  if (!is_ascii(lower) || std::any_of(lower.begin(), lower.end(), is_forbidden))
-    return bad_host("contains a character that is not allowed in a host name");
-  return lower;
+  if (domain.empty()) return bad_host("is empty");
+  if (!is_ascii(domain) || std::any_of(domain.begin(), domain.end(), is_forbidden))
+    return bad_host(problem);
+  return domain;
 }
 
 struct Ipv4Number {
@@ -75,8 +96,7 @@ struct Ipv4Number {
   bool valid = true;
 };
 
-// The standard's IPv4 number parser; values above 32 bits are kept apart from valid ones only by
-// being too large.
+// The standard's IPv4 number parser. Whether a value fits is for the caller to see.
 Ipv4Number parse_ipv4_number(std::string_view text) {
   if (text.empty()) return {0, false};
   unsigned base = 10;
@@ -110,12 +130,8 @@ std::vector<std::string_view> split_at_dots(std::string_view text) {
 
 // The standard's "ends in a number" checker: such a host is an IPv4 address or nothing.
 bool ends_in_number(std::string_view domain) {
-  auto parts = split_at_dots(domain);
-  if (parts.back().empty()) {
-    if (parts.size() == 1) return false;
-    parts.pop_back();
-  }
-  const std::string_view last = parts.back();
+  if (domain.ends_with('.')) domain.remove_suffix(1);
+  const std::string_view last = domain.substr(domain.rfind('.') + 1);  // npos + 1 is 0
   const bool all_digits = !last.empty() && std::all_of(last.begin(), last.end(),
                                                        [](char c) { return c >= '0' && c <= '9'; });
   return all_digits || parse_ipv4_number(last).valid;

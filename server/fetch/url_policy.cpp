@@ -37,6 +37,9 @@ config::Result<Url> check_parsed(Url url, const AddressPolicy& policy, DenyReaso
   if (url.userinfo)
     return denied(
         "the URL contains credentials (\"user@\" before the host); send a header instead");
+  // "127.0.0.1.." is a name to the standard and an address to who drops dots; it resolves nowhere.
+  if (url.host.text.starts_with('.') || url.host.text.find("..") != std::string::npos)
+    return denied("the URL's host has an empty label");
   Verdict verdict;
   if (url.host.address)
     verdict = policy.judge(*url.host.address, url.port);
