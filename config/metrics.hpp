@@ -161,9 +161,7 @@ namespace labels {
 #define HISTOGRAM(name, bounds, help, advice, ...) METRIC(name, __VA_ARGS__)
 #include "config/metrics.def"
 #undef METRIC
-#undef COUNTER
-#undef GAUGE
-#undef HISTOGRAM
+#undef FETCHMILL_LABEL_COUNT
 }  // namespace labels
 
 #define COUNTER(name, unit, help, advice, ...)                                     \
@@ -175,9 +173,6 @@ namespace labels {
   inline constexpr MetricInfo name{MetricType::histogram, #name, "seconds", help, advice, \
                                    labels::name,          bounds};
 #include "config/metrics.def"
-#undef COUNTER
-#undef GAUGE
-#undef HISTOGRAM
 }  // namespace metric_rows
 
 // One family per row.
@@ -189,9 +184,6 @@ struct Metrics {
 #define HISTOGRAM(name, bounds, help, advice, ...) FAMILY(Histogram, name)
 #include "config/metrics.def"
 #undef FAMILY
-#undef COUNTER
-#undef GAUGE
-#undef HISTOGRAM
 
   // Calls visit(const Family<…>&) for each row, in the table's order.
   template <class Visitor>
@@ -200,9 +192,6 @@ struct Metrics {
 #define GAUGE(name, unit, help, advice, ...) visit(name);
 #define HISTOGRAM(name, bounds, help, advice, ...) visit(name);
 #include "config/metrics.def"
-#undef COUNTER
-#undef GAUGE
-#undef HISTOGRAM
   }
 };
 

@@ -6,6 +6,7 @@
 // unit of the name's end.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,27 +18,16 @@ inline constexpr std::uint64_t KiB = 1024;
 inline constexpr std::uint64_t MiB = 1024 * KiB;
 inline constexpr std::uint64_t GiB = 1024 * MiB;
 
-#define SECTION(section, Type, text)
-#define END_SECTION(section)
-#define UINT(section, name, default_value, min, max, unit, text)
-#define TEXT(section, name, form, default_value, text)
-#define LIST(section, name, form, text)
-#define CHOICE(section, name, Type, default_value, text)
+// The word at `index` of an ENUM's list "a, b, c"; empty past its end.
+std::string_view choice_at(std::string_view choices, std::size_t index);
+
 #define ENUM(Type, ...)                                            \
   enum class Type : std::uint8_t { __VA_ARGS__ };                  \
   inline constexpr std::string_view Type##_choices = #__VA_ARGS__; \
   std::string_view to_string(Type value);
 #include "config/settings.def"
-#undef SECTION
-#undef END_SECTION
-#undef UINT
-#undef TEXT
-#undef LIST
-#undef CHOICE
-#undef ENUM
 
 struct Settings {
-#define ENUM(Type, ...)
 #define SECTION(section, Type, text) struct Type {
 #define END_SECTION(section) \
   }                          \
@@ -47,13 +37,6 @@ struct Settings {
 #define LIST(section, name, form, text) std::vector<std::string> name;
 #define CHOICE(section, name, Type, default_value, text) Type name = Type::default_value;
 #include "config/settings.def"
-#undef SECTION
-#undef END_SECTION
-#undef UINT
-#undef TEXT
-#undef LIST
-#undef CHOICE
-#undef ENUM
 };
 
 }  // namespace fetchmill::config

@@ -1,0 +1,135 @@
+#include "config/describe.hpp"
+
+#include "config/setting_table.hpp"
+
+#include <cstddef>
+#include <string_view>
+
+namespace fetchmill::config {
+namespace {
+
+constexpr std::size_t columns = 96;
+
+// `text` broken at spaces, each line after `prefix`.
+std::string wrap(std::string_view prefix, std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    std::size_t length = text.size();
+    if (prefix.size() + length > columns) {
+      length = text.rfind(' ', columns - prefix.size());
+      if (length == std::string_view::npos) length = text.find(' ');
+      if (length == std::string_view::npos) length = text.size();
+    }
+    out.append(prefix).append(text.substr(0, length)) += '\n';
+    text.remove_prefix(length);
+    if (text.starts_with(' ')) text.remove_prefix(1);
+  }
+  return out;
+}
+
+std::string value_placeholder(const Setting& setting) {
+  switch (setting.kind) {
+    case Kind::uint:
+      return "N";
+    case Kind::text:
+      return std::string(placeholder(setting.form));
+    case Kind::list:
+      return std::string(placeholder(setting.form)) + ",...";
+    case Kind::choice:
+      return "WORD";
+  }
+  return {};
+}
+
+std::string default_text(const Setting& setting) {
+  const Value value = setting.get(Settings{});
+  if (const auto* number = std::get_if<std::uint64_t>(&value)) return amount(*number, setting.unit);
+  if (const auto* text = std::get_if<std::string>(&value)) return text->empty() ? "empty" : *text;
+  return "none";
+}
+
+std::string allowed_text(const Setting& setting) {
+  return setting.kind == Kind::list ? "a list, each entry " + expected(setting) : expected(setting);
+}
+
+std::string to_toml_file(const Settings& settings, bool explained) {
+  std::string out;
+  for (const Section& section : section_table()) {
+    if (!out.empty()) out += '\n';
+    if (explained) out += wrap("# ", section.text);
+    out.append("[").append(section.name).append("]\n");
+    for (const Setting& setting : setting_table()) {
+      if (setting.section != section.name) continue;
+      if (explained) {
+        out += '\n' + wrap("# ", setting.text);
+        out += wrap("# ", "Takes " + allowed_text(setting) + '.');
+      }
+      out.append(setting.name).append(" = ");
+      out += to_toml(setting, setting.get(settings)) + '\n';
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string help_text() {
+  std::string out =
+      "Settings. Each can be given in three ways; the first of them that is used wins:\n"
+      "  flag         --server.listen 0.0.0.0:8080\n"
+      "  environment  FETCHMILL_SERVER_LISTEN=0.0.0.0:8080, or FETCHMILL_SERVER_LISTEN_FILE=PATH\n"
+      "               to read the value from a file\n"
+      "  file         --config FILE with TOML: [server] and below it listen = \"0.0.0.0:8080\"\n"
+      "Lists are separated by commas; in the file they are arrays.\n";
+  for (const Section& section : section_table()) {
+    out += '\n';
+    out += wrap("", section.text);
+    for (const Setting& setting : setting_table()) {
+      if (setting.section != section.name) continue;
+      out += "\n  --" + setting.key() + ' ' + value_placeholder(setting) +
+             "   default: " + default_text(setting) + '\n';
+      out += wrap("      ", setting.text);
+      out += wrap("      ", "Takes " + allowed_text(setting) + '.');
+    }
+  }
+  return out;
+}
+
+std::string print_config(const Settings& settings) {
+  return to_toml_file(settings, false);
+}
+
+std::string example_toml() {
+  return "# Every setting of fetchmill at its default. Generated from config/settings.def.\n"
+         "# Use: fetchmill serve --config THIS_FILE\n\n" +
+         to_toml_file(Settings{}, true);
+}
+
+std::string settings_markdown() {
+  std::string out =
+      "# Settings\n\n"
+      "Generated from `config/settings.def`.\n\n"
+      "Every setting has one dotted name. Flags win over the environment, the environment over the "
+      "file, the file over the default. For `server.listen`:\n\n"
+      "| where | how |\n| --- | --- |\n"
+      "| flag | `--server.listen 0.0.0.0:8080` |\n"
+      "| environment | `FETCHMILL_SERVER_LISTEN=0.0.0.0:8080`, or "
+      "`FETCHMILL_SERVER_LISTEN_FILE=PATH` to read the value from a file |\n"
+      "| file | `--config FILE`, in it `[server]` and `listen = \"0.0.0.0:8080\"` |\n\n"
+      "Lists are separated by commas; in the file they are arrays. Numbers are plain whole "
+      "numbers. "
+      "Unknown names and bad values end the start with exit code 2 and a list of all mistakes.\n";
+  for (const Section& section : section_table()) {
+    out.append("\n## ").append(section.name).append("\n\n").append(section.text);
+    out += "\n\n| setting | default | takes | what it does |\n| --- | --- | --- | --- |\n";
+    for (const Setting& setting : setting_table()) {
+      if (setting.section != section.name) continue;
+      out += "| `" + setting.key() + "` | " + default_text(setting) + " | " +
+             allowed_text(setting) + " | ";
+      out.append(setting.text).append(" |\n");
+    }
+  }
+  return out;
+}
+
+}  // namespace fetchmill::config

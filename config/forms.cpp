@@ -1,0 +1,166 @@
+#include "config/forms.hpp"
+
+#include "config/utf8.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+namespace fetchmill::config {
+namespace {
+
+struct FormInfo {
+  std::string_view placeholder;
+  std::string_view expected;
+};
+
+// In the order of Form.
+constexpr std::array<FormInfo, 6> forms{{
+    {"IP:PORT", "an IP address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080"},
+    {"PATH", "a file path in UTF-8 without control characters"},
+    {"NETWORK",
+     "a network as ADDRESS/PREFIX with no bit set beyond the prefix, such as 10.0.0.0/8"},
+    {"PORT", "a port from 1 to 65535"},
+    {"HOST", "a host name, an IPv4 address or an IPv6 address in brackets, without a port, or *"},
+    {"ORIGIN",
+     "an origin as browsers send it: http:// or https://, a lower-case host, and the port unless "
+     "it is the default one"},
+}};
+
+struct Address {
+  std::array<std::uint8_t, 16> bytes{};
+  unsigned bits = 0;
+};
+
+std::optional<Address> parse_address(std::string_view text) {
+  const std::string terminated(text);
+  if (terminated.find('\0') != std::string::npos) return std::nullopt;
+  Address address;
+  if (inet_pton(AF_INET, terminated.c_str(), address.bytes.data()) == 1) {
+    address.bits = 32;
+    return address;
+  }
+  if (inet_pton(AF_INET6, terminated.c_str(), address.bytes.data()) == 1) {
+    address.bits = 128;
+    return address;
+  }
+  return std::nullopt;
+}
+
+// Digits only, without leading zeros, at most `max`.
+std::optional<unsigned> parse_small(std::string_view text, unsigned max) {
+  if (text.empty() || text.size() > 5 || (text.size() > 1 && text[0] == '0')) return std::nullopt;
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value > max) return std::nullopt;
+  return value;
+}
+
+bool is_port(std::string_view text) {
+  return parse_small(text, 65535).value_or(0) != 0;
+}
+
+bool is_bracketed_ipv6(std::string_view text) {
+  if (text.size() < 4 || text.front() != '[' || text.back() != ']') return false;
+  const std::optional<Address> address = parse_address(text.substr(1, text.size() - 2));
+  return address && address->bits == 128;
+}
+
+bool is_name(std::string_view text, bool upper_case_too) {
+  if (text.empty() || text.size() > 253) return false;
+  return std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (upper_case_too && c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+  });
+}
+
+bool is_listen_address(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  const std::string_view host = text.substr(0, colon);
+  if (!parse_small(text.substr(colon + 1), 65535)) return false;
+  if (is_bracketed_ipv6(host)) return true;
+  const std::optional<Address> address = parse_address(host);
+  return address && address->bits == 32;
+}
+
+bool is_network(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return false;
+  const std::optional<Address> address = parse_address(text.substr(0, slash));
+  if (!address) return false;
+  const std::optional<unsigned> prefix = parse_small(text.substr(slash + 1), address->bits);
+  if (!prefix) return false;
+  for (unsigned bit = *prefix; bit < address->bits; ++bit)
+    if (address->bytes[bit / 8] & (0x80U >> (bit % 8))) return false;
+  return true;
+}
+
+bool is_host(std::string_view text) {
+  return text == "*" || is_bracketed_ipv6(text) || is_name(text, true);
+}
+
+bool is_origin(std::string_view text) {
+  std::string_view default_port;
+  if (text.starts_with("https://")) {
+    default_port = "443";
+  } else if (text.starts_with("http://")) {
+    default_port = "80";
+  } else {
+    return false;
+  }
+  std::string_view host = text.substr(text.find("//") + 2);
+  const std::size_t colon = host.rfind(':');
+  if (colon != std::string_view::npos && !host.ends_with(']')) {
+    const std::string_view port = host.substr(colon + 1);
+    if (!is_port(port) || port == default_port) return false;
+    host = host.substr(0, colon);
+  }
+  return is_bracketed_ipv6(host) || is_name(host, false);
+}
+
+bool is_path(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    const auto first = static_cast<unsigned char>(text[0]);
+    if (length == 0 || first < 0x20 || first == 0x7f) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace
+
+bool matches(Form form, std::string_view text) {
+  switch (form) {
+    case Form::listen_address:
+      return is_listen_address(text);
+    case Form::path:
+      return is_path(text);
+    case Form::network:
+      return is_network(text);
+    case Form::port:
+      return is_port(text);
+    case Form::host:
+      return is_host(text);
+    case Form::origin:
+      return is_origin(text);
+  }
+  return false;
+}
+
+std::string_view expected(Form form) {
+  return forms[static_cast<std::size_t>(form)].expected;
+}
+
+std::string_view placeholder(Form form) {
+  return forms[static_cast<std::size_t>(form)].placeholder;
+}
+
+}  // namespace fetchmill::config

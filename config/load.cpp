@@ -1,0 +1,162 @@
+#include "config/load.hpp"
+
+#include "config/loader.hpp"
+#include "config/utf8.hpp"
+
+#include <fstream>
+#include <map>
+#include <utility>
+
+#include <unistd.h>
+
+namespace fetchmill::config {
+namespace {
+
+constexpr std::string_view config_flag = "--config";
+constexpr std::string_view file_suffix = "_FILE";
+constexpr std::size_t file_bytes_max = MiB;
+
+struct Flag {
+  std::string name;  // with its dashes
+  std::string value;
+};
+
+// Every flag takes a value, so that this needs no table; hence a parser of our own: a library's
+// would stop at the first mistake.
+std::vector<Flag> split_flags(std::span<const std::string> arguments, Loader& loader) {
+  std::vector<Flag> flags;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    const std::size_t equals = argument.find('=');
+    if (!argument.starts_with("--")) {
+      loader.add_mistake(argument, {}, "command line", "flags only: --section.name VALUE");
+    } else if (equals != std::string::npos) {
+      flags.push_back({argument.substr(0, equals), argument.substr(equals + 1)});
+    } else if (i + 1 < arguments.size() && !arguments[i + 1].starts_with("--")) {
+      flags.push_back({argument, arguments[++i]});
+    } else {
+      loader.add_mistake(argument, {}, "command line", "a value after the flag");
+    }
+  }
+  return flags;
+}
+
+void read_config_file(const std::vector<Flag>& flags, const LoadInput& input, Loader& loader) {
+  for (const Flag& flag : flags) {
+    if (flag.name != config_flag) continue;
+    if (const std::optional<std::string> text = input.read_file(flag.value))
+      read_toml(*text, flag.value, loader);
+    else
+      loader.add_mistake(flag.name, flag.value, "command line", "a file that can be read");
+  }
+}
+
+void read_flags(const std::vector<Flag>& flags, Loader& loader) {
+  std::vector<std::string> known{std::string(config_flag)};
+  for (const std::string& key : setting_keys()) known.push_back("--" + key);
+  std::map<std::string_view, bool> seen;
+  for (const Flag& flag : flags) {
+    const Setting* setting = find_setting(std::string_view(flag.name).substr(2));
+    if (!setting && flag.name != config_flag) {
+      loader.add_unknown(flag.name, "command line", known);
+    } else if (std::exchange(seen[flag.name], true)) {
+      loader.add_mistake(flag.name, flag.value, "command line", "each flag once");
+    } else if (setting) {
+      loader.set_text(*setting, flag.value, flag.name);
+    }
+  }
+}
+
+// Kubernetes and Docker links describe a service named fetchmill in variables of the same prefix.
+bool is_service_link(std::string_view name, std::string_view value) {
+  const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
+  return name.ends_with("_SERVICE_HOST") || has("_SERVICE_PORT") || has("_TCP_") || has("_UDP_") ||
+         value.starts_with("tcp://") || value.starts_with("udp://");
+}
+
+void read_variable_file(const Setting& setting, const std::string& name, const std::string& path,
+                        const LoadInput& input, Loader& loader) {
+  std::optional<std::string> text = input.read_file(path);
+  if (!text) {
+    loader.add_mistake(setting.key(), path, name, "a file that can be read");
+    return;
+  }
+  if (text->ends_with('\n')) text->pop_back();
+  if (text->ends_with('\r')) text->pop_back();
+  loader.set_text(setting, *text, name);
+}
+
+void read_environment(const LoadInput& input, Loader& loader) {
+  std::map<std::string, std::string, std::less<>> variables;
+  for (const std::string& entry : input.environment) {
+    const std::size_t equals = entry.find('=');
+    if (entry.starts_with(environment_prefix) && equals != std::string::npos)
+      variables.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  std::vector<std::string> known;
+  for (const Setting& setting : setting_table()) {
+    const std::string name = setting.environment();
+    const std::string file_name = name + std::string(file_suffix);
+    known.push_back(name);
+    const auto text = variables.extract(name);
+    const auto path = variables.extract(file_name);
+    if (text && path)
+      loader.add_mistake(setting.key(), path.mapped(), file_name, "only one of this and " + name);
+    else if (text)
+      loader.set_text(setting, text.mapped(), name);
+    else if (path)
+      read_variable_file(setting, file_name, path.mapped(), input, loader);
+  }
+  for (const auto& [name, value] : variables)
+    if (!is_service_link(name, value)) loader.add_unknown(name, "environment", known);
+}
+
+// Text from outside, shortened and without anything that a terminal would act on.
+std::string printable(std::string_view text) {
+  constexpr std::size_t bytes_max = 200;
+  std::string out;
+  while (!text.empty()) {
+    if (out.size() >= bytes_max) return out + "...";
+    const std::size_t length = utf8_sequence(text);
+    const auto first = static_cast<unsigned char>(text[0]);
+    out += length == 0 || first < 0x20 || first == 0x7f ? "?" : text.substr(0, length);
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string to_string(const Mistake& mistake) {
+  std::string line = printable(mistake.source) + ": " + printable(mistake.key);
+  if (!mistake.value.empty()) line += " = " + printable(mistake.value);
+  return line + ": expected " + printable(mistake.expected);
+}
+
+LoadResult load(const LoadInput& input) {
+  Loader loader;
+  const std::vector<Flag> flags = split_flags(input.arguments, loader);
+  read_config_file(flags, input, loader);
+  read_environment(input, loader);
+  read_flags(flags, loader);
+  loader.check_relations();
+  return std::move(loader).result();
+}
+
+std::vector<std::string> process_environment() {
+  std::vector<std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) variables.emplace_back(*entry);
+  return variables;
+}
+
+std::optional<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  std::string text(file_bytes_max + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad() || static_cast<std::size_t>(file.gcount()) > file_bytes_max) return std::nullopt;
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
+}  // namespace fetchmill::config

@@ -1,0 +1,47 @@
+// Loads the settings: flags over environment over file over defaults, with all mistakes at once.
+//
+// Pure: what it reads comes in as values, so it needs no process. Errors: none thrown; the list of
+// mistakes says for each which key, which value, where it stands and what is expected there.
+#pragma once
+
+#include "config/settings.hpp"
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/system/result.hpp>
+
+namespace fetchmill::config {
+
+struct LoadInput {
+  // What follows the subcommand: --config FILE, --section.name VALUE and --section.name=VALUE.
+  std::span<const std::string> arguments;
+  // NAME=VALUE; only names that begin with FETCHMILL_ matter.
+  std::span<const std::string> environment;
+  // The bytes of the file at this path, or nothing when it cannot be read.
+  std::function<std::optional<std::string>(const std::string& path)> read_file;
+};
+
+struct Mistake {
+  std::string key;       // server.listen, or the unknown name as it was written
+  std::string value;     // as it was written; empty when the name is what is wrong
+  std::string source;    // "fetchmill.toml:3", "FETCHMILL_SERVER_LISTEN", "--server.listen"
+  std::string expected;  // completes "expected …"
+};
+
+// One line for people, safe to print to a terminal.
+std::string to_string(const Mistake& mistake);
+
+using LoadResult = boost::system::result<Settings, std::vector<Mistake>>;
+
+LoadResult load(const LoadInput& input);
+
+// The LoadInput of a process: its environment, and files of at most 1 MiB.
+std::vector<std::string> process_environment();
+std::optional<std::string> read_file(const std::string& path);
+
+}  // namespace fetchmill::config

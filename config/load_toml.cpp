@@ -1,0 +1,97 @@
+// The only file that knows toml++.
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_UNRELEASED_FEATURES 0
+#include "config/loader.hpp"
+
+#include <sstream>
+#include <utility>
+
+#include <toml++/toml.h>
+
+namespace fetchmill::config {
+namespace {
+
+std::string position(const std::string& path, const toml::source_region& region) {
+  return path + ':' + std::to_string(region.begin.line);
+}
+
+std::string to_text(const toml::node& node) {
+  std::ostringstream out;
+  node.visit([&](const auto& value) { out << value; });
+  return std::move(out).str();
+}
+
+std::string expected_in_toml(const Setting& setting) {
+  if (setting.kind == Kind::list) return "an array, each element " + expected(setting);
+  return setting.kind == Kind::uint ? expected(setting) : "a string: " + expected(setting);
+}
+
+// The word that `node` stands for, when it has the TOML type that the setting takes.
+std::optional<std::string> to_word(const Setting& setting, const toml::node& node) {
+  if (setting.kind == Kind::uint || (setting.kind == Kind::list && setting.form == Form::port)) {
+    const toml::value<std::int64_t>* number = node.as_integer();
+    return number ? std::optional(std::to_string(number->get())) : std::nullopt;
+  }
+  const toml::value<std::string>* text = node.as_string();
+  return text ? std::optional(text->get()) : std::nullopt;
+}
+
+std::optional<std::vector<std::string>> to_words(const Setting& setting, const toml::node& node) {
+  std::vector<std::string> words;
+  const auto add = [&](const toml::node& element) {
+    std::optional<std::string> word = to_word(setting, element);
+    if (word) words.push_back(std::move(*word));
+    return word.has_value();
+  };
+  if (setting.kind != Kind::list) return add(node) ? std::optional(std::move(words)) : std::nullopt;
+  const toml::array* array = node.as_array();
+  if (!array) return std::nullopt;
+  for (const toml::node& element : *array)
+    if (!add(element)) return std::nullopt;
+  return words;
+}
+
+void read_section(std::string_view section, const toml::table& table, const std::string& path,
+                  Loader& loader) {
+  for (const auto& [name, node] : table) {
+    const std::string key = std::string(section) + '.' + std::string(name.str());
+    const Setting* setting = find_setting(key);
+    if (!setting) {
+      loader.add_unknown(key, position(path, name.source()), setting_keys());
+    } else if (auto words = to_words(*setting, node)) {
+      loader.set_words(*setting, std::move(*words), position(path, node.source()));
+    } else {
+      loader.add_mistake(key, to_text(node), position(path, node.source()),
+                         expected_in_toml(*setting));
+    }
+  }
+}
+
+}  // namespace
+
+void read_toml(std::string_view text, const std::string& path, Loader& loader) {
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    const toml::parse_error& error = parsed.error();
+    loader.add_mistake(
+        "--config", {},
+        position(path, error.source()) + ':' + std::to_string(error.source().begin.column),
+        "valid TOML: " + std::string(error.description()));
+    return;
+  }
+  std::vector<std::string> sections;
+  for (const Section& section : section_table()) sections.emplace_back(section.name);
+  for (const auto& [name, node] : parsed.table()) {
+    const std::string section(name.str());
+    if (std::find(sections.begin(), sections.end(), section) == sections.end()) {
+      loader.add_unknown(section, position(path, name.source()), sections);
+    } else if (const toml::table* table = node.as_table()) {
+      read_section(section, *table, path, loader);
+    } else {
+      loader.add_mistake(section, to_text(node), position(path, node.source()),
+                         "a table [" + section + ']');
+    }
+  }
+}
+
+}  // namespace fetchmill::config

@@ -1,0 +1,109 @@
+#include "config/loader.hpp"
+
+#include "config/suggest.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace fetchmill::config {
+namespace {
+
+std::string_view trim(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+std::vector<std::string> split_at_commas(std::string_view text) {
+  std::vector<std::string> words;
+  if (trim(text).empty()) return words;
+  for (;;) {
+    const std::size_t comma = text.find(',');
+    words.emplace_back(trim(text.substr(0, comma)));
+    if (comma == std::string_view::npos) return words;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace
+
+void Loader::set_text(const Setting& setting, std::string_view text, const std::string& source) {
+  std::vector<std::string> words = setting.kind == Kind::list
+                                       ? split_at_commas(text)
+                                       : std::vector<std::string>{std::string(text)};
+  set_words(setting, std::move(words), source);
+}
+
+void Loader::set_words(const Setting& setting, std::vector<std::string> words,
+                       const std::string& source) {
+  std::vector<std::string> bad;
+  const std::optional<Value> value = parse_value(setting, std::move(words), bad);
+  for (const std::string& word : bad) add_mistake(setting.key(), word, source, expected(setting));
+  if (!value) return;
+  setting.set(settings_, *value);
+  sources_[setting.key()] = source;
+}
+
+void Loader::add_mistake(std::string key, std::string_view value, std::string source,
+                         std::string expected_text) {
+  mistakes_.push_back(
+      {std::move(key), std::string(value), std::move(source), std::move(expected_text)});
+}
+
+void Loader::add_unknown(std::string_view name, std::string source,
+                         std::span<const std::string> known) {
+  std::string expected_text = "a known name";
+  if (const std::string near = nearest(name, known); !near.empty())
+    expected_text += "; did you mean " + near + '?';
+  add_mistake(std::string(name), {}, std::move(source), std::move(expected_text));
+}
+
+void Loader::check_relations() {
+  const Settings& s = settings_;
+  check_relation("batch.concurrency", s.batch.concurrency,
+                 s.batch.concurrency <= s.batch.max_concurrency,
+                 "at most batch.max_concurrency, " + std::to_string(s.batch.max_concurrency),
+                 "batch.max_concurrency");
+  const auto region_holds = [&](std::string_view key, std::uint64_t body_bytes_max) {
+    check_relation("workers.region_mb", s.workers.region_mb,
+                   s.workers.region_mb == 0 || s.workers.region_mb * MiB > body_bytes_max,
+                   "0, or more than " + std::string(key) + ", " + amount(body_bytes_max, "bytes"),
+                   key);
+  };
+  region_holds("fetch.max_bytes", s.fetch.max_bytes);
+  region_holds("server.max_body_bytes", s.server.max_body_bytes);
+}
+
+void Loader::check_relation(std::string_view key, std::uint64_t value, bool holds,
+                            std::string expected_text, std::string_view other_key) {
+  if (holds || is_mistaken(key) || is_mistaken(other_key)) return;
+  // One of the two was set by somebody, or the defaults would contradict each other.
+  auto source = sources_.find(key);
+  if (source == sources_.end()) source = sources_.find(other_key);
+  add_mistake(std::string(key), std::to_string(value),
+              source == sources_.end() ? "default" : source->second, std::move(expected_text));
+}
+
+bool Loader::is_mistaken(std::string_view key) const {
+  return std::any_of(mistakes_.begin(), mistakes_.end(),
+                     [&](const Mistake& mistake) { return mistake.key == key; });
+}
+
+LoadResult Loader::result() && {
+  if (!mistakes_.empty()) return std::move(mistakes_);
+  return std::move(settings_);
+}
+
+const Setting* find_setting(std::string_view key) {
+  for (const Setting& setting : setting_table())
+    if (setting.key() == key) return &setting;
+  return nullptr;
+}
+
+std::vector<std::string> setting_keys() {
+  std::vector<std::string> keys;
+  for (const Setting& setting : setting_table()) keys.push_back(setting.key());
+  return keys;
+}
+
+}  // namespace fetchmill::config

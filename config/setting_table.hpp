@@ -1,0 +1,68 @@
+// settings.def as data: what the loader, the help and the docs walk over.
+#pragma once
+
+#include "config/forms.hpp"
+#include "config/settings.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace fetchmill::config {
+
+using Value = std::variant<std::uint64_t, std::string, std::vector<std::string>>;
+
+enum class Kind : std::uint8_t { uint, text, list, choice };
+
+// One row; `min`, `max` and `unit` say something for uint, `form` for text and list, `choices` for
+// choice.
+struct Setting {
+  std::string_view section;
+  std::string_view name;
+  Kind kind = Kind::uint;
+  std::uint64_t min = 0;
+  std::uint64_t max = 0;
+  std::string_view unit = {};
+  Form form = Form::path;
+  std::string_view choices = {};
+  std::string_view text;
+  Value (*get)(const Settings& settings);
+  // Requires: the alternative that get() returns; for a choice, one of its words.
+  void (*set)(Settings& settings, const Value& value);
+
+  std::string key() const;          // server.listen
+  std::string environment() const;  // FETCHMILL_SERVER_LISTEN
+};
+
+struct Section {
+  std::string_view name;
+  std::string_view text;
+};
+
+std::span<const Section> section_table();
+std::span<const Setting> setting_table();
+
+inline constexpr std::string_view environment_prefix = "FETCHMILL_";
+
+// A setting's value as words: one word, or for a list any number.
+// Errors: none, with the words that are not as expected added to `bad`.
+std::optional<Value> parse_value(const Setting& setting, std::vector<std::string> words,
+                                 std::vector<std::string>& bad);
+
+// The value as it stands in a TOML file.
+std::string to_toml(const Setting& setting, const Value& value);
+
+// `text` as a TOML string.
+std::string quote(std::string_view text);
+
+// What each word of the value must be; completes "expected …".
+std::string expected(const Setting& setting);
+
+// "16777216 bytes (16 MiB)".
+std::string amount(std::uint64_t value, std::string_view unit);
+
+}  // namespace fetchmill::config

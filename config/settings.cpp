@@ -1,0 +1,21 @@
+#include "config/settings.hpp"
+
+namespace fetchmill::config {
+
+std::string_view choice_at(std::string_view choices, std::size_t index) {
+  constexpr std::string_view separator = ", ";
+  for (; index > 0; --index) {
+    const std::size_t end = choices.find(separator);
+    if (end == std::string_view::npos) return {};
+    choices.remove_prefix(end + separator.size());
+  }
+  return choices.substr(0, choices.find(separator));
+}
+
+#define ENUM(Type, ...)                                                \
+  std::string_view to_string(Type value) {                             \
+    return choice_at(Type##_choices, static_cast<std::size_t>(value)); \
+  }
+#include "config/settings.def"
+
+}  // namespace fetchmill::config

@@ -1,0 +1,51 @@
+#include "config/suggest.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <vector>
+
+namespace fetchmill::config {
+namespace {
+
+// Names longer than this are nobody's typing error, and the work stays bounded.
+constexpr std::size_t name_bytes_max = 100;
+
+// Levenshtein's distance, one row at a time.
+std::size_t edit_distance(std::string_view left, std::string_view right) {
+  std::vector<std::size_t> row(right.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < right.size(); ++j) {
+      const std::size_t substituted = diagonal + (left[i] == right[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string nearest(std::string_view name, std::span<const std::string> candidates) {
+  if (name.empty() || name.size() > name_bytes_max) return {};
+  // A third of the name wrong is still recognisable; more is another name.
+  std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
+  std::string best;
+  for (const std::string& candidate : candidates) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance >= best_distance) continue;
+    best_distance = distance;
+    best = candidate;
+  }
+  if (!best.empty()) return best;
+  name.remove_prefix(std::min(name.find_first_not_of('-'), name.size()));
+  const std::string tail = '.' + std::string(name);
+  for (const std::string& candidate : candidates)
+    if (candidate.ends_with(tail)) return candidate;
+  return {};
+}
+
+}  // namespace fetchmill::config

@@ -1,0 +1,71 @@
+#include "config/describe.hpp"
+
+#include "config/setting_table.hpp"
+#include "tests/unit/config/load_fixture.hpp"
+
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::config {
+namespace {
+
+void expect_equal(const Settings& left, const Settings& right) {
+  for (const Setting& setting : setting_table())
+    EXPECT_EQ(setting.get(left), setting.get(right)) << setting.key();
+}
+
+TEST(Describe, ExampleIsTheDefaults) {
+  const Machine machine = with_config(example_toml());
+  ASSERT_EQ(machine.mistakes(), Lines{});
+  expect_equal(*machine.load(), Settings{});
+  for (const Setting& setting : setting_table())
+    expect_has(example_toml(), '\n' + std::string(setting.name) + " = ");
+}
+
+TEST(Describe, PrintedConfigReadsBackToTheSameSettings) {
+  Settings settings;
+  settings.server.listen = "[::1]:0";
+  settings.server.hosts = {"a.example", "[::1]"};
+  settings.fetch.allow_ports = {"81", "9000"};
+  settings.fetch.allow_networks = {"10.0.0.0/8", "fd00::/8"};
+  settings.fetch.ca_file = "a \"quoted\" back\\slash \u00fc.pem";
+  settings.workers.count = 7;
+  settings.log.level = LogLevel::error;
+  settings.log.format = LogFormat::text;
+  const Machine machine = with_config(print_config(settings));
+  ASSERT_EQ(machine.mistakes(), Lines{}) << print_config(settings);
+  expect_equal(*machine.load(), settings);
+}
+
+TEST(Describe, HelpNamesEverySettingWithItsDefaultInReadableLines) {
+  const std::string help = help_text();
+  for (const Setting& setting : setting_table()) expect_has(help, "  --" + setting.key() + ' ');
+  expect_has(help, "--fetch.max_bytes N   default: 16777216 bytes (16 MiB)\n");
+  expect_has(help, "--fetch.allow_networks NETWORK,...   default: none\n");
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 96U) << line;
+}
+
+TEST(Describe, AmountsAreAlsoGivenInTheLargestWholeUnit) {
+  EXPECT_EQ(amount(1536, "bytes"), "1536 bytes");
+  EXPECT_EQ(amount(2048, "bytes"), "2048 bytes (2 KiB)");
+  EXPECT_EQ(amount(GiB, "bytes"), "1073741824 bytes (1 GiB)");
+  EXPECT_EQ(amount(1500, "ms"), "1500 ms");
+  EXPECT_EQ(amount(60000, "ms"), "60000 ms (1 min)");
+  EXPECT_EQ(amount(0, "ms"), "0 ms");
+  EXPECT_EQ(amount(64, "tasks"), "64 tasks");
+}
+
+TEST(SettingTable, DefaultsAreAllowedAndRangesAreRanges) {
+  for (const Setting& setting : setting_table()) {
+    EXPECT_LE(setting.min, setting.max) << setting.key();
+    if (setting.kind != Kind::uint) continue;
+    const std::uint64_t value = std::get<std::uint64_t>(setting.get(Settings{}));
+    EXPECT_GE(value, setting.min) << setting.key();
+    EXPECT_LE(value, setting.max) << setting.key();
+  }
+}
+
+}  // namespace
+}  // namespace fetchmill::config

@@ -1,0 +1,61 @@
+#include "config/forms.hpp"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::config {
+namespace {
+
+struct FormCase {
+  Form form;
+  std::vector<std::string> good;
+  std::vector<std::string> bad;
+};
+
+const std::vector<FormCase> cases{
+    {Form::listen_address,
+     {"127.0.0.1:8080", "0.0.0.0:0", "[::1]:65535", "[::]:80", "[::ffff:10.0.0.1]:1"},
+     {"", ":", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:080",
+      "127.0.0.1:-1", "127.0.0.1:8080x", "127.1:80", "::1:80", "[::1]", "[127.0.0.1]:80",
+      "[::1%lo]:80", "localhost:80", std::string("127.0.0.1\0:80", 13)}},
+    {Form::path,
+     {"", "/etc/ssl/ca.pem", "a b", "\u00fc.pem"},
+     {"a\nb", std::string("a\0b", 3), "\x7f", "\xff", "\xc0\x80", "\xed\xa0\x80", "\xe2\x82"}},
+    {Form::network,
+     {"0.0.0.0/0", "10.0.0.0/8", "127.0.0.1/32", "192.168.0.128/25", "::/0", "::1/128", "fd00::/8"},
+     {"", "/", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/-1", "10.0.0.0/8x",
+      "10.0.0.1/8", "192.168.0.128/24", "10.0/8", "::1/127", "::1/129", "fe80::%eth0/10", "a/8",
+      "10.0.0.0/255.0.0.0"}},
+    {Form::port,
+     {"1", "80", "65535"},
+     {"", "0", "65536", "080", "-1", "80x", "http", "99999999999"}},
+    {Form::host,
+     {"*", "localhost", "A.example", "127.0.0.1", "[::1]", "xn--a", "a_b"},
+     {"", "a:80", "::1", "[::1", "[]", "a b", "http://a", "*.a", "a/b", std::string(254, 'a')}},
+    {Form::origin,
+     {"http://a", "https://a.example:8443", "http://127.0.0.1:3000", "http://[::1]:3000",
+      "http://a:443"},
+     {"", "a", "*", "null", "ftp://a", "https://", "https://a/", "https://A", "https://a:443",
+      "http://a:80", "https://a:0", "https://a:x", "https://u@a", "https://[a]", "HTTPS://a"}},
+};
+
+TEST(Forms, AreRecognised) {
+  for (const FormCase& c : cases) {
+    for (const std::string& text : c.good) EXPECT_TRUE(matches(c.form, text)) << '"' << text << '"';
+    for (const std::string& text : c.bad) EXPECT_FALSE(matches(c.form, text)) << '"' << text << '"';
+  }
+}
+
+TEST(Forms, HaveTheirOwnNames) {
+  EXPECT_EQ(placeholder(Form::listen_address), "IP:PORT");
+  EXPECT_EQ(placeholder(Form::path), "PATH");
+  EXPECT_EQ(placeholder(Form::network), "NETWORK");
+  EXPECT_EQ(placeholder(Form::port), "PORT");
+  EXPECT_EQ(placeholder(Form::host), "HOST");
+  EXPECT_EQ(placeholder(Form::origin), "ORIGIN");
+}
+
+}  // namespace
+}  // namespace fetchmill::config

@@ -1,0 +1,269 @@
+#include "config/load.hpp"
+
+#include "config/setting_table.hpp"
+#include "tests/unit/config/load_fixture.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::config {
+namespace {
+
+TEST(Load, NothingGivenIsTheDefaults) {
+  const LoadResult result = Machine{}.load();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->server.listen, "127.0.0.1:8080");
+  EXPECT_EQ(result->fetch.max_bytes, 16 * MiB);
+  EXPECT_EQ(result->log.level, LogLevel::info);
+  EXPECT_TRUE(result->fetch.allow_networks.empty());
+}
+
+TEST(Load, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
+  Machine machine = with_config("[workers]\ncount = 1\n");
+  EXPECT_EQ(machine.load()->workers.count, 1U);
+  machine.environment = {"FETCHMILL_WORKERS_COUNT=2"};
+  EXPECT_EQ(machine.load()->workers.count, 2U);
+  machine.arguments.push_back("--workers.count=3");
+  EXPECT_EQ(machine.load()->workers.count, 3U);
+}
+
+// A word that the setting takes and that is not its default.
+std::string other_word(const Setting& setting) {
+  if (setting.kind == Kind::uint) return std::to_string(setting.max);
+  if (setting.kind == Kind::choice)
+    return std::string(choice_at(setting.choices, 0)) == "json" ? "text" : "warn";
+  switch (setting.form) {
+    case Form::listen_address:
+      return "[::1]:1";
+    case Form::path:
+      return "a.pem";
+    case Form::network:
+      return "10.0.0.0/8";
+    case Form::port:
+      return "81";
+    case Form::host:
+      return "a.example";
+    case Form::origin:
+      return "https://a.example";
+  }
+  return {};
+}
+
+TEST(Load, EverySettingIsReadFromEverySource) {
+  for (const Setting& setting : setting_table()) {
+    SCOPED_TRACE(setting.key());
+    const std::string word = other_word(setting);
+    Lines bad;
+    const std::optional<Value> value = parse_value(setting, {word}, bad);
+    ASSERT_TRUE(value) << word;
+    ASSERT_NE(*value, setting.get(Settings{}));
+    const std::string toml = '[' + std::string(setting.section) + "]\n" +
+                             std::string(setting.name) + " = " + to_toml(setting, *value);
+    for (Machine machine :
+         {with_config(toml), Machine{{}, {setting.environment() + '=' + word}, {}},
+          Machine{{}, {setting.environment() + "_FILE=v"}, {{"v", word + '\n'}}},
+          Machine{{"--" + setting.key(), word}, {}, {}}}) {
+      // The only default that is in the way of another setting's largest value.
+      if (setting.key() == "batch.concurrency")
+        machine.arguments.push_back("--batch.max_concurrency=100000");
+      const LoadResult result = machine.load();
+      ASSERT_TRUE(result) << machine.mistakes().front();
+      EXPECT_EQ(setting.get(*result), *value);
+    }
+  }
+}
+
+TEST(Load, AllMistakesOfAllSourcesAreListed) {
+  Machine machine = with_config(
+      "[server]\n"
+      "max_connections = 0\n"
+      "hosts = ['a b']\n"
+      "[log]\n"
+      "colour = true\n");
+  machine.environment = {"FETCHMILL_FETCH_MAX_BYTES=16MB", "FETCHMILL_LOG_FROMAT=json"};
+  machine.arguments.insert(machine.arguments.end(), {"--workers.count", "-1", "--listen=x", "go"});
+  Lines mistakes = machine.mistakes();
+  std::sort(mistakes.begin(), mistakes.end());
+  EXPECT_EQ(mistakes,
+            (Lines{"--workers.count: workers.count = -1: "
+                   "expected a whole number from 0 to 1024 processes",
+                   "FETCHMILL_FETCH_MAX_BYTES: fetch.max_bytes = 16MB: "
+                   "expected a whole number from 1024 to 1073741824 bytes (1 GiB)",
+                   "command line: --listen: expected a known name; did you mean --server.listen?",
+                   "command line: go: expected flags only: --section.name VALUE",
+                   "environment: FETCHMILL_LOG_FROMAT: "
+                   "expected a known name; did you mean FETCHMILL_LOG_FORMAT?",
+                   "f.toml:2: server.max_connections = 0: "
+                   "expected a whole number from 1 to 1000000 connections",
+                   "f.toml:3: server.hosts = a b: expected a host name, an IPv4 address or an IPv6 "
+                   "address in brackets, without a port, or *",
+                   "f.toml:5: log.colour: expected a known name"}));
+}
+
+struct BadValue {
+  const char* key;
+  const char* value;
+};
+
+class LoadBadValue : public ::testing::TestWithParam<BadValue> {};
+
+TEST_P(LoadBadValue, IsNamedWithKeyValueSourceAndForm) {
+  const auto [key, value] = GetParam();
+  const std::string flag = std::string("--") + key;
+  const LoadResult result = Machine{{flag + '=' + value}, {}, {}}.load();
+  ASSERT_FALSE(result);
+  const std::vector<Mistake> mistakes = result.error();
+  ASSERT_EQ(mistakes.size(), 1U);
+  EXPECT_EQ(mistakes.front().key, key);
+  EXPECT_EQ(mistakes.front().source, flag);
+  const auto setting = std::find_if(setting_table().begin(), setting_table().end(),
+                                    [&](const Setting& row) { return row.key() == key; });
+  EXPECT_EQ(mistakes.front().expected, expected(*setting));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    EveryType, LoadBadValue,
+    ::testing::Values(
+        BadValue{"server.max_connections", ""}, BadValue{"server.max_connections", "0"},
+        BadValue{"server.max_connections", "1000001"}, BadValue{"server.max_connections", "1e3"},
+        BadValue{"server.max_connections", "+1"}, BadValue{"server.max_connections", " 1"},
+        BadValue{"server.max_connections", "1 "}, BadValue{"server.max_connections", "1_000"},
+        BadValue{"server.max_connections", "0x10"},
+        BadValue{"server.max_connections", "18446744073709551617"}, BadValue{"server.listen", ""},
+        BadValue{"server.listen", "8080"}, BadValue{"fetch.ca_file", "a\nb"},
+        BadValue{"fetch.ca_file", "\xff"}, BadValue{"fetch.allow_networks", "10.0.0.0/8,,::/0"},
+        BadValue{"fetch.allow_networks", "10.0.0.0/8,"}, BadValue{"fetch.allow_ports", "80,x"},
+        BadValue{"log.level", ""}, BadValue{"log.level", "INFO"},
+        BadValue{"log.level", "debug, info"}, BadValue{"log.format", "xml"}));
+
+class LoadBadToml : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(LoadBadToml, IsNamedWithItsPosition) {
+  const auto [toml, message] = GetParam();
+  const Lines mistakes = with_config(toml).mistakes();
+  ASSERT_EQ(mistakes.size(), 1U);
+  expect_has(mistakes.front(), message);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    EveryType, LoadBadToml,
+    ::testing::Values(
+        std::pair("[server]\nmax_connections = '5'", "f.toml:2: server.max_connections = '5'"),
+        std::pair("[server]\nmax_connections = 5.0", "f.toml:2: server.max_connections = 5.0"),
+        std::pair("[server]\nmax_connections = true", "f.toml:2: server.max_connections = true"),
+        std::pair("[server]\nlisten = 8080", "server.listen = 8080: expected a string: an IP"),
+        std::pair("[server.listen]\nx = 1", "f.toml:1: server.listen"),
+        std::pair("[server]\nhosts = 'a'", "server.hosts = 'a': expected an array, each"),
+        std::pair("[server]\nhosts = [1]", "server.hosts = [ 1 ]: expected an array, each"),
+        std::pair("[fetch]\nallow_ports = ['81']", "fetch.allow_ports = [ '81' ]"),
+        std::pair("[fetch]\nallow_ports = [81, 0]", "f.toml:2: fetch.allow_ports = 0: expected"),
+        std::pair("[log]\nlevel = 1", "log.level = 1: expected a string: one of debug, info"),
+        std::pair("server = 1", "f.toml:1: server = 1: expected a table [server]"),
+        std::pair("\n[sever]\nlisten = 1",
+                  "f.toml:2: sever: expected a known name; did you mean "
+                  "server?"),
+        std::pair("listen = '[::1]:80'", "f.toml:1: listen: expected a known name"),
+        std::pair("[server]\nmax_conections = 1", "did you mean server.max_connections?"),
+        std::pair("[log]\nlevel = 'info'\nlevel = 'info'", "f.toml:3:"),
+        std::pair("[log\n", "f.toml:1:5: --config: expected valid TOML: ")));
+
+Lines mistakes_of_flags(std::vector<std::string> arguments) {
+  return Machine{std::move(arguments), {}, {}}.mistakes();
+}
+
+TEST(Load, FileThatCannotBeReadIsAMistake) {
+  const Machine machine{{"--config", "none.toml"}, {"FETCHMILL_LOG_LEVEL_FILE=none"}, {}};
+  EXPECT_EQ(
+      machine.mistakes(),
+      (Lines{"command line: --config = none.toml: expected a file that can be read",
+             "FETCHMILL_LOG_LEVEL_FILE: log.level = none: expected a file that can be read"}));
+}
+
+TEST(Load, ValueFromFileLosesOneLineEnd) {
+  const Machine machine{{}, {"FETCHMILL_SERVER_HOSTS_FILE=v"}, {{"v", "a, b\r\n"}}};
+  EXPECT_EQ(machine.load()->server.hosts, (Lines{"a", "b"}));
+}
+
+TEST(Load, SettingWhoseOwnNameEndsInFileIsNoIndirection) {
+  const Machine machine{{}, {"FETCHMILL_FETCH_CA_FILE=a.pem"}, {{"a.pem", "x"}}};
+  EXPECT_EQ(machine.load()->fetch.ca_file, "a.pem");
+}
+
+TEST(Load, VariableAndItsFileAreOneTooMany) {
+  const Machine machine{
+      {}, {"FETCHMILL_LOG_LEVEL=info", "FETCHMILL_LOG_LEVEL_FILE=v"}, {{"v", "info"}}};
+  EXPECT_EQ(machine.mistakes(), Lines{"FETCHMILL_LOG_LEVEL_FILE: log.level = v: "
+                                      "expected only one of this and FETCHMILL_LOG_LEVEL"});
+}
+
+TEST(Load, ForeignVariablesAreLeftAlone) {
+  const Machine machine{
+      {},
+      {"PATH=/bin", "fetchmill_log_level=x", "FETCHMILL_SERVICE_HOST=10.0.0.1",
+       "FETCHMILL_SERVICE_PORT=80", "FETCHMILL_SERVICE_PORT_HTTP=80",
+       "FETCHMILL_PORT=tcp://10.0.0.1:80", "FETCHMILL_PORT_80_TCP=tcp://10.0.0.1:80",
+       "FETCHMILL_PORT_80_TCP_ADDR=10.0.0.1", "FETCHMILL_PORT_53_UDP_PORT=53"},
+      {}};
+  EXPECT_EQ(machine.mistakes(), Lines{});
+}
+
+TEST(Load, FlagsNeedTheirValue) {
+  EXPECT_EQ(mistakes_of_flags({"--log.level", "--log.format", "text", "--workers.count"}),
+            (Lines{"command line: --log.level: expected a value after the flag",
+                   "command line: --workers.count: expected a value after the flag"}));
+}
+
+TEST(Load, FlagsComeOnce) {
+  EXPECT_EQ(mistakes_of_flags({"--log.level=info", "--log.level", "warn"}),
+            Lines{"command line: --log.level = warn: expected each flag once"});
+}
+
+TEST(Load, ListsAreSeparatedByCommasAndMayBeEmptied) {
+  Machine machine{{}, {"FETCHMILL_FETCH_ALLOW_PORTS=81, 82,83"}, {}};
+  EXPECT_EQ(machine.load()->fetch.allow_ports, (Lines{"81", "82", "83"}));
+  machine.arguments = {"--fetch.allow_ports="};
+  EXPECT_EQ(machine.load()->fetch.allow_ports, Lines{});
+}
+
+TEST(Load, SettingsMustAgreeWithEachOther) {
+  EXPECT_EQ(with_config("[batch]\nmax_concurrency = 10\n").mistakes(),
+            Lines{"f.toml:2: batch.concurrency = 64: "
+                  "expected at most batch.max_concurrency, 10"});
+  EXPECT_EQ(mistakes_of_flags({"--workers.region_mb=16", "--server.max_body_bytes=1024"}),
+            Lines{"--workers.region_mb: workers.region_mb = 16: "
+                  "expected 0, or more than fetch.max_bytes, 16777216 bytes (16 MiB)"});
+  EXPECT_EQ(mistakes_of_flags({"--workers.region_mb=16", "--fetch.max_bytes=1024"}),
+            Lines{"--workers.region_mb: workers.region_mb = 16: "
+                  "expected 0, or more than server.max_body_bytes, 16777216 bytes (16 MiB)"});
+  EXPECT_EQ(mistakes_of_flags({"--workers.region_mb=17"}), Lines{});
+}
+
+TEST(Load, NothingIsSaidAboutTheRelationOfAMistakenSetting) {
+  EXPECT_EQ(mistakes_of_flags({"--batch.concurrency=2000", "--batch.max_concurrency=x"}).size(),
+            1U);
+}
+
+TEST(Load, MistakesAreSafeToPrint) {
+  const std::string line =
+      to_string({"log.level", "\x1b[2J\xff" + std::string(1000, 'x'), "--log.level", "a word"});
+  expect_has(line, "log.level = ?[2J?xxx");
+  EXPECT_LT(line.size(), 300U);
+}
+
+TEST(ReadFile, ReadsFilesButNoFoldersAndNothingHuge) {
+  const std::string path = ::testing::TempDir() + "fetchmill_read_file_test";
+  std::ofstream(path) << "a\nb";
+  EXPECT_EQ(read_file(path), "a\nb");
+  std::ofstream(path) << std::string(2 * MiB, 'x');
+  EXPECT_EQ(read_file(path), std::nullopt);
+  std::remove(path.c_str());
+  EXPECT_EQ(read_file(path), std::nullopt);
+  EXPECT_EQ(read_file(::testing::TempDir()), std::nullopt);
+  EXPECT_EQ(read_file("/dev/zero"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace fetchmill::config
