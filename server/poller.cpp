@@ -12,11 +12,25 @@ Poller::Poller(asio::io_context& io) : set_(io) {
   wait();
 }
 
-bool Poller::add(int fd, EventSink& sink) {
+namespace {
+
+epoll_event watch_all(EventSink& sink) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.ptr = &sink;
+  return event;
+}
+
+}  // namespace
+
+bool Poller::add(int fd, EventSink& sink) {
+  epoll_event event = watch_all(sink);
   return ::epoll_ctl(set_.native_handle(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void Poller::raise(int fd, EventSink& sink) {
+  epoll_event event = watch_all(sink);
+  ::epoll_ctl(set_.native_handle(), EPOLL_CTL_MOD, fd, &event);
 }
 
 void Poller::remove(int fd, EventSink& sink) {

@@ -43,6 +43,9 @@ class Poller {
   // so that a sink destroyed by an earlier event of the same turn is never called.
   void remove(int fd, EventSink& sink);
 
+  // Has the events that hold now delivered again, in a later turn.
+  void raise(int fd, EventSink& sink);
+
   // Ends the wait so that io_context::run() can return once nothing else is pending.
   void stop();
 

@@ -8,8 +8,7 @@ namespace {
 
 bool equal_ignoring_case(std::string_view left, std::string_view right) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(left, right,
-                            [&](char a, char b) { return lower(a) == lower(b); });
+  return std::ranges::equal(left, right, [&](char a, char b) { return lower(a) == lower(b); });
 }
 
 }  // namespace
@@ -38,9 +37,9 @@ std::optional<config::Error> BrowserRules::check(std::string_view host,
   using config::Error;
   using config::ErrorCode;
   if (!host_allowed(host))
-    return Error(ErrorCode::misdirected_request,
-                 "this server does not answer for the host '" + std::string(host_name(host)) +
-                     "'; the operator can add it to server.hosts");
+    return Error(ErrorCode::misdirected_request, "this server does not answer for the host '" +
+                                                     std::string(host_name(host)) +
+                                                     "'; the operator can add it to server.hosts");
   if (origin.empty()) return std::nullopt;
   const auto same_site = [&](std::string_view scheme) {
     return origin.size() == scheme.size() + host.size() && origin.starts_with(scheme) &&

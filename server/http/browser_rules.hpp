@@ -1,25 +1,29 @@
-// Which Host and Origin a request may carry, so that a page on another site cannot drive a local instance: pure.
+// Which Host and Origin a request may carry, so that a page on another site cannot drive a local
+// instance: pure.
 //
-// Host: refusing foreign names is what makes DNS rebinding gain nothing. Origin: a browser names the page's origin
-// on every request that could do harm. Errors: misdirected_request, origin_denied.
+// Host: refusing foreign names is what makes DNS rebinding gain nothing. Origin: a browser names
+// the page's origin on every request that could do harm. Errors: misdirected_request,
+// origin_denied.
 #pragma once
+
+#include "config/error.hpp"
 
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "config/error.hpp"
-
 namespace fetchmill::server::http {
 
 class BrowserRules {
  public:
-  // `hosts` empty: localhost, 127.0.0.1 and [::1] on a loopback listener, any elsewhere. A "*" allows any.
+  // `hosts` empty: localhost, 127.0.0.1 and [::1] on a loopback listener, any elsewhere. A "*"
+  // allows any.
   BrowserRules(std::vector<std::string> hosts, std::vector<std::string> origins,
                bool listens_on_loopback);
 
-  // `host` is the Host field's value, with or without port; `origin` the Origin field's, empty when absent.
+  // `host` is the Host field's value, with or without port; `origin` the Origin field's, empty when
+  // absent.
   std::optional<config::Error> check(std::string_view host, std::string_view origin) const;
 
  private:

@@ -1,15 +1,15 @@
 // What a handler sees of a request, and what it answers with.
 //
-// Lifetime: a Request's views point into the connection's buffer. An immediate handler may use them until it
-// returns; an Exchange owns a copy and its request lives as long as the exchange.
-// Process: loop. Trust: a request has passed the wire gate and the browser rules; nothing else is checked.
+// Lifetime: a Request's views point into the connection's buffer. An immediate handler may use them
+// until it returns; an Exchange owns a copy and its request lives as long as the exchange. Process:
+// loop. Trust: a request has passed the wire gate and the browser rules; nothing else is checked.
 #pragma once
-
-#include <string>
-#include <string_view>
 
 #include "config/error.hpp"
 #include "server/wire/head.hpp"
+
+#include <string>
+#include <string_view>
 
 namespace fetchmill::server::http {
 
@@ -37,7 +37,6 @@ struct Response {
 // RFC 9457: the error as application/problem+json, with Retry-After where it is known.
 Response problem(const config::Error& error, std::string_view request_id);
 
-// The members of a problem object, without its braces: also what a batch's error outcome is made of.
 void append_field_line(std::string& headers, std::string_view name, std::string_view value);
 
 }  // namespace fetchmill::server::http

@@ -1,7 +1,11 @@
-// The route table: which handler answers which path and method. Routes are data, made in handlers/routes.cpp.
+// The route table: which handler answers which path and method. Routes are data, made in
+// handlers/routes.cpp.
 //
 // Process: loop. Lifetime: the table is made once and outlives all sessions.
 #pragma once
+
+#include "server/coroutine.hpp"
+#include "server/http/message.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -10,14 +14,12 @@
 #include <variant>
 #include <vector>
 
-#include "server/coroutine.hpp"
-#include "server/http/message.hpp"
-
 namespace fetchmill::server::http {
 
 class Exchange;
 
-// Answers at once, from memory: no waiting, no request body. `response` arrives empty and is reused.
+// Answers at once, from memory: no waiting, no request body. `response` arrives empty and is
+// reused.
 using ImmediateHandler = std::function<void(const Request& request, Response& response)>;
 // A sequence that may wait, read a body and stream its response. It must respond exactly once.
 using ExchangeHandler = std::function<Task<void>(Exchange& exchange)>;
@@ -28,7 +30,8 @@ inline constexpr MethodSet method_head = 2;
 inline constexpr MethodSet method_post = 4;
 
 struct Route {
-  std::string_view path;  // exact; with a final '/', everything below it as well ("/" itself is exact)
+  std::string_view
+      path;  // exact; with a final '/', everything below it as well ("/" itself is exact)
   std::string_view name;  // the value of the `route` label
   MethodSet methods;
   std::variant<ImmediateHandler, ExchangeHandler> handler;

@@ -1,0 +1,301 @@
+#include "server/http/exchange.hpp"
+
+#include "server/http/response_head.hpp"
+#include "server/http/session.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+namespace fetchmill::server::http {
+namespace {
+
+using config::Error;
+using config::Result;
+
+// A client may take its body and write limits and one second more for each of these it has moved:
+// slow lines are served, a byte now and then is not.
+constexpr std::uint64_t rate_floor_bytes_per_second = 8 * 1024;
+
+Clock::duration patience(std::uint64_t limit_ms, std::uint64_t bytes_moved) {
+  return milliseconds(limit_ms + bytes_moved * 1000 / rate_floor_bytes_per_second);
+}
+
+std::string_view moved(std::string_view view, const char* from, const char* to) {
+  return view.empty() ? std::string_view{}
+                      : std::string_view(to + (view.data() - from), view.size());
+}
+
+// The head again, with its views into a copy of its bytes.
+void rebase(const wire::RequestHead& head, const char* from, const char* to,
+            wire::RequestHead& copy) {
+  copy.method = head.method;
+  copy.method_text = moved(head.method_text, from, to);
+  copy.target = moved(head.target, from, to);
+  copy.target_text = moved(head.target_text, from, to);
+  copy.minor_version = head.minor_version;
+  copy.host = moved(head.host, from, to);
+  copy.framing = head.framing;
+  copy.content_length = head.content_length;
+  copy.keep_alive = head.keep_alive;
+  copy.expect_continue = head.expect_continue;
+  copy.bytes = head.bytes;
+  for (const wire::Field& field : head.fields)
+    copy.fields.append({moved(field.name, from, to), moved(field.value, from, to), field.id});
+}
+
+}  // namespace
+
+Exchange::Exchange(Session& session, const Route& route, const Request& request,
+                   std::string_view bytes, TimePoint started)
+    : session_(session),
+      route_(route),
+      started_(started),
+      head_bytes_(bytes),
+      id_(request.id),
+      request_{head_, id_, moved(request.path, bytes.data(), head_bytes_.data()),
+               moved(request.query, bytes.data(), head_bytes_.data())},
+      activity_(session.service_.wheel),
+      body_left_(request.head.content_length) {
+  rebase(request.head, bytes.data(), head_bytes_.data(), head_);
+}
+
+std::optional<std::uint64_t> Exchange::body_length() const {
+  if (head_.framing == wire::Framing::chunked) return std::nullopt;
+  return head_.framing == wire::Framing::length ? head_.content_length : 0;
+}
+
+bool Exchange::body_complete() const {
+  switch (head_.framing) {
+    case wire::Framing::length:
+      return body_left_ == 0;
+    case wire::Framing::chunked:
+      return chunks_complete_;
+    default:
+      return true;
+  }
+}
+
+// Waits for the client to send more. False: it hung up, or was too slow.
+Task<bool> Exchange::receive() {
+  if (head_.expect_continue && !continue_sent_) {
+    continue_sent_ = true;
+    Task<bool> sent = send("HTTP/1.1 100 Continue\r\n\r\n", {});
+    if (!co_await sent) co_return false;
+  }
+  const TimePoint begun = Clock::now();
+  const TimePoint limit =
+      begun + patience(session_.service_.settings.body_timeout_ms, body_bytes_) - waited_for_body_;
+  DeadlineScope scope(activity_, limit, ErrorCode::request_timeout);
+  const bool ready = co_await session_.readable(activity_);
+  waited_for_body_ += Clock::now() - begun;
+  if (scope.expired()) too_slow_ = true;
+  co_return ready;
+}
+
+Result<std::size_t> Exchange::broken_body() {
+  close_ = true;
+  if (too_slow_)
+    return Error(ErrorCode::request_timeout, "the request body did not arrive in time");
+  if (activity_.interrupted() && activity_.why() != ErrorCode::cancelled)
+    return Error(activity_.why());
+  broken_ = true;
+  return Error(ErrorCode::cancelled, "the client closed the connection within the request body");
+}
+
+std::string_view Exchange::held() const {
+  return std::string_view(session_.input_).substr(held_taken_);
+}
+
+// The buffer is not moved for every piece taken from it: a body of tiny chunks would make that
+// quadratic.
+void Exchange::take_held(std::size_t bytes) {
+  held_taken_ += bytes;
+  if (held_taken_ < session_.input_.size()) return;
+  session_.input_.clear();
+  held_taken_ = 0;
+}
+
+Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
+  for (;;) {
+    if (body_complete()) co_return std::size_t{0};
+    if (head_.framing == wire::Framing::chunked && chunks_.payload_remaining() == 0) {
+      const wire::ChunkResult result = chunks_.decode(held());
+      take_held(result.consumed);
+      if (result.status == wire::ChunkStatus::refused) {
+        close_ = true;
+        session_.service_.metrics.http_refused_total.with({wire::info(result.refusal).name})
+            .increment();
+        co_return Error(ErrorCode::invalid_request, std::string(wire::info(result.refusal).detail));
+      }
+      if (result.status == wire::ChunkStatus::complete) chunks_complete_ = true;
+      if (result.status != wire::ChunkStatus::incomplete) continue;
+      if (!session_.may_read()) {
+        Task<bool> more = receive();
+        if (!co_await more) co_return broken_body();
+      }
+      std::string& input = session_.input_;  // empty: incomplete framing has been consumed
+      input.resize(framing_read_bytes);
+      const Transfer transfer = session_.read(input);
+      input.resize(transfer.bytes);
+      if (transfer.status == Transfer::Status::closed) co_return broken_body();
+      continue;
+    }
+    const std::uint64_t due =
+        head_.framing == wire::Framing::chunked ? chunks_.payload_remaining() : body_left_;
+    const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), due));
+    std::size_t count = 0;
+    if (const std::string_view bytes = held(); !bytes.empty()) {
+      count = std::min(wanted, bytes.size());
+      std::memcpy(into.data(), bytes.data(), count);
+      take_held(count);
+    } else {
+      if (!session_.may_read()) {
+        Task<bool> more = receive();
+        if (!co_await more) co_return broken_body();
+      }
+      const Transfer transfer = session_.read(into.first(std::min(wanted, turn_bytes_max)));
+      if (transfer.status == Transfer::Status::closed) co_return broken_body();
+      count = transfer.bytes;
+    }
+    if (count == 0) continue;
+    body_bytes_ += count;
+    if (head_.framing == wire::Framing::chunked)
+      chunks_.take_payload(count);
+    else
+      body_left_ -= count;
+    co_return count;
+  }
+}
+
+Task<Result<std::string>> Exchange::read_whole_body(std::uint64_t bytes_max,
+                                                    std::string_view limit_name) {
+  const auto too_large = [&] {
+    return Error(ErrorCode::payload_too_large, "the request body is larger than " +
+                                                   std::string(limit_name) + " (" +
+                                                   std::to_string(bytes_max) + " bytes)");
+  };
+  const std::optional<std::uint64_t> length = body_length();
+  if (length.value_or(0) > bytes_max) co_return too_large();
+  std::string body;
+  std::size_t filled = 0;
+  for (;;) {
+    // One byte more than allowed is asked for, so that an undeclared body that is too long shows.
+    const std::uint64_t room = length ? *length : std::min(bytes_max + 1, filled * 2 + 16 * 1024);
+    body.resize(static_cast<std::size_t>(std::max<std::uint64_t>(room, filled + 1)));
+    Task<Result<std::size_t>> reading = read_body(std::span(body).subspan(filled));
+    Result<std::size_t> count = co_await reading;
+    if (!count) co_return count.error();
+    if (*count == 0) break;
+    filled += *count;
+    if (filled > bytes_max) co_return too_large();
+  }
+  body.resize(filled);
+  co_return body;
+}
+
+Task<void> Exchange::respond(const Error& error) {
+  Task<void> responding = respond(problem(error, id_));
+  co_await responding;
+}
+
+Task<void> Exchange::respond(Response response) {
+  status_ = response.status;
+  if (response.close || !head_.keep_alive || session_.service_.draining() || !body_complete())
+    close_ = true;
+  std::string head;
+  head.reserve(512);
+  append_head(head, {.response = response,
+                     .request_id = id_,
+                     .date_line = session_.service_.date_line(Clock::now()),
+                     .content_length = response.bytes().size(),
+                     .connection = connection_field()});
+  const std::string_view body =
+      head_.method == wire::Method::head ? std::string_view{} : response.bytes();
+  Task<bool> sending = send(head, body);
+  co_await sending;
+}
+
+ConnectionField Exchange::connection_field() const {
+  if (close_) return ConnectionField::close;
+  return head_.minor_version == 0 ? ConnectionField::keep_alive : ConnectionField::none;
+}
+
+Task<bool> Exchange::begin(Response response) {
+  status_ = response.status;
+  // An HTTP/1.0 client knows no chunks: the end of the connection is the end of the body.
+  chunked_output_ = head_.minor_version == 1;
+  if (!chunked_output_ || response.close || !head_.keep_alive || session_.service_.draining() ||
+      !body_complete())
+    close_ = true;
+  std::string head;
+  append_head(head, {.response = response,
+                     .request_id = id_,
+                     .date_line = session_.service_.date_line(Clock::now()),
+                     .content_length = std::nullopt,
+                     .chunked = chunked_output_,
+                     .connection = connection_field()});
+  Task<bool> sending = send(head, {});
+  co_return co_await sending;
+}
+
+Task<bool> Exchange::write(std::string_view bytes) {
+  if (bytes.empty()) co_return !broken_;
+  if (!chunked_output_) {
+    Task<bool> sending = send(bytes, {});
+    co_return co_await sending;
+  }
+  char line[20];
+  char* end = std::to_chars(line, line + 16, bytes.size(), 16).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  Task<bool> sending =
+      send(std::string_view(line, static_cast<std::size_t>(end - line)), bytes, "\r\n");
+  co_return co_await sending;
+}
+
+Task<bool> Exchange::finish() {
+  if (!chunked_output_) co_return !broken_;
+  Task<bool> sending = send("0\r\n\r\n", {});
+  co_return co_await sending;
+}
+
+// Everything, or the connection is broken: nothing after a partial write would make sense to the
+// client. An interrupted activity gets what the socket takes at once.
+Task<bool> Exchange::send(std::string_view first, std::string_view second, std::string_view third) {
+  std::string& earlier = session_.output_;
+  std::array<std::string_view, 4> parts{earlier, first, second, third};
+  while (!broken_) {
+    std::array<iovec, 4> vectors;
+    std::size_t count = 0;
+    for (std::string_view part : parts)
+      if (!part.empty()) vectors[count++] = {const_cast<char*>(part.data()), part.size()};
+    if (count == 0) {
+      std::string().swap(earlier);
+      co_return true;
+    }
+    const Transfer transfer = session_.write(std::span(vectors.data(), count));
+    if (transfer.status == Transfer::Status::closed) break;
+    written_bytes_ += transfer.bytes;
+    std::size_t taken = transfer.bytes;
+    for (std::string_view& part : parts) {
+      const std::size_t of_part = std::min(taken, part.size());
+      part.remove_prefix(of_part);
+      taken -= of_part;
+    }
+    if (session_.may_write()) continue;
+    const TimePoint begun = Clock::now();
+    const TimePoint limit = begun +
+                            patience(session_.service_.settings.write_timeout_ms, written_bytes_) -
+                            waited_for_writes_;
+    DeadlineScope scope(activity_, limit, ErrorCode::request_timeout);
+    const bool ready = co_await session_.writable(activity_);
+    waited_for_writes_ += Clock::now() - begun;
+    if (!ready) break;
+  }
+  broken_ = true;
+  co_return false;
+}
+
+}  // namespace fetchmill::server::http

@@ -1,0 +1,99 @@
+// One request that takes time, and its response: what a handler that waits works with.
+//
+// The handler reads the body, if any, straight to where it belongs, and responds exactly once:
+// whole, or as a stream. A client that hangs up interrupts `activity()`, and with it whatever the
+// handler waits for; what it responds then goes nowhere.
+//
+// Owner: its session. Lifetime: until the handler's coroutine has ended. Process: loop.
+// Errors: request_timeout (the client was too slow), invalid_request (chunk framing), cancelled.
+#pragma once
+
+#include "server/activity.hpp"
+#include "server/coroutine.hpp"
+#include "server/http/message.hpp"
+#include "server/http/response_head.hpp"
+#include "server/http/router.hpp"
+#include "server/wire/chunked.hpp"
+#include "server/wire/head.hpp"
+
+#include <optional>
+#include <span>
+#include <string>
+
+namespace fetchmill::server::http {
+
+class Session;
+
+class Exchange {
+ public:
+  // `bytes` is the request's head as received; `request` describes it.
+  Exchange(Session& session, const Route& route, const Request& request, std::string_view bytes,
+           TimePoint started);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  const Request& request() const { return request_; }
+  Activity& activity() { return activity_; }
+  const Route& route() const { return route_; }
+  TimePoint started() const { return started_; }
+
+  // The body's declared length; nothing when it is chunked.
+  std::optional<std::uint64_t> body_length() const;
+  // Reads some of the body, 0 bytes at its end. Requires: `into` is not empty.
+  Task<config::Result<std::size_t>> read_body(std::span<char> into);
+  // The whole body, refused with payload_too_large beyond `bytes_max`; `limit_name` is the setting
+  // to name.
+  Task<config::Result<std::string>> read_whole_body(std::uint64_t bytes_max,
+                                                    std::string_view limit_name);
+
+  // A whole response.
+  Task<void> respond(Response response);
+  Task<void> respond(const config::Error& error);
+
+  // A streamed response: begin, write any number of times, finish. False: the client is gone, stop.
+  Task<bool> begin(Response head);
+  Task<bool> write(std::string_view bytes);
+  Task<bool> finish();
+
+  unsigned status() const { return status_; }
+  bool responded() const { return status_ != 0; }
+
+ private:
+  friend class Session;
+  bool body_complete() const;
+  config::Result<std::size_t> broken_body();
+  std::string_view held() const;
+  void take_held(std::size_t bytes);
+  ConnectionField connection_field() const;
+  Task<bool> receive();
+  Task<bool> send(std::string_view first, std::string_view second, std::string_view third = {});
+
+  Session& session_;
+  const Route& route_;
+  TimePoint started_;
+  std::string head_bytes_;
+  std::string id_;
+  wire::RequestHead head_;
+  Request request_;
+  Activity activity_;
+
+  static constexpr std::size_t framing_read_bytes = 4096;
+
+  std::uint64_t body_left_ = 0;  // with Framing::length
+  wire::ChunkDecoder chunks_;
+  bool chunks_complete_ = false;
+  std::size_t held_taken_ = 0;  // of the session's input, by this body
+  bool continue_sent_ = false;
+  bool too_slow_ = false;
+  Clock::duration waited_for_body_{};
+  std::uint64_t body_bytes_ = 0;
+
+  unsigned status_ = 0;
+  bool chunked_output_ = false;
+  bool broken_ = false;  // the client cannot be answered any more
+  bool close_ = false;
+  Clock::duration waited_for_writes_{};
+  std::uint64_t written_bytes_ = 0;
+};
+
+}  // namespace fetchmill::server::http

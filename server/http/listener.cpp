@@ -1,0 +1,111 @@
+#include "server/http/listener.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace fetchmill::server::http {
+namespace {
+
+// Accepted in one turn; the rest makes the loop go round again.
+constexpr int accepts_per_turn = 64;
+constexpr milliseconds out_of_descriptors_pause{100};
+
+config::Result<asio::ip::tcp::endpoint> endpoint_of(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  if (host == "localhost") host = "127.0.0.1";
+  boost::system::error_code error;
+  const asio::ip::address ip = asio::ip::make_address(host, error);
+  if (error)
+    return config::Error(ErrorCode::invalid_request,
+                         "server.listen: '" + host + "' is not an IP address", "server.listen");
+  return asio::ip::tcp::endpoint(ip,
+                                 static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1))));
+}
+
+}  // namespace
+
+Listener::Listener(Service& service) : service_(service), pause_(service.wheel, *this) {
+  service_.on_session_end([this] {
+    if (std::exchange(full_, false)) service_.poller.raise(fd_, *this);
+  });
+}
+
+bool Listener::is_loopback(const std::string& address) {
+  const auto endpoint = endpoint_of(address);
+  return endpoint && endpoint->address().is_loopback();
+}
+
+config::Result<void> Listener::open(const std::string& address) {
+  const auto endpoint = endpoint_of(address);
+  if (!endpoint) return endpoint.error();
+  const auto failed = [&](const char* call) {
+    const std::string reason = std::strerror(errno);
+    close();
+    return config::Error(ErrorCode::invalid_request,
+                         "cannot listen on " + address + ": " + call + ": " + reason,
+                         "server.listen");
+  };
+  fd_ = ::socket(endpoint->protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd_ < 0) return failed("socket");
+  const int on = 1;
+  ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  // Inherited by accepted sockets: responses are written whole, so there is nothing to wait for.
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (::bind(fd_, endpoint->data(), static_cast<socklen_t>(endpoint->size())) < 0)
+    return failed("bind");
+  if (::listen(fd_, SOMAXCONN) < 0) return failed("listen");
+  asio::ip::tcp::endpoint bound;
+  socklen_t size = static_cast<socklen_t>(bound.capacity());
+  ::getsockname(fd_, bound.data(), &size);
+  bound.resize(size);
+  address_ = (bound.address().is_v6() ? '[' + bound.address().to_string() + ']'
+                                      : bound.address().to_string()) +
+             ':' + std::to_string(bound.port());
+  if (!service_.poller.add(fd_, *this)) return failed("epoll_ctl");
+  return {};
+}
+
+void Listener::close() {
+  pause_.disarm();
+  if (fd_ < 0) return;
+  service_.poller.remove(fd_, *this);
+  ::close(std::exchange(fd_, -1));
+}
+
+void Listener::on_events(std::uint32_t) {
+  accept_some();
+}
+
+void Listener::accept_some() {
+  if (fd_ < 0) return;
+  for (int i = 0; i < accepts_per_turn; ++i) {
+    if (service_.sessions() >= service_.settings.max_connections && !service_.close_one_idle()) {
+      full_ = true;
+      return;
+    }
+    const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      service_.serve(fd);
+      continue;
+    }
+    if (errno == EAGAIN) return;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      service_.log.warn("listener", "accepting pauses", {{"reason", std::strerror(errno)}});
+      return pause_.arm(Clock::now() + out_of_descriptors_pause);
+    }
+    // What remains concerns one connection only (ECONNABORTED and the like): go on with the next.
+  }
+  service_.poller.raise(fd_, *this);  // what is left in the backlog is no new edge
+}
+
+}  // namespace fetchmill::server::http

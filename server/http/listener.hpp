@@ -1,0 +1,51 @@
+// Accepts client connections and hands them to the service.
+//
+// At server.max_connections the connection that has been idle for longest makes room; when none is
+// idle, accepting pauses and the kernel's backlog holds the rest. Out of descriptors (EMFILE,
+// ENFILE), it pauses for a moment instead of spinning on an event that cannot be served.
+//
+// Owner: main. Lifetime: within that of the service. Process: loop.
+#pragma once
+
+#include "server/http/service.hpp"
+#include "server/poller.hpp"
+
+#include <string>
+
+namespace fetchmill::server::http {
+
+class Listener final : public EventSink {
+ public:
+  explicit Listener(Service& service);
+  ~Listener() { close(); }
+
+  // `address` is host:port as in server.listen, already validated. Errors: invalid_request with
+  // what bind(2) or listen(2) said.
+  config::Result<void> open(const std::string& address);
+  // No further connections; those in the backlog are refused by the kernel.
+  void close();
+
+  // "127.0.0.1:8080", with the port the kernel chose.
+  const std::string& address() const { return address_; }
+  // Whether the address to listen on is one of this host's loopback addresses.
+  static bool is_loopback(const std::string& address);
+
+  void on_events(std::uint32_t events) override;
+
+ private:
+  struct Pause : Deadline {
+    Pause(Deadlines& wheel, Listener& owner)
+        : Deadline(wheel, [](Deadline& self) { static_cast<Pause&>(self).listener.accept_some(); }),
+          listener(owner) {}
+    Listener& listener;
+  };
+  void accept_some();
+
+  Service& service_;
+  Pause pause_;
+  int fd_ = -1;
+  bool full_ = false;  // waiting for a session to end
+  std::string address_;
+};
+
+}  // namespace fetchmill::server::http

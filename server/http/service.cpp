@@ -1,0 +1,130 @@
+#include "server/http/service.hpp"
+
+#include "server/http/session.hpp"
+
+#include <cstdio>
+#include <ctime>
+#include <utility>
+
+namespace fetchmill::server::http {
+namespace {
+
+std::string_view method_label(wire::Method method) {
+  switch (method) {
+    case wire::Method::get:
+      return "GET";
+    case wire::Method::head:
+      return "HEAD";
+    case wire::Method::post:
+      return "POST";
+    default:
+      return "other";
+  }
+}
+
+}  // namespace
+
+Service::Service(Poller& poller_, Deadlines& wheel_, const config::Settings::Server& settings_,
+                 const Router& router_, BrowserRules rules_, config::Metrics& metrics_,
+                 config::Log& log_)
+    : poller(poller_),
+      wheel(wheel_),
+      settings(settings_),
+      router(router_),
+      rules(std::move(rules_)),
+      metrics(metrics_),
+      log(log_),
+      series_(router_.routes().size() + 1) {}
+
+Service::~Service() {
+  while (!idle_.empty()) destroy(idle_.front());
+  while (!busy_.empty()) destroy(busy_.front());
+}
+
+void Service::serve(int fd) {
+  auto* session = new Session(*this, wheel);
+  ++session_count_;
+  metrics.http_connections.get().set(static_cast<std::int64_t>(session_count_));
+  idle_.push_back(*session);
+  if (session->open(fd))
+    session->start();
+  else
+    destroy(*session);
+}
+
+void Service::destroy(Session& session) {
+  delete &session;
+  --session_count_;
+  metrics.http_connections.get().set(static_cast<std::int64_t>(session_count_));
+  if (session_ended_) session_ended_();
+}
+
+bool Service::close_one_idle() {
+  if (idle_.empty()) return false;
+  destroy(idle_.front());
+  return true;
+}
+
+void Service::drain() {
+  draining_ = true;
+  IntrusiveList<Session> sessions;
+  while (!idle_.empty()) sessions.push_back(idle_.front());
+  while (!sessions.empty()) destroy(sessions.front());
+}
+
+void Service::interrupt_all() {
+  // An interrupted session leaves the list or moves to its end; each is visited once.
+  IntrusiveList<Session> sessions;
+  while (!busy_.empty()) sessions.push_back(busy_.front());
+  while (!sessions.empty()) {
+    Session& session = sessions.front();
+    busy_.push_back(session);
+    session.interrupt(ErrorCode::draining);
+  }
+}
+
+std::string_view Service::date_line(TimePoint now) {
+  if (now >= date_until_) {
+    const std::time_t seconds = std::time(nullptr);
+    std::tm utc{};
+    gmtime_r(&seconds, &utc);
+    static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    char line[64];
+    // IMF-fixdate (RFC 9110 §5.6.7), independent of the locale.
+    const int size = std::snprintf(line, sizeof line, "Date: %s, %02d %s %d %02d:%02d:%02d GMT\r\n",
+                                   days[utc.tm_wday], utc.tm_mday, months[utc.tm_mon],
+                                   utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+    date_line_.assign(line, static_cast<std::size_t>(size));
+    date_until_ = now + std::chrono::milliseconds(500);
+  }
+  return date_line_;
+}
+
+Service::RouteSeries& Service::series(const Route* route) {
+  const auto& routes = router.routes();
+  const std::size_t index = route ? static_cast<std::size_t>(route - routes.data()) : routes.size();
+  RouteSeries& cached = series_[index];
+  if (!cached.duration) {
+    const std::string_view name = route ? route->name : "none";
+    cached.ok_get = &metrics.http_requests_total.with({name, "GET", "200"});
+    cached.duration = &metrics.http_request_duration_seconds.with({name});
+  }
+  return cached;
+}
+
+void Service::count_response(const Route* route, wire::Method method, unsigned status,
+                             Clock::duration elapsed) {
+  RouteSeries& cached = series(route);
+  if (method == wire::Method::get && status == 200) {
+    cached.ok_get->increment();
+  } else {
+    metrics.http_requests_total
+        .with({route ? route->name : "none", method_label(method), std::to_string(status)})
+        .increment();
+  }
+  cached.duration->observe(std::chrono::duration<double>(elapsed).count());
+}
+
+}  // namespace fetchmill::server::http

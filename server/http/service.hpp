@@ -1,0 +1,94 @@
+// What all sessions of the server share: limits, routes, rules, scratch buffers, and the list of
+// the sessions.
+//
+// Owner: main. Lifetime: outlives the listener and every session. Process: loop.
+#pragma once
+
+#include "config/log.hpp"
+#include "config/metrics.hpp"
+#include "config/settings.hpp"
+#include "server/activity.hpp"
+#include "server/http/browser_rules.hpp"
+#include "server/http/request_id.hpp"
+#include "server/http/router.hpp"
+#include "server/intrusive_list.hpp"
+#include "server/poller.hpp"
+#include "server/wire/head.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace fetchmill::server::http {
+
+class Session;
+
+// All that can be read of a connection in one go; also the most that pipelined requests may hold.
+inline constexpr std::size_t read_bytes_max = 64 * 1024;
+
+class Service {
+ public:
+  Service(Poller& poller, Deadlines& wheel, const config::Settings::Server& settings,
+          const Router& router, BrowserRules rules, config::Metrics& metrics, config::Log& log);
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+  ~Service();
+
+  // Takes over a connected, non-blocking socket.
+  void serve(int fd);
+  std::size_t sessions() const { return session_count_; }
+  // Closes the connection that has been idle for longest. False when none is idle.
+  bool close_one_idle();
+  // Called when a session has ended, so that the listener may accept again.
+  void on_session_end(std::function<void()> callback) { session_ended_ = std::move(callback); }
+
+  // Drain, phase one: idle connections close now, the others after their response.
+  void drain();
+  bool draining() const { return draining_; }
+  // Phase two: interrupts whatever is still being worked on.
+  void interrupt_all();
+
+  // The Date field's line, refreshed once a second.
+  std::string_view date_line(TimePoint now);
+  void count_response(const Route* route, wire::Method method, unsigned status,
+                      Clock::duration elapsed);
+
+  Poller& poller;
+  Deadlines& wheel;
+  const config::Settings::Server& settings;
+  const Router& router;
+  const BrowserRules rules;
+  config::Metrics& metrics;
+  config::Log& log;
+  RequestIds ids;
+
+  // Scratch of the one session that is being served in this turn.
+  std::array<char, read_bytes_max> input;
+  wire::RequestHead head;
+  std::string output;
+  Response response;
+
+  std::uint64_t in_flight = 0;  // exchanges being worked on
+
+ private:
+  friend class Session;
+  struct RouteSeries {
+    config::Counter* ok_get = nullptr;  // method GET, status 200: the hot series
+    config::Histogram* duration = nullptr;
+  };
+  RouteSeries& series(const Route* route);
+
+  void destroy(Session& session);
+
+  IntrusiveList<Session> idle_;  // longest idle first
+  IntrusiveList<Session> busy_;
+  std::size_t session_count_ = 0;
+  std::function<void()> session_ended_;
+  bool draining_ = false;
+  std::string date_line_;
+  TimePoint date_until_{};
+  std::vector<RouteSeries> series_;  // by route index; the last one is for requests without a route
+};
+
+}  // namespace fetchmill::server::http

@@ -1,0 +1,341 @@
+#include "server/http/session.hpp"
+
+#include "server/http/response_head.hpp"
+
+#include <utility>
+#include <variant>
+
+#include <sys/socket.h>
+
+namespace fetchmill::server::http {
+namespace {
+
+// How long a closing connection is read on, so that a reset does not destroy the response in
+// flight.
+constexpr std::chrono::seconds linger_time{2};
+// Output joined from pipelined requests before it is handed to the kernel.
+constexpr std::size_t output_joined_max = 64 * 1024;
+
+void release_buffer(std::string& buffer) {
+  std::string().swap(buffer);
+}
+
+}  // namespace
+
+Session::Session(Service& service, Deadlines& wheel)
+    : Socket(service.poller), service_(service), deadline_(wheel, *this) {}
+
+Session::~Session() = default;
+
+void Session::start() {
+  wait_for_input();
+}
+
+void Session::interrupt(ErrorCode why) {
+  if (state_ == State::exchanging) return exchange_->activity_.interrupt(why);
+  if (state_ != State::lingering) destroy();
+}
+
+void Session::destroy() {
+  service_.destroy(*this);
+}
+
+void Session::unawaited() {
+  switch (state_) {
+    case State::reading:
+      if (may_read()) pump();
+      return;
+    case State::exchanging:
+      if (hung_up()) exchange_->activity_.interrupt(ErrorCode::cancelled);
+      return;
+    case State::writing:
+      if (may_write()) resume_output();
+      return;
+    case State::lingering:
+      if (may_read()) drain_input();
+      return;
+  }
+}
+
+void Session::expired() {
+  if (state_ == State::reading && !input_.empty()) {
+    config::Error error(ErrorCode::request_timeout,
+                        "the request head was not complete after server.head_timeout_ms");
+    const std::string_view id = service_.ids.next();
+    Response response = problem(error, id);
+    response.close = true;
+    service_.head.method = wire::Method::unknown;
+    answer({service_.head, id, {}, {}}, nullptr, response, Clock::now());
+    return settle();
+  }
+  if (state_ == State::writing) reset();
+  destroy();
+}
+
+// Reads and answers until the socket is empty, an exchange begins, or the connection ends.
+void Session::pump() {
+  pumping_ = true;
+  if (!input_.empty()) consume(input_);
+  while (state_ == State::reading && !close_after_output_ && !broken_ && may_read()) {
+    std::string_view bytes;
+    Transfer transfer;
+    if (input_.empty()) {
+      transfer = read(service_.input);
+      bytes = {service_.input.data(), transfer.bytes};
+    } else {
+      const std::size_t held = input_.size();
+      input_.resize(std::max<std::size_t>(held * 2, 4096));
+      transfer = read(std::span(input_).subspan(held));
+      input_.resize(held + transfer.bytes);
+      bytes = input_;
+    }
+    if (transfer.status == Transfer::Status::closed) close_after_output_ = true;
+    if (transfer.status == Transfer::Status::done) consume(bytes);
+  }
+  pumping_ = false;
+  settle();
+}
+
+// The end of every turn: writes what was answered and decides what to wait for. May destroy the
+// session.
+void Session::settle() {
+  if (!flush()) return broken_ ? destroy() : void();
+  if (state_ != State::reading) return;
+  if (close_after_output_) return linger();
+  wait_for_input();
+}
+
+// False when the socket did not take everything; then `output_` holds the rest, or the session is
+// broken.
+bool Session::flush() {
+  if (broken_) return false;
+  if (!service_.output.empty() && output_.empty()) {
+    const iovec part{service_.output.data(), service_.output.size()};
+    const Transfer transfer = write(std::span(&part, 1));
+    broken_ = transfer.status == Transfer::Status::closed;
+    if (!broken_) output_.assign(service_.output, transfer.bytes);
+  } else {
+    output_ += service_.output;
+  }
+  service_.output.clear();
+  if (output_.empty()) return !broken_;
+  if (state_ == State::reading) {
+    state_ = State::writing;
+    deadline_.arm(Clock::now() + milliseconds(service_.settings.write_timeout_ms));
+  }
+  return false;
+}
+
+void Session::resume_output() {
+  const iovec part{output_.data(), output_.size()};
+  const Transfer transfer = write(std::span(&part, 1));
+  if (transfer.status == Transfer::Status::closed) return destroy();
+  output_.erase(0, transfer.bytes);
+  if (!output_.empty()) return;
+  release_buffer(output_);
+  state_ = State::reading;
+  if (close_after_output_) return linger();
+  pump();
+}
+
+void Session::wait_for_input() {
+  const auto& settings = service_.settings;
+  if (input_.empty()) {
+    head_begun_ = false;
+    service_.idle_.push_back(*this);
+    deadline_.arm(Clock::now() + milliseconds(served_ ? settings.keep_alive_timeout_ms
+                                                      : settings.head_timeout_ms));
+  } else if (!head_begun_) {
+    // Absolute from the first byte on: a client that sends a byte now and then gains nothing.
+    head_begun_ = true;
+    service_.busy_.push_back(*this);
+    deadline_.arm(Clock::now() + milliseconds(settings.head_timeout_ms));
+  }
+}
+
+void Session::linger() {
+  if (hung_up() || broken_) return destroy();
+  ::shutdown(fd(), SHUT_WR);
+  state_ = State::lingering;
+  release_buffer(input_);
+  service_.busy_.push_back(*this);
+  deadline_.arm(Clock::now() + linger_time);
+  drain_input();
+}
+
+void Session::drain_input() {
+  for (std::size_t turn = 0; turn < turn_bytes_max; turn += service_.input.size()) {
+    const Transfer transfer = read(service_.input);
+    if (transfer.status == Transfer::Status::closed) return destroy();
+    if (transfer.status == Transfer::Status::would_block || !may_read()) return;
+  }
+  // More than a turn's worth after the end was announced: no longer worth waiting for.
+  destroy();
+}
+
+// Takes whole requests off the front of `bytes`, which are either the service's scratch or
+// `input_`, and keeps the rest in `input_`.
+void Session::consume(std::string_view bytes) {
+  const TimePoint started = Clock::now();
+  while (!bytes.empty() && state_ == State::reading && !close_after_output_ && !broken_) {
+    wire::RequestHead& head = service_.head;
+    const wire::HeadResult result = parse_request_head(bytes, progress_, head);
+    if (result.status == wire::HeadStatus::incomplete) break;
+    if (result.status == wire::HeadStatus::refused) {
+      refuse(wire::info(result.refusal), started);
+      bytes = {};
+      break;
+    }
+    served_ = true;
+    const std::string_view head_bytes = bytes.substr(0, head.bytes);
+    bytes.remove_prefix(head.bytes);
+    dispatch(head, head_bytes, bytes, started);
+    if (service_.output.size() > output_joined_max) flush();
+  }
+  keep(bytes);
+}
+
+void Session::keep(std::string_view bytes) {
+  if (bytes.empty())
+    release_buffer(input_);
+  else if (bytes.data() >= input_.data() && bytes.data() < input_.data() + input_.size())
+    input_.erase(0, static_cast<std::size_t>(bytes.data() - input_.data()));
+  else
+    input_.assign(bytes);
+}
+
+void Session::refuse(const wire::RefusalInfo& why, TimePoint started) {
+  service_.metrics.http_refused_total.with({why.name}).increment();
+  const std::string_view id = service_.ids.next();
+  Response response =
+      problem(config::Error(ErrorCode::invalid_request, std::string(why.detail)), id);
+  response.status = why.http_status;
+  response.close = true;
+  service_.head.method = wire::Method::unknown;
+  answer({service_.head, id, {}, {}}, nullptr, response, started);
+}
+
+void Session::dispatch(const wire::RequestHead& head, std::string_view head_bytes,
+                       std::string_view& rest, TimePoint started) {
+  const wire::Field* given_id = head.fields.find("X-Request-Id");
+  const std::string_view id =
+      given_id && well_formed_request_id(given_id->value) ? given_id->value : service_.ids.next();
+  const std::size_t question = head.target.find('?');
+  const Request request{
+      head, id, head.target.substr(0, question),
+      question == std::string_view::npos ? std::string_view{} : head.target.substr(question + 1)};
+  const Route* route = service_.router.find(request.path);
+  if (auto error = check(request, route)) {
+    Response response = problem(*error, id);
+    if (error->code == ErrorCode::method_not_allowed)
+      append_field_line(response.headers, "Allow", Router::allow(route->methods));
+    skip_body(head, rest, response);
+    return answer(request, route, response, started);
+  }
+  if (const auto* immediate = std::get_if<ImmediateHandler>(&route->handler)) {
+    Response& response = service_.response;
+    response = Response{};
+    skip_body(head, rest, response);
+    (*immediate)(request, response);
+    return answer(request, route, response, started);
+  }
+  begin_exchange(*route, request, head_bytes, rest, started);
+}
+
+std::optional<config::Error> Session::check(const Request& request, const Route* route) const {
+  using config::Error;
+  if (auto error = service_.rules.check(request.head.host, request.field(wire::FieldId::origin)))
+    return error;
+  if (!route)
+    return Error(ErrorCode::not_found, "there is nothing at '" +
+                                           std::string(request.path.substr(0, 200)) +
+                                           "'; GET / lists the routes");
+  if (!(route->methods & Router::bit(request.head.method)))
+    return Error(ErrorCode::method_not_allowed,
+                 std::string(route->path) + " supports " + Router::allow(route->methods));
+  if (std::holds_alternative<ExchangeHandler>(route->handler) &&
+      service_.in_flight >= service_.settings.max_requests_in_flight) {
+    Error error(ErrorCode::overloaded, "server.max_requests_in_flight requests are in flight");
+    error.retry_after = std::chrono::seconds(1);
+    return error;
+  }
+  return std::nullopt;
+}
+
+// The body of a request whose handler does not read one: gone if it is here already, else the
+// connection ends.
+void Session::skip_body(const wire::RequestHead& head, std::string_view& rest, Response& response) {
+  if (head.framing == wire::Framing::none) return;
+  if (head.framing == wire::Framing::length && head.content_length <= rest.size())
+    rest.remove_prefix(static_cast<std::size_t>(head.content_length));
+  else
+    response.close = true;
+}
+
+void Session::answer(const Request& request, const Route* route, const Response& response,
+                     TimePoint started) {
+  const wire::RequestHead& head = request.head;
+  const bool close = response.close || !head.keep_alive || service_.draining();
+  const TimePoint now = Clock::now();
+  append_head(service_.output,
+              {.response = response,
+               .request_id = request.id,
+               .date_line = service_.date_line(now),
+               .content_length = response.bytes().size(),
+               .connection = close                     ? ConnectionField::close
+                             : head.minor_version == 0 ? ConnectionField::keep_alive
+                                                       : ConnectionField::none});
+  if (head.method != wire::Method::head) service_.output += response.bytes();
+  if (close) close_after_output_ = true;
+  service_.count_response(route, head.method, response.status, now - started);
+}
+
+void Session::begin_exchange(const Route& route, const Request& request,
+                             std::string_view head_bytes, std::string_view& rest,
+                             TimePoint started) {
+  exchange_ = std::make_unique<Exchange>(*this, route, request, head_bytes, started);
+  keep(rest);
+  state_ = State::exchanging;
+  deadline_.disarm();
+  service_.busy_.push_back(*this);
+  ++service_.in_flight;
+  service_.metrics.http_requests_in_flight.get().set(static_cast<std::int64_t>(service_.in_flight));
+  flush();  // the responses to requests pipelined before this one
+  if (hung_up() || broken_) exchange_->activity_.interrupt(ErrorCode::cancelled);
+  run(std::get<ExchangeHandler>(route.handler));
+  rest = input_;  // what an exchange that has already ended left over
+}
+
+Detached Session::run(const ExchangeHandler& handler) {
+  {
+    Exchange& exchange = *exchange_;
+    Task<void> task = handler(exchange);
+    co_await task;
+    if (!exchange.responded() && !exchange.activity().interrupted()) {
+      config::Error error(ErrorCode::internal_error, "the handler did not respond");
+      Task<void> last_resort = exchange.respond(error);
+      co_await last_resort;
+    }
+  }
+  exchange_finished();
+}
+
+void Session::exchange_finished() {
+  const Exchange& exchange = *exchange_;
+  --service_.in_flight;
+  service_.metrics.http_requests_in_flight.get().set(static_cast<std::int64_t>(service_.in_flight));
+  const unsigned status =
+      exchange.responded() ? exchange.status() : config::info(ErrorCode::cancelled).http_status;
+  service_.count_response(&exchange.route(), exchange.request().head.method, status,
+                          Clock::now() - exchange.started());
+  if (exchange.close_ || !exchange.body_complete()) close_after_output_ = true;
+  input_.erase(0, exchange.held_taken_);
+  if (exchange.broken_ || !exchange.responded()) broken_ = true;
+  exchange_.reset();
+  state_ = State::reading;
+  if (pumping_) return;
+  if (close_after_output_ || broken_) return settle();
+  pump();
+}
+
+}  // namespace fetchmill::server::http

@@ -1,0 +1,71 @@
+"""What /proc says about processes, and waiting for conditions."""
+
+import os
+import time
+
+SANITIZED = os.environ.get("FETCHMILL_SANITIZED") == "1"
+
+
+def bound(seconds):
+    """An upper time bound: generous enough for a sanitized build."""
+    return seconds * 6 if SANITIZED else seconds
+
+
+def eventually(condition, what, within=10.0):
+    """Polls until `condition()` is true and returns its value; fails with `what` after `within` s."""
+    deadline = time.monotonic() + bound(within)
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"did not happen within {within} s: {what}")
+        time.sleep(0.005)
+
+
+def _stat(pid):
+    """(state, parent pid) of a process; None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return fields[0], int(fields[1])
+
+
+def alive(pid):
+    """Whether the process runs: a zombie does not."""
+    stat = _stat(pid)
+    return stat is not None and stat[0] not in "ZX"
+
+
+def children(pid):
+    """The pids of the running children of `pid`, in ascending order."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    stats = [(child, _stat(child)) for child in pids]
+    return sorted(child for child, stat in stats if stat and stat[1] == pid and stat[0] not in "ZX")
+
+
+def descendants(pid):
+    found = []
+    for child in children(pid):
+        found += [child, *descendants(child)]
+    return found
+
+
+def descriptors(pid):
+    """The open descriptors of a process as {number: what it is}."""
+    found = {}
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found[int(number)] = os.readlink(f"/proc/{pid}/fd/{number}")
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def cpu_seconds(pid):
+    """User and system time the process has used."""
+    with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,521 @@
+"""What callers and upstreams can send wrong, and the error each gets."""
+
+import json
+import threading
+
+import harness
+from harness import ServerTest, free_port
+from processes import eventually
+from upstreams import HOLD, READ, RESET, Pieces, RawUpstream, answering
+
+# Each names a loopback or private machine in another way. IPv4 forms that the URL standard reads as
+# IPv4 (octal, hexadecimal, fewer parts) and IPv4 inside IPv6 among them.
+DENIED_HOSTS = """
+127.0.0.1 127.0.0.2 127.255.255.255 127.1 127.0.1 2130706433 0x7f000001 0x7f.0.0.1 0x7f.1
+0177.0.0.1 0177.1 017700000001 127.0.0.1. 0x7F.0X0.0.1 127.000.000.001 %31%32%37.0.0.1
+0.0.0.0 0 0.0.0.1 0x0 00000000000
+10.0.0.1 10.255.255.255 10.1 0x0a000001 012.0.0.1 167772161
+172.16.0.1 172.31.255.254 192.168.0.1 192.168.257 0xc0a80001 3232235521
+169.254.169.254 169.254.0.1 2852039166 0xa9fea9fe 0251.0376.0251.0376 168.63.129.16
+100.64.0.1 100.127.255.254 192.0.0.1 192.0.2.1 198.18.0.1 198.19.255.255 198.51.100.1 203.0.113.1
+192.88.99.1 224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255
+[::1] [0:0:0:0:0:0:0:1] [::0001] [::] [0000:0000:0000:0000:0000:0000:0000:0001]
+[::127.0.0.1] [::7f00:1] [::ffff:127.0.0.1] [::ffff:7f00:1] [::ffff:0:127.0.0.1] [::FFFF:10.0.0.1]
+[0:0:0:0:0:ffff:127.0.0.1] [::ffff:169.254.169.254] [::ffff:a9fe:a9fe] [::ffff:0.0.0.0]
+[64:ff9b::127.0.0.1] [64:ff9b::7f00:1] [64:ff9b::10.0.0.1] [64:ff9b:1::1] [64:ff9b::a9fe:a9fe]
+[2002:7f00:1::] [2002:a00:1::1] [2002:a9fe:a9fe::] [2001::1] [2001:0:7f00:1::] [2001:db8::1]
+[fc00::1] [fd00::1] [fd00:ec2::254] [fe80::1] [febf::1] [fec0::1] [ff02::1] [ff00::]
+[100::1] [3fff::1] [5f00::1] [2001:2::1] [2001:10::1] [fe80::5efe:127.0.0.1] [2001:20::1]
+""".split()
+
+# Full-width and circled digits, ideographic full stops and case, which IDNA maps to loopback names.
+DENIED_NAMES = [
+    "localhost",
+    "LOCALHOST",
+    "localhost.",
+    "LocalHost",
+    "\uff11\uff12\uff17.0.0.1",
+    "\u2460\u2461\u2466.0.0.1",
+    "127\u30020\u30020\u30021",
+    "\uff4c\uff4f\uff43\uff41\uff4c\uff48\uff4f\uff53\uff54",
+    "loc\u00adalhost",
+]
+
+# Refused by their form before any address is looked at, or not URLs at all.
+DENIED_URLS = [
+    "http://user@example.com/",
+    "http://user:secret@example.com/",
+    "http://@127.0.0.1/",
+    "http://example.com\\@127.0.0.1/",
+    "http:\\\\example.com/",
+    "http://exa\tmple.com/",
+    "http://example.com/\r\nHost: other",
+    "http://example.com/\u0000",
+    "ftp://example.com/",
+    "file:///etc/passwd",
+    "gopher://127.0.0.1:6379/_INFO",
+    "javascript:alert(1)",
+    "data:text/plain,hello",
+    "ws://example.com/",
+    "//example.com/",
+    "example.com",
+    "/relative",
+    "http://",
+    "http:///",
+    "http://[::1",
+    "http://[::1]x/",
+    "http://[fe80::1%25eth0]/",
+    "http://1.2.3.4.5/",
+    "http://0x100000000/",
+    "http://256.0.0.1/",
+    "http://example.com:99999/",
+    "http://example.com:port/",
+    "http://exa mple.com/",
+    "http://a..b<c>/",
+]
+
+
+class MalformedRequests(ServerTest):
+    def test_malformed_json_names_the_position(self):
+        cases = [b"", b"{", b'{"url"}', b'{"url": "x",}', b"[]]", b'{"url": "\xff"}', b"nul", b"{}{}"]
+        for body in cases:
+            with self.subTest(body=body):
+                problem = self.assert_problem(self.server.post("/v1/fetch", body), "invalid_request")
+                self.assertNotIn("field", problem)
+        problem = self.server.post("/v1/fetch", b'{"url": tru}').json()
+        self.assertRegex(problem["detail"], r"\b(byte|offset|position|column)\D*\d+")
+
+    def test_a_body_that_is_no_object(self):
+        for body in (b"[]", b'"http://example.com/"', b"1", b"null", b"true"):
+            with self.subTest(body=body):
+                self.assert_problem(self.server.post("/v1/fetch", body), "invalid_request")
+                self.assert_problem(self.server.post("/v1/batch", body), "invalid_request")
+
+    def test_deep_nesting_is_refused_not_recursed_into(self):
+        body = b'{"url":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+        self.assert_problem(self.server.post("/v1/fetch", body), "invalid_request")
+
+    def test_unknown_fields_are_named(self):
+        url = self.origin.url("/json")
+        self.assert_problem(self.server.fetch(url, pipelines=[]), "unknown_field", field="pipelines")
+        self.assert_problem(
+            self.server.fetch(url, ("json.select", {"pointer": "/0", "pionter": "/0"})),
+            "unknown_field",
+            field="pipeline[0].pionter",
+        )
+        self.assert_problem(
+            self.server.fetch(url, "identity", ("hash", {"algoritm": "md5"})),
+            "unknown_field",
+            field="pipeline[1].algoritm",
+        )
+        batch = {"tasks": [{"url": url}], "task": 1}
+        self.assert_problem(self.server.post("/v1/batch", batch), "unknown_field", field="task")
+        batch = {"tasks": [{"url": url}], "defaults": {"timeout": 1}}
+        self.assert_problem(
+            self.server.post("/v1/batch", batch), "unknown_field", field="defaults.timeout"
+        )
+
+    def test_unknown_ops(self):
+        url = self.origin.url("/json")
+        for step in ("json.selekt", "IDENTITY", "json", "crash", "echo", "spin_forever"):
+            with self.subTest(op=step):
+                response = self.server.fetch(url, step)
+                self.assert_problem(response, "unknown_op", field="pipeline[0].op")
+        self.assert_problem(self.server.get("/v1/fetch", url=url, op="nope"), "unknown_op")
+        self.assert_problem(self.server.process(b"{}", "nope"), "unknown_op")
+
+    def test_unknown_query_parameters_ask_about_an_unencoded_url(self):
+        target = f"/v1/fetch?url={self.origin.url('/delay?ms=0')}&page=2"
+        problem = self.assert_problem(
+            self.server.request("GET", target), "unknown_field", field="page"
+        )
+        self.assertIn("url", problem["detail"])
+        self.assertRegex(problem["detail"], "encode")
+        url = self.origin.url("/json")
+        response = self.server.get("/v1/fetch", url=url, op="json.select", pointer="/0", algorithm="md5")
+        self.assert_problem(response, "unknown_field", field="algorithm")
+
+    def test_parameters_of_an_op_without_an_op(self):
+        response = self.server.get("/v1/fetch", url=self.origin.url("/json"), pointer="/0")
+        self.assert_problem(response, "unknown_field", field="pointer")
+
+    def test_wrong_types_name_the_field(self):
+        url = self.origin.url("/json")
+        cases = {
+            "url": [1, None, True, [], {}],
+            "method": [1, "", "GE T", "G\r\nET"],
+            "headers": [1, [], {"a": 1}, "a: b"],
+            "body": [1, {}],
+            "body_base64": [1, "*"],
+            "pipeline": [1, {}, [1], [[]]],
+            "id": [{}, []],
+            "timeout_ms": ["1", -1, 1.5, 0, True, 1e300, None],
+            "max_bytes": ["1", -1, 1.5],
+            "max_result_bytes": ["1", -1],
+            "accept_status": [200, ["abc"], [99], ["20x"], [{}], [1000]],
+            "max_redirects": ["1", -1, 1.5],
+            "envelope": [1, "true"],
+        }
+        for field, values in cases.items():
+            for value in values:
+                with self.subTest(field=field, value=value):
+                    response = self.server.fetch(None, **{"url": url, field: value})
+                    problem = self.assert_problem(response, "invalid_request")
+                    self.assertRegex(problem.get("field", ""), f"^{field}\\b")
+
+    def test_wrong_types_in_a_batch_name_the_task(self):
+        url = self.origin.url("/json")
+        batch = {"tasks": [{"url": url}, {"url": url, "timeout_ms": "1"}]}
+        response = self.server.post("/v1/batch", batch)
+        self.assert_problem(response, "invalid_request", field="tasks[1].timeout_ms")
+        for field, value in {
+            "tasks": {},
+            "order": "random",
+            "concurrency": 0,
+            "deadline_ms": -5,
+            "on_error": "panic",
+            "defaults": [],
+        }.items():
+            with self.subTest(field=field):
+                response = self.server.post("/v1/batch", {"tasks": [{"url": url}], field: value})
+                self.assert_problem(response, "invalid_request", field=field)
+
+    def test_meta_is_bounded(self):
+        batch = {"tasks": [{"url": self.origin.url("/json"), "meta": "x" * 5000}]}
+        response = self.server.post("/v1/batch", batch)
+        self.assert_problem(response, "invalid_request", field="tasks[0].meta")
+
+    def test_bodies_exclude_each_other(self):
+        response = self.server.fetch(self.origin.url("/echo"), method="POST", body="a", json={})
+        self.assert_problem(response, "invalid_request")
+
+    def test_missing_url(self):
+        self.assert_problem(self.server.fetch(), "invalid_request", field="url")
+        self.assert_problem(self.server.get("/v1/fetch"), "invalid_request", field="url")
+        response = self.server.post("/v1/batch", {"tasks": [{"id": "a"}]})
+        self.assert_problem(response, "invalid_request", field="tasks[0].url")
+        self.assert_problem(self.server.post("/v1/batch", {}), "invalid_request", field="tasks")
+
+    def test_missing_and_wrong_op_parameters(self):
+        url = self.origin.url("/json")
+        cases = [
+            ("json.select", {}, "pointer"),
+            ("json.select", {"pointer": 1}, "pointer"),
+            ("json.select", {"pointer": "no slash"}, "pointer"),
+            ("json.aggregate", {"value": "/score", "stats": ["median-ish"]}, "stats"),
+            ("hash", {"algorithm": "rot13"}, "algorithm"),
+            ("cpu.loop", {"iterations": "many"}, "iterations"),
+            ("cpu.loop", {"iterations": -1}, "iterations"),
+        ]
+        for op, parameters, field in cases:
+            with self.subTest(op=op, parameters=parameters):
+                problem = self.assert_problem(
+                    self.server.fetch(url, (op, parameters)), "invalid_request"
+                )
+                self.assertRegex(problem.get("field", ""), rf"^pipeline\[0\]\.{field}\b")
+
+    def test_too_many_steps(self):
+        response = self.server.fetch(self.origin.url("/json"), *["identity"] * 17)
+        self.assert_problem(response, "invalid_request", field="pipeline")
+
+    def test_a_body_an_op_cannot_process(self):
+        url = self.origin.url("/text?text=%7Bnot%20json&type=application/json")
+        response = self.server.fetch(url, ("json.select", {"pointer": "/a"}))
+        self.assert_problem(response, "processing_failed", stage="process")
+
+    def test_forbidden_request_headers(self):
+        for name, value in [("a b", "x"), ("X", "a\r\nY: b"), ("X", "a\u0000"), ("", "x")]:
+            with self.subTest(name=name, value=value):
+                task = {"url": self.origin.url("/echo"), "headers": {name: value}}
+                problem = self.assert_problem(self.server.post("/v1/fetch", task), "invalid_request")
+                self.assertRegex(problem.get("field", ""), r"^headers\b")
+
+    def test_media_types_of_request_bodies(self):
+        response = self.server.request(
+            "POST", "/v1/fetch", b"<task/>", {"Content-Type": "application/xml"}
+        )
+        self.assert_problem(response, "unsupported_media_type")
+
+
+class DeniedAddresses(ServerTest):
+    settings = {"fetch.allow_networks": None}
+
+    def test_every_form_of_an_address_is_refused(self):
+        # One batch a port form, so that hundreds of cases cost a few requests.
+        for suffix in ("/", ":8080/", ":80/x?y=1"):
+            tasks = [{"url": f"http://{host}{suffix}"} for host in DENIED_HOSTS]
+            batch = self.server.batch(tasks, order="input")
+            for task, outcome in zip(tasks, batch.outcomes, strict=True):
+                with self.subTest(url=task["url"]):
+                    self.assertIn(outcome["error"]["code"], ("address_denied", "url_denied"))
+
+    def test_every_form_of_a_local_name_is_refused(self):
+        tasks = [{"url": f"http://{name}/"} for name in DENIED_NAMES]
+        # A name that is not looked up at all is as good as one refused for its address.
+        refusals = ("address_denied", "url_denied", "dns_failed")
+        for task, outcome in zip(tasks, self.server.batch(tasks, order="input").outcomes, strict=True):
+            with self.subTest(url=task["url"]):
+                self.assertIn(outcome["error"]["code"], refusals)
+
+    def test_a_single_refusal_has_the_full_shape(self):
+        response = self.server.fetch("http://127.0.0.1/")
+        self.assert_problem(response, "address_denied", stage="fetch")
+        self.assert_problem(self.server.fetch("http://localhost/"), "address_denied")
+        self.assert_problem(self.server.get("/v1/fetch", url="http://[::1]/"), "address_denied")
+
+    def test_urls_refused_by_their_form(self):
+        for url in DENIED_URLS:
+            response = self.server.fetch(url)
+            with self.subTest(url=url):
+                code = response.json().get("code")
+                self.assertIn(code, ("url_denied", "address_denied", "invalid_request"), response)
+                self.assert_problem(response, code)
+
+    def test_schemes_and_credentials_are_url_denied(self):
+        for url in ("ftp://example.com/", "file:///etc/passwd", "http://user:secret@example.com/"):
+            with self.subTest(url=url):
+                problem = self.assert_problem(self.server.fetch(url), "url_denied")
+                self.assertNotIn("secret", json.dumps(problem))
+
+    def test_ports_outside_the_list(self):
+        for port in (22, 25, 6379, 81, 65535, 0):
+            with self.subTest(port=port):
+                response = self.server.fetch(f"http://93.184.215.14:{port}/")
+                self.assertIn(response.json()["code"], ("address_denied", "url_denied"))
+
+    def test_nothing_was_connected_to(self):
+        # On an allowed port a refused address must not even be dialled.
+        server = self.start({"fetch.allow_networks": None, "fetch.allow_ports": [self.origin.port]})
+        self.origin.reset_counters()
+        for host in ("127.0.0.1", "localhost", "127.1", "[::ffff:127.0.0.1]"):
+            with self.subTest(host=host):
+                self.assert_problem(server.fetch(self.origin.url("/json", host)), "address_denied")
+        self.assertEqual(self.origin.counters()["connections"]["total"], 0)
+
+    def test_denials_are_counted(self):
+        before = self.server.metrics().value("fetch_denied_total")
+        self.server.fetch("http://127.0.0.1/")
+        self.assertEqual(self.server.metrics().value("fetch_denied_total"), before + 1)
+
+
+class DeniedRedirects(ServerTest):
+    # The origin's own address is allowed, and nothing else is.
+    settings = {"fetch.allow_networks": ["127.0.0.1/32"]}
+
+    def redirected_to(self, target):
+        # RawUpstream, not the origin: the Location goes out as it is.
+        upstream = self.enterContext(
+            RawUpstream(
+                answering(
+                    b"HTTP/1.1 302 Found\r\nLocation: " + target.encode() + b"\r\n"
+                    b"Content-Length: 0\r\n\r\n"
+                )
+            )
+        )
+        return self.server.fetch(upstream.url())
+
+    def test_redirects_to_every_kind_of_refused_address(self):
+        hosts = ["127.0.0.2", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "0x7f.2"]
+        for host in hosts + ["192.168.1.1", "0.0.0.0", "[fd00::1]", "2130706434"]:
+            with self.subTest(host=host):
+                response = self.redirected_to(f"http://{host}/latest/meta-data/")
+                self.assertIn(response.json()["code"], ("address_denied", "url_denied"), response)
+
+    def test_redirects_to_other_schemes(self):
+        for target in ("file:///etc/passwd", "ftp://example.com/", "gopher://127.0.0.1/"):
+            with self.subTest(target=target):
+                self.assert_problem(self.redirected_to(target), "url_denied")
+
+    def test_a_protocol_relative_redirect(self):
+        self.assert_problem(self.redirected_to("//127.0.0.2/"), "address_denied")
+
+    def test_deny_networks_wins_over_allow_networks(self):
+        server = self.start(
+            {"fetch.allow_networks": ["127.0.0.0/8"], "fetch.deny_networks": ["127.0.0.1/32"]}
+        )
+        self.assert_problem(server.fetch(self.origin.url("/json")), "address_denied")
+
+
+class TooLarge(ServerTest):
+    settings = {"fetch.max_bytes": 100_000, "server.max_body_bytes": 100_000}
+
+    def test_upstream_bodies_over_the_cap(self):
+        # Declared, chunked and ended by the close: the last two become known only as they arrive.
+        for target in ("/bytes?n=100001", "/chunked?n=100001", "/close?n=100001"):
+            with self.subTest(target=target):
+                response = self.server.fetch(self.origin.url(target))
+                self.assert_problem(response, "upstream_body_too_large", stage="fetch")
+
+    def test_upstream_bodies_of_exactly_the_cap(self):
+        for target in ("/bytes?n=100000", "/chunked?n=100000", "/close?n=100000"):
+            with self.subTest(target=target):
+                response = self.server.fetch(self.origin.url(target))
+                self.assertEqual((response.status, len(response.body)), (200, 100_000))
+
+    def test_a_task_may_ask_for_less(self):
+        response = self.server.fetch(self.origin.url("/bytes?n=1001"), max_bytes=1000)
+        self.assert_problem(response, "upstream_body_too_large")
+
+    def test_a_task_may_not_ask_for_more(self):
+        response = self.server.fetch(self.origin.url("/bytes?n=100001"), max_bytes=200_000)
+        self.assertIn(response.json()["code"], ("upstream_body_too_large", "invalid_request"))
+
+    def test_request_bodies_over_the_cap(self):
+        body = json.dumps({"url": "http://a/", "meta": "x" * 200_000}).encode()
+        self.assert_problem(self.server.post("/v1/fetch", body), "payload_too_large")
+        with self.server.raw() as client:
+            client.send(
+                b"POST /v1/fetch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                b"Transfer-Encoding: chunked\r\n\r\n"
+            )
+            client.send_pieces((b"%x\r\n" % 50_000 + b"x" * 50_000 + b"\r\n") * 3, 50_000)
+            self.assert_problem(client.read_response(), "payload_too_large")
+
+    def test_results_over_their_limit(self):
+        response = self.server.fetch(
+            self.origin.url("/json?records=500"),
+            ("json.select", {"pointer": ""}),
+            max_result_bytes=100,
+        )
+        self.assert_problem(response, "result_too_large")
+
+    def test_nothing_leaks(self):
+        for target in ("/bytes?n=200000", "/chunked?n=200000", "/close?n=200000"):
+            self.server.fetch(self.origin.url(target))
+        eventually(lambda: self.origin.open_requests() == 0, "the upstream's requests end")
+
+
+class BadUpstreams(ServerTest):
+    def fetch_from(self, *scripts, **task):
+        with RawUpstream(*scripts) as upstream:
+            return self.server.fetch(upstream.url(), **task)
+
+    def test_an_upstream_that_never_answers(self):
+        response = self.server.fetch(self.origin.url("/hang"), timeout_ms=300)
+        self.assert_problem(response, "upstream_timeout", stage="fetch")
+        eventually(lambda: self.origin.open_requests() == 0, "the connection is given up")
+
+    def test_an_upstream_that_stops_in_the_body(self):
+        response = self.fetch_from(
+            [READ, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", HOLD], timeout_ms=300
+        )
+        self.assert_problem(response, "upstream_timeout")
+
+    def test_an_upstream_that_drips(self):
+        # Progress does not extend the deadline: it is the whole fetch's.
+        url = self.origin.url("/slow?bytes=10000&chunk=1&ms=20")
+        self.assert_problem(self.server.fetch(url, timeout_ms=400), "upstream_timeout")
+
+    def test_an_upstream_that_does_not_listen(self):
+        response = self.server.fetch(f"http://127.0.0.1:{free_port()}/")
+        self.assert_problem(response, "connect_failed", stage="fetch")
+
+    def test_a_name_that_does_not_exist(self):
+        self.assert_problem(self.server.fetch("http://nowhere.invalid/"), "dns_failed")
+
+    def test_resets(self):
+        for script in ([RESET], [READ, RESET]):
+            with self.subTest(script=len(script)):
+                code = self.fetch_from(script).json()["code"]
+                self.assertIn(code, ("connect_failed", "upstream_protocol"))
+        for after in (0, 1, 10_000):
+            with self.subTest(after=after):
+                response = self.server.fetch(self.origin.url(f"/reset?after={after}"))
+                self.assert_problem(response, "upstream_protocol", stage="fetch")
+
+    def test_bodies_shorter_than_declared(self):
+        response = self.server.fetch(self.origin.url("/short?declare=1000&send=999"))
+        self.assert_problem(response, "upstream_protocol")
+        response = self.server.fetch(self.origin.url("/short?declare=1&send=0"))
+        self.assert_problem(response, "upstream_protocol")
+
+    def test_a_body_longer_than_declared_is_cut_and_never_taken_for_the_next_answer(self):
+        smuggled = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled"
+        honest = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        with RawUpstream([READ, honest + smuggled, HOLD], [READ, honest, HOLD]) as upstream:
+            for _ in range(3):
+                response = self.server.fetch(upstream.url())
+                self.assertEqual((response.status, response.body), (200, b"ok"))
+        self.assertEqual(self.server.fetch(self.origin.url("/long")).body, b"0123456789")
+
+    def test_unasked_bytes_on_an_idle_connection_are_never_an_answer(self):
+        honest = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        early = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly"
+        answered, spoilt = threading.Event(), threading.Event()
+        first = [READ, honest, answered.wait, early, spoilt.set, HOLD]
+        with RawUpstream(first, [READ, honest, HOLD]) as upstream:
+            self.assertEqual(self.server.fetch(upstream.url()).body, b"ok")
+            answered.set()
+            spoilt.wait()
+            self.assertEqual(self.server.fetch(upstream.url()).body, b"ok")
+
+    def test_answers_that_are_not_http(self):
+        answers = {
+            "text": b"hello\n\n",
+            "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n",
+            "version": b"HTTP/2.0 200 OK\r\n\r\n",
+            "version text": b"HTTP/1.x 200 OK\r\n\r\n",
+            "status letters": b"HTTP/1.1 2x0 OK\r\n\r\n",
+            "status digits": b"HTTP/1.1 2000 OK\r\n\r\n",
+            "status below": b"HTTP/1.1 099 OK\r\n\r\n",
+            "nothing": b"",
+            "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
+            "bare LF": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+            "bare CR": b"HTTP/1.1 200 OK\r\nA: b\rc\r\nContent-Length: 2\r\n\r\nok",
+            "NUL": b"HTTP/1.1 200 OK\r\nA: b\0c\r\nContent-Length: 2\r\n\r\nok",
+            "space before colon": b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok",
+            "obs-fold": b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\nok",
+            "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!",
+            "length list": b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok",
+            "negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok",
+            "huge length": b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nok",
+            "both lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n"
+            b"\r\n2\r\nok\r\n0\r\n\r\n",
+            "unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok",
+            "chunked twice": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+            "junk chunk size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n",
+            "chunk too long": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokk\r\n0\r\n\r\n",
+            "cut chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nok",
+            "no last chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+            "huge head": b"HTTP/1.1 200 OK\r\nA: " + b"x" * 200_000 + b"\r\n\r\n",
+            "endless fields": b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000 + b"\r\n",
+            "upgrade": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+        }
+        for name, answer in answers.items():
+            with self.subTest(name):
+                response = self.fetch_from(answering(answer), timeout_ms=5000)
+                problem = self.assert_problem(response, "upstream_protocol", stage="fetch")
+                self.assertNotIn("OpenSSH", problem["detail"])
+
+    def test_answers_in_pieces(self):
+        answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nA: b\r\n\r\n"
+        for size in (1, 2, 3, 5):
+            with self.subTest(size=size):
+                response = self.fetch_from([READ, Pieces(answer, size), HOLD])
+                self.assertEqual((response.status, response.body), (200, b"ok"))
+
+    def test_endless_interim_responses(self):
+        response = self.server.fetch(self.origin.url("/interim?n=1000"), timeout_ms=5000)
+        self.assert_problem(response, "upstream_protocol")
+
+    def test_redirects_without_a_usable_location(self):
+        no_location = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"
+        code = self.fetch_from(answering(no_location)).json()["code"]
+        self.assertIn(code, ("upstream_protocol", "upstream_status"))
+        empty_host = b"HTTP/1.1 302 Found\r\nLocation: http://\r\nContent-Length: 0\r\n\r\n"
+        code = self.fetch_from(answering(empty_host)).json()["code"]
+        self.assertIn(code, ("upstream_protocol", "url_denied", "invalid_request"))
+
+    def test_a_plain_text_port_spoken_to_in_tls(self):
+        with RawUpstream([b"HTTP/1.1 400 Bad Request\r\n\r\n", HOLD]) as upstream:
+            response = self.server.fetch(upstream.url().replace("http:", "https:"))
+            self.assert_problem(response, "tls_failed", stage="fetch")
+
+    def test_the_server_is_none_the_worse(self):
+        self.assertEqual(self.server.fetch(self.origin.url("/json")).status, 200)
+        self.assertEqual(len(self.server.workers()), 2)
+        self.assertEqual(self.server.metrics().value("worker_restarts_total"), 0)
+
+
+if __name__ == "__main__":
+    harness.main()

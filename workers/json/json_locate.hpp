@@ -1,0 +1,27 @@
+// Finds where and why bytes are not JSON: for error messages, after a fast parser has refused them.
+//
+// Process: any. Cost: linear, without recursion, one pass more than the parser's.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace fetchmill::workers::json {
+
+struct JsonFault {
+  std::size_t offset =
+      0;  // in bytes, of the first byte that cannot stand there; the size at a bare end
+  std::size_t line = 1;
+  std::size_t column = 1;  // in characters
+  std::string detail;      // "expected ',' or '}'"
+};
+
+// Nothing when `text` is one JSON text.
+std::optional<JsonFault> json_locate(std::string_view text);
+
+// "not JSON: expected ',' or '}' at line 2, column 5 (byte 17)".
+std::string describe(const JsonFault& fault);
+
+}  // namespace fetchmill::workers::json

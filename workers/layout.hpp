@@ -1,0 +1,173 @@
+// What stands where in shared memory: every field with its one writer, its readers and what
+// protects it.
+//
+// Every page has exactly one writing process, so there are no locks and no torn state, and nothing
+// a dead or hostile process can leave half done. Offsets, never pointers. Process: loop and
+// workers. Trust: the loop writes inputs and commands, so workers may rely on them; a worker writes
+// its answers, so the loop believes nothing in them (answer.hpp).
+//
+//   memfd      writer        mapped by others                what protects it
+//   inputs     loop          workers, read-only              a slot is written before its
+//   submission
+//                                                            is published and not again until that
+//                                                            submission is answered or its worker
+//                                                            dead
+//   commands   loop          its worker, read-only           per field, below
+//   answers    its worker    the loop, read-only             per field, below; the loop copies each
+//                                                            word once and judges the copy
+//
+// "Published by X" means: written before a release store to X, read after an acquire load of it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace fetchmill::workers {
+
+inline constexpr std::uint64_t page_bytes = 4096;
+inline constexpr std::uint64_t cache_line_bytes = 64;
+
+constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+// ---- inputs
+
+inline constexpr std::uint64_t small_slot_bytes = page_bytes;
+inline constexpr std::uint64_t medium_slot_bytes = 64 * 1024;
+inline constexpr std::uint64_t body_padding_bytes = 64;  // zeros behind every body
+inline constexpr std::uint64_t pipeline_bytes_max = 64 * 1024;
+inline constexpr std::uint64_t media_type_bytes_max = 256;
+inline constexpr std::uint64_t final_url_bytes_max = 16 * 1024;
+
+// The head of a slot; offsets count from it. Writer: loop. Readers: workers. Published by
+// LoopPage::submitted; never changes while a submission names it.
+struct SlotHeader {
+  std::uint64_t generation;      // counts the leases of this slot; for reading core dumps
+  std::uint64_t body_offset;     // a multiple of 64
+  std::uint64_t body_bytes;      // followed by body_padding_bytes zeros
+  std::uint64_t tail_offset;     // media type, then final URL
+  std::uint32_t pipeline_bytes;  // directly behind this header
+  std::uint32_t media_type_bytes;
+  std::uint32_t final_url_bytes;
+  std::uint32_t reserved[5];
+};
+static_assert(sizeof(SlotHeader) == 64 && std::is_trivially_copyable_v<SlotHeader>);
+
+// ---- rings
+
+// Submissions and answers of one worker. A power of two: indices run freely and are masked on use.
+inline constexpr std::uint32_t ring_depth = 64;
+static_assert((ring_depth & (ring_depth - 1)) == 0);
+constexpr std::uint32_t ring_place(std::uint32_t index) {
+  return index & (ring_depth - 1);
+}
+
+// One task for the worker. Writer: loop. Reader: its worker. Published by LoopPage::submitted; the
+// place is written again only after the worker's answer to it was taken.
+struct Submission {
+  std::uint64_t task;         // unique in the pool's life
+  std::uint64_t slot_offset;  // in inputs
+  std::uint64_t slot_bytes;
+  std::uint64_t grant_offset;  // in answers: where the result goes if it fits
+  std::uint64_t grant_bytes;
+  std::uint64_t result_bytes_max;
+  std::uint32_t flags;
+  std::uint32_t reserved[3];
+};
+static_assert(sizeof(Submission) == 64 && std::is_trivially_copyable_v<Submission>);
+
+enum SubmissionFlags : std::uint32_t {
+  encode_for_line = 1U << 0U,
+  hash_result = 1U << 1U,
+};
+
+enum class AnswerKind : std::uint32_t {
+  done = 1,         // the result is in the span
+  failed = 2,       // error_code; the span holds the field's name, then the detail
+  need_output = 3,  // the result has `bytes` bytes, more than the grant: waiting for a larger one
+  skipped = 4,      // its cancel mark was seen first
+};
+
+// One answer. Writer: the worker. Reader: loop, which copies it once. Published by
+// WorkerPage::answered; the place is written again only once LoopPage::taken has passed it.
+struct Answer {
+  std::uint64_t task;
+  std::uint64_t offset;  // in answers, inside the grant
+  std::uint64_t bytes;
+  std::uint64_t process_ns;  // the worker's clock, from taking the task to this answer
+  std::uint64_t hash[2];
+  std::uint32_t kind;         // AnswerKind
+  std::uint32_t result_kind;  // ResultKind
+  std::uint32_t error_code;   // config::ErrorCode
+  std::uint32_t field_bytes;  // of a failure: the first bytes of the span
+  std::uint32_t media_type_bytes;
+  std::uint32_t reserved[1];
+  char media_type[104];
+};
+static_assert(sizeof(Answer) == 176 && std::is_trivially_copyable_v<Answer>);
+inline constexpr std::uint64_t failure_text_bytes_max = 4096;
+
+// ---- commands: one memfd a worker. Writer: loop. Reader: that worker, read-only.
+
+struct LoopPage {
+  // Counts the workers that used this area. Written before the worker is asked for; constant in its
+  // life.
+  std::atomic<std::uint32_t> generation;
+  // Futex word: changes whenever the worker must look again. Paired with WorkerPage::sleeping.
+  alignas(cache_line_bytes) std::atomic<std::uint32_t> doorbell;
+  // Submissions written so far. Release store; publishes Submission, SlotHeader and bodies.
+  std::atomic<std::uint32_t> submitted;
+  // Answers taken so far. Release store: the worker may reuse their places and outputs.
+  std::atomic<std::uint32_t> taken;
+  // Counts the times the loop went to sleep wanting a ring; the worker rings once for each value.
+  // Paired with WorkerPage::answered by seq_cst fences.
+  std::atomic<std::uint32_t> wake_wanted;
+  // The answer to need_output. grant_task is stored last (release) and names whose grant it is.
+  alignas(cache_line_bytes) std::atomic<std::uint64_t> grant_task;
+  std::atomic<std::uint64_t> grant_offset;
+  std::atomic<std::uint64_t> grant_bytes;  // 0: refused
+  // The task at this place is no longer wanted if its id stands here. A hint: no ordering.
+  alignas(cache_line_bytes) std::atomic<std::uint64_t> cancelled[ring_depth];
+  alignas(cache_line_bytes) Submission submissions[ring_depth];
+};
+
+// ---- answers: one memfd a worker. Writer: that worker. Reader: loop, read-only.
+
+struct WorkerPage {
+  // LoopPage::generation of the worker that is ready for work; anything else: not ready. Release
+  // store; publishes that the rest of this page was reset.
+  std::atomic<std::uint32_t> ready_generation;
+  // Not 0 while the worker is going to sleep or asleep on the doorbell. A lie costs a system call.
+  alignas(cache_line_bytes) std::atomic<std::uint32_t> sleeping;
+  // Answers written so far. Release store; publishes Answer and the outputs it names.
+  std::atomic<std::uint32_t> answered;
+  alignas(cache_line_bytes) Answer answers[ring_depth];
+};
+
+using SharedWord = std::atomic<std::uint32_t>;
+static_assert(SharedWord::is_always_lock_free && sizeof(SharedWord) == 4);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+static_assert(std::is_standard_layout_v<LoopPage> && std::is_standard_layout_v<WorkerPage>);
+
+inline constexpr std::uint64_t command_bytes = round_up(sizeof(LoopPage), page_bytes);
+
+// Outputs, behind the worker's page. Writer: the worker, inside what the loop granted. Reader:
+// loop. A small one belongs to each place of the submission ring; the large one is an address range
+// that the loop grants to one task at a time.
+inline constexpr std::uint64_t small_output_bytes = 8 * 1024;
+inline constexpr std::uint64_t small_outputs_offset = round_up(sizeof(WorkerPage), page_bytes);
+inline constexpr std::uint64_t large_output_offset =
+    small_outputs_offset + ring_depth * small_output_bytes;
+
+constexpr std::uint64_t small_output_offset(std::uint32_t index) {
+  return small_outputs_offset + ring_place(index) * small_output_bytes;
+}
+constexpr std::uint64_t answer_bytes(std::uint64_t result_bytes_max) {
+  return large_output_offset + round_up(result_bytes_max, page_bytes);
+}
+static_assert(failure_text_bytes_max <= small_output_bytes);
+
+}  // namespace fetchmill::workers
