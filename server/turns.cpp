@@ -11,13 +11,14 @@ void Turns::enqueue(Next& sequence) {
   asio::post(io_, [this] { run(); });
 }
 
+// What queues up again from here waits for the next run.
 void Turns::run() {
   posted_ = false;
-  AutoUnlinkList<Next> due;
-  due.swap(waiting_);
+  IntrusiveList<Next> due;
+  while (!waiting_.empty()) due.push_back(waiting_.front());
   while (!due.empty()) {
     Next& sequence = due.front();
-    due.pop_front();
+    sequence.unlink();
     sequence.complete();
   }
 }

@@ -5,18 +5,12 @@
 #pragma once
 
 #include "server/activity.hpp"
+#include "server/intrusive_list.hpp"
 #include "server/loop.hpp"
 
 #include <coroutine>
 
-#include <boost/intrusive/list.hpp>
-
 namespace fetchmill::server {
-
-using AutoUnlinkHook =
-    boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
-template <class T>
-using AutoUnlinkList = boost::intrusive::list<T, boost::intrusive::constant_time_size<false>>;
 
 class Turns {
  public:
@@ -24,7 +18,7 @@ class Turns {
   Turns(const Turns&) = delete;
   Turns& operator=(const Turns&) = delete;
 
-  class [[nodiscard]] Next : public Wait, public AutoUnlinkHook {
+  class [[nodiscard]] Next : public Wait, public ListHook {
    public:
     Next(Activity& activity, Turns& turns) : Wait(activity), turns_(turns) {}
     bool await_ready() const { return interrupted(); }
@@ -47,7 +41,7 @@ class Turns {
   void run();
 
   asio::io_context& io_;
-  AutoUnlinkList<Next> waiting_;
+  IntrusiveList<Next> waiting_;
   bool posted_ = false;
 };
 

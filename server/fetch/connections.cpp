@@ -44,13 +44,13 @@ void Connections::prune(Origin& origin) {
 
 Connections::Obstacle Connections::grant(Origin& origin, Pooled*& connection) {
   while (!origin.idle.empty()) {
-    Pooled& last = origin.idle.front();
+    Pooled& last = *origin.idle.back();
     if (!last.is_quiet()) {
       destroy(last);
       continue;
     }
-    origin.idle.pop_front();
-    idle_by_age_.erase(idle_by_age_.iterator_to(last));
+    origin.idle.pop_back();
+    last.unlink();
     last.idle_ = false;
     last.idle_deadline_.disarm();
     --idle_;
@@ -61,7 +61,7 @@ Connections::Obstacle Connections::grant(Origin& origin, Pooled*& connection) {
   if (origin.open >= limits_.per_origin) return Obstacle::origin_full;
   if (open_ >= limits_.total) {
     if (idle_by_age_.empty()) return Obstacle::all_full;
-    destroy(idle_by_age_.back());
+    destroy(idle_by_age_.front());
   }
   connection = new Pooled(poller_, deadlines_, *this, origin);
   ++origin.open;
@@ -76,8 +76,8 @@ void Connections::release(Pooled& connection, bool keep) {
   Origin& origin = connection.origin_;
   connection.idle_ = true;
   connection.idle_deadline_.arm(Clock::now() + limits_.idle);
-  origin.idle.push_front(connection);
-  idle_by_age_.push_front(connection);
+  origin.idle.push_back(&connection);
+  idle_by_age_.push_back(connection);
   ++idle_;
   count();
   freed(origin);
@@ -85,7 +85,10 @@ void Connections::release(Pooled& connection, bool keep) {
 
 void Connections::destroy(Pooled& connection) {
   Origin& origin = connection.origin_;
-  if (connection.idle_) --idle_;
+  if (connection.idle_) {
+    std::erase(origin.idle, &connection);
+    --idle_;
+  }
   delete &connection;
   --origin.open;
   --open_;
@@ -94,7 +97,7 @@ void Connections::destroy(Pooled& connection) {
 }
 
 void Connections::freed(Origin& origin) {
-  if (!origin.waiting.empty() && !origin.is_linked()) origins_to_serve_.push_back(origin);
+  if (!origin.waiting.empty() && !origin.linked()) origins_to_serve_.push_back(origin);
   if (waiting_ > 0 && !serving_posted_) {
     serving_posted_ = true;
     asio::post(io_, [this] { serve_waiting(); });
@@ -103,7 +106,7 @@ void Connections::freed(Origin& origin) {
 }
 
 void Connections::enqueue(Take& wait, Obstacle obstacle) {
-  AutoUnlinkList<Take>& queue =
+  IntrusiveList<Take>& queue =
       obstacle == Obstacle::origin_full ? wait.origin_.waiting : waiting_for_any_;
   queue.push_back(wait);
 }
@@ -123,13 +126,13 @@ bool Connections::serve_one() {
   while (!origins_to_serve_.empty()) {
     Origin& origin = origins_to_serve_.front();
     if (origin.waiting.empty()) {
-      origins_to_serve_.pop_front();
+      origin.unlink();
       continue;
     }
     Take& wait = origin.waiting.front();
     const Obstacle obstacle = grant(origin, wait.granted_);
     if (obstacle == Obstacle::origin_full) {
-      origins_to_serve_.pop_front();
+      origin.unlink();
       continue;
     }
     wait.unlink();

@@ -12,7 +12,7 @@
 #include "config/metrics.hpp"
 #include "server/fetch/connection.hpp"
 #include "server/fetch/url.hpp"
-#include "server/turns.hpp"
+#include "server/intrusive_list.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +21,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace fetchmill::server::fetch {
 
@@ -35,14 +36,7 @@ class Connections {
   class Lease;
   struct Origin;
 
-  struct ByOrigin;
-  struct ByAge;
-  template <class Tag>
-  using Hook =
-      boost::intrusive::list_base_hook<boost::intrusive::tag<Tag>,
-                                       boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
-
-  class Pooled final : public Connection, public Hook<ByOrigin>, public Hook<ByAge> {
+  class Pooled final : public Connection, public ListHook {
    public:
     Pooled(Poller& poller, Deadlines& deadlines, Connections& pool, Origin& origin)
         : Connection(poller), pool_(pool), origin_(origin), idle_deadline_(deadlines, *this) {}
@@ -86,9 +80,6 @@ class Connections {
   std::size_t waiting() const { return waiting_; }
 
  private:
-  template <class T, class Tag>
-  using List = boost::intrusive::list<T, boost::intrusive::base_hook<Hook<Tag>>,
-                                      boost::intrusive::constant_time_size<false>>;
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view key) const {
@@ -116,11 +107,11 @@ class Connections {
   config::Gauge& idle_gauge_;
 
   std::unordered_map<std::string, Origin, Hash, std::equal_to<>> origins_;
-  std::string key_;                          // scratch
-  List<Pooled, ByAge> idle_by_age_;          // used last first
-  AutoUnlinkList<Take> waiting_for_any_;     // while everything is full
-  AutoUnlinkList<Origin> origins_to_serve_;  // one of their connections was freed
-  std::size_t open_ = 0;                     // idle ones included
+  std::string key_;                         // scratch
+  IntrusiveList<Pooled> idle_by_age_;       // used longest ago first
+  IntrusiveList<Take> waiting_for_any_;     // while everything is full
+  IntrusiveList<Origin> origins_to_serve_;  // one of their connections was freed
+  std::size_t open_ = 0;                    // idle ones included
   std::size_t idle_ = 0;
   std::size_t waiting_ = 0;
   bool serving_posted_ = false;
@@ -150,7 +141,7 @@ class Connections::Lease {
   Pooled* connection_ = nullptr;
 };
 
-class [[nodiscard]] Connections::Take : public Wait, public AutoUnlinkHook {
+class [[nodiscard]] Connections::Take : public Wait, public ListHook {
  public:
   Take(Activity& activity, Connections& pool, Origin& origin);
   ~Take();
@@ -168,12 +159,12 @@ class [[nodiscard]] Connections::Take : public Wait, public AutoUnlinkHook {
   Obstacle obstacle_ = Obstacle::none;
 };
 
-struct Connections::Origin : AutoUnlinkHook {
+struct Connections::Origin : ListHook {
   std::string_view key;
-  List<Pooled, ByOrigin> idle;   // used last first
-  AutoUnlinkList<Take> waiting;  // while the origin is full
-  std::size_t open = 0;          // idle ones included
-  std::size_t wanted = 0;        // Takes that refer to it
+  std::vector<Pooled*> idle;    // used last at the end
+  IntrusiveList<Take> waiting;  // while the origin is full
+  std::size_t open = 0;         // idle ones included
+  std::size_t wanted = 0;       // Takes that refer to it
   TlsResumption resumption;
 };
 

@@ -64,7 +64,7 @@ struct Resolver::Lookup {
   bool asked = false;
   int unanswered = 2;
   std::chrono::seconds ttl = ttl_max;
-  AutoUnlinkList<Resolve> waiting;
+  IntrusiveList<Resolve> waiting;
 
   config::Result<Addresses> result() const {
     // IPv4 first: addresses are tried one after the other, and a host without IPv6 is common.
@@ -209,7 +209,7 @@ void Resolver::finish(const std::string& name) {
   remember(name, *lookup);
   while (!lookup->waiting.empty()) {
     Resolve& wait = lookup->waiting.front();
-    lookup->waiting.pop_front();
+    wait.unlink();
     wait.finished_ = lookup.get();
     wait.complete();
   }

@@ -9,9 +9,11 @@
 #pragma once
 
 #include "config/error.hpp"
+#include "server/activity.hpp"
 #include "server/fetch/hosts_file.hpp"
 #include "server/fetch/url_host.hpp"
-#include "server/turns.hpp"
+#include "server/intrusive_list.hpp"
+#include "server/loop.hpp"
 
 #include <memory>
 #include <string>
@@ -76,7 +78,7 @@ class Resolver {
   Timer timer_;
 };
 
-class [[nodiscard]] Resolver::Resolve : public Wait, public AutoUnlinkHook {
+class [[nodiscard]] Resolver::Resolve : public Wait, public ListHook {
  public:
   Resolve(Activity& activity, Resolver& resolver, const Host& host)
       : Wait(activity), resolver_(resolver), host_(host) {}
