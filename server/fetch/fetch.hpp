@@ -41,7 +41,7 @@ struct FetchResponse {
   std::string head;  // of the accepted answer, as received; empty after an error
   std::uint64_t body_bytes = 0;
   PhaseTimings timings;
-  unsigned attempts = 0;   // requests sent, redirects not counted
+  unsigned attempts = 0;   // of the last hop: 2 when an idle connection turned out to be closed
   unsigned redirects = 0;  // followed
 
   // The first field of that name, any case; empty when there is none. A view into `head`.

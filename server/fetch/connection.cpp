@@ -1,0 +1,219 @@
+#include "server/fetch/connection.hpp"
+
+#include "server/fetch/interrupted.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <netinet/tcp.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+namespace fetchmill::server::fetch {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+
+// OpenSSL's way to the socket: through Socket, which knows what the kernel has and never raises
+// SIGPIPE.
+int bio_read(BIO* bio, char* data, int size) {
+  auto& socket = *static_cast<Socket*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  Transfer transfer{Transfer::Status::would_block, 0, 0};
+  if (socket.may_read()) transfer = socket.read({data, static_cast<std::size_t>(size)});
+  if (transfer.status == Transfer::Status::done) return static_cast<int>(transfer.bytes);
+  if (transfer.status == Transfer::Status::would_block) BIO_set_retry_read(bio);
+  if (transfer.status == Transfer::Status::closed && transfer.error == 0) return 0;
+  errno = transfer.error;
+  return -1;
+}
+
+int bio_write(BIO* bio, const char* data, int size) {
+  auto& socket = *static_cast<Socket*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  const iovec part{const_cast<char*>(data), static_cast<std::size_t>(size)};
+  const Transfer transfer = socket.write({&part, 1});
+  if (transfer.status == Transfer::Status::done) return static_cast<int>(transfer.bytes);
+  if (transfer.status == Transfer::Status::would_block) BIO_set_retry_write(bio);
+  errno = transfer.error;
+  return -1;
+}
+
+long bio_control(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+const BIO_METHOD* bio_method() {
+  static const BIO_METHOD* const method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "fetchmill socket");
+    BIO_meth_set_read(made, bio_read);
+    BIO_meth_set_write(made, bio_write);
+    BIO_meth_set_ctrl(made, bio_control);
+    return made;
+  }();
+  return method;
+}
+
+Error connect_error(int error) {
+  if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
+    return Error(ErrorCode::overloaded, "no socket is left for a connection to the upstream");
+  return Error(ErrorCode::connect_failed,
+               std::string("connecting to the upstream failed: ") + std::strerror(error));
+}
+
+}  // namespace
+
+Task<config::Result<void>> Connection::dial(Activity& activity, Address address,
+                                            std::uint16_t port) {
+  sockaddr_storage target{};
+  const socklen_t target_bytes = to_sockaddr(address, port, target);
+  const int fd =
+      ::socket(target.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (fd < 0) co_return connect_error(errno);
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // Connecting comes before watching: an unconnected socket reports a hang-up.
+  const bool started =
+      ::connect(fd, reinterpret_cast<const sockaddr*>(&target), target_bytes) == 0 ||
+      errno == EINPROGRESS;
+  const int connect_errno = errno;
+  if (!open(fd)) co_return connect_error(errno);
+  if (!started) {
+    close();
+    co_return connect_error(connect_errno);
+  }
+  if (!co_await writable(activity)) {
+    close();
+    co_return interrupted(activity, "connecting");
+  }
+  int failure = 0;
+  socklen_t failure_bytes = sizeof failure;
+  ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &failure_bytes);
+  if (failure != 0) {
+    close();
+    co_return connect_error(failure);
+  }
+  co_return config::Result<void>();
+}
+
+std::optional<Address> Connection::peer() const {
+  sockaddr_storage address{};
+  socklen_t bytes = sizeof address;
+  if (::getpeername(fd(), reinterpret_cast<sockaddr*>(&address), &bytes) != 0) return std::nullopt;
+  return from_sockaddr(reinterpret_cast<const sockaddr*>(&address));
+}
+
+Task<config::Result<void>> Connection::handshake(Activity& activity, TlsSession session) {
+  BIO* bio = session ? BIO_new(bio_method()) : nullptr;
+  if (!bio) co_return Error(ErrorCode::tls_failed, "no memory for a TLS session");
+  BIO_set_data(bio, static_cast<Socket*>(this));
+  BIO_set_init(bio, 1);
+  SSL_set_bio(session.get(), bio, bio);
+  tls_ = std::move(session);
+  for (;;) {
+    ERR_clear_error();
+    errno = 0;
+    const int result = SSL_do_handshake(tls_.get());
+    if (result == 1) co_return config::Result<void>();
+    const Transfer transfer = tls_outcome(result, 0);
+    if (transfer.status == Transfer::Status::would_block) {
+      if (co_await ready(activity)) continue;
+      co_return interrupted(activity, "establishing TLS");
+    }
+    const bool cut = ERR_peek_error() == 0;
+    co_return Error(ErrorCode::tls_failed,
+                    cut ? "the upstream closed the connection during the TLS handshake"
+                        : "the TLS handshake failed: " + tls_failure(tls_.get()));
+  }
+}
+
+// Only valid right after the call that returned `result`.
+Transfer Connection::tls_outcome(int result, std::size_t bytes) {
+  if (result == 1) return {Transfer::Status::done, bytes, 0};
+  switch (SSL_get_error(tls_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+      waits_for_write_ = false;
+      return {Transfer::Status::would_block, 0, 0};
+    case SSL_ERROR_WANT_WRITE:
+      waits_for_write_ = true;
+      return {Transfer::Status::would_block, 0, 0};
+    case SSL_ERROR_ZERO_RETURN:
+      return {Transfer::Status::closed, 0, 0};
+    default:
+      return {Transfer::Status::closed, 0, errno != 0 ? errno : EPROTO};
+  }
+}
+
+Transfer Connection::receive_tls(std::span<char> into) {
+  std::size_t filled = 0;
+  while (filled < into.size()) {
+    ERR_clear_error();
+    errno = 0;
+    std::size_t bytes = 0;
+    const int result = SSL_read_ex(tls_.get(), into.data() + filled, into.size() - filled, &bytes);
+    const Transfer transfer = tls_outcome(result, bytes);
+    // What ended the stream is told again by the next call.
+    if (transfer.status != Transfer::Status::done) {
+      if (filled == 0) return transfer;
+      break;
+    }
+    filled += bytes;
+  }
+  return {Transfer::Status::done, filled, 0};
+}
+
+Transfer Connection::send_tls(std::span<const char> from) {
+  ERR_clear_error();
+  errno = 0;
+  std::size_t bytes = 0;
+  const int result = SSL_write_ex(tls_.get(), from.data(), from.size(), &bytes);
+  return tls_outcome(result, bytes);
+}
+
+Transfer Connection::receive(std::span<const iovec> into) {
+  waits_for_write_ = false;
+  if (!tls_) {
+    if (!may_read()) return {Transfer::Status::would_block, 0, 0};
+    return into.size() == 1 ? read({static_cast<char*>(into[0].iov_base), into[0].iov_len})
+                            : read(into);
+  }
+  return receive_tls({static_cast<char*>(into[0].iov_base), into[0].iov_len});
+}
+
+Transfer Connection::send(std::span<const iovec> from) {
+  waits_for_write_ = true;
+  if (!tls_) return write(from);
+  return send_tls({static_cast<const char*>(from[0].iov_base), from[0].iov_len});
+}
+
+bool Connection::is_quiet() {
+  if (!is_open() || hung_up()) return false;
+  char byte;
+  if (tls_) {
+    if (!may_read() && SSL_has_pending(tls_.get()) == 0) return true;
+    // Session tickets may still come; they are not part of an answer.
+    ERR_clear_error();
+    std::size_t bytes = 0;
+    const int result = SSL_peek_ex(tls_.get(), &byte, 1, &bytes);
+    return tls_outcome(result, bytes).status == Transfer::Status::would_block;
+  }
+  if (!may_read()) return true;
+  if (::recv(fd(), &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN) return false;
+  exhausted_read();
+  return true;
+}
+
+void Connection::close() {
+  if (tls_ && is_open() && !hung_up() && SSL_is_init_finished(tls_.get())) {
+    ERR_clear_error();
+    SSL_shutdown(tls_.get());
+  }
+  tls_.reset();
+  Socket::close();
+}
+
+}  // namespace fetchmill::server::fetch

@@ -1,0 +1,55 @@
+// One connection to an upstream: a socket, with TLS on it where the scheme asks for it.
+//
+// receive() and send() never block and never ask the kernel for what it is known not to have, so a
+// caller simply tries, and awaits ready() after would_block.
+//
+// Owner: Connections. Process: loop. Trust: bytes are untrusted; the peer is verified under https.
+#pragma once
+
+#include "config/error.hpp"
+#include "server/coroutine.hpp"
+#include "server/fetch/address.hpp"
+#include "server/fetch/tls.hpp"
+#include "server/socket.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace fetchmill::server::fetch {
+
+class Connection : public Socket {
+ public:
+  explicit Connection(Poller& poller) : Socket(poller) {}
+  ~Connection() { close(); }
+
+  // Errors: connect_failed, overloaded (no descriptor left), the activity's code.
+  Task<config::Result<void>> dial(Activity& activity, Address address, std::uint16_t port);
+  // Whom the kernel says we are connected to.
+  std::optional<Address> peer() const;
+
+  // Errors: tls_failed, the activity's code.
+  Task<config::Result<void>> handshake(Activity& activity, TlsSession session);
+
+  // Into the buffers in order, as much as is there. Under TLS `closed` with error 0 means that the
+  // upstream said so (close_notify): a cut connection is an error.
+  Transfer receive(std::span<const iovec> into);
+  Transfer send(std::span<const iovec> from);
+  // What the last operation that would have blocked waits for.
+  Readiness ready(Activity& activity) { return Readiness(activity, *this, !waits_for_write_); }
+
+  // True while an idle connection has said nothing: it can be used again.
+  bool is_quiet();
+
+  void close();
+
+ private:
+  Transfer receive_tls(std::span<char> into);
+  Transfer send_tls(std::span<const char> from);
+  Transfer tls_outcome(int result, std::size_t bytes);
+
+  TlsSession tls_;
+  bool waits_for_write_ = false;
+};
+
+}  // namespace fetchmill::server::fetch

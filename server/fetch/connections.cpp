@@ -1,0 +1,211 @@
+#include "server/fetch/connections.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace fetchmill::server::fetch {
+
+Connections::Connections(asio::io_context& io, Poller& poller, Deadlines& deadlines, Limits limits,
+                         config::Metrics& metrics)
+    : io_(io),
+      poller_(poller),
+      deadlines_(deadlines),
+      limits_(limits),
+      active_gauge_(metrics.fetch_connections.with({"active"})),
+      idle_gauge_(metrics.fetch_connections.with({"idle"})) {}
+
+Connections::~Connections() {
+  stop();
+}
+
+void Connections::stop() {
+  stopped_ = true;
+  while (!idle_by_age_.empty()) destroy(idle_by_age_.front());
+}
+
+Connections::Take Connections::take(Activity& activity, const Url& url) {
+  return Take(activity, *this, origin_of(url));
+}
+
+Connections::Origin& Connections::origin_of(const Url& url) {
+  key_.assign(url.scheme).append("://").append(url.host.text);
+  key_ += ':';
+  key_ += static_cast<char>(url.port >> 8);
+  key_ += static_cast<char>(url.port & 0xff);
+  const auto found = origins_.find(std::string_view(key_));
+  if (found != origins_.end()) return found->second;
+  const auto added = origins_.try_emplace(key_).first;
+  added->second.key = added->first;
+  return added->second;
+}
+
+void Connections::prune(Origin& origin) {
+  if (origin.open == 0 && origin.wanted == 0) origins_.erase(origins_.find(origin.key));
+}
+
+Connections::Obstacle Connections::grant(Origin& origin, Pooled*& connection) {
+  while (!origin.idle.empty()) {
+    Pooled& last = *origin.idle.back();
+    if (!last.is_quiet()) {
+      destroy(last);
+      continue;
+    }
+    origin.idle.pop_back();
+    last.unlink();
+    last.idle_ = false;
+    last.idle_deadline_.disarm();
+    --idle_;
+    count();
+    connection = &last;
+    return Obstacle::none;
+  }
+  if (origin.open >= limits_.per_origin) return Obstacle::origin_full;
+  if (open_ >= limits_.total) {
+    if (idle_by_age_.empty()) return Obstacle::all_full;
+    destroy(idle_by_age_.front());
+  }
+  connection = new Pooled(poller_, deadlines_, *this, origin);
+  ++origin.open;
+  ++open_;
+  count();
+  return Obstacle::none;
+}
+
+void Connections::release(Pooled& connection, bool keep) {
+  if (!keep || stopped_ || limits_.idle == Clock::duration::zero() || !connection.is_quiet())
+    return destroy(connection);
+  Origin& origin = connection.origin_;
+  connection.idle_ = true;
+  connection.idle_deadline_.arm(Clock::now() + limits_.idle);
+  origin.idle.push_back(&connection);
+  idle_by_age_.push_back(connection);
+  ++idle_;
+  count();
+  freed(origin);
+}
+
+void Connections::destroy(Pooled& connection) {
+  Origin& origin = connection.origin_;
+  if (connection.idle_) {
+    std::erase(origin.idle, &connection);
+    --idle_;
+  }
+  delete &connection;
+  --origin.open;
+  --open_;
+  count();
+  freed(origin);
+}
+
+void Connections::freed(Origin& origin) {
+  if (!origin.waiting.empty() && !origin.linked()) origins_to_serve_.push_back(origin);
+  if (waiting_ > 0 && !serving_posted_) {
+    serving_posted_ = true;
+    asio::post(io_, [this] { serve_waiting(); });
+  }
+  prune(origin);
+}
+
+void Connections::enqueue(Take& wait, Obstacle obstacle) {
+  IntrusiveList<Take>& queue =
+      obstacle == Obstacle::origin_full ? wait.origin_.waiting : waiting_for_any_;
+  queue.push_back(wait);
+}
+
+// From the loop's own queue, never from within a release: a sequence that is resumed may release in
+// turn, and a thousand of them would nest.
+void Connections::serve_waiting() {
+  serving_posted_ = false;
+  while (serve_one()) {
+  }
+}
+
+// Those who wait for an origin are in order among themselves, and so are those who wait for any
+// connection. Nobody waits in a queue whose obstacle is gone: what removes one comes through
+// freed().
+bool Connections::serve_one() {
+  while (!origins_to_serve_.empty()) {
+    Origin& origin = origins_to_serve_.front();
+    if (origin.waiting.empty()) {
+      origin.unlink();
+      continue;
+    }
+    Take& wait = origin.waiting.front();
+    const Obstacle obstacle = grant(origin, wait.granted_);
+    if (obstacle == Obstacle::origin_full) {
+      origin.unlink();
+      continue;
+    }
+    wait.unlink();
+    if (obstacle == Obstacle::none) {
+      wait.complete();
+      return true;
+    }
+    enqueue(wait, obstacle);
+  }
+  while (!waiting_for_any_.empty()) {
+    Take& wait = waiting_for_any_.front();
+    const Obstacle obstacle = grant(wait.origin_, wait.granted_);
+    if (obstacle == Obstacle::all_full) return false;
+    wait.unlink();
+    if (obstacle == Obstacle::none) {
+      wait.complete();
+      return true;
+    }
+    enqueue(wait, obstacle);
+  }
+  return false;
+}
+
+void Connections::count() {
+  active_gauge_.set(static_cast<std::int64_t>(active()));
+  idle_gauge_.set(static_cast<std::int64_t>(idle_));
+}
+
+TlsResumption& Connections::Pooled::resumption() {
+  return origin_.resumption;
+}
+
+void Connections::Pooled::IdleDeadline::fire(Deadline& deadline) {
+  Pooled& connection = static_cast<IdleDeadline&>(deadline).connection;
+  connection.pool_.destroy(connection);
+}
+
+void Connections::Pooled::unawaited() {
+  if (idle_ && !is_quiet()) pool_.destroy(*this);
+}
+
+Connections::Take::Take(Activity& activity, Connections& pool, Origin& origin)
+    : Wait(activity), pool_(pool), origin_(origin) {
+  ++origin_.wanted;
+}
+
+Connections::Take::~Take() {
+  --origin_.wanted;
+  pool_.prune(origin_);
+}
+
+bool Connections::Take::await_ready() {
+  if (interrupted()) return true;
+  // Whoever waits already comes first.
+  obstacle_ = !origin_.waiting.empty()          ? Obstacle::origin_full
+              : !pool_.waiting_for_any_.empty() ? Obstacle::all_full
+                                                : pool_.grant(origin_, granted_);
+  return obstacle_ == Obstacle::none;
+}
+
+void Connections::Take::await_suspend(std::coroutine_handle<> sequence) {
+  ++pool_.waiting_;
+  pool_.enqueue(*this, obstacle_);
+  suspend(sequence);
+}
+
+Connections::Lease Connections::Take::await_resume() {
+  if (obstacle_ != Obstacle::none) --pool_.waiting_;
+  return granted_ ? Lease(pool_, *granted_) : Lease();
+}
+
+void Connections::Take::withdraw() {
+  unlink();
+}
+
+}  // namespace fetchmill::server::fetch

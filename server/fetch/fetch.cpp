@@ -1,0 +1,368 @@
+#include "server/fetch/fetch.hpp"
+
+#include "server/fetch/connections.hpp"
+#include "server/fetch/exchange.hpp"
+#include "server/fetch/interrupted.hpp"
+#include "server/fetch/redirect.hpp"
+#include "server/fetch/resolver.hpp"
+#include "server/fetch/tls.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+#include <boost/beast/core/string.hpp>
+
+namespace fetchmill::server::fetch {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+
+// The body of an answer nobody wants is read to its end only where that is quicker than a new
+// connection.
+constexpr std::uint64_t drain_bytes_max = 64 * 1024;
+constexpr milliseconds drain_time_max{100};
+
+// Takes what nobody wants. What stands in its buffer is never looked at.
+class Drain final : public BodySink {
+ public:
+  void begin(std::optional<std::uint64_t>) override {}
+  std::span<char> space(std::size_t) override { return buffer_; }
+  Task<config::Result<std::span<char>>> wait_for_space(Activity&, std::size_t) override {
+    co_return std::span<char>(buffer_);
+  }
+  void commit(std::size_t) override {}
+
+ private:
+  std::array<char, 16 * 1024> buffer_;
+};
+
+// The label's value per outcome, looked up once: [0] is "ok", the codes follow.
+class OutcomeCounters {
+ public:
+  explicit OutcomeCounters(config::Metrics& metrics) : metrics_(metrics) {}
+  void ok() { at(0, "ok").increment(); }
+  void failed(ErrorCode code) {
+    at(static_cast<std::size_t>(code) + 1, config::info(code).name).increment();
+  }
+
+ private:
+  config::Counter& at(std::size_t index, std::string_view outcome) {
+    if (index >= counters_.size()) counters_.resize(index + 1);
+    if (!counters_[index]) counters_[index] = &metrics_.fetch_requests_total.with({outcome});
+    return *counters_[index];
+  }
+  config::Metrics& metrics_;
+  std::vector<config::Counter*> counters_;
+};
+
+struct PhaseHistograms {
+  explicit PhaseHistograms(config::Metrics& metrics)
+      : dns(metrics.fetch_phase_duration_seconds.with({"dns"})),
+        connect(metrics.fetch_phase_duration_seconds.with({"connect"})),
+        tls(metrics.fetch_phase_duration_seconds.with({"tls"})),
+        ttfb(metrics.fetch_phase_duration_seconds.with({"ttfb"})),
+        transfer(metrics.fetch_phase_duration_seconds.with({"transfer"})) {}
+  config::Histogram& dns;
+  config::Histogram& connect;
+  config::Histogram& tls;
+  config::Histogram& ttfb;
+  config::Histogram& transfer;
+};
+
+void record(std::optional<Clock::duration>& phase, config::Histogram& histogram, TimePoint from,
+            TimePoint to) {
+  phase = to - from;
+  histogram.observe(std::chrono::duration<double>(to - from).count());
+}
+
+}  // namespace
+
+struct Fetcher::State {
+  State(asio::io_context& io, Poller& poller, Deadlines& deadlines,
+        const config::Settings::Fetch& settings, AddressPolicy policy_, config::Metrics& metrics_,
+        TlsContext tls_, std::unique_ptr<Resolver> resolver_)
+      : policy(std::move(policy_)),
+        metrics(metrics_),
+        connect_timeout(settings.connect_timeout_ms),
+        outcomes(metrics_),
+        phases(metrics_),
+        turns(io),
+        shared(turns, metrics_.fetch_bytes_total.with({"in"}),
+               metrics_.fetch_bytes_total.with({"out"})),
+        tls(std::move(tls_)),
+        resolver(std::move(resolver_)),
+        connections(io, poller, deadlines,
+                    {settings.max_connections_per_origin, settings.max_connections,
+                     milliseconds(settings.idle_timeout_ms)},
+                    metrics_) {}
+
+  Task<config::Result<void>> run(Activity& activity, FetchRequest& request, FetchResponse& response,
+                                 BodySink& sink);
+  Task<config::Result<void>> connect(Activity& activity, const Url& url,
+                                     Connections::Pooled& connection, PhaseTimings& timings);
+  Task<config::Result<void>> dial(Activity& activity, const Url& url, Connection& connection,
+                                  const std::vector<Address>& addresses);
+  Task<bool> drained(Activity& activity, Exchange& exchange);
+
+  config::Result<void> judge_peer(const Url& url, Connections::Pooled& connection);
+  config::Result<void> follow(FetchRequest& request, const wire::ResponseHead& head);
+  Error denied(const Url& url, Verdict verdict);
+  void count_denial(DenyReason reason);
+  void count_denial(const Error& refusal, config::Result<Url> url);
+  config::Result<void> ended(config::Result<void> outcome, FetchRequest& request,
+                             FetchResponse& response);
+
+  AddressPolicy policy;
+  std::uint64_t policy_generation = 1;
+  config::Metrics& metrics;
+  milliseconds connect_timeout;
+  OutcomeCounters outcomes;
+  PhaseHistograms phases;
+  Turns turns;
+  ExchangeShared shared;
+  Drain drain;
+  TlsContext tls;
+  std::unique_ptr<Resolver> resolver;
+  Connections connections;
+};
+
+std::string_view FetchResponse::field(std::string_view name) const {
+  std::string_view rest = head;
+  for (;;) {
+    const std::size_t line_end = rest.find("\r\n");
+    if (line_end == std::string_view::npos) return {};
+    rest.remove_prefix(line_end + 2);
+    if (rest.size() <= name.size() || rest[name.size()] != ':' ||
+        !boost::beast::iequals(rest.substr(0, name.size()), name))
+      continue;
+    std::string_view value = rest.substr(name.size() + 1);
+    value = value.substr(0, value.find("\r\n"));
+    const std::size_t first = value.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return {};
+    return value.substr(first, value.find_last_not_of(" \t") - first + 1);
+  }
+}
+
+Fetcher::Fetcher(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Fetcher::~Fetcher() = default;
+
+config::Result<std::unique_ptr<Fetcher>> Fetcher::make(asio::io_context& io, Poller& poller,
+                                                       Deadlines& deadlines,
+                                                       const config::Settings::Fetch& settings,
+                                                       AddressPolicy policy,
+                                                       config::Metrics& metrics, config::Log& log) {
+  config::Result<TlsContext> tls = TlsContext::make(settings.ca_file);
+  if (!tls) return tls.error();
+  if (!tls->has_authorities())
+    log.warn("fetch", "no certificate authorities found: https upstreams will be refused",
+             {{"advice", "install ca-certificates or set fetch.ca_file"}});
+  config::Result<std::unique_ptr<Resolver>> resolver =
+      Resolver::make(io, parse_hosts(read_hosts_file()));
+  if (!resolver) return resolver.error();
+  return std::unique_ptr<Fetcher>(
+      new Fetcher(std::make_unique<State>(io, poller, deadlines, settings, std::move(policy),
+                                          metrics, std::move(*tls), std::move(*resolver))));
+}
+
+config::Result<Url> Fetcher::check_url(std::string_view text) {
+  config::Result<Url> url = fetch::check_url(text, state_->policy);
+  if (!url) state_->count_denial(url.error(), parse_url(text));
+  return url;
+}
+
+Task<config::Result<void>> Fetcher::fetch(Activity& activity, FetchRequest& request,
+                                          FetchResponse& response, BodySink& sink) {
+  return state_->run(activity, request, response, sink);
+}
+
+void Fetcher::replace_policy(AddressPolicy policy) {
+  state_->policy = std::move(policy);
+  ++state_->policy_generation;
+}
+
+void Fetcher::stop() {
+  state_->connections.stop();
+  state_->resolver->stop();
+}
+
+FetchStats Fetcher::stats() const {
+  const Connections& connections = state_->connections;
+  return {connections.active(), connections.idle(), connections.waiting()};
+}
+
+Task<config::Result<void>> Fetcher::State::run(Activity& activity, FetchRequest& request,
+                                               FetchResponse& response, BodySink& sink) {
+  DeadlineScope whole(activity, request.deadline, ErrorCode::upstream_timeout);
+  for (;;) {
+    response.timings = {};
+    response.attempts = 0;
+    Connections::Lease lease = co_await connections.take(activity, request.url);
+    if (!lease)
+      co_return ended(interrupted(activity, "waiting for a connection"), request, response);
+    std::optional<Exchange> exchange;
+    for (;;) {
+      const bool reused = lease->is_open();
+      ++response.attempts;
+      config::Result<void> step;
+      if (reused)
+        step = judge_peer(request.url, *lease);
+      else
+        step = co_await connect(activity, request.url, *lease, response.timings);
+      if (!step) co_return ended(step, request, response);
+      exchange.emplace(shared, *lease);
+      step = co_await exchange->request(activity, request);
+      if (step) break;
+      // The upstream closed an idle connection just when we used it.
+      if (!reused || activity.interrupted() || !exchange->may_repeat(request.method))
+        co_return ended(step, request, response);
+      lease->close();
+    }
+    const wire::ResponseHead& head = exchange->head();
+    response.status = head.status;
+    record(response.timings.ttfb, phases.ttfb, exchange->sent_at(), exchange->answered_at());
+    const NextStep next =
+        next_step(head.status, head.fields.find(wire::FieldId::location) != nullptr,
+                  response.redirects, request.max_redirects, request.accept_status);
+    if (next == NextStep::deliver) {
+      response.head.assign(exchange->head_bytes());
+      config::Result<void> body = exchange->begin_body(sink, request.max_bytes);
+      if (body) {
+        config::Result<bool> buffered = exchange->buffered_body(sink);
+        if (!buffered)
+          body = buffered.error();
+        else if (!*buffered)
+          body = co_await exchange->body(activity, sink);
+      }
+      response.body_bytes = exchange->body_bytes();
+      record(response.timings.transfer, phases.transfer, exchange->answered_at(), Clock::now());
+      if (exchange->reusable()) lease.keep();
+      co_return ended(body, request, response);
+    }
+    config::Result<void> followed;
+    if (next == NextStep::follow)
+      followed = follow(request, head);
+    else if (next == NextStep::too_many_redirects)
+      followed = Error(ErrorCode::too_many_redirects,
+                       "more than " + std::to_string(request.max_redirects) + " redirects");
+    else
+      followed = Error(ErrorCode::upstream_status,
+                       "the upstream answered with status " + std::to_string(head.status));
+    const bool can_be_used_again = co_await drained(activity, *exchange);
+    if (can_be_used_again) lease.keep();
+    if (!followed) co_return ended(followed, request, response);
+    ++response.redirects;
+  }
+}
+
+Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url& url,
+                                                   Connections::Pooled& connection,
+                                                   PhaseTimings& timings) {
+  TimePoint from = Clock::now();
+  DeadlineScope limit(activity, from + connect_timeout, ErrorCode::connect_failed);
+  config::Result<Resolver::Addresses> addresses = co_await resolver->resolve(activity, url.host);
+  if (!addresses) co_return addresses.error();
+  TimePoint to = Clock::now();
+  if (!url.host.address) record(timings.dns, phases.dns, from, to);
+
+  const Verdict verdict = policy.judge_all(*addresses, url.port);
+  if (!verdict.allowed()) co_return denied(url, verdict);
+  from = to;
+  config::Result<void> step = co_await dial(activity, url, connection, *addresses);
+  if (!step) co_return step;
+  connection.judged_by = 0;
+  step = judge_peer(url, connection);
+  if (!step) co_return step;
+  to = Clock::now();
+  record(timings.connect, phases.connect, from, to);
+
+  if (!url.is_https()) co_return config::Result<void>();
+  from = to;
+  step = co_await connection.handshake(activity, tls.session(url.host, connection.resumption()));
+  if (step) record(timings.tls, phases.tls, from, Clock::now());
+  co_return step;
+}
+
+// Address by address, each with its share of the time that is left.
+Task<config::Result<void>> Fetcher::State::dial(Activity& activity, const Url& url,
+                                                Connection& connection,
+                                                const std::vector<Address>& addresses) {
+  config::Result<void> step;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    const TimePoint now = Clock::now();
+    const auto share = (activity.limit() - now) / static_cast<std::int64_t>(addresses.size() - i);
+    DeadlineScope limit(activity, now + share, ErrorCode::connect_failed);
+    step = co_await connection.dial(activity, addresses[i], url.port);
+    if (step || (activity.interrupted() && !limit.expired())) break;
+  }
+  co_return step;
+}
+
+// What was checked is what is used: the peer the kernel names, under the policy of now.
+config::Result<void> Fetcher::State::judge_peer(const Url& url, Connections::Pooled& connection) {
+  if (connection.judged_by == policy_generation) return {};
+  const std::optional<Address> peer = connection.peer();
+  if (!peer) return Error(ErrorCode::connect_failed, "the upstream closed the connection at once");
+  const Verdict verdict = policy.judge(*peer, url.port);
+  if (!verdict.allowed()) return denied(url, verdict);
+  connection.judged_by = policy_generation;
+  return {};
+}
+
+config::Result<void> Fetcher::State::follow(FetchRequest& request, const wire::ResponseHead& head) {
+  const std::string_view location = head.fields.value(wire::FieldId::location);
+  config::Result<Url> to = check_redirect(request.url, location, policy);
+  if (!to) {
+    count_denial(to.error(), resolve_url(request.url, location));
+    return to.error();
+  }
+  return redirect(request, head.status, std::move(*to));
+}
+
+Task<bool> Fetcher::State::drained(Activity& activity, Exchange& exchange) {
+  if (!exchange.begin_body(drain, drain_bytes_max)) co_return false;
+  const config::Result<bool> buffered = exchange.buffered_body(drain);
+  if (!buffered) co_return false;
+  if (!*buffered) {
+    DeadlineScope limit(activity, Clock::now() + drain_time_max, ErrorCode::upstream_timeout);
+    const config::Result<void> rest = co_await exchange.body(activity, drain);
+    if (!rest) co_return false;
+  }
+  co_return exchange.reusable();
+}
+
+Error Fetcher::State::denied(const Url& url, Verdict verdict) {
+  count_denial(verdict.reason);
+  return denial(url, verdict);
+}
+
+void Fetcher::State::count_denial(DenyReason reason) {
+  metrics.fetch_denied_total.with({to_string(reason)}).increment();
+}
+
+// The reason of a refusal that only says "address": judged again, as this is rare.
+void Fetcher::State::count_denial(const Error& refusal, config::Result<Url> url) {
+  if (refusal.code == ErrorCode::url_denied) return count_denial(DenyReason::url);
+  if (refusal.code != ErrorCode::address_denied || !url) return;
+  const bool literal = url->host.address.has_value();
+  count_denial(literal ? policy.judge(*url->host.address, url->port).reason : DenyReason::port);
+}
+
+config::Result<void> Fetcher::State::ended(config::Result<void> outcome, FetchRequest& request,
+                                           FetchResponse& response) {
+  response.final_url = std::move(request.url);
+  if (outcome) {
+    outcomes.ok();
+    return outcome;
+  }
+  Error error = outcome.error();
+  outcomes.failed(error.code);
+  response.head.clear();
+  error.stage = "fetch";
+  if (error.code == ErrorCode::upstream_status) error.upstream_status = response.status;
+  return error;
+}
+
+}  // namespace fetchmill::server::fetch

@@ -1,0 +1,180 @@
+#include "server/fetch/request.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <boost/beast/core/string.hpp>
+
+namespace fetchmill::server::fetch {
+namespace {
+
+using boost::beast::iequals;
+using config::Error;
+using config::ErrorCode;
+
+constexpr std::string_view user_agent = "fetchmill/" FETCHMILL_VERSION;
+
+constexpr std::array allowed_methods{
+    wire::Method::get,   wire::Method::head,    wire::Method::post,    wire::Method::put,
+    wire::Method::patch, wire::Method::delete_, wire::Method::options,
+};
+
+// They say how the message is framed or how long the connection lives, which only its sender may
+// decide; a proxy's credentials are the operator's.
+constexpr std::array<std::string_view, 13> own_fields{
+    "Host",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "TE",
+    "Trailer",
+    "Upgrade",
+    "Expect",
+    "HTTP2-Settings",
+    "Proxy-Authorization",
+    "Proxy-Authenticate",
+};
+
+bool is_token_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+// Bytes of 0x80 and above are opaque but legal; controls are not, the tab excepted.
+bool is_value_char(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return c == '\t' || (byte >= 0x20 && byte != 0x7f);
+}
+
+bool is_space(char c) {
+  return c == ' ' || c == '\t';
+}
+
+bool has_header(const FetchRequest& request, std::string_view name) {
+  return std::any_of(request.headers.begin(), request.headers.end(),
+                     [&](const Header& header) { return iequals(header.name, name); });
+}
+
+// Methods whose meaning expects a body say so even when it is empty (RFC 9110 §8.6).
+bool declares_length(const FetchRequest& request) {
+  return !request.body.empty() || request.method == wire::Method::post ||
+         request.method == wire::Method::put || request.method == wire::Method::patch;
+}
+
+void append_number(std::string& to, std::uint64_t number) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  to.append(digits.data(), end);
+}
+
+}  // namespace
+
+config::Result<wire::Method> check_method(std::string_view method) {
+  const auto known = std::find_if(
+      allowed_methods.begin(), allowed_methods.end(),
+      [&](wire::Method candidate) { return boost::beast::http::to_string(candidate) == method; });
+  if (known != allowed_methods.end()) return *known;
+  return Error(ErrorCode::invalid_request,
+               "the method must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+}
+
+config::Result<void> check_header(std::string_view name, std::string_view value) {
+  if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_char))
+    return Error(ErrorCode::invalid_request, "a header's name must be an HTTP token");
+  if (std::any_of(own_fields.begin(), own_fields.end(),
+                  [&](std::string_view own) { return iequals(own, name); }))
+    return Error(ErrorCode::invalid_request,
+                 std::string(name) + " is set by the server and cannot be chosen");
+  if (!std::all_of(value.begin(), value.end(), is_value_char))
+    return Error(ErrorCode::invalid_request, "a header's value must not hold control characters");
+  if (!value.empty() && (is_space(value.front()) || is_space(value.back())))
+    return Error(ErrorCode::invalid_request,
+                 "a header's value must not begin or end with white space");
+  return {};
+}
+
+config::Result<void> check_headers(std::span<const Header> headers) {
+  std::size_t bytes = 0;
+  for (const Header& header : headers) {
+    bytes += header.name.size() + header.value.size();
+    config::Result<void> checked = check_header(header.name, header.value);
+    if (checked) continue;
+    Error error = checked.error();
+    // Only a token is fit to be repeated in an answer.
+    const bool printable = std::all_of(header.name.begin(), header.name.end(), is_token_char);
+    error.field = printable ? "headers." + header.name : "headers";
+    return error;
+  }
+  if (headers.size() > request_headers_max)
+    return Error(ErrorCode::invalid_request,
+                 "more than " + std::to_string(request_headers_max) + " headers", "headers");
+  if (bytes > request_header_bytes_max)
+    return Error(ErrorCode::invalid_request,
+                 "more than " + std::to_string(request_header_bytes_max) + " bytes of headers",
+                 "headers");
+  return {};
+}
+
+config::Result<StatusRange> parse_status_range(std::string_view text) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.size() == 3 && text[0] >= '1' && text[0] <= '5') {
+    const auto hundreds = static_cast<unsigned>(text[0] - '0') * 100;
+    if (text.substr(1) == "xx") return StatusRange{hundreds, hundreds + 99};
+    if (is_digit(text[1]) && is_digit(text[2])) {
+      const unsigned status = hundreds + static_cast<unsigned>(text[1] - '0') * 10 +
+                              static_cast<unsigned>(text[2] - '0');
+      return StatusRange{status, status};
+    }
+  }
+  return Error(ErrorCode::invalid_request,
+               "a status must be a number from 100 to 599 or a class such as \"2xx\"");
+}
+
+bool accepts(std::span<const StatusRange> ranges, unsigned status) {
+  const auto holds = [status](const StatusRange& range) {
+    return status >= range.first && status <= range.last;
+  };
+  return ranges.empty() ? holds(StatusRange{}) : std::any_of(ranges.begin(), ranges.end(), holds);
+}
+
+bool is_idempotent(wire::Method method) {
+  return method != wire::Method::post && method != wire::Method::patch;
+}
+
+void append_request_head(std::string& to, const FetchRequest& request) {
+  const Url& url = request.url;
+  to += boost::beast::http::to_string(request.method);
+  to += ' ';
+  to += url.path;
+  if (url.query) {
+    to += '?';
+    to += *url.query;
+  }
+  to += " HTTP/1.1\r\nHost: ";
+  to += url.host.text;
+  if (!url.has_default_port()) {
+    to += ':';
+    append_number(to, url.port);
+  }
+  if (!has_header(request, "User-Agent")) {
+    to += "\r\nUser-Agent: ";
+    to += user_agent;
+  }
+  if (!has_header(request, "Accept")) to += "\r\nAccept: */*";
+  for (const Header& header : request.headers) {
+    to += "\r\n";
+    to += header.name;
+    to += ": ";
+    to += header.value;
+  }
+  if (declares_length(request)) {
+    to += "\r\nContent-Length: ";
+    append_number(to, request.body.size());
+  }
+  to += "\r\n\r\n";
+}
+
+}  // namespace fetchmill::server::fetch

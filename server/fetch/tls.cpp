@@ -1,0 +1,139 @@
+#include "server/fetch/tls.hpp"
+
+#include <array>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <unistd.h>
+
+namespace fetchmill::server::fetch {
+namespace {
+
+// Where the ca-certificates package puts all authorities in one file. The directory form of the
+// same would be searched during handshakes: file I/O on the loop.
+constexpr const char* system_bundle = "/etc/ssl/certs/ca-certificates.crt";
+
+// Called by OpenSSL when the upstream hands out a ticket; 1 takes the reference over.
+int keep_resumption(SSL* session, SSL_SESSION* resumption) {
+  auto* kept = static_cast<TlsResumption*>(SSL_get_app_data(session));
+  kept->reset(resumption);
+  return 1;
+}
+
+std::string last_error() {
+  std::array<char, 256> text{};
+  const unsigned long code = ERR_peek_error();
+  if (code == 0) return "unknown error";
+  if (const char* reason = ERR_reason_error_string(code)) return reason;
+  ERR_error_string_n(code, text.data(), text.size());
+  return text.data();
+}
+
+const char* verify_words(long result) {
+  switch (result) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "the certificate has expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "the certificate is not valid yet";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      return "the certificate's issuer is unknown";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+      return "the certificate is self-signed and not trusted";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return "the certificate is for another name";
+    case X509_V_ERR_CERT_REVOKED:
+      return "the certificate was revoked";
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+void TlsDelete::operator()(ssl_ctx_st* context) const {
+  SSL_CTX_free(context);
+}
+
+void TlsDelete::operator()(ssl_st* session) const {
+  SSL_free(session);
+}
+
+void TlsDelete::operator()(ssl_session_st* resumption) const {
+  SSL_SESSION_free(resumption);
+}
+
+config::Result<TlsContext> TlsContext::make(const std::string& ca_file) {
+  const auto failed = [](const std::string& what) {
+    config::Error error(config::ErrorCode::invalid_request, what + ": " + last_error(),
+                        "fetch.ca_file");
+    ERR_clear_error();
+    return error;
+  };
+  ERR_clear_error();
+  TlsContext made(std::unique_ptr<ssl_ctx_st, TlsDelete>(SSL_CTX_new(TLS_client_method())));
+  SSL_CTX* context = made.context_.get();
+  if (!context) return failed("OpenSSL cannot be started");
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+  // Whole records in one read instead of a header and a record.
+  SSL_CTX_set_read_ahead(context, 1);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, keep_resumption);
+  constexpr std::array<unsigned char, 9> http_1_1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  SSL_CTX_set_alpn_protos(context, http_1_1.data(), http_1_1.size());
+
+  if (!ca_file.empty()) {
+    if (SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1)
+      return failed("no certificate authorities can be read from " + ca_file);
+  } else if (::access(system_bundle, R_OK) != 0) {
+    made.has_authorities_ = false;
+  } else if (SSL_CTX_load_verify_file(context, system_bundle) != 1) {
+    return failed(std::string("no certificate authorities can be read from ") + system_bundle);
+  }
+  return made;
+}
+
+TlsSession TlsContext::session(const Host& host, TlsResumption& resumption) const {
+  TlsSession made(SSL_new(context_.get()));
+  if (!made) return nullptr;
+  SSL* session = made.get();
+  SSL_set_app_data(session, &resumption);
+  X509_VERIFY_PARAM* expected = SSL_get0_param(session);
+  bool ready;
+  if (host.address) {
+    ready = X509_VERIFY_PARAM_set1_ip(expected, host.address->bytes.data(),
+                                      host.address->size_bytes()) == 1;
+  } else {
+    // A name is the same with and without the root's dot; certificates have none.
+    const std::string name = host.text.substr(0, host.text.size() - host.text.ends_with('.'));
+    X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    ready = X509_VERIFY_PARAM_set1_host(expected, name.data(), name.size()) == 1 &&
+            SSL_set_tlsext_host_name(session, name.c_str()) == 1;
+  }
+  if (!ready) return nullptr;
+  if (resumption) SSL_set_session(session, resumption.get());
+  SSL_set_connect_state(session);
+  return made;
+}
+
+std::string tls_failure(const ssl_st* session) {
+  std::string words;
+  if (const long result = SSL_get_verify_result(session); result != X509_V_OK) {
+    const char* known = verify_words(result);
+    words = known ? known : X509_verify_cert_error_string(result);
+  } else {
+    words = last_error();
+  }
+  ERR_clear_error();
+  return words;
+}
+
+}  // namespace fetchmill::server::fetch

@@ -1,0 +1,53 @@
+// TLS towards upstreams: one context for all connections, made at start; TLS 1.2 and newer,
+// certificate and host name always verified.
+//
+// Owner: the Fetcher. Lifetime: outlives every TlsSession. Process: loop (OpenSSL never crosses a
+// fork). Trust: certificates are untrusted until verified.
+#pragma once
+
+#include "config/error.hpp"
+#include "server/fetch/url_host.hpp"
+
+#include <memory>
+#include <string>
+
+struct ssl_ctx_st;
+struct ssl_st;
+struct ssl_session_st;
+
+namespace fetchmill::server::fetch {
+
+struct TlsDelete {
+  void operator()(ssl_ctx_st* context) const;
+  void operator()(ssl_st* session) const;
+  void operator()(ssl_session_st* resumption) const;
+};
+using TlsSession = std::unique_ptr<ssl_st, TlsDelete>;
+// What shortens the next handshake with the same origin.
+using TlsResumption = std::unique_ptr<ssl_session_st, TlsDelete>;
+
+class TlsContext {
+ public:
+  // Reads the authorities from `ca_file`, or the system's where it is empty. Blocking, for
+  // start-up. Errors: invalid_request, in words for the operator.
+  static config::Result<TlsContext> make(const std::string& ca_file);
+
+  // False when the system has no bundle of authorities: every handshake will fail then.
+  bool has_authorities() const { return has_authorities_; }
+
+  // A session that will accept only `host`; null when memory is short. `resumption` is offered to
+  // the upstream, and replaced by what it hands out: it outlives the session.
+  TlsSession session(const Host& host, TlsResumption& resumption) const;
+
+ private:
+  explicit TlsContext(std::unique_ptr<ssl_ctx_st, TlsDelete> context)
+      : context_(std::move(context)) {}
+
+  std::unique_ptr<ssl_ctx_st, TlsDelete> context_;
+  bool has_authorities_ = true;
+};
+
+// Why the last operation of a session failed, in words, and empties OpenSSL's error queue.
+std::string tls_failure(const ssl_st* session);
+
+}  // namespace fetchmill::server::fetch
