@@ -47,9 +47,14 @@ def setting_flags(settings):
     """{"fetch.timeout_ms": 500, "server.hosts": ["a", "b"]} as command line flags."""
     flags = []
     for name, value in settings.items():
-        for item in value if isinstance(value, list) else [value]:
-            flags += [f"--{name}", str(item)]
+        flags += [f"--{name}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]
     return flags
+
+
+def clean_environment(added=None):
+    """Ours without FETCHMILL_ names, which the binary would take for settings, and with `added`."""
+    kept = {name: v for name, v in os.environ.items() if not name.startswith("FETCHMILL_")}
+    return {**kept, **(added or {})}
 
 
 def run_command(*arguments, environment=None, binary=FETCHMILL_BIN):
@@ -59,7 +64,7 @@ def run_command(*arguments, environment=None, binary=FETCHMILL_BIN):
         capture_output=True,
         text=True,
         timeout=bound(20),
-        env={**os.environ, **(environment or {})},
+        env=clean_environment(environment),
         check=False,
     )
 
@@ -127,6 +132,7 @@ class Fetchmill:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            env=clean_environment(),
         )
         self.log = []
         self._logged = threading.Condition()
