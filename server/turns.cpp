@@ -4,7 +4,6 @@
 
 namespace fetchmill::server {
 
-<<<<<<< HEAD
 void Turns::defer(Deferred& deferred) {
   if (deferred.linked()) return;
   due_.push_back(deferred);
@@ -22,24 +21,6 @@ void Turns::run_all() {
     Deferred& next = now.front();
     next.unlink();
     next.run();
-=======
-void Turns::enqueue(Next& sequence) {
-  waiting_.push_back(sequence);
-  if (posted_) return;
-  posted_ = true;
-  asio::post(io_, [this] { run(); });
-}
-
-// What queues up again from here waits for the next run.
-void Turns::run() {
-  posted_ = false;
-  IntrusiveList<Next> due;
-  while (!waiting_.empty()) due.push_back(waiting_.front());
-  while (!due.empty()) {
-    Next& sequence = due.front();
-    sequence.unlink();
-    sequence.complete();
->>>>>>> fetch
   }
 }
 
