@@ -84,10 +84,11 @@ void error_page(const Request& request, Response& response) {
   const std::string_view code = request.path.substr(prefix.size());
   const ErrorInfo* row = config::find_error(code);
   if (!row && !code.empty()) {
-    response = problem(config::Error(config::ErrorCode::not_found,
-                                     "there is no error '" + std::string(code.substr(0, 100)) +
-                                         "'; GET /errors/ lists them"),
-                       request.id);
+    response = server::http::problem(
+        config::Error(config::ErrorCode::not_found, "there is no error '" +
+                                                        std::string(code.substr(0, 100)) +
+                                                        "'; GET /errors/ lists them"),
+        request.id);
     return;
   }
   server::http::append_field_line(response.headers, "Vary", "Accept");

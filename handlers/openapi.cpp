@@ -96,11 +96,10 @@ std::string header_references(const std::vector<std::string_view>& names) {
 
 std::string success(const Operation& operation) {
   std::vector<std::string_view> names{"X-Request-Id"};
-  if (operation.of_a_task)
-    names.insert(names.end(),
-                 {"Server-Timing", "Fetchmill-Upstream-Status", "Fetchmill-Final-Url", "ETag"});
-  return object({member("description", text(operation.summary)), header_references(names),
-                 member("content", openapi::content(operation.response))});
+  names.insert(names.end(), operation.headers.begin(), operation.headers.end());
+  return member("200",
+                object({member("description", text(operation.summary)), header_references(names),
+                        member("content", openapi::content(operation.response))}));
 }
 
 // What one status of an operation may mean, and what comes with it.
@@ -111,7 +110,7 @@ std::string failure(const Operation& operation, unsigned status,
   if (status == 429 || status == 503) names.push_back("Retry-After");
   std::vector<std::string> media_types{member(
       "application/problem+json", object({member("schema", reference("schemas", "Problem"))}))};
-  if (operation.request == "fetch")
+  if (operation.has_envelope)
     media_types.push_back(member("application/json",
                                  object({member("schema", reference("schemas", "ErrorOutcome"))})));
   return member(std::to_string(status),
@@ -131,9 +130,14 @@ std::string responses(const Operation& operation) {
     statuses[row.http_status].push_back('`' + std::string(row.name) +
                                         "`: " + std::string(row.title) + '.');
   }
-  std::vector<std::string> members{member("200", success(operation))};
+  std::vector<std::string> members{success(operation)};
   for (const auto& [status, meanings] : statuses)
     members.push_back(failure(operation, status, meanings));
+  if (!operation.unavailable.empty())
+    members.push_back(member(
+        "503",
+        object({member("description", text(operation.summary)), header_references({"X-Request-Id"}),
+                member("content", openapi::content(operation.unavailable))})));
   return object(members);
 }
 

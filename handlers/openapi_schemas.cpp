@@ -19,6 +19,7 @@ constexpr std::string_view string_type = R"("type":"string")";
 constexpr std::string_view count_type = R"("type":"integer","minimum":0)";
 constexpr std::string_view milliseconds_type = R"("type":"number","minimum":0)";
 constexpr std::uint64_t timeout_ms_max = 3'600'000;
+constexpr std::uint64_t deadline_ms_max = 86'400'000;
 
 std::string schema_reference(std::string_view name) {
   return reference("schemas", name);
@@ -157,7 +158,7 @@ std::string batch_schema(const config::Settings& settings) {
             property("deadline_ms",
                      "Time for the whole batch; tasks that are not done by then end in "
                      "deadline_exceeded.",
-                     integer(1, timeout_ms_max)),
+                     integer(1, deadline_ms_max)),
             property("on_error", "fail_fast ends all other tasks as cancelled once one has failed.",
                      R"("type":"string","enum":["continue","fail_fast"],"default":"continue")")}),
        required({"tasks"}), R"("additionalProperties":false)"});

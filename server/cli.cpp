@@ -58,7 +58,7 @@ std::optional<config::Settings> load_settings(const Call& call) {
   config::LoadInput input = call.input;
   input.arguments = call.arguments;
   config::LoadResult loaded = config::load(input);
-  if (loaded) return *std::move(loaded);
+  if (loaded) return std::move(*loaded);
   for (const config::Mistake& mistake : loaded.error()) call.err << to_string(mistake) << '\n';
   call.err << "Nothing was started. `fetchmill serve --help` explains every setting; "
               "`fetchmill check-config` checks them.\n";

@@ -3,6 +3,7 @@
 #include "config/version.hpp"
 #include "server/healthcheck.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <sstream>
@@ -19,7 +20,7 @@
 namespace fetchmill::server {
 namespace {
 
-struct Run {
+struct CliRun {
   int exit_code = 0;
   std::string out;
   std::string err;
@@ -31,9 +32,9 @@ constexpr std::string_view catalogue =
     R"({"first":{},"second":{}},"required":["first"],"additionalProperties":false},)"
     R"("input":[],"output":"*/*"}]})";
 
-Run run(const std::vector<std::string>& arguments,
-        const std::vector<std::string>& environment = {}) {
-  Run result;
+CliRun run(const std::vector<std::string>& arguments,
+           const std::vector<std::string>& environment = {}) {
+  CliRun result;
   const CliActions actions{.serve =
                                [&](const config::Settings& settings) {
                                  result.served = settings;
@@ -54,7 +55,7 @@ bool has(const std::string& text, std::string_view part) {
 }
 
 TEST(Cli, ServeGetsTheSettingsAndGivesItsExitCode) {
-  const Run result =
+  const CliRun result =
       run({"serve", "--server.listen", "127.0.0.1:9"}, {"FETCHMILL_WORKERS_COUNT=5"});
   EXPECT_EQ(result.exit_code, 7);
   ASSERT_TRUE(result.served);
@@ -65,7 +66,7 @@ TEST(Cli, ServeGetsTheSettingsAndGivesItsExitCode) {
 
 TEST(Cli, EveryMistakeIsToldOnALineOfItsOwn) {
   for (const std::string command : {"serve", "check-config", "print-config", "healthcheck"}) {
-    const Run result =
+    const CliRun result =
         run({command, "--server.lisen", "x", "--workers.count=many"}, {"FETCHMILL_LOG_LEVEL=loud"});
     EXPECT_EQ(result.exit_code, 2) << command;
     EXPECT_FALSE(result.served);
@@ -77,19 +78,19 @@ TEST(Cli, EveryMistakeIsToldOnALineOfItsOwn) {
 }
 
 TEST(Cli, CheckConfigSaysThatItIsFine) {
-  const Run result = run({"check-config"});
+  const CliRun result = run({"check-config"});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_TRUE(has(result.out, "valid"));
 }
 
 TEST(Cli, PrintConfigShowsWhatServeWouldUse) {
-  const Run result = run({"print-config", "--fetch.max_redirects=2"});
+  const CliRun result = run({"print-config", "--fetch.max_redirects=2"});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_TRUE(has(result.out, "max_redirects = 2\n"));
 }
 
 TEST(Cli, OpsForPeopleAndForPrograms) {
-  const Run table = run({"ops"});
+  const CliRun table = run({"ops"});
   EXPECT_EQ(table.exit_code, 0);
   EXPECT_EQ(table.out, "a.b first [second]\n    Does it.\n");
   EXPECT_EQ(run({"ops", "--json"}).out, std::string(catalogue) + '\n');
@@ -98,7 +99,7 @@ TEST(Cli, OpsForPeopleAndForPrograms) {
 
 TEST(Cli, Version) {
   for (const std::string command : {"version", "--version"}) {
-    const Run result = run({command});
+    const CliRun result = run({command});
     EXPECT_EQ(result.exit_code, 0);
     EXPECT_TRUE(result.out.starts_with("fetchmill " + std::string(config::version)));
   }
@@ -107,7 +108,7 @@ TEST(Cli, Version) {
 
 TEST(Cli, HelpTeaches) {
   for (const std::string command : {"help", "--help", "-h"}) {
-    const Run result = run({command});
+    const CliRun result = run({command});
     EXPECT_EQ(result.exit_code, 0) << command;
     for (const std::string_view part :
          {"serve", "check-config", "healthcheck", "curl", "FETCHMILL_"})
@@ -115,7 +116,7 @@ TEST(Cli, HelpTeaches) {
   }
   for (const std::vector<std::string>& call :
        {std::vector<std::string>{"serve", "--help"}, {"help", "serve"}, {"serve", "-h"}}) {
-    const Run result = run(call);
+    const CliRun result = run(call);
     EXPECT_EQ(result.exit_code, 0);
     EXPECT_TRUE(has(result.out, "--fetch.allow_networks"));
     EXPECT_FALSE(result.served);
@@ -124,14 +125,14 @@ TEST(Cli, HelpTeaches) {
 }
 
 TEST(Cli, NoCommandIsAUsageError) {
-  const Run result = run({});
+  const CliRun result = run({});
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(result.out, "");
   EXPECT_TRUE(has(result.err, "Usage: fetchmill"));
 }
 
 TEST(Cli, AnUnknownCommandGetsASuggestion) {
-  const Run result = run({"sevre"});
+  const CliRun result = run({"sevre"});
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_TRUE(has(result.err, "Did you mean 'serve'?")) << result.err;
   EXPECT_FALSE(has(run({"xylophone"}).err, "Did you mean"));
@@ -192,7 +193,7 @@ class OneAnswer {
 
 TEST(Healthcheck, ReadyIsExitCodeZero) {
   OneAnswer server("HTTP/1.1 200 OK\r\n\r\n");
-  const Run result = run({"healthcheck", "--server.listen=" + server.listen_address()});
+  const CliRun result = run({"healthcheck", "--server.listen=" + server.listen_address()});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_TRUE(server.request().starts_with(
       "GET /readyz HTTP/1.1\r\nHost: " + server.listen_address() + "\r\n"))
@@ -216,7 +217,7 @@ TEST(Healthcheck, AnyOtherAnswerIsExitCodeOne) {
       {"HTTP/1.1", "not HTTP"}};
   for (const auto& [answer, reason] : cases) {
     OneAnswer server(answer);
-    const Run result =
+    const CliRun result =
         run({"healthcheck", "--url", "http://" + server.listen_address() + "/readyz"});
     EXPECT_EQ(result.exit_code, 1) << answer;
     EXPECT_TRUE(has(result.err, reason)) << result.err;
@@ -226,7 +227,7 @@ TEST(Healthcheck, AnyOtherAnswerIsExitCodeOne) {
 TEST(Healthcheck, NobodyThere) {
   std::string listen;
   { listen = OneAnswer("").listen_address(); }
-  const Run result = run({"healthcheck", "--server.listen=" + listen});
+  const CliRun result = run({"healthcheck", "--server.listen=" + listen});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_TRUE(has(result.err, "refused")) << result.err;
 }

@@ -1,5 +1,6 @@
 #include "server/machine.hpp"
 
+#include <algorithm>
 #include <map>
 #include <string>
 
