@@ -122,6 +122,16 @@ TEST_F(PoolTest, AResultAboveItsLimitIsRefused) {
 
 // ---- deaths
 
+TEST_F(PoolTest, RestartsThatHaveToWaitComeWhenTheyAreDue) {
+  start(1);
+  const steady_clock::time_point begin = steady_clock::now();
+  for (int round = 0; round < 2; ++round) EXPECT_EQ(run(op("crash"), "x"), "error: worker_crashed");
+  EXPECT_EQ(run(op("echo"), "after"), "after");
+  // Pauses of 0, 10, 20 and 40 ms.
+  EXPECT_GE(steady_clock::now() - begin, milliseconds(70));
+  EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(5));
+}
+
 TEST_F(PoolTest, ATaskThatEndsTwoWorkersIsCrashedAndTheOthersSurvive) {
   start(2);
   for (const std::string_view how : {"segv", "abort", "exit"}) {
@@ -268,6 +278,7 @@ TEST_F(PoolTest, ACancelledSpinnerStillEndsWithItsTime) {
   {
     TestJob spinning;
     submit(spinning, op("spin_forever"), "x");
+    ASSERT_TRUE(run_until([&] { return state_of(*worker_pids().begin()) == 'R'; }));
   }
   EXPECT_EQ(run(op("echo"), "after"), "after");
   EXPECT_EQ(restarts("timeout"), 1U);
@@ -294,11 +305,8 @@ TEST_F(PoolTest, TheSpawnersDeathIsReportedAndTakesTheWorkersAlong) {
   ::kill(spawner_pid_, SIGKILL);
   EXPECT_TRUE(run_until([&] { return spawner_lost_; }));
   EXPECT_TRUE(run_until([&] {
-    return std::all_of(pids.begin(), pids.end(), [](pid_t pid) {
-      std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-      std::string text((std::istreambuf_iterator<char>(stat)), {});
-      return text.empty() || text[text.rfind(')') + 2] == 'Z';
-    });
+    return std::all_of(pids.begin(), pids.end(),
+                       [](pid_t pid) { return state_of(pid) == 'Z' || state_of(pid) == '-'; });
   }));
 }
 
