@@ -97,7 +97,6 @@ PoolImpl::~PoolImpl() {
 
 void PoolImpl::start() {
   supervisor_.start();
-  arm(Clock::now() + Supervisor::start_time_max);
 }
 
 void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
@@ -207,7 +206,7 @@ void PoolImpl::post_turn() {
 
 // One timer for everything, set again only when something is due earlier than it.
 void PoolImpl::arm(Clock::time_point at) {
-  if (at >= armed_at_) return;
+  if (at >= armed_at_ || stopped_) return;
   armed_at_ = at;
   timer_.expires_at(at);
   timer_.async_wait([this](const boost::system::error_code& error) {

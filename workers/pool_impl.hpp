@@ -72,6 +72,7 @@ class PoolImpl final : private Supervisor::Client {
   void worker_died(Worker& worker) override;
   void worker_buried(Worker& worker) override;
   void spawner_lost() override;
+  void call_tick_at(Clock::time_point at) override { arm(at); }
   void turn();
   bool take_answers(Worker& worker, TurnBudget& budget);
   void end_task(Task& task, config::Result<JobOutput> output, std::chrono::nanoseconds processed);

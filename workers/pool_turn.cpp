@@ -215,7 +215,7 @@ void PoolImpl::tick() {
   Clock::time_point next = now + housekeeping_interval;
   expire_tasks(now, next);
   expire_runs(now, next);
-  next = std::min(next, supervisor_.tick(now));
+  supervisor_.tick(now);
   if (slots_.housekeeping(now)) next = std::min(next, now + give_back_interval);
   arm(next);
   end_tasks();

@@ -58,12 +58,13 @@ void Supervisor::fill(Seat& seat, Clock::time_point now) {
   worker.area.may_sleep();
   if (!spawner_.request({worker.number, worker.generation})) {
     seat.start_at = now + restart_delay_max;
-    return;
+    return client_.call_tick_at(seat.start_at);
   }
   worker.state = WorkerState::starting;
   worker.asked_at = now;
   worker.typical_task = std::chrono::nanoseconds{0};
   seat.worker = &worker;
+  client_.call_tick_at(now + start_time_max);
 }
 
 void Supervisor::watch_bell(Worker& worker) {
@@ -178,7 +179,11 @@ void Supervisor::vacate(Worker& worker, EndReason reason) {
   seat->worker = nullptr;
   seat->short_lives = short_lives(seat->short_lives, now - worker.asked_at);
   seat->start_at = now + restart_delay(seat->short_lives);
-  if (seat->start_at <= now && !stopped_) fill(*seat, now);
+  if (stopped_) return;
+  if (seat->start_at <= now)
+    fill(*seat, now);
+  else
+    client_.call_tick_at(seat->start_at);
 }
 
 void Supervisor::release(Worker& worker) {
@@ -187,22 +192,22 @@ void Supervisor::release(Worker& worker) {
   if (!stopped_) tick(Clock::now());
 }
 
-Supervisor::Clock::time_point Supervisor::tick(Clock::time_point now) {
-  Clock::time_point next = Clock::time_point::max();
+void Supervisor::tick(Clock::time_point now) {
   for (const std::unique_ptr<Worker>& worker : workers_) {
     if (worker->state != WorkerState::starting) continue;
     const Clock::time_point late_at = worker->asked_at + start_time_max;
     if (late_at <= now)
       kill(*worker, EndReason::timeout);
     else
-      next = std::min(next, late_at);
+      client_.call_tick_at(late_at);
   }
   for (Seat& seat : seats_) {
-    if (seat.worker == nullptr && seat.start_at <= now) fill(seat, now);
-    if (seat.worker == nullptr)
-      next = std::min(next, std::max(seat.start_at, now + restart_delay_first));
+    if (seat.worker != nullptr) continue;
+    if (seat.start_at <= now)
+      fill(seat, now);
+    else
+      client_.call_tick_at(seat.start_at);
   }
-  return next;
 }
 
 void Supervisor::stop() {

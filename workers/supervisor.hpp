@@ -72,6 +72,8 @@ class Supervisor {
     // One that kill() was called for is dead now. release() follows by itself.
     virtual void worker_buried(Worker& worker) = 0;
     virtual void spawner_lost() = 0;
+    // tick() has something to do at that time.
+    virtual void call_tick_at(Clock::time_point at) = 0;
 
    protected:
     ~Client() = default;
@@ -87,9 +89,8 @@ class Supervisor {
   // Its area may be used again.
   void release(Worker& worker);
 
-  // Starts what is due and gives up on workers that do not start. The next time there is something
-  // to do, or max().
-  Clock::time_point tick(Clock::time_point now);
+  // Starts what is due and gives up on workers that do not start.
+  void tick(Clock::time_point now);
 
   std::vector<std::unique_ptr<Worker>>& workers() { return workers_; }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }

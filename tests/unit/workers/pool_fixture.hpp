@@ -61,19 +61,30 @@ inline std::size_t open_descriptors() {
   return count;
 }
 
-// The processes whose parent is `parent`.
+inline std::string stat_of(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  const std::string text((std::istreambuf_iterator<char>(stat)), {});
+  // The name may hold anything; what follows it does not.
+  const std::size_t after_name = text.rfind(')');
+  return after_name == std::string::npos ? std::string() : text.substr(after_name + 2);
+}
+
+// R, S, Z …; '-' when there is no such process.
+inline char state_of(pid_t pid) {
+  const std::string stat = stat_of(pid);
+  return stat.empty() ? '-' : stat.front();
+}
+
+// The living processes whose parent is `parent`.
 inline std::set<pid_t> children_of(pid_t parent) {
   std::set<pid_t> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::ifstream stat(entry.path() / "stat");
-    std::string text((std::istreambuf_iterator<char>(stat)), {});
-    const std::size_t after_name = text.rfind(')');
-    if (after_name == std::string::npos) continue;
-    const pid_t its_parent = std::atoi(text.c_str() + after_name + 4);
-    const bool zombie = text[after_name + 2] == 'Z';
-    if (its_parent == parent && !zombie) found.insert(static_cast<pid_t>(std::stol(name)));
+    const pid_t pid = std::stoi(name);
+    const std::string stat = stat_of(pid);
+    if (!stat.empty() && stat.front() != 'Z' && std::stoi(stat.substr(2)) == parent)
+      found.insert(pid);
   }
   return found;
 }

@@ -2,6 +2,7 @@
 #include "pool_fixture.hpp"
 
 #include <algorithm>
+
 #include <sys/wait.h>
 
 namespace fetchmill::workers {
@@ -120,6 +121,16 @@ TEST_F(PoolTest, AResultAboveItsLimitIsRefused) {
 }
 
 // ---- deaths
+
+TEST_F(PoolTest, RestartsThatHaveToWaitComeWhenTheyAreDue) {
+  start(1);
+  const steady_clock::time_point begin = steady_clock::now();
+  for (int round = 0; round < 2; ++round) EXPECT_EQ(run(op("crash"), "x"), "error: worker_crashed");
+  EXPECT_EQ(run(op("echo"), "after"), "after");
+  // Pauses of 0, 10, 20 and 40 ms.
+  EXPECT_GE(steady_clock::now() - begin, milliseconds(70));
+  EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(5));
+}
 
 TEST_F(PoolTest, ATaskThatEndsTwoWorkersIsCrashedAndTheOthersSurvive) {
   start(2);
@@ -267,6 +278,7 @@ TEST_F(PoolTest, ACancelledSpinnerStillEndsWithItsTime) {
   {
     TestJob spinning;
     submit(spinning, op("spin_forever"), "x");
+    ASSERT_TRUE(run_until([&] { return state_of(*worker_pids().begin()) == 'R'; }));
   }
   EXPECT_EQ(run(op("echo"), "after"), "after");
   EXPECT_EQ(restarts("timeout"), 1U);
@@ -293,11 +305,8 @@ TEST_F(PoolTest, TheSpawnersDeathIsReportedAndTakesTheWorkersAlong) {
   ::kill(spawner_pid_, SIGKILL);
   EXPECT_TRUE(run_until([&] { return spawner_lost_; }));
   EXPECT_TRUE(run_until([&] {
-    return std::all_of(pids.begin(), pids.end(), [](pid_t pid) {
-      std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-      std::string text((std::istreambuf_iterator<char>(stat)), {});
-      return text.empty() || text[text.rfind(')') + 2] == 'Z';
-    });
+    return std::all_of(pids.begin(), pids.end(),
+                       [](pid_t pid) { return state_of(pid) == 'Z' || state_of(pid) == '-'; });
   }));
 }
 
@@ -331,11 +340,12 @@ TEST_F(PoolTest, AWorkerHoldsNothingButItsBell) {
     EXPECT_EQ(targets, std::set<std::string>{"anon_inode:[eventfd]"});
     std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
     for (std::string line; std::getline(maps, line);) {
-      if (line.find("memfd:inputs") != std::string::npos ||
-          line.find("memfd:commands") != std::string::npos)
+      const bool shared_by_the_loop = line.find("memfd:inputs") != std::string::npos ||
+                                      line.find("memfd:commands") != std::string::npos;
+      if (shared_by_the_loop) {
         EXPECT_NE(line.find(" r--s "), std::string::npos) << line;
+      }
     }
-    std::ifstream environment("/proc/" + std::to_string(pid) + "/limits");
   }
 }
 
