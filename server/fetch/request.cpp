@@ -1,5 +1,7 @@
 #include "server/fetch/request.hpp"
 
+#include "config/version.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -12,8 +14,6 @@ namespace {
 using boost::beast::iequals;
 using config::Error;
 using config::ErrorCode;
-
-constexpr std::string_view user_agent = "fetchmill/" FETCHMILL_VERSION;
 
 constexpr std::array allowed_methods{
     wire::Method::get,   wire::Method::head,    wire::Method::post,    wire::Method::put,
@@ -160,8 +160,8 @@ void append_request_head(std::string& to, const FetchRequest& request) {
     append_number(to, url.port);
   }
   if (!has_header(request, "User-Agent")) {
-    to += "\r\nUser-Agent: ";
-    to += user_agent;
+    to += "\r\nUser-Agent: fetchmill/";
+    to += config::version;
   }
   if (!has_header(request, "Accept")) to += "\r\nAccept: */*";
   for (const Header& header : request.headers) {

@@ -1,0 +1,69 @@
+#include "tests/unit/server/fetch_certificates.hpp"
+
+#include <cstdio>
+
+#include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <unistd.h>
+
+namespace fetchmill::server::fetch::testing {
+namespace {
+
+constexpr long hour_seconds = 3600;
+
+void add_extension(X509* certificate, int nid, const std::string& value) {
+  X509V3_CTX context;
+  X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
+  std::unique_ptr<X509_EXTENSION, FreeWith<X509_EXTENSION_free>> extension(
+      X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()));
+  EXPECT_EQ(X509_add_ext(certificate, extension.get(), -1), 1);
+}
+
+// `issuer` null: signed by itself.
+Certificate make_certificate(const std::string& name, EVP_PKEY* key, X509* issuer,
+                             EVP_PKEY* issuer_key, long hours) {
+  Certificate made(X509_new());
+  X509* certificate = made.get();
+  X509_set_version(certificate, 2);
+  static long serial = 0;
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), -2 * hour_seconds);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), hours * hour_seconds);
+  X509_set_pubkey(certificate, key);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+  X509_set_issuer_name(certificate, X509_get_subject_name(issuer ? issuer : certificate));
+  if (!issuer) add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
+  if (issuer) add_extension(certificate, NID_subject_alt_name, name);
+  EXPECT_GT(X509_sign(certificate, issuer_key, EVP_sha256()), 0);
+  return made;
+}
+
+}  // namespace
+
+Authority::Authority()
+    : key_(EVP_EC_gen("P-256")),
+      certificate_(make_certificate("Test authority", key_.get(), nullptr, key_.get(), 24)) {
+  std::string path = ::testing::TempDir() + "authority-XXXXXX";
+  std::FILE* file = ::fdopen(::mkstemp(path.data()), "w");
+  PEM_write_X509(file, certificate_.get());
+  std::fclose(file);
+  file_ = path;
+}
+
+Authority::~Authority() {
+  ::unlink(file_.c_str());
+}
+
+TlsServer Authority::server(const std::string& names, int hours) const {
+  const Key key(EVP_EC_gen("P-256"));
+  const Certificate certificate =
+      make_certificate(names, key.get(), certificate_.get(), key_.get(), hours);
+  TlsServer made(SSL_CTX_new(TLS_server_method()));
+  EXPECT_EQ(SSL_CTX_use_certificate(made.get(), certificate.get()), 1);
+  EXPECT_EQ(SSL_CTX_use_PrivateKey(made.get(), key.get()), 1);
+  return made;
+}
+
+}  // namespace fetchmill::server::fetch::testing

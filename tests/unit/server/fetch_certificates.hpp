@@ -1,0 +1,43 @@
+// Certificates made for one test: an authority, and servers it vouches for.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+namespace fetchmill::server::fetch::testing {
+
+template <auto free>
+struct FreeWith {
+  template <class T>
+  void operator()(T* object) const {
+    free(object);
+  }
+};
+using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
+using Certificate = std::unique_ptr<X509, FreeWith<X509_free>>;
+using TlsServer = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
+
+class Authority {
+ public:
+  Authority();
+  ~Authority();
+  Authority(const Authority&) = delete;
+  Authority& operator=(const Authority&) = delete;
+
+  // The PEM file of its own certificate.
+  const std::string& file() const { return file_; }
+
+  // A server for `names` ("DNS:localhost,IP:127.0.0.1"), valid for `hours` from now.
+  TlsServer server(const std::string& names, int hours = 24) const;
+
+ private:
+  Key key_;
+  Certificate certificate_;
+  std::string file_;
+};
+
+}  // namespace fetchmill::server::fetch::testing

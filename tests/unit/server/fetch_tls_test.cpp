@@ -1,0 +1,187 @@
+#include "tests/unit/server/fetch_certificates.hpp"
+#include "tests/unit/server/fetch_fixture.hpp"
+
+namespace fetchmill::server::fetch::testing {
+namespace {
+
+class FetchTls : public FetchTest {
+ protected:
+  FetchTls() { settings.fetch.ca_file = authority.file(); }
+
+  // One https fetch from 127.0.0.1 of a server with these names.
+  void fetch_from(const std::string& names, const Script& script, Fetched& fetched,
+                  int hours = 24) {
+    const TlsServer tls = authority.server(names, hours);
+    Upstream upstream({script}, tls.get());
+    fetch(upstream.url("/", "127.0.0.1", "https"), fetched);
+    upstream.join();
+  }
+
+  Authority authority;
+};
+
+Script answer(std::string response) {
+  return [response](Peer& peer) {
+    if (peer.read_request().empty()) return;
+    peer.send(response);
+  };
+}
+
+TEST_F(FetchTls, FetchesFromAVerifiedAddressOrName) {
+  Fetched by_address;
+  fetch_from("IP:127.0.0.1", answer(ok_response("hello")), by_address);
+  EXPECT_EQ(by_address.detail(), "");
+  EXPECT_EQ(by_address.sink.body, "hello");
+  EXPECT_TRUE(by_address.response.timings.tls);
+
+  settings.fetch.allow_networks = {"127.0.0.0/8", "::1"};
+  const TlsServer tls = authority.server("DNS:localhost");
+  Upstream upstream({answer(ok_response("hello"))}, tls.get());
+  Fetched by_name;
+  fetch(upstream.url("/", "localhost.", "https"), by_name);
+  EXPECT_EQ(by_name.detail(), "");
+}
+
+TEST_F(FetchTls, ReadsLargeBodiesAndPieces) {
+  const std::string body(700'000, 'x');
+  Fetched fetched;
+  fetch_from("IP:127.0.0.1", answer(ok_response(body)), fetched);
+  EXPECT_EQ(fetched.detail(), "");
+  EXPECT_EQ(fetched.sink.body == body, true);
+  Fetched pieces;
+  fetch_from(
+      "IP:127.0.0.1",
+      [](Peer& peer) {
+        peer.read_request();
+        peer.send_in_pieces(ok_response("hello"), 3);
+      },
+      pieces);
+  EXPECT_EQ(pieces.sink.body, "hello");
+}
+
+TEST_F(FetchTls, SendsLargeBodies) {
+  std::string received;
+  const TlsServer tls = authority.server("IP:127.0.0.1");
+  Upstream upstream({[&](Peer& peer) {
+                      received = peer.read_request();
+                      peer.send(ok_response("thanks"));
+                    }},
+                    tls.get());
+  FetchRequest asked = request(upstream.url("/", "127.0.0.1", "https"));
+  asked.method = wire::Method::post;
+  asked.body.assign(2'000'000, 'b');
+  Fetched fetched;
+  fetch(asked, fetched);
+  upstream.join();
+  EXPECT_EQ(fetched.detail(), "");
+  EXPECT_EQ(received.size(), received.find("\r\n\r\n") + 4 + asked.body.size());
+}
+
+// The request must not reach an upstream that was not verified.
+Script expect_no_request() {
+  return [](Peer& peer) { EXPECT_EQ(peer.read_request(), ""); };
+}
+
+TEST_F(FetchTls, RefusesAnotherName) {
+  Fetched fetched;
+  fetch_from("IP:127.0.0.2,DNS:localhost", expect_no_request(), fetched);
+  EXPECT_EQ(fetched.error(), "tls_failed");
+  EXPECT_NE(fetched.detail().find("for another name"), std::string::npos) << fetched.detail();
+}
+
+TEST_F(FetchTls, RefusesAnExpiredCertificate) {
+  Fetched fetched;
+  fetch_from("IP:127.0.0.1", expect_no_request(), fetched, -1);
+  EXPECT_EQ(fetched.error(), "tls_failed");
+  EXPECT_NE(fetched.detail().find("has expired"), std::string::npos) << fetched.detail();
+}
+
+TEST_F(FetchTls, RefusesAnUnknownIssuer) {
+  const Authority other;
+  settings.fetch.ca_file = other.file();
+  Fetched fetched;
+  fetch_from("IP:127.0.0.1", expect_no_request(), fetched);
+  EXPECT_EQ(fetched.error(), "tls_failed");
+  EXPECT_NE(fetched.detail().find("issuer is unknown"), std::string::npos) << fetched.detail();
+}
+
+TEST_F(FetchTls, RefusesWhatIsNotTls) {
+  Upstream upstream({[](Peer& peer) {
+    peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
+    peer.wait_for_close();
+  }});
+  Fetched fetched;
+  fetch(upstream.url("/", "127.0.0.1", "https"), fetched);
+  EXPECT_EQ(fetched.error(), "tls_failed") << fetched.detail();
+}
+
+TEST_F(FetchTls, TellsACutFromAnEnd) {
+  const std::string response = "HTTP/1.1 200 OK\r\n\r\nbody";
+  Fetched ended;
+  fetch_from("IP:127.0.0.1", answer(response), ended);
+  EXPECT_EQ(ended.detail(), "");
+  EXPECT_EQ(ended.sink.body, "body");
+  Fetched cut;
+  fetch_from(
+      "IP:127.0.0.1",
+      [&](Peer& peer) {
+        peer.read_request();
+        peer.send(response);
+        peer.cut();
+      },
+      cut);
+  EXPECT_EQ(cut.error(), "upstream_protocol");
+}
+
+TEST_F(FetchTls, KeepsConnectionsAlive) {
+  const TlsServer tls = authority.server("IP:127.0.0.1");
+  Upstream upstream({[](Peer& peer) { peer.answer_all(ok_response("x")); }}, tls.get());
+  for (int i = 0; i < 3; ++i) {
+    Fetched fetched;
+    fetch(upstream.url("/", "127.0.0.1", "https"), fetched);
+    EXPECT_EQ(fetched.detail(), "");
+    EXPECT_EQ(fetched.response.timings.tls.has_value(), i == 0);
+  }
+  fetcher().stop();
+}
+
+TEST_F(FetchTls, ResumesSessions) {
+  std::vector<bool> resumed;
+  const TlsServer tls = authority.server("IP:127.0.0.1");
+  std::vector<Script> scripts;
+  // The first connection stays, so that its origin is remembered while the second is made.
+  scripts.push_back([&](Peer& peer) {
+    resumed.push_back(peer.tls_resumed());
+    peer.read_request();
+    peer.send(ok_response("1"));
+    peer.read_request();
+  });
+  scripts.push_back([&](Peer& peer) {
+    resumed.push_back(peer.tls_resumed());
+    peer.read_request();
+    peer.send(ok_response("2"));
+  });
+  Upstream upstream(std::move(scripts), tls.get());
+  for (const char* body : {"1", "2"}) {
+    Fetched fetched;
+    fetch(upstream.url("/", "127.0.0.1", "https"), fetched);
+    EXPECT_EQ(fetched.detail(), "");
+    EXPECT_EQ(fetched.sink.body, body);
+  }
+  upstream.join();
+  EXPECT_EQ(resumed, (std::vector<bool>{false, true}));
+}
+
+TEST_F(FetchTls, SaysAtStartWhatIsWrongWithTheCaFile) {
+  for (const char* file : {"/does/not/exist.pem", "/dev/null"}) {
+    settings.fetch.ca_file = file;
+    const config::Result<std::unique_ptr<Fetcher>> made =
+        Fetcher::make(io, poller, deadlines, settings.fetch, AddressPolicy{}, metrics, log);
+    ASSERT_FALSE(made) << file;
+    EXPECT_EQ(made.error().field, "fetch.ca_file");
+    EXPECT_NE(made.error().detail.find(file), std::string::npos) << made.error().detail;
+  }
+}
+
+}  // namespace
+}  // namespace fetchmill::server::fetch::testing

@@ -1,0 +1,73 @@
+// A scripted upstream for the fetch tests: a thread with blocking sockets on a free port of
+// 127.0.0.1, which plays one script per connection, in order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <openssl/ssl.h>
+
+namespace fetchmill::server::fetch::testing {
+
+// The accepted side of one connection.
+class Peer {
+ public:
+  Peer(int fd, SSL_CTX* tls);
+  ~Peer();
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  // A whole request: the head and as much body as it declares. Empty when the other side closed.
+  std::string read_request();
+  void send(std::string_view bytes);
+  // In writes of `piece_bytes` bytes.
+  void send_in_pieces(std::string_view bytes, std::size_t piece_bytes);
+  // Reads until the other side closes.
+  void wait_for_close();
+  // Closes with a reset.
+  void reset();
+  // Closes in order, but without TLS's goodbye.
+  void cut();
+  bool tls_resumed() const;
+  // Answers every request with the same bytes until the other side closes; returns how many.
+  std::size_t answer_all(std::string_view response);
+
+ private:
+  std::size_t receive(char* into, std::size_t bytes);
+
+  int fd_;
+  SSL* tls_ = nullptr;
+  std::string input_;
+};
+
+using Script = std::function<void(Peer&)>;
+
+class Upstream {
+ public:
+  explicit Upstream(std::vector<Script> scripts, SSL_CTX* tls = nullptr);
+  ~Upstream();
+  Upstream(const Upstream&) = delete;
+  Upstream& operator=(const Upstream&) = delete;
+
+  std::uint16_t port() const { return port_; }
+  std::string url(std::string_view path = "/", std::string_view host = "127.0.0.1",
+                  std::string_view scheme = "http") const;
+  // Waits for all scripts to end.
+  void join();
+
+ private:
+  std::uint16_t port_ = 0;
+  int listener_;
+  std::thread thread_;
+};
+
+// A port of 127.0.0.1 that nobody listens on.
+std::uint16_t closed_port();
+
+}  // namespace fetchmill::server::fetch::testing
