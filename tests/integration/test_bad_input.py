@@ -159,7 +159,7 @@ class MalformedRequests(ServerTest):
         for field, values in cases.items():
             for value in values:
                 with self.subTest(field=field, value=value):
-                    response = self.server.fetch(None, **{"url": url, field: value})
+                    response = self.server.post("/v1/fetch", {"url": url, field: value})
                     problem = self.assert_problem(response, "invalid_request")
                     self.assertRegex(problem.get("field", ""), f"^{field}\\b")
 

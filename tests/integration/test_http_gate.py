@@ -162,7 +162,7 @@ class Refusals(ServerTest):
     def exchange(self, data, size):
         """What comes back for `data` with a good request behind it, in pieces of `size` (0: whole)."""
         data += SECOND
-        with self.server.raw() as client:
+        with self.server.raw(timeout=5) as client:
             if size == 0:
                 client.send_pieces(data, len(data))
             else:
@@ -172,7 +172,7 @@ class Refusals(ServerTest):
                 client.send_pieces(data[start:], size)
             try:
                 response = client.read_response()
-            except (ConnectionOver, ConnectionResetError) as over:
+            except (ConnectionOver, OSError) as over:
                 return f"no response: {over}", b""
             return response, client.read_to_end()
 
@@ -344,7 +344,10 @@ class SlowClients(ServerTest):
             readable, _, _ = select.select([client.socket], [], [], 0.05)
             if readable:
                 break
-            client.send(bytes([byte]))
+            try:
+                client.send(bytes([byte]))
+            except (BrokenPipeError, ConnectionResetError):
+                break
         return time.monotonic() - started
 
     def assert_timed_out(self, client, elapsed):
