@@ -4,8 +4,8 @@
 #   demo.sh        the demo: prints what it sees, checks it, leaves nothing running
 #   demo.sh run    leaves server and origin running in the foreground until Ctrl-C
 #
-# BUILD is the folder with the binaries (default: build/release of this checkout). With `run`, LISTEN
-# and ORIGIN_LISTEN are where the two listen. Needs bash, curl and what every Debian has.
+# BUILD is the folder with the binaries (default: build/release of this checkout). With `run`,
+# LISTEN and ORIGIN_LISTEN are where the two listen. Needs bash, curl and what every Debian has.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

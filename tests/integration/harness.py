@@ -126,7 +126,7 @@ class Fetchmill:
         merged = {**DEFAULTS, **(settings or {})}
         flags = setting_flags({name: value for name, value in merged.items() if value is not None})
         self.binary = TESTING_BIN if testing else FETCHMILL_BIN
-        self.process = subprocess.Popen(
+        self.child = subprocess.Popen(
             [self.binary, "serve", *flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -196,7 +196,7 @@ class Fetchmill:
 
     @property
     def pid(self):
-        return self.process.pid
+        return self.child.pid
 
     def spawner(self):
         (pid,) = processes.children(self.pid)
@@ -211,7 +211,7 @@ class Fetchmill:
     # The log.
 
     def _read_log(self):
-        for line in self.process.stderr:
+        for line in self.child.stderr:
             try:
                 entry = json.loads(line)
             except ValueError:
@@ -239,17 +239,17 @@ class Fetchmill:
     # The end.
 
     def terminate(self):
-        self.process.send_signal(signal.SIGTERM)
+        self.child.send_signal(signal.SIGTERM)
 
     def wait(self, within=20.0):
         """The exit code, waiting for it."""
-        code = self.process.wait(timeout=bound(within))
+        code = self.child.wait(timeout=bound(within))
         self._reader.join(timeout=5)
         return code
 
     def stop(self):
         """SIGTERM; the server must end cleanly and leave no process behind."""
-        if self.process.poll() is None:
+        if self.child.poll() is None:
             family = processes.descendants(self.pid)
             self.terminate()
             try:
@@ -262,11 +262,13 @@ class Fetchmill:
             eventually(
                 lambda: not any(map(processes.alive, family)), "no process is left behind", 5
             )
-        self.process.stderr.close()
+        self.child.stderr.close()
 
     def kill(self):
-        self.process.kill()
-        self.process.wait()
+        self.child.kill()
+        self.child.wait()
+        self._reader.join(timeout=5)
+        self.child.stderr.close()
 
     def __enter__(self):
         return self

@@ -9,6 +9,7 @@ import unittest
 import harness
 from harness import FETCHMILL_BIN, TESTING_BIN, Fetchmill, free_port, run_command
 
+OPS = ("identity", "json.select", "json.aggregate", "json.validate", "hash", "cpu.loop")
 COMMANDS = ("serve", "check-config", "print-config", "ops", "healthcheck", "version")
 
 
@@ -44,7 +45,7 @@ class Commands(unittest.TestCase):
     def test_ops(self):
         result = run_command("ops")
         self.assertEqual(result.returncode, 0, result)
-        for op in ("identity", "json.select", "json.aggregate", "json.validate", "hash", "cpu.loop"):
+        for op in OPS:
             self.assertIn(op, result.stdout)
 
     def test_the_shipping_binary_has_no_test_ops(self):

@@ -288,7 +288,7 @@ class Drain(FaultTest):
 
     def test_an_interrupt_drains_too(self):
         server = self.start()
-        server.process.send_signal(signal.SIGINT)
+        server.child.send_signal(signal.SIGINT)
         self.assertEqual(server.wait(), 0)
 
 

@@ -146,9 +146,8 @@ class Ops(ServerTest):
         response = self.run_op("/json?records=5", "json.select", {"pointer": ["/0/id", "/4/id"]})
         self.assertEqual(response.json(), [0, 4])
         pointers = {"first": "/0/lang", "second": "/1/lang"}
-        response = self.run_op(
-            "/json?records=5", "json.select", {"pointer": pointers}, {"pointer": json.dumps(pointers)}
-        )
+        query = {"pointer": json.dumps(pointers)}
+        response = self.run_op("/json?records=5", "json.select", {"pointer": pointers}, query)
         self.assertEqual(response.json(), {"first": "en", "second": "fr"})
 
     def test_json_aggregate(self):
@@ -336,7 +335,7 @@ class Statuses(ServerTest):
         self.assert_problem(response, "upstream_status", upstream_status=404, stage="fetch")
 
     def test_accepted_statuses_are_200(self):
-        cases = [(404, [404]), (404, ["4xx"]), (503, ["2xx", "5xx"]), (201, ["2xx"]), (299, ["2xx"])]
+        cases = [(404, [404]), (404, ["4xx"]), (503, ["2xx", "5xx"]), (201, ["2xx"])]
         for status, accept in cases:
             with self.subTest(status=status, accept=accept):
                 url = self.origin.url(f"/status?code={status}")

@@ -44,7 +44,8 @@ class Exposition(ServerTest):
             self.assertRegex(name, r"^(fetchmill_|process_)")
 
     def test_the_catalogue_of_the_design(self):
-        families = dict(re.findall(r"^# TYPE (\w+) (\w+)$", self.server.metrics().text, re.MULTILINE))
+        text = self.server.metrics().text
+        families = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
         expected = {
             "http_requests_total": "counter",
             "http_request_duration_seconds": "histogram",

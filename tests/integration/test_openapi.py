@@ -92,8 +92,8 @@ class Documents(ServerTest):
         ops = self.assert_ok(self.server.get("/v1/ops")).json()["ops"]
         names = [op["name"] for op in ops]
         self.assertEqual(len(names), len(set(names)))
-        expected = {"identity", "json.select", "json.aggregate", "json.validate", "hash", "cpu.loop"}
-        self.assertLessEqual(expected, set(names))
+        first = {"identity", "json.select", "json.aggregate", "json.validate", "hash", "cpu.loop"}
+        self.assertLessEqual(first, set(names))
         listed = run_command("ops").stdout
         for name in names:
             self.assertIn(name, listed)
