@@ -1,5 +1,7 @@
 #include "server/fetch/resolver.hpp"
 
+#include "server/coroutine.hpp"
+
 #include <array>
 #include <atomic>
 #include <optional>
