@@ -127,16 +127,14 @@ std::optional<Value> parse_value(const Setting& setting, std::vector<std::string
   for (const std::string& word : words)
     if (!accepts(setting, word)) bad.push_back(word);
   if (bad.size() > bad_before) return std::nullopt;
-  switch (setting.kind) {
-    case Kind::uint:
-      return Value(*parse_uint(words.front()));
-    case Kind::list:
-      return Value(std::move(words));
-    case Kind::text:
-    case Kind::choice:
-      break;
-  }
-  return Value(std::move(words.front()));
+  std::optional<Value> value;
+  if (setting.kind == Kind::uint)
+    value.emplace(*parse_uint(words.front()));
+  else if (setting.kind == Kind::list)
+    value.emplace(std::move(words));
+  else
+    value.emplace(std::move(words.front()));
+  return value;
 }
 
 std::string quote(std::string_view text) {

@@ -41,7 +41,7 @@ class IntrusiveList {
     root_.next_ = root_.previous_ = nullptr;
   }
 
-  bool empty() const { return root_.next_ == &root_; }
+  [[nodiscard]] bool empty() const { return root_.next_ == &root_; }
   T& front() { return static_cast<T&>(*root_.next_); }
 
   // An element that is in another list, or elsewhere in this one, moves.

@@ -4,22 +4,23 @@
 
 namespace fetchmill::server {
 
-void Turns::enqueue(Next& sequence) {
-  waiting_.push_back(sequence);
+void Turns::defer(Deferred& deferred) {
+  if (deferred.linked()) return;
+  due_.push_back(deferred);
   if (posted_) return;
   posted_ = true;
-  asio::post(io_, [this] { run(); });
+  asio::post(io_, [this] { run_all(); });
 }
 
-// What queues up again from here waits for the next run.
-void Turns::run() {
+void Turns::run_all() {
   posted_ = false;
-  IntrusiveList<Next> due;
-  while (!waiting_.empty()) due.push_back(waiting_.front());
-  while (!due.empty()) {
-    Next& sequence = due.front();
-    sequence.unlink();
-    sequence.complete();
+  // What is deferred from here on is for the turn after this one.
+  IntrusiveList<Deferred> now;
+  while (!due_.empty()) now.push_back(due_.front());
+  while (!now.empty()) {
+    Deferred& next = now.front();
+    next.unlink();
+    next.run();
   }
 }
 

@@ -15,6 +15,7 @@
 
 namespace fetchmill::workers {
 
+class PoolImpl;
 struct Task;
 
 struct JobLimits {
@@ -55,16 +56,14 @@ class Job {
   Job() = default;
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
+  virtual ~Job();
 
   // Called once, from the pool's own turn, never from within submit() or cancel(). May destroy the
   // Job and call the Pool.
   virtual void done(JobResult&& result) = 0;
 
- protected:
-  ~Job();
-
  private:
-  friend class Pool;
+  friend class PoolImpl;
   Task* task_ = nullptr;
 };
 

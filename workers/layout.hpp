@@ -128,7 +128,6 @@ struct LoopPage {
   // The answer to need_output. grant_task is stored last (release) and names whose grant it is.
   alignas(cache_line_bytes) std::atomic<std::uint64_t> grant_task;
   std::atomic<std::uint64_t> grant_offset;
-  std::atomic<std::uint64_t> grant_bytes;  // 0: refused
   // The task at this place is no longer wanted if its id stands here. A hint: no ordering.
   alignas(cache_line_bytes) std::atomic<std::uint64_t> cancelled[ring_depth];
   alignas(cache_line_bytes) Submission submissions[ring_depth];

@@ -30,6 +30,8 @@
 
 namespace fetchmill::workers {
 
+class PoolImpl;
+
 class Pool {
  public:
   struct Events {
@@ -72,9 +74,8 @@ class Pool {
   void stop();
 
  private:
-  class Impl;
-  explicit Pool(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Pool(std::unique_ptr<PoolImpl> impl);
+  std::unique_ptr<PoolImpl> impl_;
 };
 
 }  // namespace fetchmill::workers

@@ -92,8 +92,10 @@ class Slot {
 };
 
 // Somebody who waits for room, for a new slot or for a growing one. First come, first served;
-// growing bodies before new ones. Whoever waits has a deadline and cancels the wait.
-class RoomWaiter : public boost::intrusive::list_base_hook<> {
+// growing bodies before new ones. Whoever waits has a deadline and cancels the wait; so does
+// destroying the waiter.
+class RoomWaiter : public boost::intrusive::list_base_hook<
+                       boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   RoomWaiter() = default;
   RoomWaiter(const RoomWaiter&) = delete;
@@ -151,6 +153,7 @@ class SlotPool {
   void pin(std::uint32_t index) { ++entries_[index].pins; }
   void unpin(std::uint32_t index);
   Place place(std::uint32_t index) const;
+  std::string_view pipeline(std::uint32_t index) const;
 
   Usage usage() const;
 
@@ -164,11 +167,11 @@ class SlotPool {
 
   struct Entry {
     std::uint64_t claimed = 0;   // bytes of pages the lease may touch; 0: free
-    std::uint64_t resident = 0;  // most that was claimed since the pages were given back
+    std::uint64_t resident = 0;  // the most claimed since pages were last given back
     std::uint64_t body_bytes = 0;
+    std::uint64_t sealed_bytes = 0;  // all of it, once described
     std::uint32_t body_offset = 0;
     std::uint32_t pipeline_bytes = 0;
-    std::uint32_t tail_bytes = 0;  // media type and final URL
     std::uint32_t generation = 0;
     std::uint32_t pins = 0;
     bool described = false;
@@ -178,25 +181,31 @@ class SlotPool {
   Class class_of(std::uint32_t index) const;
   std::uint64_t offset_of(std::uint32_t index) const;
   std::uint64_t slot_bytes(Class which) const;
-  std::byte* at(std::uint32_t index) { return region_.data() + offset_of(index); }
-  const std::byte* at(std::uint32_t index) const { return region_.data() + offset_of(index); }
-  bool take(Class which, std::uint64_t bytes, bool growing, std::uint32_t& index);
-  bool claim(std::uint32_t index, std::uint64_t bytes, bool growing);
+  std::byte* at(std::uint32_t index) const { return region_.data() + offset_of(index); }
+  std::vector<std::uint32_t>& free_of(std::uint32_t index) {
+    return free_[static_cast<std::size_t>(class_of(index))];
+  }
+  // `privileged`: for the holder of the reserve.
+  std::uint32_t take(Class which, std::uint64_t bytes, bool privileged);
+  bool claim(std::uint32_t index, std::uint64_t bytes, bool privileged);
+  bool claim_ahead(std::uint32_t index, std::uint64_t bytes);
+  // Makes the first `bytes` of the slot usable, moving it if its class is too small.
   bool ensure(Slot& slot, std::uint64_t bytes);
-  bool move_to(Slot& slot, Class which, std::uint64_t bytes);
+  bool move_to(Slot& slot, Class which, std::uint64_t bytes, bool privileged);
+  void make_room(std::uint64_t bytes, std::uint32_t except);
   std::uint64_t give_back(std::uint32_t index, std::uint64_t bytes_max);
-  std::uint64_t make_room(std::uint64_t bytes);
-  void write_header(std::uint32_t index);
   void free(std::uint32_t index);
   void hint();
+
+  using Queue = boost::intrusive::list<RoomWaiter, boost::intrusive::constant_time_size<false>>;
 
   std::span<std::byte> region_;
   SlotShape shape_;
   std::function<void()> room_hint_;
   std::vector<Entry> entries_;
   std::array<std::vector<std::uint32_t>, class_count> free_;  // last in, first out
-  boost::intrusive::list<RoomWaiter> growing_;
-  boost::intrusive::list<RoomWaiter> leasing_;
+  Queue growing_;
+  Queue leasing_;
   std::uint64_t resident_ = 0;
   std::uint64_t claimed_ = 0;
   std::uint64_t give_back_left_ = give_back_bytes_max;  // of this turn

@@ -25,27 +25,30 @@ std::string_view method_label(wire::Method method) {
 }  // namespace
 
 Service::Service(Poller& poller_, Deadlines& wheel_, const config::Settings::Server& settings_,
-                 const Router& router_, BrowserRules rules_, config::Metrics& metrics_,
-                 config::Log& log_)
+                 const Router& router_, BrowserRules rules_, LagProbe& lag_,
+                 config::Metrics& metrics_, config::Log& log_)
     : poller(poller_),
       wheel(wheel_),
       settings(settings_),
       router(router_),
       rules(std::move(rules_)),
+      lag(lag_),
       metrics(metrics_),
       log(log_),
       series_(router_.routes().size() + 1) {}
 
 Service::~Service() {
   while (!idle_.empty()) destroy(idle_.front());
+  while (!fresh_.empty()) destroy(fresh_.front());
   while (!busy_.empty()) destroy(busy_.front());
+  while (!lingering_.empty()) destroy(lingering_.front());
 }
 
 void Service::serve(int fd) {
   auto* session = new Session(*this, wheel);
   ++session_count_;
   metrics.http_connections.get().set(static_cast<std::int64_t>(session_count_));
-  idle_.push_back(*session);
+  fresh_.push_back(*session);
   if (session->open(fd))
     session->start();
   else
@@ -67,9 +70,8 @@ bool Service::close_one_idle() {
 
 void Service::drain() {
   draining_ = true;
-  IntrusiveList<Session> sessions;
-  while (!idle_.empty()) sessions.push_back(idle_.front());
-  while (!sessions.empty()) destroy(sessions.front());
+  while (!idle_.empty()) destroy(idle_.front());
+  while (!fresh_.empty()) destroy(fresh_.front());
 }
 
 void Service::interrupt_all() {

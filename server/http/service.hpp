@@ -12,11 +12,13 @@
 #include "server/http/request_id.hpp"
 #include "server/http/router.hpp"
 #include "server/intrusive_list.hpp"
+#include "server/lag_probe.hpp"
 #include "server/poller.hpp"
 #include "server/wire/head.hpp"
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,7 +32,8 @@ inline constexpr std::size_t read_bytes_max = 64 * 1024;
 class Service {
  public:
   Service(Poller& poller, Deadlines& wheel, const config::Settings::Server& settings,
-          const Router& router, BrowserRules rules, config::Metrics& metrics, config::Log& log);
+          const Router& router, BrowserRules rules, LagProbe& lag, config::Metrics& metrics,
+          config::Log& log);
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
   ~Service();
@@ -46,11 +49,18 @@ class Service {
   // Drain, phase one: idle connections close now, the others after their response.
   void drain();
   bool draining() const { return draining_; }
+  // Whether a request is being received, worked on or answered.
+  bool busy() const { return !busy_.empty(); }
   // Phase two: interrupts whatever is still being worked on.
   void interrupt_all();
 
   // The Date field's line, refreshed once a second.
   std::string_view date_line(TimePoint now);
+  // The request's origin, where its pages may read the response; else empty.
+  std::string_view cors_origin(const Request& request) const {
+    const std::string_view origin = request.field(wire::FieldId::origin);
+    return !origin.empty() && rules.listed(origin) ? origin : std::string_view{};
+  }
   void count_response(const Route* route, wire::Method method, unsigned status,
                       Clock::duration elapsed);
 
@@ -59,6 +69,7 @@ class Service {
   const config::Settings::Server& settings;
   const Router& router;
   const BrowserRules rules;
+  LagProbe& lag;
   config::Metrics& metrics;
   config::Log& log;
   RequestIds ids;
@@ -82,7 +93,10 @@ class Service {
   void destroy(Session& session);
 
   IntrusiveList<Session> idle_;  // longest idle first
+  IntrusiveList<Session>
+      fresh_;  // nothing received yet: not closed for newcomers, clients would not try again
   IntrusiveList<Session> busy_;
+  IntrusiveList<Session> lingering_;
   std::size_t session_count_ = 0;
   std::function<void()> session_ended_;
   bool draining_ = false;

@@ -3,29 +3,39 @@
 #include "server/wire/chars.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
 namespace fetchmill::server::wire {
 namespace {
 
-// Whether one of eight bytes is below 0x20 or is 0x7f. A borrow can only reach the bytes above one
-// that did match, so the answer as a whole is exact.
-bool any_control(std::uint64_t eight) {
+static_assert(std::endian::native == std::endian::little);
+
+// The high bit of every byte that is below 0x20 or is 0x7f. A borrow can set bits above a byte that
+// did match, so only the lowest bit is to be relied on; it is the first byte in memory.
+std::uint64_t control_bits(std::uint64_t eight) {
   constexpr std::uint64_t ones = 0x0101010101010101;
   constexpr std::uint64_t high_bits = ones * 0x80;
   const std::uint64_t below_space = (eight - ones * 0x20) & ~eight;
   const std::uint64_t off_delete = eight ^ (ones * 0x7f);
   const std::uint64_t is_delete = (off_delete - ones) & ~off_delete;
-  return ((below_space | is_delete) & high_bits) != 0;
+  return (below_space | is_delete) & high_bits;
 }
 
+// The first byte at or after `from` that no line may hold.
 std::size_t find_control(std::string_view bytes, std::size_t from) {
   while (bytes.size() - from >= sizeof(std::uint64_t)) {
     std::uint64_t eight = 0;
     std::memcpy(&eight, bytes.data() + from, sizeof eight);
-    if (any_control(eight)) break;
-    from += sizeof eight;
+    const std::uint64_t controls = control_bits(eight);
+    if (controls == 0) {
+      from += sizeof eight;
+      continue;
+    }
+    from += static_cast<std::size_t>(std::countr_zero(controls)) / 8;
+    if (bytes[from] != '\t') return from;
+    ++from;
   }
   while (from < bytes.size() && !is(control_char, bytes[from])) ++from;
   return from;

@@ -47,9 +47,14 @@ def setting_flags(settings):
     """{"fetch.timeout_ms": 500, "server.hosts": ["a", "b"]} as command line flags."""
     flags = []
     for name, value in settings.items():
-        for item in value if isinstance(value, list) else [value]:
-            flags += [f"--{name}", str(item)]
+        flags += [f"--{name}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]
     return flags
+
+
+def clean_environment(added=None):
+    """Ours without FETCHMILL_ names, which the binary would take for settings, and with `added`."""
+    kept = {name: v for name, v in os.environ.items() if not name.startswith("FETCHMILL_")}
+    return {**kept, **(added or {})}
 
 
 def run_command(*arguments, environment=None, binary=FETCHMILL_BIN):
@@ -59,7 +64,7 @@ def run_command(*arguments, environment=None, binary=FETCHMILL_BIN):
         capture_output=True,
         text=True,
         timeout=bound(20),
-        env={**os.environ, **(environment or {})},
+        env=clean_environment(environment),
         check=False,
     )
 
@@ -121,12 +126,13 @@ class Fetchmill:
         merged = {**DEFAULTS, **(settings or {})}
         flags = setting_flags({name: value for name, value in merged.items() if value is not None})
         self.binary = TESTING_BIN if testing else FETCHMILL_BIN
-        self.process = subprocess.Popen(
+        self.child = subprocess.Popen(
             [self.binary, "serve", *flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            env=clean_environment(),
         )
         self.log = []
         self._logged = threading.Condition()
@@ -190,7 +196,7 @@ class Fetchmill:
 
     @property
     def pid(self):
-        return self.process.pid
+        return self.child.pid
 
     def spawner(self):
         (pid,) = processes.children(self.pid)
@@ -205,7 +211,7 @@ class Fetchmill:
     # The log.
 
     def _read_log(self):
-        for line in self.process.stderr:
+        for line in self.child.stderr:
             try:
                 entry = json.loads(line)
             except ValueError:
@@ -233,17 +239,17 @@ class Fetchmill:
     # The end.
 
     def terminate(self):
-        self.process.send_signal(signal.SIGTERM)
+        self.child.send_signal(signal.SIGTERM)
 
     def wait(self, within=20.0):
         """The exit code, waiting for it."""
-        code = self.process.wait(timeout=bound(within))
+        code = self.child.wait(timeout=bound(within))
         self._reader.join(timeout=5)
         return code
 
     def stop(self):
         """SIGTERM; the server must end cleanly and leave no process behind."""
-        if self.process.poll() is None:
+        if self.child.poll() is None:
             family = processes.descendants(self.pid)
             self.terminate()
             try:
@@ -256,11 +262,13 @@ class Fetchmill:
             eventually(
                 lambda: not any(map(processes.alive, family)), "no process is left behind", 5
             )
-        self.process.stderr.close()
+        self.child.stderr.close()
 
     def kill(self):
-        self.process.kill()
-        self.process.wait()
+        self.child.kill()
+        self.child.wait()
+        self._reader.join(timeout=5)
+        self.child.stderr.close()
 
     def __enter__(self):
         return self

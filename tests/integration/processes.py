@@ -12,7 +12,7 @@ def bound(seconds):
 
 
 def eventually(condition, what, within=10.0):
-    """Polls until `condition()` is true and returns its value; fails with `what` after `within` s."""
+    """Polls until `condition()` is true, for at most `within` seconds; returns its value."""
     deadline = time.monotonic() + bound(within)
     while True:
         value = condition()

@@ -22,8 +22,9 @@ class Output(ServerTest):
 
     def test_a_result(self):
         url = self.origin.url("/json?records=2")
-        task = {"url": url, "id": "a", "meta": {"k": ["v", None]}}
-        batch = self.server.batch([task | {"pipeline": [{"op": "json.select", "pointer": "/1/id"}]}])
+        pipeline = [{"op": "json.select", "pointer": "/1/id"}]
+        task = {"url": url, "id": "a", "meta": {"k": ["v", None]}, "pipeline": pipeline}
+        batch = self.server.batch([task])
         self.assertEqual(batch.response.header("content-type"), "application/x-ndjson")
         (outcome,) = batch.outcomes
         expected = {"type": "result", "index": 0, "id": "a", "meta": {"k": ["v", None]}, "url": url}
@@ -73,8 +74,8 @@ class Output(ServerTest):
         eventually(lambda: self.origin.open_requests() == 0, "hanging up cancels the other task")
 
     def test_json_output(self):
-        tasks = self.tasks(0, 0)
-        batch = self.server.batch(tasks, request_headers={"Accept": "application/json"}, order="input")
+        accept = {"Accept": "application/json"}
+        batch = self.server.batch(self.tasks(0, 0), request_headers=accept, order="input")
         self.assertEqual(batch.response.header("content-type"), "application/json")
         self.assertEqual([outcome["result"] for outcome in batch.outcomes], [{"delay": 0}] * 2)
         self.assertEqual(batch.summary["ok"], 2)

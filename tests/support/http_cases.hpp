@@ -218,6 +218,8 @@ inline std::vector<RefusedCase> request_refusals() {
       {"chunked in HTTP/1.0",
        "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
        Refusal::transfer_encoding_in_http_1_0},
+      {"Host too long", "GET / HTTP/1.1\r\nHost: " + std::string(256, 'a') + "\r\n\r\n",
+       Refusal::host_invalid},
       {"two Hosts", get_with("Host: b\r\n"), Refusal::host_repeated},
       {"two equal Hosts", get_with("host: a\r\n"), Refusal::host_repeated},
       {"unknown expectation", get_with("Expect: 200-ok\r\n"), Refusal::expect_unsupported},

@@ -32,6 +32,10 @@ namespace fetchmill::workers::ops {
 // Readable zero bytes behind every input. simdjson reads that far past the end.
 inline constexpr std::size_t input_padding_bytes = 64;
 
+// What a step may produce at most, between steps too; a step that can multiply its input stops
+// there with result_too_large. The task's own max_result_bytes is checked on the final result.
+inline constexpr std::size_t step_output_bytes_max = 256 * 1024 * 1024;
+
 // The forms a parameter may take, as bits: a parameter may allow several.
 enum ParamType : unsigned {
   string_type = 1U << 0U,

@@ -111,9 +111,9 @@ struct BadValue {
 class LoadBadValue : public ::testing::TestWithParam<BadValue> {};
 
 TEST_P(LoadBadValue, IsNamedWithKeyValueSourceAndForm) {
-  const auto [key, value] = GetParam();
-  const std::string flag = std::string("--") + key;
-  const LoadResult result = Machine{{flag + '=' + value}, {}, {}}.load();
+  const std::string key = GetParam().key;
+  const std::string flag = "--" + key;
+  const LoadResult result = Machine{{flag + '=' + GetParam().value}, {}, {}}.load();
   ASSERT_FALSE(result);
   const std::vector<Mistake> mistakes = result.error();
   ASSERT_EQ(mistakes.size(), 1U);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <regex>
 #include <string>
+#include <string_view>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -48,10 +48,15 @@ class LogTest : public ::testing::Test {
     return text;
   }
 
-  // The same, with the time replaced once its form is checked.
+  // The same, with what has the form of a time replaced by NOW.
   std::string read_line() {
-    static const std::regex time(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)");
-    return std::regex_replace(read_back(), time, "NOW", std::regex_constants::format_first_only);
+    constexpr std::string_view form = "0000-00-00T00:00:00.000Z";
+    std::string line = read_back();
+    std::string zeroed = line;
+    std::replace_if(
+        zeroed.begin(), zeroed.end(), [](char c) { return c > '0' && c <= '9'; }, '0');
+    const std::size_t at = zeroed.find(form);
+    return at == std::string::npos ? line : line.replace(at, form.size(), "NOW");
   }
 
   void fill_pipe() {

@@ -1,0 +1,94 @@
+#include "handlers/batch_request.hpp"
+
+#include <array>
+
+namespace fetchmill::handlers {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+using config::Result;
+using simdjson::dom::element;
+using simdjson::dom::object;
+
+constexpr std::array<std::string_view, 6> batch_fields{"tasks",       "defaults",    "order",
+                                                       "concurrency", "deadline_ms", "on_error"};
+
+// One of two words; `second` is true for the second one.
+Result<void> read_choice(object batch, std::string_view name, std::string_view first,
+                         std::string_view second, bool& is_second) {
+  element value;
+  if (batch.at_key(name).get(value)) return {};
+  std::string_view word;
+  if (value.get(word) || (word != first && word != second))
+    return wrong_type(std::string(name),
+                      '"' + std::string(first) + "\" or \"" + std::string(second) + '"');
+  is_second = word == second;
+  return {};
+}
+
+Result<void> read_options(object batch, const config::Settings& settings, BatchSpec& spec) {
+  if (auto read = read_choice(batch, "order", "completed", "input", spec.input_order); !read)
+    return read.error();
+  if (auto read = read_choice(batch, "on_error", "continue", "fail_fast", spec.fail_fast); !read)
+    return read.error();
+  element value;
+  spec.concurrency = settings.batch.concurrency;
+  if (!batch.at_key("concurrency").get(value)) {
+    auto number = read_integer(value, "concurrency", 1, settings.batch.max_concurrency);
+    if (!number) return number.error();
+    spec.concurrency = *number;
+  }
+  if (!batch.at_key("deadline_ms").get(value)) {
+    auto number = read_integer(value, "deadline_ms", 1, 86'400'000);
+    if (!number) return number.error();
+    spec.deadline_ms = *number;
+  }
+  return {};
+}
+
+Result<void> read_tasks(object batch, const config::Settings& settings, BatchSpec& spec) {
+  TaskSpec defaults = default_task(settings);
+  if (element value; !batch.at_key("defaults").get(value))
+    if (auto read = read_task(value, "defaults", settings, defaults, nullptr); !read)
+      return read.error();
+  element value;
+  if (batch.at_key("tasks").get(value))
+    return Error(ErrorCode::invalid_request, "the field `tasks` is missing", "tasks");
+  simdjson::dom::array tasks;
+  if (value.get(tasks)) return wrong_type("tasks", "an array of tasks");
+  if (tasks.size() > settings.batch.max_tasks)
+    return Error(ErrorCode::payload_too_large,
+                 std::to_string(tasks.size()) + " tasks are more than batch.max_tasks (" +
+                     std::to_string(settings.batch.max_tasks) + ")",
+                 "tasks");
+  spec.tasks.reserve(tasks.size());
+  for (element task : tasks) {
+    const std::string field = "tasks[" + std::to_string(spec.tasks.size()) + ']';
+    TaskSpec& parsed = spec.tasks.emplace_back(defaults);
+    if (auto read = read_task(task, field, settings, parsed, nullptr); !read) return read.error();
+    if (parsed.url.empty())
+      return Error(ErrorCode::invalid_request, "the field `url` is missing", field + ".url");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<BatchSpec> parse_batch(const std::string& body, const config::Settings& settings) {
+  simdjson::dom::parser parser;
+  Result<element> document = parse_json(parser, body);
+  if (!document) return document.error();
+  object batch;
+  if (document->get(batch))
+    return wrong_type("", "an object with `tasks`, as in {\"tasks\":[{\"url\":\"https://…\"}]}");
+  for (const auto& member : batch)
+    if (std::ranges::find(batch_fields, member.key) == batch_fields.end())
+      return unknown_member(member.key, std::string(member.key));
+  BatchSpec spec;
+  if (auto read = read_options(batch, settings, spec); !read) return read.error();
+  if (auto read = read_tasks(batch, settings, spec); !read) return read.error();
+  return spec;
+}
+
+}  // namespace fetchmill::handlers

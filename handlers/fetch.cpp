@@ -1,0 +1,114 @@
+#include "handlers/fetch.hpp"
+
+#include "handlers/media_type.hpp"
+#include "handlers/outcome.hpp"
+#include "handlers/query.hpp"
+#include "handlers/run_task.hpp"
+
+namespace fetchmill::handlers {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+using config::Result;
+using server::Task;
+using server::http::Exchange;
+using server::http::problem;
+using server::http::Response;
+
+struct FetchCall {
+  TaskSpec task;
+  bool envelope = false;
+};
+
+Result<FetchCall> parse_get(const App& app, std::string_view query) {
+  Result<QueryPairs> pairs = parse_query(query);
+  if (!pairs) return pairs.error();
+  Result<TaskSpec> task = task_from_query(*pairs, app.settings);
+  if (!task) return task.error();
+  return FetchCall{std::move(*task), false};
+}
+
+Result<FetchCall> parse_post(const App& app, const std::string& body) {
+  simdjson::dom::parser parser;
+  Result<simdjson::dom::element> document = parse_json(parser, body);
+  if (!document) return document.error();
+  FetchCall call{default_task(app.settings), false};
+  if (Result<void> read = read_task(*document, "", app.settings, call.task, &call.envelope); !read)
+    return read.error();
+  if (call.task.url.empty())
+    return Error(ErrorCode::invalid_request, "the field `url` is missing", "url");
+  return call;
+}
+
+Task<Result<FetchCall>> parse(App& app, Exchange& exchange) {
+  const auto& request = exchange.request();
+  if (request.head.method != server::wire::Method::post) co_return parse_get(app, request.query);
+  if (!request.query.empty())
+    co_return unknown_parameter(request.query.substr(0, request.query.find('=')));
+  if (Result<void> typed = require_json(request); !typed) co_return typed.error();
+  Task<Result<std::string>> reading =
+      exchange.read_whole_body(app.settings.server.max_body_bytes, "server.max_body_bytes");
+  Result<std::string> body = co_await reading;
+  if (!body) co_return body.error();
+  co_return parse_post(app, *body);
+}
+
+Response make_response(const TaskReport& report, TaskResult& result) {
+  Response response;
+  if (result.processed) {
+    response.media_type = std::move(result.output.media_type);
+    response.body = std::move(result.output.bytes);
+  } else {
+    response.media_type = report.response.media_type();
+    response.borrowed_body = result.body.body();
+  }
+  if (response.media_type.empty()) response.media_type = "application/octet-stream";
+  add_result_fields(response.headers, report, result);
+  return response;
+}
+
+Response make_envelope(const FetchCall& call, const TaskReport& report,
+                       const Result<TaskResult>& result) {
+  Response response;
+  response.media_type = "application/json";
+  if (result)
+    append_result(response.body, -1, call.task, report, *result);
+  else
+    append_error(response.body, -1, call.task, report, result.error());
+  response.body += '\n';
+  add_timing(response.headers, report);
+  return response;
+}
+
+}  // namespace
+
+Task<void> fetch(App& app, Exchange& exchange) {
+  Task<Result<FetchCall>> parsing = parse(app, exchange);
+  Result<FetchCall> call = co_await parsing;
+  if (!call) {
+    Task<void> refusing = exchange.respond(call.error());
+    co_return co_await refusing;
+  }
+
+  TaskReport report;
+  Task<Result<TaskResult>> running =
+      run_task(app, exchange.activity(), call->task,
+               call->envelope ? Encoding::line : Encoding::bytes, report);
+  Result<TaskResult> result = co_await running;
+
+  Response response;
+  if (call->envelope) {
+    response = make_envelope(*call, report, result);
+    if (!result) response.status = config::info(result.error().code).http_status;
+  } else if (result) {
+    response = make_response(report, *result);
+  } else {
+    response = problem(result.error(), exchange.request().id);
+    add_timing(response.headers, report);
+  }
+  Task<void> responding = exchange.respond(std::move(response));
+  co_await responding;
+}
+
+}  // namespace fetchmill::handlers

@@ -1,0 +1,28 @@
+// Reading JSON that a client sent: what the parsers of request bodies share. Pure.
+//
+// Errors: invalid_request and unknown_field, always with the position or the `field`.
+#pragma once
+
+#include "config/error.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <simdjson.h>
+
+namespace fetchmill::handlers {
+
+// Parses a request body; an error names the position.
+config::Result<simdjson::dom::element> parse_json(simdjson::dom::parser& parser,
+                                                  const std::string& body);
+config::Error wrong_type(std::string field, std::string_view expected);
+config::Error unknown_member(std::string_view name, std::string field);
+config::Result<std::uint64_t> read_integer(simdjson::dom::element value, const std::string& field,
+                                           std::uint64_t min, std::uint64_t max);
+config::Result<std::string> read_string(simdjson::dom::element value, const std::string& field,
+                                        std::size_t bytes_max);
+// "tasks[3]" and "url" → "tasks[3].url"; "" and "url" → "url".
+std::string join(const std::string& field, std::string_view member);
+
+}  // namespace fetchmill::handlers

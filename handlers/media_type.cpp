@@ -1,0 +1,89 @@
+#include "handlers/media_type.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace fetchmill::handlers {
+namespace {
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+bool equal(std::string_view left, std::string_view right) {
+  return std::ranges::equal(left, right, [](char a, char b) { return lower(a) == lower(b); });
+}
+
+// Takes the part before the next `separator` off the front of `rest`.
+std::string_view next_part(std::string_view& rest, char separator) {
+  const std::string_view part = rest.substr(0, rest.find(separator));
+  rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+  return trim(part);
+}
+
+double quality(std::string_view parameters) {
+  while (!parameters.empty()) {
+    const std::string_view parameter = next_part(parameters, ';');
+    if (parameter.size() < 2 || lower(parameter[0]) != 'q' || parameter[1] != '=') continue;
+    double value = 0;
+    std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), value);
+    return value;
+  }
+  return 1;
+}
+
+// How closely a media range names a type: 3 exactly, 2 "text/*", 1 "*/*", 0 not at all.
+int closeness(std::string_view range, std::string_view type) {
+  if (equal(range, type)) return 3;
+  if (range == "*/*") return 1;
+  if (range.ends_with("/*") && type.size() >= range.size() &&
+      equal(range.substr(0, range.size() - 1), type.substr(0, range.size() - 1)))
+    return 2;
+  return 0;
+}
+
+}  // namespace
+
+bool is_media_type(std::string_view value, std::string_view type) {
+  return equal(trim(value.substr(0, value.find(';'))), type);
+}
+
+config::Result<void> require_json(const server::http::Request& request) {
+  const std::string_view type = request.field(server::wire::FieldId::content_type);
+  if (type.empty() || is_media_type(type, "application/json")) return {};
+  return config::Error(
+      config::ErrorCode::unsupported_media_type,
+      "send the body as application/json, not '" + std::string(type.substr(0, 100)) + "'");
+}
+
+std::optional<std::size_t> negotiate(std::string_view accept,
+                                     std::span<const std::string_view> offers) {
+  if (trim(accept).empty()) return 0;
+  std::optional<std::size_t> best;
+  double best_quality = 0;
+  for (std::size_t i = 0; i < offers.size(); ++i) {
+    int closest = 0;
+    double offered = 0;
+    for (std::string_view rest = accept; !rest.empty();) {
+      std::string_view range = next_part(rest, ',');
+      const std::string_view type = next_part(range, ';');
+      const int close = closeness(type, offers[i]);
+      if (close <= closest) continue;
+      closest = close;
+      offered = quality(range);
+    }
+    if (offered > best_quality) {
+      best = i;
+      best_quality = offered;
+    }
+  }
+  return best;
+}
+
+}  // namespace fetchmill::handlers

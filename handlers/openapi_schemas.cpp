@@ -1,0 +1,323 @@
+#include "handlers/openapi_schemas.hpp"
+
+#include "config/error.hpp"
+#include "handlers/openapi_json.hpp"
+#include "workers/ops/pipeline.hpp"
+#include "workers/ops/registry.hpp"
+
+#include <string_view>
+#include <vector>
+
+#include <simdjson.h>
+
+namespace fetchmill::handlers::openapi {
+namespace {
+
+using workers::ops::Op;
+
+constexpr std::string_view string_type = R"("type":"string")";
+constexpr std::string_view count_type = R"("type":"integer","minimum":0)";
+constexpr std::string_view milliseconds_type = R"("type":"number","minimum":0)";
+constexpr std::uint64_t timeout_ms_max = 3'600'000;
+constexpr std::uint64_t deadline_ms_max = 86'400'000;
+
+std::string schema_reference(std::string_view name) {
+  return reference("schemas", name);
+}
+
+std::string op_schema_name(const Op& op) {
+  return "op." + std::string(op.name);
+}
+
+std::string fields(const std::vector<std::string>& properties) {
+  return R"("type":"object","properties":)" + object(properties);
+}
+
+std::string required(const std::vector<std::string_view>& names) {
+  return member("required", texts(names));
+}
+
+// A step of this op: its own parameters beside its name.
+std::string op_schema(const Op& op) {
+  simdjson::dom::parser parser;
+  const std::string parameters = workers::ops::parameters_schema_json(op);
+  const simdjson::dom::element schema = parser.parse(parameters);
+  std::vector<std::string> properties{
+      property("op", op.summary, R"("type":"string","const":)" + text(op.name))};
+  for (const auto& [name, parameter] : schema["properties"].get_object())
+    properties.push_back(member(name, simdjson::minify(parameter)));
+  std::vector<std::string_view> names{"op"};
+  for (const simdjson::dom::element name : schema["required"].get_array())
+    names.push_back(name.get_string());
+  return object({member("title", text(op.name)), member("description", text(op.summary)),
+                 fields(properties), required(names), R"("additionalProperties":false)"});
+}
+
+std::string step_schema() {
+  std::vector<std::string> choices;
+  std::vector<std::string> mapping;
+  for (const Op* op : workers::ops::all_ops()) {
+    const std::string name = op_schema_name(*op);
+    choices.push_back(schema_reference(name));
+    mapping.push_back(member(op->name, text("#/components/schemas/" + name)));
+  }
+  const std::string discriminator =
+      object({member("propertyName", text("op")), member("mapping", object(mapping))});
+  return object({member("description", text("One op with its parameters.")),
+                 member("oneOf", array(choices)), member("discriminator", discriminator)});
+}
+
+std::string pipeline_schema() {
+  return object({member("description", text("Steps that run one after the other, each on what the "
+                                            "one before it made. Empty: the bytes as they are.")),
+                 R"("type":"array","default":[])",
+                 member("maxItems", std::to_string(workers::ops::pipeline_steps_max)),
+                 member("items", schema_reference("Step"))});
+}
+
+std::vector<std::string> request_fields() {
+  return {
+      property("url", "An absolute http or https URL.", R"("type":"string","maxLength":16384)"),
+      property("method", "The upstream request's method.", R"("type":"string","default":"GET")"),
+      property("headers", "Header fields for the upstream.",
+               R"("type":"object","maxProperties":64,"additionalProperties":{"type":"string"})"),
+      property("body", "The upstream request's body, as text.", string_type),
+      property("body_base64", "The same, as base64.",
+               R"("type":"string","contentEncoding":"base64")"),
+      member("json", object({member("description",
+                                    text("The same, as any JSON value; sent minified as "
+                                         "application/json unless headers says otherwise."))})),
+  };
+}
+
+std::vector<std::string> limit_fields(const config::Settings& settings) {
+  return {
+      property("timeout_ms", "Time for the whole fetch, redirects included; then upstream_timeout.",
+               integer(1, timeout_ms_max, settings.fetch.timeout_ms)),
+      property("max_bytes", "Largest upstream body.",
+               integer(1, settings.fetch.max_bytes, settings.fetch.max_bytes)),
+      property("max_result_bytes", "Largest result of the pipeline.",
+               integer(1, settings.workers.max_result_bytes, settings.workers.max_result_bytes)),
+      property("max_redirects", "Redirects to follow.",
+               integer(0, settings.fetch.max_redirects, settings.fetch.max_redirects)),
+      property("accept_status",
+               "Upstream statuses whose body is wanted: codes or classes. Any other is "
+               "upstream_status.",
+               R"("type":"array","minItems":1,"maxItems":32,"default":["2xx"],"items":)"
+               R"({"anyOf":[{"type":"integer","minimum":100,"maximum":599},)"
+               R"({"type":"string","pattern":"^[1-5](xx|[0-9]{2})$"}]})"),
+  };
+}
+
+std::string task_fields_schema(const config::Settings& settings) {
+  std::vector<std::string> properties = request_fields();
+  properties.push_back(member("pipeline", schema_reference("Pipeline")));
+  properties.push_back(property("id", "A name for the task, echoed in its outcome.",
+                                R"("type":"string","maxLength":256)"));
+  properties.push_back(
+      member("meta", object({member("description", text("Any JSON of at most 4096 bytes, minified; "
+                                                        "echoed in the outcome."))})));
+  for (std::string& limit : limit_fields(settings)) properties.push_back(std::move(limit));
+  return object({member("description", text("One fetch and one pipeline. At most one of body, "
+                                            "body_base64 and json.")),
+                 fields(properties),
+                 R"("not":{"anyOf":[{"required":["body","body_base64"]},)"
+                 R"({"required":["body","json"]},{"required":["body_base64","json"]}]})"});
+}
+
+// Task fields and nothing else but `further`.
+std::string of_task_fields(std::string_view description, const std::vector<std::string>& further,
+                           const std::vector<std::string_view>& required_names) {
+  return object({member("description", text(description)), fields(further),
+                 required(required_names), member("allOf", array({schema_reference("TaskFields")})),
+                 R"("unevaluatedProperties":false)"});
+}
+
+std::string fetch_call_schema() {
+  return of_task_fields("One task.",
+                        {property("envelope",
+                                  "Answer the outcome as a JSON object instead of the "
+                                  "result's bytes.",
+                                  R"("type":"boolean","default":false)")},
+                        {"url"});
+}
+
+std::string batch_schema(const config::Settings& settings) {
+  const config::Settings::Batch& batch = settings.batch;
+  const auto tasks = R"("type":"array","maxItems":)" + std::to_string(batch.max_tasks) +
+                     R"(,"items":)" + schema_reference("BatchTask");
+  return object(
+      {member("description", text("Many tasks.")),
+       fields(
+           {property("tasks", "The tasks; an outcome's index counts them from 0.", tasks),
+            member("defaults", schema_reference("BatchDefaults")),
+            property("order", "In which order outcomes come.",
+                     R"("type":"string","enum":["completed","input"],"default":"completed")"),
+            property("concurrency", "Tasks in progress at once.",
+                     integer(1, batch.max_concurrency, batch.concurrency)),
+            property("deadline_ms",
+                     "Time for the whole batch; tasks that are not done by then end in "
+                     "deadline_exceeded.",
+                     integer(1, deadline_ms_max)),
+            property("on_error", "fail_fast ends all other tasks as cancelled once one has failed.",
+                     R"("type":"string","enum":["continue","fail_fast"],"default":"continue")")}),
+       required({"tasks"}), R"("additionalProperties":false)"});
+}
+
+std::string upstream_schema() {
+  return object({member("description", text("What the upstream answered.")),
+                 fields({property("status", "Its status.", R"("type":"integer")"),
+                         property("final_url", "The URL after redirects.", string_type),
+                         property("media_type", "Its Content-Type.", string_type),
+                         property("bytes", "Size of its body.", count_type)})});
+}
+
+std::string timings_schema() {
+  std::vector<std::string> phases;
+  const std::pair<std::string_view, std::string_view> rows[] = {
+      {"dns", "Resolving the name."},      {"connect", "Connecting."},
+      {"tls", "The TLS handshake."},       {"ttfb", "Waiting for the answer's first byte."},
+      {"transfer", "Receiving the rest."}, {"queue", "Waiting for a worker."},
+      {"process", "Running the pipeline."}};
+  for (const auto& [name, description] : rows)
+    phases.push_back(property(name, description, milliseconds_type));
+  return object(
+      {member("description", text("Milliseconds of each phase that took place.")), fields(phases)});
+}
+
+// What every outcome has; `type` is its own.
+std::vector<std::string> outcome_fields(std::string_view type) {
+  return {member("type", object({R"("type":"string")", member("const", text(type))})),
+          property("index", "The task's place in the batch, from 0.", count_type),
+          property("id", "The task's id.", string_type),
+          member("meta", object({member("description", text("The task's meta."))})),
+          property("url", "The task's URL.", string_type),
+          member("upstream", schema_reference("Upstream")),
+          property("attempts", "Requests sent to the upstream.", count_type),
+          member("timings_ms", schema_reference("Timings"))};
+}
+
+std::string result_schema() {
+  std::vector<std::string> properties = outcome_fields("result");
+  properties.push_back(property("etag", "Of the result.", string_type));
+  properties.push_back(property("media_type", "Of the result.", string_type));
+  properties.push_back(
+      member("result", object({member("description", text("The result, one JSON value."))})));
+  properties.push_back(property("text", "The result, as text.", string_type));
+  properties.push_back(property("base64", "The result's bytes, where they are neither.",
+                                R"("type":"string","contentEncoding":"base64")"));
+  return object(
+      {member("description",
+              text("A task that succeeded. Exactly one of result, text and base64 is there.")),
+       fields(properties), required({"type", "url", "upstream"}),
+       R"("oneOf":[{"required":["result"]},{"required":["text"]},{"required":["base64"]}])"});
+}
+
+// What an error says in a problem and in an outcome alike.
+std::vector<std::string> error_fields() {
+  return {
+      member("code", schema_reference("ErrorCode")),
+      property("detail", "What happened, for people.", string_type),
+      property("retryable", "Whether sending the same again may succeed.", R"("type":"boolean")"),
+      property("stage", "Where it happened.", R"("type":"string","enum":["fetch","process"])"),
+      property("field", "The field or parameter that is wrong.", string_type),
+      property("upstream_status", "The status that was not accepted.", R"("type":"integer")")};
+}
+
+std::string error_outcome_schema() {
+  const std::string error = object({fields(error_fields()), required({"code", "retryable"})});
+  std::vector<std::string> properties = outcome_fields("error");
+  properties.push_back(member("error", error));
+  return object({member("description", text("A task that failed.")), fields(properties),
+                 required({"type", "error"})});
+}
+
+std::string summary_schema() {
+  return object({member("description", text("The last line of a batch: without it, the connection "
+                                            "was cut.")),
+                 fields({member("type", R"({"type":"string","const":"summary"})"),
+                         property("tasks", "All tasks.", count_type),
+                         property("ok", "Tasks with a result.", count_type),
+                         property("unchanged", "Tasks whose upstream had nothing new.", count_type),
+                         property("failed", "Tasks with an error.", count_type),
+                         property("elapsed_ms", "Time of the whole batch.", milliseconds_type)}),
+                 required({"type", "tasks", "ok", "unchanged", "failed", "elapsed_ms"})});
+}
+
+std::string error_code_schema() {
+  std::vector<std::string_view> codes;
+  for (const config::ErrorInfo& row : config::error_catalogue()) codes.push_back(row.name);
+  return object({member("description", text("GET /errors/{code} says what to do about it.")),
+                 R"("type":"string")", member("enum", texts(codes))});
+}
+
+std::string problem_schema() {
+  std::vector<std::string> properties = error_fields();
+  properties.push_back(property("type", "The page about this code: /errors/CODE.",
+                                R"("type":"string","format":"uri-reference")"));
+  properties.push_back(property("title", "What the code means.", string_type));
+  properties.push_back(property("status", "The HTTP status.", R"("type":"integer")"));
+  properties.push_back(
+      property("instance", "This occurrence.", R"("type":"string","format":"uri-reference")"));
+  properties.push_back(property("request_id", "As in X-Request-Id.", string_type));
+  properties.push_back(property("line", "The line of a batch, from 1.", count_type));
+  properties.push_back(property("retry_after_ms", "When to try again.", count_type));
+  return object({member("description", text("An error (RFC 9457).")), fields(properties),
+                 required({"type", "title", "status", "code", "retryable"})});
+}
+
+std::string error_info_schema() {
+  return object(
+      {member("description", text("A row of the error catalogue.")),
+       fields({member("code", schema_reference("ErrorCode")),
+               property("status", "The HTTP status it is answered with.", R"("type":"integer")"),
+               property("title", "What it means.", string_type),
+               property("advice", "What to do about it.", string_type),
+               property("retryable", "Whether sending the same again may succeed.",
+                        R"("type":"boolean")")}),
+       required({"code", "status", "title", "advice", "retryable"})});
+}
+
+std::string op_info_schema() {
+  const std::string_view strings = R"("type":"array","items":{"type":"string"})";
+  return object(
+      {member("description", text("An op.")),
+       fields({property("name", "Its name.", string_type),
+               property("summary", "What it does.", string_type),
+               property("parameters", "The JSON Schema of its parameters.", R"("type":"object")"),
+               property("input", "Media types it is meant for.", strings),
+               property("output", "Media type of its result.", string_type)}),
+       required({"name", "summary", "parameters", "input", "output"})});
+}
+
+}  // namespace
+
+std::string schemas(const config::Settings& settings) {
+  std::vector<std::string> members{
+      member("TaskFields", task_fields_schema(settings)),
+      member("FetchCall", fetch_call_schema()),
+      member("BatchTask",
+             of_task_fields("One task of a batch. Its url may come from defaults.", {}, {})),
+      member("BatchDefaults",
+             of_task_fields("Fields for every task that does not give its own.", {}, {})),
+      member("Batch", batch_schema(settings)),
+      member("Pipeline", pipeline_schema()),
+      member("Step", step_schema()),
+      member("Upstream", upstream_schema()),
+      member("Timings", timings_schema()),
+      member("Result", result_schema()),
+      member("ErrorOutcome", error_outcome_schema()),
+      member("Outcome", object({member("oneOf", array({schema_reference("Result"),
+                                                       schema_reference("ErrorOutcome")}))})),
+      member("Summary", summary_schema()),
+      member("ErrorCode", error_code_schema()),
+      member("Problem", problem_schema()),
+      member("ErrorInfo", error_info_schema()),
+      member("OpInfo", op_info_schema()),
+  };
+  for (const Op* op : workers::ops::all_ops())
+    members.push_back(member(op_schema_name(*op), op_schema(*op)));
+  return object(members);
+}
+
+}  // namespace fetchmill::handlers::openapi

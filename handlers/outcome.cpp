@@ -1,0 +1,180 @@
+#include "handlers/outcome.hpp"
+
+#include "config/json_string.hpp"
+
+#include <charconv>
+#include <string_view>
+
+namespace fetchmill::handlers {
+namespace {
+
+using config::append_json_string;
+using server::fetch::FetchResponse;
+
+void append_number(std::string& out, std::uint64_t value) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+
+void append_milliseconds(std::string& out, std::chrono::nanoseconds time) {
+  // Microseconds are what can be measured; three decimals say so.
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+  char digits[32];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits,
+                                   static_cast<double>(micros) / 1e3, std::chars_format::fixed, 3)
+                         .ptr);
+}
+
+// Calls `visit(name, duration)` for each phase that took place, in order.
+template <class Visit>
+void for_each_phase(const TaskReport& report, Visit visit) {
+  const auto& timings = report.response.timings;
+  if (timings.dns) visit("dns", *timings.dns);
+  if (timings.connect) visit("connect", *timings.connect);
+  if (timings.tls) visit("tls", *timings.tls);
+  if (timings.ttfb) visit("ttfb", *timings.ttfb);
+  if (timings.transfer) visit("transfer", *timings.transfer);
+  if (report.queued) visit("queue", *report.queued);
+  if (report.processed) visit("process", *report.processed);
+}
+
+void append_common(std::string& out, std::string_view type, std::int64_t index,
+                   const TaskSpec& task) {
+  out += "{\"type\":\"";
+  out += type;
+  out += '"';
+  if (index >= 0) {
+    out += ",\"index\":";
+    append_number(out, static_cast<std::uint64_t>(index));
+  }
+  if (!task.id.empty()) {
+    out += ",\"id\":";
+    append_json_string(out, task.id);
+  }
+  if (!task.meta.empty()) {
+    out += ",\"meta\":";
+    out += task.meta;
+  }
+  out += ",\"url\":";
+  append_json_string(out, task.url);
+}
+
+void append_upstream(std::string& out, const FetchResponse& response) {
+  out += ",\"upstream\":{\"status\":";
+  append_number(out, response.status);
+  out += ",\"final_url\":";
+  append_json_string(out, response.final_url.href());
+  if (const std::string_view type = response.media_type(); !type.empty()) {
+    out += ",\"media_type\":";
+    append_json_string(out, type);
+  }
+  out += ",\"bytes\":";
+  append_number(out, response.body_bytes);
+  out += '}';
+}
+
+void append_timings(std::string& out, const TaskReport& report) {
+  out += ",\"timings_ms\":{";
+  bool first = true;
+  for_each_phase(report, [&](std::string_view name, std::chrono::nanoseconds time) {
+    if (!std::exchange(first, false)) out += ',';
+    out += '"';
+    out += name;
+    out += "\":";
+    append_milliseconds(out, time);
+  });
+  out += '}';
+}
+
+void append_attempts(std::string& out, const FetchResponse& response) {
+  out += ",\"attempts\":";
+  append_number(out, response.attempts);
+}
+
+std::string_view member_of(workers::ResultKind kind) {
+  switch (kind) {
+    case workers::ResultKind::text:
+      return "text";
+    case workers::ResultKind::base64:
+      return "base64";
+    default:
+      return "result";
+  }
+}
+
+}  // namespace
+
+void append_result(std::string& out, std::int64_t index, const TaskSpec& task,
+                   const TaskReport& report, const TaskResult& result) {
+  append_common(out, "result", index, task);
+  append_upstream(out, report.response);
+  append_attempts(out, report.response);
+  if (!result.etag.empty()) {
+    out += ",\"etag\":";
+    append_json_string(out, result.etag);
+  }
+  if (!result.output.media_type.empty()) {
+    out += ",\"media_type\":";
+    append_json_string(out, result.output.media_type);
+  }
+  out += ",\"";
+  out += member_of(result.output.kind);
+  out += "\":";
+  out += result.output.bytes;
+  append_timings(out, report);
+  out += '}';
+}
+
+void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
+                  const TaskReport& report, const config::Error& error) {
+  append_common(out, "error", index, task);
+  if (report.response.status != 0) append_upstream(out, report.response);
+  append_attempts(out, report.response);
+  const config::ErrorInfo& row = info(error.code);
+  out += ",\"error\":{\"code\":\"";
+  out += row.name;
+  out += '"';
+  if (!error.stage.empty()) {
+    out += ",\"stage\":";
+    append_json_string(out, error.stage);
+  }
+  out += ",\"detail\":";
+  append_json_string(out, error.detail.empty() ? row.title : std::string_view(error.detail));
+  if (!error.field.empty()) {
+    out += ",\"field\":";
+    append_json_string(out, error.field);
+  }
+  if (error.upstream_status != 0) {
+    out += ",\"upstream_status\":";
+    append_number(out, error.upstream_status);
+  }
+  out += row.retryable ? ",\"retryable\":true}" : ",\"retryable\":false}";
+  append_timings(out, report);
+  out += '}';
+}
+
+void add_timing(std::string& headers, const TaskReport& report) {
+  std::string value;
+  for_each_phase(report, [&](std::string_view name, std::chrono::nanoseconds time) {
+    if (!value.empty()) value += ", ";
+    value += name;
+    value += ";dur=";
+    append_milliseconds(value, time);
+  });
+  if (!value.empty()) server::http::append_field_line(headers, "Server-Timing", value);
+}
+
+void add_result_fields(std::string& headers, const TaskReport& report, const TaskResult& result) {
+  using server::http::append_field_line;
+  if (report.response.status != 0) {
+    append_field_line(headers, "Fetchmill-Upstream-Status", std::to_string(report.response.status));
+    append_field_line(headers, "Fetchmill-Final-Url", report.response.final_url.href());
+  }
+  if (!result.etag.empty()) append_field_line(headers, "ETag", result.etag);
+  headers +=
+      "X-Content-Type-Options: nosniff\r\n"
+      "Content-Security-Policy: default-src 'none'; sandbox\r\n";
+  add_timing(headers, report);
+}
+
+}  // namespace fetchmill::handlers

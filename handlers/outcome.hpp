@@ -1,0 +1,27 @@
+// How a task's end looks to the client: a line of a batch, an envelope, or the response of
+// /v1/fetch. Pure.
+#pragma once
+
+#include "config/error.hpp"
+#include "handlers/run_task.hpp"
+#include "server/http/message.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace fetchmill::handlers {
+
+// Appends {"type":"result",…} without a newline. Requires: the result was made with Encoding::line.
+// `index` is left out when negative (an envelope).
+void append_result(std::string& out, std::int64_t index, const TaskSpec& task,
+                   const TaskReport& report, const TaskResult& result);
+// Appends {"type":"error",…}.
+void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
+                  const TaskReport& report, const config::Error& error);
+
+// Server-Timing of what took place (W3C Server Timing), and for a fetch what the upstream answered.
+void add_timing(std::string& headers, const TaskReport& report);
+// The fields of a 200 of /v1/fetch and /v1/process: fetched bytes never run on our origin.
+void add_result_fields(std::string& headers, const TaskReport& report, const TaskResult& result);
+
+}  // namespace fetchmill::handlers

@@ -1,0 +1,77 @@
+#include "handlers/query.hpp"
+
+#include "config/utf8.hpp"
+
+#include <optional>
+
+namespace fetchmill::handlers {
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Nothing when an escape is broken.
+std::optional<std::string> decode(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '+') {
+      out += ' ';
+    } else if (text[i] != '%') {
+      out += text[i];
+    } else {
+      if (i + 2 >= text.size()) return std::nullopt;
+      const int high = hex_value(text[i + 1]);
+      const int low = hex_value(text[i + 2]);
+      if (high < 0 || low < 0) return std::nullopt;
+      out += static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+  }
+  return out;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = config::utf8_sequence(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace
+
+config::Result<QueryPairs> parse_query(std::string_view query) {
+  QueryPairs pairs;
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(pair.size() + 1, query.size()));
+    if (pair.empty()) continue;
+    const std::size_t equals = pair.find('=');
+    auto name = decode(pair.substr(0, equals));
+    auto value =
+        decode(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
+    if (!name || !value || !is_utf8(*name) || !is_utf8(*value))
+      return config::Error(config::ErrorCode::invalid_request,
+                           "the query has a broken percent-encoding (%XX) or is not UTF-8",
+                           std::string(pair.substr(0, std::min<std::size_t>(equals, 64))));
+    pairs.emplace_back(std::move(*name), std::move(*value));
+  }
+  return pairs;
+}
+
+config::Error unknown_parameter(std::string_view name) {
+  return config::Error(
+      config::ErrorCode::unknown_field,
+      "unknown query parameter '" + std::string(name.substr(0, 100)) +
+          "'; if it belongs to the URL to fetch, percent-encode the whole value of `url` "
+          "(curl: -G --data-urlencode 'url=…')",
+      std::string(name.substr(0, 100)));
+}
+
+}  // namespace fetchmill::handlers

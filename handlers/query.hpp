@@ -1,0 +1,24 @@
+// Query strings: application/x-www-form-urlencoded pairs, in order. Pure.
+//
+// Errors: invalid_request (a broken percent-encoding, or bytes that are not UTF-8, with the
+// parameter as `field`).
+#pragma once
+
+#include "config/error.hpp"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fetchmill::handlers {
+
+using QueryPairs = std::vector<std::pair<std::string, std::string>>;
+
+config::Result<QueryPairs> parse_query(std::string_view query);
+
+// "unknown parameter 'x'", with the hint that it may belong to a `url` that was not
+// percent-encoded.
+config::Error unknown_parameter(std::string_view name);
+
+}  // namespace fetchmill::handlers

@@ -1,0 +1,72 @@
+#include "handlers/routes.hpp"
+
+#include "handlers/batch.hpp"
+#include "handlers/error_pages.hpp"
+#include "handlers/fetch.hpp"
+#include "handlers/health.hpp"
+#include "handlers/index_page.hpp"
+#include "handlers/openapi.hpp"
+#include "handlers/process.hpp"
+#include "server/http/exchange.hpp"
+#include "server/metrics_exposition.hpp"
+#include "workers/ops/pipeline.hpp"
+
+#include <utility>
+
+namespace fetchmill::handlers {
+namespace {
+
+using server::http::Exchange;
+using server::http::ExchangeHandler;
+using server::http::ImmediateHandler;
+using server::http::method_get;
+using server::http::method_head;
+using server::http::method_post;
+using server::http::Request;
+using server::http::Response;
+using server::http::Route;
+
+constexpr server::http::MethodSet read_only = method_get | method_head;
+
+ExchangeHandler sequence(App& app, server::Task<void> (*handler)(App&, Exchange&)) {
+  return [&app, handler](Exchange& exchange) { return handler(app, exchange); };
+}
+
+ImmediateHandler ops_handler() {
+  return [catalogue = workers::ops::catalogue_json()](const Request&, Response& response) {
+    response.media_type = "application/json";
+    response.borrowed_body = catalogue;
+  };
+}
+
+ImmediateHandler metrics_handler(App& app, std::function<std::string()> expose) {
+  return [&app, expose = std::move(expose)](const Request&, Response& response) {
+    app.pool.publish_gauges();
+    response.media_type = server::MetricsExposition::media_type;
+    response.body = expose();
+  };
+}
+
+}  // namespace
+
+std::vector<Route> routes(App& app, std::function<std::string()> expose) {
+  const auto readiness = [&app](const Request&, Response& response) { ready(app, response); };
+  // The busiest first: the table is searched in order.
+  std::vector<Route> table{
+      {"/v1/fetch", "fetch", read_only | method_post, sequence(app, fetch)},
+      {"/v1/batch", "batch", method_post, sequence(app, batch)},
+      {"/v1/process", "process", method_post, sequence(app, process)},
+      {"/healthz", "health", read_only, ImmediateHandler(live)},
+      {"/livez", "health", read_only, ImmediateHandler(live)},
+      {"/readyz", "health", read_only, ImmediateHandler(readiness)},
+      {"/metrics", "metrics", read_only, metrics_handler(app, std::move(expose))},
+      {"/v1/ops", "ops", read_only, ops_handler()},
+      {"/openapi.json", "openapi", read_only, openapi_handler(app.settings)},
+      {"/errors/", "errors", read_only, ImmediateHandler(error_page)},
+  };
+  table.push_back({"/", "index", read_only, {}});
+  table.back().handler = index_handler(table);
+  return table;
+}
+
+}  // namespace fetchmill::handlers

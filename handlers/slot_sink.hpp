@@ -1,0 +1,41 @@
+// The place a body goes to: a slot of shared memory, leased when the first byte is due and not
+// before.
+//
+// Owner: the handler's coroutine. Process: loop.
+// Errors: overloaded (no room within the deadline), payload_too_large (more than a slot can hold).
+#pragma once
+
+#include "server/fetch/body_sink.hpp"
+#include "workers/slots.hpp"
+
+#include <optional>
+#include <string_view>
+
+namespace fetchmill::handlers {
+
+class SlotSink final : public server::fetch::BodySink {
+ public:
+  // `pipeline` outlives the sink; empty when the body will visit no worker.
+  SlotSink(workers::SlotPool& slots, std::string_view pipeline)
+      : slots_(slots), pipeline_(pipeline) {}
+
+  void begin(std::optional<std::uint64_t> length) override;
+  std::span<char> space(std::size_t wanted) override;
+  server::Task<config::Result<std::span<char>>> wait_for_space(server::Activity& activity,
+                                                               std::size_t wanted) override;
+  void commit(std::size_t bytes) override { slot_.commit(bytes); }
+
+  // The slot with the body; leased now if there was no body at all.
+  server::Task<config::Result<workers::Slot>> take(server::Activity& activity);
+
+ private:
+  config::Result<std::span<char>> try_space(std::size_t wanted);
+  config::Result<void> try_lease();
+
+  workers::SlotPool& slots_;
+  std::string_view pipeline_;
+  std::uint64_t expected_bytes_ = 0;
+  workers::Slot slot_;
+};
+
+}  // namespace fetchmill::handlers

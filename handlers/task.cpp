@@ -1,0 +1,340 @@
+#include "handlers/task.hpp"
+
+#include "workers/json/json_locate.hpp"
+#include "workers/ops/pipeline.hpp"
+#include "workers/ops/registry.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace fetchmill::handlers {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+using config::Result;
+using simdjson::dom::element;
+namespace fetch = server::fetch;
+namespace ops = workers::ops;
+
+constexpr std::size_t url_bytes_max = 16 * 1024;
+
+struct FieldReader {
+  element value;
+  const std::string& field;  // the whole name, "tasks[3].url"
+  const config::Settings& settings;
+  TaskSpec& task;
+};
+
+using ReadField = Result<void> (*)(const FieldReader&);
+
+template <auto Member>
+Result<void> read_bounded(const FieldReader& in, std::uint64_t min, std::uint64_t max) {
+  Result<std::uint64_t> number = read_integer(in.value, in.field, min, max);
+  if (!number) return number.error();
+  in.task.*Member = *number;
+  return {};
+}
+
+Result<void> read_method(const FieldReader& in) {
+  Result<std::string> text = read_string(in.value, in.field, 32);
+  if (!text) return text.error();
+  Result<server::wire::Method> method = fetch::check_method(*text);
+  if (!method) {
+    Error error = method.error();
+    error.field = in.field;
+    return error;
+  }
+  in.task.method = *method;
+  return {};
+}
+
+Result<void> read_headers(const FieldReader& in) {
+  simdjson::dom::object object;
+  if (in.value.get(object)) return wrong_type(in.field, "an object of strings");
+  in.task.headers.clear();
+  for (const auto& [name, value] : object) {
+    const std::string field = join(in.field, name);
+    Result<std::string> text = read_string(value, field, fetch::request_header_bytes_max);
+    if (!text) return text.error();
+    if (Result<void> checked = fetch::check_header(name, *text); !checked) {
+      Error error = checked.error();
+      error.field = field;
+      return error;
+    }
+    in.task.headers.push_back({std::string(name), std::move(*text)});
+  }
+  if (Result<void> checked = fetch::check_headers(in.task.headers); !checked) {
+    Error error = checked.error();
+    error.field = in.field;
+    return error;
+  }
+  return {};
+}
+
+Result<void> read_body(const FieldReader& in) {
+  Result<std::string> text = read_string(in.value, in.field, SIZE_MAX);
+  if (!text) return text.error();
+  in.task.body = std::move(*text);
+  return {};
+}
+
+// RFC 4648 base64, with or without padding. Nothing when it is not.
+std::optional<std::string> decode_base64(std::string_view text) {
+  while (text.ends_with('=')) text.remove_suffix(1);
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string out;
+  out.reserve(text.size() * 3 / 4);
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (char c : text) {
+    constexpr std::string_view alphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const std::size_t value = alphabet.find(c);
+    if (value == std::string_view::npos) return std::nullopt;
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      out += static_cast<char>(bits >> count & 0xff);
+    }
+  }
+  return out;
+}
+
+Result<void> read_body_base64(const FieldReader& in) {
+  Result<std::string> text = read_string(in.value, in.field, SIZE_MAX);
+  if (!text) return text.error();
+  std::optional<std::string> bytes = decode_base64(*text);
+  if (!bytes) return wrong_type(in.field, "base64 (RFC 4648)");
+  in.task.body = std::move(*bytes);
+  return {};
+}
+
+Result<void> read_json_body(const FieldReader& in) {
+  in.task.body = simdjson::minify(in.value);
+  const bool typed = std::ranges::any_of(in.task.headers, [](const fetch::Header& header) {
+    return server::wire::FieldId::content_type == boost::beast::http::string_to_field(header.name);
+  });
+  if (!typed) in.task.headers.push_back({"Content-Type", "application/json"});
+  return {};
+}
+
+Result<void> read_pipeline(const FieldReader& in) {
+  if (in.value.is_string())
+    return Error(ErrorCode::invalid_request,
+                 "no named pipelines are configured; expected an array of steps", in.field);
+  Result<std::string> pipeline = ops::check_pipeline(in.value, in.field);
+  if (!pipeline) return pipeline.error();
+  in.task.pipeline = std::move(*pipeline);
+  return {};
+}
+
+Result<void> read_id(const FieldReader& in) {
+  Result<std::string> id = read_string(in.value, in.field, id_bytes_max);
+  if (!id) return id.error();
+  in.task.id = std::move(*id);
+  return {};
+}
+
+Result<void> read_meta(const FieldReader& in) {
+  in.task.meta = simdjson::minify(in.value);
+  if (in.task.meta.size() > meta_bytes_max)
+    return wrong_type(in.field, "at most 4096 bytes of JSON");
+  return {};
+}
+
+Result<void> read_accept_status(const FieldReader& in) {
+  simdjson::dom::array array;
+  if (in.value.get(array))
+    return wrong_type(in.field, "an array of status codes or classes (\"2xx\")");
+  in.task.accept_status.clear();
+  std::size_t index = 0;
+  for (element item : array) {
+    const std::string field = in.field + '[' + std::to_string(index++) + ']';
+    std::string text;
+    if (std::uint64_t number = 0; !item.get(number)) {
+      text = std::to_string(number);
+    } else {
+      Result<std::string> word = read_string(item, field, 8);
+      if (!word) return word.error();
+      text = *word;
+    }
+    Result<fetch::StatusRange> range = fetch::parse_status_range(text);
+    if (!range) {
+      Error error = range.error();
+      error.field = field;
+      return error;
+    }
+    in.task.accept_status.push_back(*range);
+  }
+  if (index == 0 || index > 32) return wrong_type(in.field, "1 to 32 status codes or classes");
+  return {};
+}
+
+Result<void> read_url(const FieldReader& in) {
+  Result<std::string> url = read_string(in.value, in.field, url_bytes_max);
+  if (!url) return url.error();
+  in.task.url = std::move(*url);
+  return {};
+}
+
+Result<void> read_timeout_ms(const FieldReader& in) {
+  return read_bounded<&TaskSpec::timeout_ms>(in, 1, 3'600'000);
+}
+Result<void> read_max_bytes(const FieldReader& in) {
+  return read_bounded<&TaskSpec::max_bytes>(in, 1, in.settings.fetch.max_bytes);
+}
+Result<void> read_max_result_bytes(const FieldReader& in) {
+  return read_bounded<&TaskSpec::max_result_bytes>(in, 1, in.settings.workers.max_result_bytes);
+}
+Result<void> read_max_redirects(const FieldReader& in) {
+  return read_bounded<&TaskSpec::max_redirects>(in, 0, in.settings.fetch.max_redirects);
+}
+
+struct TaskField {
+  std::string_view name;
+  ReadField read;
+  bool in_query;  // also a query parameter of GET /v1/fetch
+};
+
+// The task's fields. `json` comes after `headers`, whose Content-Type it respects: fields are read
+// in this order, not in that of the document.
+constexpr std::array task_fields{
+    TaskField{"url", read_url, false},
+    TaskField{"method", read_method, false},
+    TaskField{"headers", read_headers, false},
+    TaskField{"body", read_body, false},
+    TaskField{"body_base64", read_body_base64, false},
+    TaskField{"json", read_json_body, false},
+    TaskField{"pipeline", read_pipeline, false},
+    TaskField{"id", read_id, false},
+    TaskField{"meta", read_meta, false},
+    TaskField{"timeout_ms", read_timeout_ms, true},
+    TaskField{"max_bytes", read_max_bytes, true},
+    TaskField{"max_result_bytes", read_max_result_bytes, true},
+    TaskField{"max_redirects", read_max_redirects, true},
+    TaskField{"accept_status", read_accept_status, false},
+};
+
+Result<void> check_bodies(simdjson::dom::object object, const std::string& field) {
+  int bodies = 0;
+  for (std::string_view name : {"body", "body_base64", "json"})
+    if (!object.at_key(name).error()) ++bodies;
+  if (bodies > 1)
+    return Error(ErrorCode::invalid_request, "give only one of body, body_base64 and json",
+                 join(field, "body"));
+  return {};
+}
+
+}  // namespace
+
+std::string_view TaskSpec::first_op() const {
+  constexpr std::string_view start = R"([{"op":")";
+  if (!pipeline.starts_with(start)) return "none";
+  const std::string_view rest = std::string_view(pipeline).substr(start.size());
+  const ops::Op* op = ops::find_op(rest.substr(0, rest.find('"')));
+  return op ? op->name : "none";
+}
+
+TaskSpec default_task(const config::Settings& settings) {
+  TaskSpec task;
+  task.timeout_ms = settings.fetch.timeout_ms;
+  task.max_bytes = settings.fetch.max_bytes;
+  task.max_result_bytes = settings.workers.max_result_bytes;
+  task.max_redirects = settings.fetch.max_redirects;
+  return task;
+}
+
+Result<void> read_task(element object_or_other, const std::string& field,
+                       const config::Settings& settings, TaskSpec& task, bool* envelope) {
+  simdjson::dom::object object;
+  if (object_or_other.get(object)) return wrong_type(field.empty() ? "" : field, "a task object");
+  for (const auto& member : object) {
+    const bool known = std::ranges::any_of(
+        task_fields, [&](const TaskField& row) { return row.name == member.key; });
+    if (!known && !(envelope && member.key == "envelope"))
+      return unknown_member(member.key, join(field, member.key));
+  }
+  if (Result<void> checked = check_bodies(object, field); !checked) return checked.error();
+  for (const TaskField& row : task_fields) {
+    element value;
+    if (object.at_key(row.name).get(value)) continue;
+    const std::string name = join(field, row.name);
+    if (Result<void> read = row.read({value, name, settings, task}); !read) return read.error();
+  }
+  if (element value; envelope && !object.at_key("envelope").get(value))
+    if (value.get(*envelope)) return wrong_type(join(field, "envelope"), "true or false");
+  return {};
+}
+
+Result<std::string> pipeline_from_query(const QueryPairs& query) {
+  QueryPairs parameters;
+  const std::string* op = nullptr;
+  const std::string* pipeline = nullptr;
+  for (const auto& pair : query) {
+    const std::string*& target = pair.first == "op" ? op : pipeline;
+    if (pair.first != "op" && pair.first != "pipeline") {
+      parameters.push_back(pair);
+      continue;
+    }
+    if (target) return Error(ErrorCode::invalid_request, "given more than once", pair.first);
+    target = &pair.second;
+  }
+  if (op && pipeline)
+    return Error(ErrorCode::invalid_request, "give either op or pipeline, not both", "pipeline");
+  if (op) return ops::pipeline_from_query(*op, parameters);
+  if (!parameters.empty()) return unknown_parameter(parameters.front().first);
+  if (!pipeline) return std::string("[]");
+  simdjson::dom::parser parser;
+  Result<element> parsed = parse_json(parser, *pipeline);
+  if (!parsed) {
+    Error error = parsed.error();
+    error.field = "pipeline";
+    return error;
+  }
+  return ops::check_pipeline(*parsed, "pipeline");
+}
+
+Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings& settings) {
+  TaskSpec task = default_task(settings);
+  QueryPairs rest;
+  bool has_url = false;
+  for (const auto& [name, value] : query) {
+    if (name == "url") {
+      if (std::exchange(has_url, true))
+        return Error(ErrorCode::invalid_request, "given more than once", "url");
+      task.url = value;
+      continue;
+    }
+    if (name == "accept_status") {
+      Result<fetch::StatusRange> range = fetch::parse_status_range(value);
+      if (!range) {
+        Error error = range.error();
+        error.field = name;
+        return error;
+      }
+      task.accept_status.push_back(*range);
+      continue;
+    }
+    const auto* row = std::ranges::find_if(
+        task_fields, [&](const TaskField& known) { return known.in_query && known.name == name; });
+    if (row == task_fields.end()) {
+      rest.emplace_back(name, value);
+      continue;
+    }
+    simdjson::dom::parser parser;
+    element number;
+    if (parser.parse(value).get(number)) return wrong_type(name, "a whole number");
+    if (Result<void> read = row->read({number, name, settings, task}); !read) return read.error();
+  }
+  if (task.url.empty())
+    return Error(ErrorCode::invalid_request, "the parameter `url` is missing", "url");
+  Result<std::string> pipeline = pipeline_from_query(rest);
+  if (!pipeline) return pipeline.error();
+  task.pipeline = std::move(*pipeline);
+  return task;
+}
+
+}  // namespace fetchmill::handlers

@@ -1,0 +1,63 @@
+// A task: one fetch and one pipeline, parsed and checked. Pure: nothing is looked up, leased or
+// sent.
+//
+// Errors: invalid_request (malformed JSON with its position, a wrong type, a value out of range, a
+// missing url), unknown_field, unknown_op; all with `field`. The URL itself is judged when the task
+// runs (Fetcher::check_url), so that in a batch a refused URL fails its task, not the batch. Trust:
+// everything in here comes from the client.
+#pragma once
+
+#include "config/error.hpp"
+#include "config/settings.hpp"
+#include "handlers/json_input.hpp"
+#include "handlers/query.hpp"
+#include "server/fetch/request.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <simdjson.h>
+
+namespace fetchmill::handlers {
+
+inline constexpr std::size_t meta_bytes_max = 4096;
+inline constexpr std::size_t id_bytes_max = 256;
+
+struct TaskSpec {
+  std::string url;
+  server::wire::Method method = server::wire::Method::get;
+  std::vector<server::fetch::Header> headers;
+  std::string body;
+  std::string pipeline = "[]";  // canonical text
+  std::string id;
+  std::string meta;  // one minified JSON value; empty: none
+  std::uint64_t timeout_ms = 0;
+  std::uint64_t max_bytes = 0;
+  std::uint64_t max_result_bytes = 0;
+  std::uint64_t max_redirects = 0;
+  std::vector<server::fetch::StatusRange> accept_status;
+
+  bool has_pipeline() const { return pipeline != "[]"; }
+  // The name of the first op, for metric labels: from the registry, or "none".
+  std::string_view first_op() const;
+};
+
+// The limits that a task has when it does not say otherwise.
+TaskSpec default_task(const config::Settings& settings);
+
+// Fills `task` from a JSON object, on top of what it holds (the defaults). `field` is what errors
+// call the object:
+// "" or "tasks[3]". `envelope` is where the field of that name is allowed.
+config::Result<void> read_task(simdjson::dom::element object, const std::string& field,
+                               const config::Settings& settings, TaskSpec& task, bool* envelope);
+
+// GET /v1/fetch: url, op with its parameters or pipeline, and the numeric task fields.
+config::Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings& settings);
+
+// POST /v1/process: op with its parameters, or pipeline. Gives the canonical pipeline.
+config::Result<std::string> pipeline_from_query(const QueryPairs& query);
+
+}  // namespace fetchmill::handlers

@@ -1,0 +1,145 @@
+// The life of the process, from top to bottom: settings, shared memory, spawner, loop, workers
+// ready, listen, serve, drain, stop. The composition root: the only file that knows all parts.
+#include "config/log.hpp"
+#include "config/metrics.hpp"
+#include "config/version.hpp"
+#include "handlers/app.hpp"
+#include "handlers/routes.hpp"
+#include "server/cli.hpp"
+#include "server/deadlines.hpp"
+#include "server/drain.hpp"
+#include "server/fetch/fetch.hpp"
+#include "server/http/listener.hpp"
+#include "server/http/service.hpp"
+#include "server/lag_probe.hpp"
+#include "server/machine.hpp"
+#include "server/metrics_exposition.hpp"
+#include "server/poller.hpp"
+#include "server/turns.hpp"
+#include "workers/ops/pipeline.hpp"
+#include "workers/pool.hpp"
+#include "workers/spawner.hpp"
+
+#include <csignal>
+#include <cstdio>
+
+#include <boost/asio/signal_set.hpp>
+
+namespace fetchmill::server {
+namespace {
+
+workers::PoolOptions pool_options(const config::Settings& settings, const Machine& machine) {
+  return {.worker_count = static_cast<std::uint32_t>(settings.workers.count),
+          .region_bytes = settings.workers.region_mb * config::MiB,
+          .body_bytes_max = std::max(settings.fetch.max_bytes, settings.server.max_body_bytes),
+          .result_bytes_max = settings.workers.max_result_bytes,
+          .task_timeout = milliseconds(settings.workers.task_timeout_ms),
+          .may_spin = machine.cpus > 1};
+}
+
+int failed(config::Log& log, const config::Error& error) {
+  log.error("main", "cannot start", {{"detail", error.detail}, {"field", error.field}});
+  return 1;
+}
+
+int serve(const config::Settings& given) {
+  // A peer that closes early shows as an error of the write, not as the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  const Machine machine = this_machine();
+  const config::Settings settings = fit_to_machine(given, machine);
+  config::Metrics metrics;
+  config::Log log(settings.log, metrics.log_dropped_total.get());
+  metrics.build_info.with({config::version, config::revision}).set(1);
+  raise_open_files_limit();
+
+  // Shared memory, then the spawner: forked before any socket, TLS state or signal handler exists.
+  const workers::PoolOptions options = pool_options(settings, machine);
+  auto memory = workers::SharedMemory::create(options);
+  if (!memory) return failed(log, memory.error());
+  auto spawner = workers::Spawner::start(*memory);
+  if (!spawner) return failed(log, spawner.error());
+
+  // The loop and its vocabulary.
+  asio::io_context io(loop_concurrency);
+  asio::signal_set signals(io, SIGTERM, SIGINT);
+  Poller poller(io);
+  Deadlines wheel(io);
+  Turns turns(io);
+  int exit_code = 0;
+
+  // The outbound half.
+  auto policy =
+      fetch::make_address_policy(settings.fetch.allow_networks, settings.fetch.deny_networks,
+                                 settings.fetch.allow_ports, fetch::own_addresses());
+  if (!policy) return failed(log, policy.error());
+  auto fetcher =
+      fetch::Fetcher::make(io, poller, wheel, settings.fetch, std::move(*policy), metrics, log);
+  if (!fetcher) return failed(log, fetcher.error());
+
+  // The workers. Serving begins when all of them have reported.
+  std::function<void()> on_workers_ready;
+  auto pool = workers::Pool::start(
+      io, std::move(*memory), std::move(*spawner), options, metrics, log,
+      {.ready = [&] { on_workers_ready(); },
+       .spawner_lost =
+           [&] {
+             log.error("main", "the spawner is gone, and no worker can be replaced: stopping", {});
+             exit_code = 1;
+             io.stop();
+           }});
+  if (!pool) return failed(log, pool.error());
+
+  // The inbound half, on top of both.
+  handlers::App app{settings, metrics, log, wheel, turns, **fetcher, **pool};
+  const MetricsExposition exposition(metrics);
+  const http::Router router(handlers::routes(app, [&] { return exposition.expose(); }));
+  http::Service* serving = nullptr;
+  LagProbe lag(io, metrics.event_loop_lag_seconds.get(),
+               [&] { return serving && serving->in_flight > 0; });
+  http::Service service(poller, wheel, settings.server, router,
+                        http::BrowserRules(settings.server.hosts, settings.server.cors_origins,
+                                           http::Listener::is_loopback(settings.server.listen)),
+                        lag, metrics, log);
+  serving = &service;
+  http::Listener listener(service);
+  on_workers_ready = [&] {
+    if (auto opened = listener.open(settings.server.listen); !opened) {
+      exit_code = failed(log, opened.error());
+      return io.stop();
+    }
+    log.info("main", "listening",
+             {{"address", listener.address()},
+              {"workers", std::to_string(options.worker_count)},
+              {"version", config::version}});
+  };
+
+  // SIGTERM and SIGINT drain; a second one stops at once.
+  Drain drain(io, listener, service, [&] { io.stop(); });
+  std::function<void(const boost::system::error_code&, int)> on_signal =
+      [&](const boost::system::error_code& error, int) {
+        if (error) return;
+        if (drain.begun()) return io.stop();
+        app.draining = true;
+        drain.begin();
+        signals.async_wait(on_signal);
+      };
+  signals.async_wait(on_signal);
+
+  io.run();
+
+  // Whatever is still under way unwinds before what it stands on goes.
+  service.interrupt_all();
+  (*fetcher)->stop();
+  (*pool)->stop();
+  log.info("main", "stopped", {});
+  return exit_code;
+}
+
+}  // namespace
+}  // namespace fetchmill::server
+
+int main(int argc, char** argv) {
+  using namespace fetchmill;
+  return server::run_cli(argc, argv,
+                         {.serve = server::serve, .ops_json = workers::ops::catalogue_json});
+}

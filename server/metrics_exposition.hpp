@@ -1,0 +1,28 @@
+// The metrics as Prometheus text exposition 0.0.4: ours, and the standard process_* ones.
+//
+// Owner: main makes one. Lifetime: the metrics outlive it. Process: loop. The work is done at
+// scrape time; only this file's source knows prometheus-cpp.
+#pragma once
+
+#include "config/metrics.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace fetchmill::server {
+
+class MetricsExposition {
+ public:
+  static constexpr std::string_view media_type = "text/plain; version=0.0.4; charset=utf-8";
+
+  explicit MetricsExposition(const config::Metrics& metrics);
+
+  // The body of GET /metrics.
+  std::string expose() const;
+
+ private:
+  const config::Metrics& metrics_;
+  double start_time_seconds_;  // since the epoch
+};
+
+}  // namespace fetchmill::server

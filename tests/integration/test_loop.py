@@ -1,0 +1,127 @@
+"""The literature's programs through the product, and proof that the loop never blocks."""
+
+import concurrent.futures
+import os
+import time
+import unittest
+
+import harness
+import processes
+from harness import ServerTest
+from processes import bound, eventually
+
+CPUS = len(os.sched_getaffinity(0))
+
+
+def timed(call):
+    started = time.monotonic()
+    result = call()
+    return time.monotonic() - started, result
+
+
+class Waiting(ServerTest):
+    def run_delays(self, count, delay_ms, limit, **fields):
+        tasks = [{"url": self.origin.url(f"/delay?ms={delay_ms}")}] * count
+        elapsed, batch = timed(lambda: self.server.batch(tasks, **fields))
+        self.assertEqual(batch.summary["ok"], count, batch.summary)
+        self.assertGreaterEqual(elapsed, delay_ms / 1000)
+        self.assertLess(elapsed, bound(limit))
+
+    def test_five_of_half_a_second_take_the_longest_not_the_sum(self):
+        self.run_delays(5, 500, 1.5)
+
+    def test_fifty_of_a_second(self):
+        self.run_delays(50, 1000, 2.5)
+
+    def test_a_thousand_of_a_second(self):
+        self.run_delays(1000, 1000, 4, concurrency=1000)
+
+
+class Computing(ServerTest):
+    def cpu_batch(self, tasks, iterations):
+        task = {
+            "url": self.origin.url("/bytes?n=1"),
+            "pipeline": [{"op": "cpu.loop", "iterations": iterations}],
+        }
+        elapsed, batch = timed(lambda: self.server.batch([task] * tasks))
+        self.assertEqual(batch.summary["ok"], tasks, batch.outcomes[:1])
+        return elapsed
+
+    def iterations_for(self, seconds):
+        """So many iterations of cpu.loop take about that long here."""
+        iterations = 10_000_000
+        while (elapsed := self.cpu_batch(1, iterations)) < seconds / 2:
+            iterations *= 2
+        return int(iterations * seconds / elapsed)
+
+    @unittest.skipIf(CPUS < 2, "needs two CPUs to run two tasks at once")
+    def test_two_tasks_on_two_workers_take_the_time_of_one(self):
+        iterations = self.iterations_for(0.4)
+        # Others may be at work on this machine: the best of a few rounds tells what is possible.
+        ratios = []
+        while len(ratios) < 8 and min(ratios, default=9) > 1.5:
+            before = [processes.cpu_seconds(pid) for pid in self.server.workers()]
+            ratios.append(self.cpu_batch(2, iterations) / self.cpu_batch(1, iterations))
+            after = [processes.cpu_seconds(pid) for pid in self.server.workers()]
+            used = [end - start for start, end in zip(before, after, strict=True)]
+            self.assertGreater(min(used), 0.1, "both workers took part")
+        self.assertLess(min(ratios), 1.5, ratios)
+
+    def test_ten_thousand_tiny_tasks_start_no_process(self):
+        family = processes.descendants(self.server.pid)
+        self.assertEqual(len(family), 3)
+        tasks = [{"url": self.origin.url("/json?records=1")}] * 1000
+        pipeline = [{"op": "json.select", "pointer": "/0/id"}]
+        for _ in range(10):
+            batch = self.server.batch(tasks, defaults={"pipeline": pipeline})
+            self.assertEqual({outcome["result"] for outcome in batch.outcomes}, {0})
+            self.assertEqual(batch.summary["ok"], 1000)
+        self.assertEqual(processes.descendants(self.server.pid), family)
+        self.assertEqual(self.server.metrics().value("worker_restarts_total"), 0)
+
+
+class Saturated(ServerTest):
+    settings = {"workers.task_timeout_ms": 60_000}
+
+    def test_health_is_answered_while_all_workers_are_busy(self):
+        task = {
+            "url": self.origin.url("/bytes?n=1"),
+            "pipeline": [{"op": "cpu.loop", "iterations": 100_000_000}],
+        }
+        used = [processes.cpu_seconds(pid) for pid in self.server.workers()]
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            call = pool.submit(self.server.batch, [task] * 40)
+            eventually(
+                lambda: all(
+                    processes.cpu_seconds(pid) > before + 0.05
+                    for pid, before in zip(self.server.workers(), used, strict=True)
+                ),
+                "all workers are busy",
+            )
+            latencies = []
+            while not call.done() and len(latencies) < 200:
+                elapsed, response = timed(lambda: self.server.get("/healthz"))
+                self.assertEqual(response.status, 200)
+                latencies.append(elapsed)
+            self.assertFalse(call.done(), "the workers were busy all the while")
+            self.assertEqual(call.result().summary["ok"], 40)
+        latencies.sort()
+        self.assertLess(latencies[len(latencies) // 2], bound(0.05))
+        self.assertLess(latencies[len(latencies) * 95 // 100], bound(0.25))
+        lag = self.server.metrics().quantile_bound("event_loop_lag_seconds", 0.95)
+        self.assertLessEqual(lag, bound(0.1))
+
+    def test_large_bodies_do_not_hold_up_the_loop(self):
+        url = self.origin.url("/json?records=100000")
+        tasks = [{"url": url, "pipeline": [{"op": "json.aggregate", "value": "/score"}]}] * 20
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            call = pool.submit(self.server.batch, tasks, concurrency=4)
+            latencies = []
+            while not call.done():
+                latencies.append(timed(lambda: self.server.get("/healthz"))[0])
+            self.assertEqual(call.result().summary["ok"], 20)
+        self.assertLess(sorted(latencies)[len(latencies) * 95 // 100], bound(0.25))
+
+
+if __name__ == "__main__":
+    harness.main()

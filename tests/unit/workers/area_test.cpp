@@ -1,0 +1,251 @@
+// The loop's side of one area against a worker that is played by the test, word by word.
+#include "workers/area.hpp"
+
+#include "workers/ring.hpp"
+
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::workers {
+namespace {
+
+constexpr std::uint64_t result_max = std::uint64_t{1} << 20U;
+
+class AreaTest : public testing::Test {
+ protected:
+  AreaTest() {
+    const std::uint64_t bytes = answer_bytes(result_max);
+    SharedFile commands = *make_shared_file("commands", command_bytes);
+    SharedFile answers = *make_shared_file("answers", bytes);
+    command_view_ = *Region::map(commands.readable, command_bytes, Access::read_only);
+    answer_view_ = *Region::map(answers.writable, bytes, Access::read_write);
+    area_ = std::make_unique<Area>(
+        *Region::map(commands.writable, command_bytes, Access::read_write),
+        *Region::map(answers.readable, bytes, Access::read_only), result_max);
+    area_->open(1);
+  }
+
+  const LoopPage& loop() { return command_view_.page<const LoopPage>(); }
+  WorkerPage& worker() { return answer_view_.page<WorkerPage>(); }
+
+  void order(std::uint64_t id, std::uint32_t flags = 0) {
+    area_->submit({.id = id, .task = task(), .result_bytes_max = result_max, .flags = flags});
+  }
+  // Never looked into by an Area.
+  static Task* task() { return reinterpret_cast<Task*>(std::uintptr_t{16}); }
+
+  void put(std::uint64_t offset, std::string_view bytes) {
+    std::memcpy(answer_view_.all().data() + offset, bytes.data(), bytes.size());
+  }
+  void say(const Answer& answer) {
+    const std::uint32_t index = worker().answered.load();
+    worker().answers[ring_place(index)] = answer;
+    worker().answered.store(index + 1);
+  }
+  Answer done(std::uint64_t id, std::string_view bytes, ResultKind kind = ResultKind::raw) {
+    const std::uint64_t offset = small_output_offset(submission_of(id));
+    put(offset, bytes);
+    Answer answer{};
+    answer.task = id;
+    answer.kind = static_cast<std::uint32_t>(AnswerKind::done);
+    answer.result_kind = static_cast<std::uint32_t>(kind);
+    answer.offset = offset;
+    answer.bytes = bytes.size();
+    return answer;
+  }
+  std::uint32_t submission_of(std::uint64_t id) {
+    for (std::uint32_t i = 0; i < ring_depth; ++i)
+      if (loop().submissions[i].task == id) return i;
+    return 0;
+  }
+  Area::Take take() {
+    TurnBudget budget;
+    return area_->take(budget, taken_);
+  }
+
+  Region command_view_;
+  Region answer_view_;
+  std::unique_ptr<Area> area_;
+  Area::Taken taken_;
+};
+
+TEST_F(AreaTest, IsReadyOnlyForTheWorkerThatWasAskedFor) {
+  EXPECT_FALSE(area_->ready());
+  worker().ready_generation.store(1);
+  EXPECT_TRUE(area_->ready());
+  area_->open(2);
+  EXPECT_FALSE(area_->ready());
+}
+
+TEST_F(AreaTest, AnswersComeInOrderAcrossManyRounds) {
+  std::uint64_t id = 0;
+  for (int round = 0; round < 5; ++round) {
+    for (std::uint32_t i = 0; i < ring_depth; ++i) order(++id);
+    EXPECT_EQ(area_->unanswered(), ring_depth);
+    for (std::uint64_t i = id - ring_depth + 1; i <= id; ++i) say(done(i, std::to_string(i)));
+    for (std::uint64_t i = id - ring_depth + 1; i <= id; ++i) {
+      ASSERT_EQ(take(), Area::Take::answer);
+      EXPECT_EQ((*taken_.output)->bytes, std::to_string(i));
+    }
+    EXPECT_EQ(take(), Area::Take::nothing);
+    EXPECT_EQ(area_->unanswered(), 0U);
+    EXPECT_EQ(loop().taken.load(), worker().answered.load());
+  }
+}
+
+TEST_F(AreaTest, HostileIndicesAreALie) {
+  for (const std::uint32_t index : {2U, ring_depth + 1, 0x80000000U, UINT32_MAX}) {
+    area_->open(1);
+    worker().answered.store(0);
+    order(1);
+    say(done(1, "x"));
+    worker().answered.store(index);
+    if (index == 2U) {
+      EXPECT_EQ(take(), Area::Take::answer);
+    }
+    EXPECT_EQ(take(), Area::Take::lie) << index;
+    EXPECT_EQ(area_->lie(), Lie::index);
+    EXPECT_EQ(take(), Area::Take::lie) << "a liar is not listened to again";
+  }
+}
+
+TEST_F(AreaTest, AnAnswerNobodyAskedForIsALie) {
+  say(done(1, "x"));
+  EXPECT_EQ(take(), Area::Take::lie);
+}
+
+TEST_F(AreaTest, AnAnswerOutOfOrderIsALie) {
+  order(1);
+  order(2);
+  say(done(2, "x"));
+  EXPECT_EQ(take(), Area::Take::lie);
+  EXPECT_EQ(area_->lie(), Lie::task);
+}
+
+TEST_F(AreaTest, ALargerOutputIsGrantedOnceAndCopiedInPieces) {
+  order(1);
+  Answer need{};
+  need.task = 1;
+  need.kind = static_cast<std::uint32_t>(AnswerKind::need_output);
+  need.bytes = 700'000;
+  say(need);
+  EXPECT_EQ(take(), Area::Take::nothing);
+  EXPECT_EQ(loop().grant_task.load(), 1U);
+  EXPECT_EQ(loop().grant_offset.load(), large_output_offset);
+
+  Answer large = done(1, "");
+  large.offset = large_output_offset;
+  large.bytes = need.bytes;
+  const std::string bytes(need.bytes, 'L');
+  put(large_output_offset, bytes);
+  say(large);
+  EXPECT_EQ(take(), Area::Take::later);
+  EXPECT_TRUE(area_->receiving());
+  EXPECT_EQ(take(), Area::Take::later);
+  ASSERT_EQ(take(), Area::Take::answer);
+  EXPECT_TRUE((*taken_.output)->bytes == bytes);
+}
+
+TEST_F(AreaTest, AskingTwiceIsALie) {
+  order(1);
+  Answer need{};
+  need.task = 1;
+  need.kind = static_cast<std::uint32_t>(AnswerKind::need_output);
+  need.bytes = 700'000;
+  say(need);
+  say(need);
+  EXPECT_EQ(take(), Area::Take::lie);
+  EXPECT_EQ(area_->lie(), Lie::state);
+}
+
+TEST_F(AreaTest, WhatIsNotOneJsonValueOnOneLineIsALie) {
+  const auto verdict = [this](std::string_view bytes) {
+    area_->open(1);
+    worker().answered.store(0);
+    order(1, encode_for_line);
+    say(done(1, bytes, ResultKind::json));
+    const Area::Take take_result = take();
+    return take_result == Area::Take::answer ? Lie::none : area_->lie();
+  };
+  EXPECT_EQ(verdict("{\"a\":1}"), Lie::none);
+  EXPECT_EQ(verdict("{\"a\":1}\n"), Lie::line);
+  EXPECT_EQ(verdict("{\"a\":1},{\"type\":\"summary\"}"), Lie::line);
+  EXPECT_EQ(verdict("{\"a\":"), Lie::line);
+  EXPECT_EQ(verdict(""), Lie::line);
+  EXPECT_EQ(verdict("\"\xff\""), Lie::line);
+}
+
+TEST_F(AreaTest, ALongLineIsScannedInPieces) {
+  const std::string line = "\"" + std::string(8000, 'x') + "\"";
+  order(1, encode_for_line);
+  say(done(1, line, ResultKind::text));
+  TurnBudget small{.copy_bytes = 256 * 1024, .scan_bytes = 3000};
+  EXPECT_EQ(area_->take(small, taken_), Area::Take::later);
+  small.scan_bytes = 3000;
+  EXPECT_EQ(area_->take(small, taken_), Area::Take::later);
+  ASSERT_EQ(take(), Area::Take::answer);
+  EXPECT_EQ((*taken_.output)->bytes, line);
+}
+
+TEST_F(AreaTest, AFailuresTextIsCheckedAndSplit) {
+  order(1);
+  Answer failed = done(1, "pipeline[0]no such member");
+  failed.kind = static_cast<std::uint32_t>(AnswerKind::failed);
+  failed.error_code = static_cast<std::uint32_t>(config::ErrorCode::processing_failed);
+  failed.field_bytes = 11;
+  say(failed);
+  ASSERT_EQ(take(), Area::Take::answer);
+  const config::Error error = taken_.output->error();
+  EXPECT_EQ(error.field, "pipeline[0]");
+  EXPECT_EQ(error.detail, "no such member");
+
+  order(2);
+  failed = done(2, "\xc3");
+  failed.kind = static_cast<std::uint32_t>(AnswerKind::failed);
+  failed.error_code = static_cast<std::uint32_t>(config::ErrorCode::processing_failed);
+  say(failed);
+  EXPECT_EQ(take(), Area::Take::lie);
+  EXPECT_EQ(area_->lie(), Lie::text);
+}
+
+TEST_F(AreaTest, ACancelledTaskIsMarkedAndItsAnswerIsNobodys) {
+  order(1);
+  area_->cancel(*task());
+  EXPECT_EQ(loop().cancelled[0].load(), 1U);
+  say(done(1, "too late"));
+  ASSERT_EQ(take(), Area::Take::answer);
+  EXPECT_EQ(taken_.owed.task, nullptr);
+  EXPECT_FALSE(taken_.output.has_value());
+}
+
+TEST_F(AreaTest, AResultChangedAfterwardsStaysAsItWasTaken) {
+  order(1);
+  say(done(1, "honest"));
+  ASSERT_EQ(take(), Area::Take::answer);
+  put(small_output_offset(0), "forged");
+  EXPECT_EQ((*taken_.output)->bytes, "honest");
+}
+
+TEST_F(AreaTest, MaySleepOnlyWhenNothingIsThere) {
+  EXPECT_TRUE(area_->may_sleep());
+  order(1);
+  EXPECT_TRUE(area_->may_sleep());
+  const std::uint32_t wanted = loop().wake_wanted.load();
+  say(done(1, "x"));
+  EXPECT_FALSE(area_->may_sleep());
+  EXPECT_NE(loop().wake_wanted.load(), wanted) << "each wish for a ring is a new one";
+}
+
+TEST_F(AreaTest, AnswersPerTurnAreBounded) {
+  for (std::uint64_t id = 1; id <= 10; ++id) order(id);
+  for (std::uint64_t id = 1; id <= 10; ++id) say(done(id, "x"));
+  TurnBudget budget{.answers = 4};
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(area_->take(budget, taken_), Area::Take::answer);
+  EXPECT_EQ(area_->take(budget, taken_), Area::Take::later);
+}
+
+}  // namespace
+}  // namespace fetchmill::workers

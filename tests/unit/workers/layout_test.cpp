@@ -1,0 +1,42 @@
+#include "workers/layout.hpp"
+
+#include <cstddef>
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::workers {
+namespace {
+
+constexpr std::size_t line(std::size_t offset) {
+  return offset / cache_line_bytes;
+}
+
+TEST(Layout, EveryPageHasOneWriter) {
+  EXPECT_EQ(command_bytes % page_bytes, 0U);
+  EXPECT_EQ(small_outputs_offset % page_bytes, 0U);
+  EXPECT_EQ(large_output_offset % page_bytes, 0U);
+  EXPECT_EQ(small_slot_bytes % page_bytes, 0U);
+  EXPECT_EQ(medium_slot_bytes % page_bytes, 0U);
+}
+
+TEST(Layout, WhatIsPolledStandsApartFromWhatIsWrittenOften) {
+  EXPECT_NE(line(offsetof(LoopPage, doorbell)), line(offsetof(LoopPage, generation)));
+  EXPECT_NE(line(offsetof(LoopPage, grant_task)), line(offsetof(LoopPage, submitted)));
+  EXPECT_NE(line(offsetof(LoopPage, submissions)), line(offsetof(LoopPage, submitted)));
+  EXPECT_NE(line(offsetof(WorkerPage, answers)), line(offsetof(WorkerPage, answered)));
+  EXPECT_EQ(sizeof(Submission), cache_line_bytes);
+  EXPECT_EQ(sizeof(SlotHeader), cache_line_bytes);
+}
+
+TEST(Layout, OutputsNeitherOverlapNorLeaveTheArea) {
+  for (std::uint32_t index = 0; index < ring_depth; ++index) {
+    EXPECT_GE(small_output_offset(index), sizeof(WorkerPage));
+    EXPECT_EQ(small_output_offset(index + 1) == small_outputs_offset, index + 1 == ring_depth);
+    EXPECT_LE(small_output_offset(index) + small_output_bytes, large_output_offset);
+  }
+  EXPECT_EQ(small_output_offset(UINT32_MAX), small_output_offset(ring_depth - 1));
+  EXPECT_EQ(answer_bytes(1), large_output_offset + page_bytes);
+}
+
+}  // namespace
+}  // namespace fetchmill::workers

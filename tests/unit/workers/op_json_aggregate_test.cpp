@@ -1,0 +1,154 @@
+#include "tests/unit/workers/op_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::workers::ops {
+namespace {
+
+std::string aggregate(std::string_view params, std::string_view body,
+                      std::string_view media_type = "application/json") {
+  return run(R"([{"op":"json.aggregate")" + std::string(params) + "}]", body, media_type);
+}
+
+constexpr std::string_view items =
+    R"([{"n":1,"g":"a"},{"g":"b","n":2},{"x":[{"n":9}],"n":3,"g":"a"}])";
+
+struct Case {
+  std::string_view params, body, result;
+};
+constexpr Case aggregate_rows[] = {
+    {R"(,"value":"/n")", items, R"({"count":3,"sum":6,"mean":2,"min":1,"max":3,"skipped":0})"},
+    {R"(,"value":"/n","group_by":"/g","stats":["sum","count"])", items,
+     R"({"count":3,"sum":6,"skipped":0,"groups":{"a":{"count":2,"sum":4},"b":{"count":1,"sum":2}}})"},
+    {R"(,"group_by":"/g")", items,
+     R"({"count":3,"skipped":0,"groups":{"a":{"count":2},"b":{"count":1}}})"},
+    {"", items, R"({"count":3,"skipped":0})"},
+    {R"(,"value":"/n")", "[]",
+     R"({"count":0,"sum":0,"mean":null,"min":null,"max":null,"skipped":0})"},
+    {R"(,"value":"/n","group_by":"/g")", "[]",
+     R"({"count":0,"sum":0,"mean":null,"min":null,"max":null,"skipped":0,"groups":{}})"},
+    {R"(,"value":"","stats":["sum","min","max"])", "[1,-2.5, 4e0]",
+     R"({"sum":2.5,"min":-2.5,"max":4,"skipped":0})"},
+    {R"(,"value":"","group_by":"","stats":["sum"])", "[7,7.0,1]",
+     R"({"sum":15,"skipped":0,"groups":{"7":{"sum":7},"7.0":{"sum":7},"1":{"sum":1}}})"},
+    {R"(,"value":"/a/1/b","stats":["sum"])", R"([{"a":[0,{"b":5}]},{"a":[0,{"b":6}]}])",
+     R"({"sum":11,"skipped":0})"},
+    {R"(,"value":"/n","items":"/data/rows","stats":["sum"])",
+     R"({"data":{"x":1,"rows":[{"n":1},{"n":2}]},"more":[)"
+     "]}",
+     R"({"sum":3,"skipped":0})"},
+    // Missing, null, string, boolean, container: not numbers.
+    {R"(,"value":"/n","stats":["count"])",
+     R"([{},{"n":null},{"n":"1"},{"n":true},{"n":[1]},{"n":{"n":1}},7,{"n":1}])",
+     R"({"count":1,"skipped":7})"},
+    {R"(,"group_by":"/g","stats":["count"])",
+     R"([{"g":null},{},{"g":true},{"g":1.50},{"g":"null"},{"g":[1]},{"g":{}}])",
+     R"({"count":5,"skipped":2,"groups":{"null":{"count":3},"true":{"count":1},"1.50":{"count":1}}})"},
+    // Names with escapes are one group with their plain spelling, and are escaped on the way
+    // out.
+    {R"(,"group_by":"/g")", R"([{"g":"\u0061\n"},{"\u0067":"a\n"},{"g":"\"é"}])",
+     R"({"count":3,"skipped":0,"groups":{"a\n":{"count":2},"\"é":{"count":1}}})"},
+    {R"(,"value":"/n","stats":["stddev"])", R"([{"n":2},{"n":4.0},{"n":4},{"n":6}])",
+     R"({"stddev":1.632993161855452,"skipped":0})"},
+    {R"(,"value":"/n","stats":["stddev"])", R"([{"n":2}])", R"({"stddev":null,"skipped":0})"},
+    {R"(,"value":"/n","group_by":"/g","stats":["stddev"])",
+     R"([{"n":2,"g":1},{"n":4,"g":2},{"n":4,"g":1},{"n":6,"g":2}])",
+     R"({"stddev":1.632993161855452,"skipped":0,"groups":{"1":{"stddev":1.4142135623730951},)"
+     R"("2":{"stddev":1.4142135623730951}}})"},
+    {R"(,"value":"","stats":["sum","max"])", "[9007199254740993,1]",
+     R"({"sum":9007199254740994,"max":9007199254740993,"skipped":0})"},
+    {R"(,"value":"","stats":["sum","mean","min","max"])",
+     "[9223372036854775807,9223372036854775807,18446744073709551615,-9223372036854775808]",
+     R"({"sum":27670116110564327421,"mean":6917529027641081856,"min":-9223372036854775808,)"
+     R"("max":18446744073709551615,"skipped":0})"},
+    {R"(,"value":"","stats":["sum"])", "[1e100,1.0,-1e100,1.0]", R"({"sum":2,"skipped":0})"},
+    {R"(,"value":"","stats":["sum"])", "[0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1]",
+     R"({"sum":1,"skipped":0})"},
+    {R"(,"value":"","stats":["max"])", "[123456789012345678901234567890]",
+     R"({"max":1.2345678901234568e+29,"skipped":0})"},
+    {R"(,"value":"/n","group_by":"/g","stats":["sum","max"])",
+     R"([{"n":5,"g":"i"},{"n":0.5,"g":"d"},{"n":7,"g":"i"}])",
+     R"({"sum":12.5,"max":7,"skipped":0,"groups":{"i":{"sum":12,"max":7},"d":{"sum":0.5,"max":0.5}}})"},
+};
+TEST(Aggregate, Gives) {
+  for (const Case& row : aggregate_rows) {
+    EXPECT_EQ(aggregate(row.params, row.body), row.result);
+  }
+}
+
+struct LinesCase {
+  std::string_view body, media_type, result;
+};
+constexpr LinesCase aggregate_lines_rows[] = {
+    {"[1]\r\n\n[2]\n", "application/x-ndjson", R"({"count":2,"sum":3,"skipped":0})"},
+    {"{\"0\":1}\n{\"0\":2}", "", R"({"count":2,"sum":3,"skipped":0})"},
+    {"[[1],[2]]", "application/json", R"({"count":2,"sum":3,"skipped":0})"},
+    {"5\n\"x\"\n{\"0\":2}", "", R"({"count":1,"sum":2,"skipped":2})"},
+    {"", "", R"({"count":0,"sum":0,"skipped":0})"},
+    {"{\"0\":1}\n{\"0\":}", "",
+     "processing_failed pipeline[0]: item on line 2: not JSON: expected a "
+     "value at line 1, column 6 (byte 5)"},
+};
+TEST(AggregateLines, Gives) {
+  for (const LinesCase& row : aggregate_lines_rows) {
+    EXPECT_EQ(run(R"([{"op":"json.aggregate","value":"/0","stats":["count","sum"]}])", row.body,
+                  row.media_type),
+              row.result);
+  }
+}
+
+TEST(Aggregate, ScalarLinesAreItems) {
+  EXPECT_EQ(aggregate(R"(,"value":"","group_by":"","stats":["sum"])", "5\n6\n5\n",
+                      "application/x-ndjson"),
+            R"({"sum":16,"skipped":0,"groups":{"5":{"sum":10},"6":{"sum":6}}})");
+}
+
+struct Refused {
+  std::string_view params, body, error;
+};
+constexpr Refused aggregate_refuses_rows[] = {
+    {R"(,"value":"/n")", R"([{"n":1}]])", "expected the end after the value"},
+    {R"(,"value":"/n")", R"([{"n":1},])", "expected a value at line 1, column 10"},
+    {R"(,"value":"/n")", R"([{"n":1)", "not the end of the text"},
+    {R"(,"value":"/n")", R"([{"n":1}{"n":2}])", "expected ',' or ']'"},
+    {R"(,"value":"/n")", R"([{"n":1x}])", "expected ',' or '}'"},
+    {R"(,"value":"/n")", R"([{"n":01}])", "expected ',' or '}'"},
+    {R"(,"group_by":"/g")", R"([{"g":nul}])", "expected true, false or null"},
+    {R"(,"group_by":"/g")", R"([{"g":"\q"}])", "after a backslash"},
+    {R"(,"value":"/n")", R"([{"n":1e400}])", "cannot read this JSON"},
+    {R"(,"value":"/n","items":"/x")", R"({"y":[]})", "there is nothing where `items`"},
+    {R"(,"value":"/n","items":"/x")", R"({"x":{}})", "points to is not an array"},
+    {R"(,"value":"/n","validate":true)", R"([{"n":1,"m":[1 2]}])", "expected ',' or ']'"},
+    {R"(,"value":"/a","group_by":"/a/b")", "[]",
+     "invalid_request pipeline[0].group_by: value and group_by lead into each other"},
+    {R"(,"value":"n")", "[]", "did you mean \"/n\"?"},
+};
+TEST(AggregateRefuses, Naming) {
+  for (const Refused& row : aggregate_refuses_rows) {
+    const std::string result = aggregate(row.params, row.body);
+    EXPECT_NE(result.find(row.error), std::string::npos) << result;
+  }
+}
+
+TEST(Aggregate, DeepItemsEndInAnErrorOrAreSkipped) {
+  const std::string deep = "[" + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "]";
+  EXPECT_EQ(aggregate(R"(,"value":"/n","stats":["count"])", deep), R"({"count":0,"skipped":1})");
+  EXPECT_NE(aggregate(R"(,"value":"/n","validate":true)", deep).find("nested deeper"),
+            std::string::npos);
+}
+
+TEST(Aggregate, ManyGroupsKeepTheirOrder) {
+  std::string body = "[";
+  for (int i = 0; i < 20000; ++i)
+    body +=
+        (i > 0 ? "," : "") + std::string("{\"n\":1,\"g\":\"k") + std::to_string(i % 10000) + "\"}";
+  const std::string result =
+      aggregate(R"(,"value":"/n","group_by":"/g","stats":["sum"])", body + "]");
+  EXPECT_TRUE(
+      result.starts_with(R"({"sum":20000,"skipped":0,"groups":{"k0":{"sum":2},"k1":{"sum":2},)"))
+      << result.substr(0, 100);
+  EXPECT_TRUE(result.ends_with(R"("k9999":{"sum":2}}})"));
+}
+
+}  // namespace
+}  // namespace fetchmill::workers::ops

@@ -1,0 +1,70 @@
+#include "workers/answer.hpp"
+
+#include "config/error.hpp"
+#include "workers/job.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace fetchmill::workers {
+namespace {
+
+Lie judge_span(const Answer& answer, const Asked& asked) {
+  if (answer.offset != asked.grant_offset) return Lie::span;
+  return answer.bytes > asked.grant_bytes ? Lie::span : Lie::none;
+}
+
+Lie judge_done(const Answer& answer, const Asked& asked) {
+  if (const Lie lie = judge_span(answer, asked); lie != Lie::none) return lie;
+  if (answer.bytes > asked.result_bytes_max) return Lie::length;
+  if (answer.result_kind > static_cast<std::uint32_t>(ResultKind::base64)) return Lie::result_kind;
+  const bool for_line = (asked.flags & encode_for_line) != 0;
+  if (for_line == (answer.result_kind == static_cast<std::uint32_t>(ResultKind::raw)))
+    return Lie::result_kind;
+  if (answer.media_type_bytes > sizeof answer.media_type) return Lie::media_type;
+  const bool printable = std::all_of(answer.media_type, answer.media_type + answer.media_type_bytes,
+                                     [](char c) { return c >= ' ' && c <= '~'; });
+  return printable ? Lie::none : Lie::media_type;
+}
+
+Lie judge_failed(const Answer& answer, const Asked& asked) {
+  using config::ErrorCode;
+  constexpr std::array allowed{ErrorCode::processing_failed, ErrorCode::invalid_request,
+                               ErrorCode::result_too_large,  ErrorCode::unknown_op,
+                               ErrorCode::unknown_field,     ErrorCode::internal_error};
+  if (std::none_of(allowed.begin(), allowed.end(), [&](ErrorCode code) {
+        return answer.error_code == static_cast<std::uint32_t>(code);
+      }))
+    return Lie::error_code;
+  if (const Lie lie = judge_span(answer, asked); lie != Lie::none) return lie;
+  if (answer.bytes > failure_text_bytes_max || answer.field_bytes > answer.bytes)
+    return Lie::length;
+  return Lie::none;
+}
+
+}  // namespace
+
+std::string_view to_string(Lie lie) {
+  constexpr std::array<std::string_view, 12> names{
+      "none",   "index",       "task",       "kind",       "state", "span",
+      "length", "result_kind", "error_code", "media_type", "text",  "line"};
+  return names[static_cast<std::size_t>(lie)];
+}
+
+Lie judge(const Answer& answer, const Asked& asked) {
+  if (answer.task != asked.task) return Lie::task;
+  switch (static_cast<AnswerKind>(answer.kind)) {
+    case AnswerKind::done:
+      return judge_done(answer, asked);
+    case AnswerKind::failed:
+      return judge_failed(answer, asked);
+    case AnswerKind::skipped:
+      return asked.cancelled && !asked.large_granted ? Lie::none : Lie::state;
+    case AnswerKind::need_output:
+      if (asked.large_granted || answer.bytes <= asked.grant_bytes) return Lie::state;
+      return answer.bytes > asked.result_bytes_max ? Lie::length : Lie::none;
+  }
+  return Lie::kind;
+}
+
+}  // namespace fetchmill::workers

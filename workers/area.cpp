@@ -1,0 +1,198 @@
+#include "workers/area.hpp"
+
+#include "workers/doorbell.hpp"
+#include "workers/ring.hpp"
+
+#include <limits>
+#include <string_view>
+
+#include <simdjson.h>
+
+namespace fetchmill::workers {
+namespace {
+
+std::string_view text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+Area::Area(Region commands, Region answers, std::uint64_t result_bytes_max)
+    : commands_(std::move(commands)),
+      answers_(std::move(answers)),
+      loop_(commands_.page<LoopPage>()),
+      worker_(answers_.page<const WorkerPage>()),
+      result_bytes_max_(result_bytes_max) {}
+
+void Area::open(std::uint32_t generation) {
+  generation_ = generation;
+  owed_begin_ = owed_end_ = taken_ = 0;
+  receiving_.reset();
+  lie_ = Lie::none;
+  loop_.submitted.store(0, std::memory_order_relaxed);
+  loop_.taken.store(0, std::memory_order_relaxed);
+  loop_.wake_wanted.store(0, std::memory_order_relaxed);
+  loop_.grant_task.store(0, std::memory_order_relaxed);
+  for (std::atomic<std::uint64_t>& mark : loop_.cancelled) mark.store(0, std::memory_order_relaxed);
+  loop_.generation.store(generation, std::memory_order_release);
+}
+
+bool Area::ready() const {
+  return worker_.ready_generation.load(std::memory_order_acquire) == generation_;
+}
+
+void Area::submit(const Order& order) {
+  const std::uint32_t index = owed_end_++;
+  Owed& owed = owed_[ring_place(index)];
+  owed = Owed{};
+  owed.asked = {.task = order.id,
+                .grant_offset = small_output_offset(index),
+                .grant_bytes = small_output_bytes,
+                .result_bytes_max = std::min(order.result_bytes_max, result_bytes_max_),
+                .flags = order.flags};
+  owed.task = order.task;
+  owed.slot = order.slot;
+  owed.index = index;
+  Submission& out = loop_.submissions[ring_place(index)];
+  out.task = order.id;
+  out.slot_offset = order.slot_offset;
+  out.slot_bytes = order.slot_bytes;
+  out.grant_offset = owed.asked.grant_offset;
+  out.grant_bytes = owed.asked.grant_bytes;
+  out.result_bytes_max = owed.asked.result_bytes_max;
+  out.flags = order.flags;
+  loop_.submitted.store(index + 1, std::memory_order_release);
+  ring_worker(loop_, worker_);
+}
+
+void Area::cancel(const Task& task) {
+  for (std::uint32_t i = 0; i < unanswered(); ++i) {
+    Owed& entry = owed(i);
+    if (entry.task != &task) continue;
+    entry.task = nullptr;
+    entry.asked.cancelled = true;
+    loop_.cancelled[ring_place(entry.index)].store(entry.asked.task, std::memory_order_relaxed);
+  }
+}
+
+Area::Take Area::take(TurnBudget& budget, Taken& into) {
+  if (lie_ != Lie::none) return Take::lie;
+  while (!receiving_) {
+    const std::uint32_t answered = worker_.answered.load(std::memory_order_acquire);
+    const std::optional<std::uint32_t> pending = ring_pending(answered, taken_);
+    if (pending == 0U) return Take::nothing;
+    if (!pending || unanswered() == 0) return tell(Lie::index);
+    if (budget.spent()) return Take::later;
+    if (!begin(read_once(worker_.answers[ring_place(taken_)]))) return Take::lie;
+  }
+  if (!copy_piece(budget) || !scan_piece(budget))
+    return lie_ == Lie::none ? Take::later : Take::lie;
+  --budget.answers;
+  return finish(into);
+}
+
+Area::Take Area::tell(Lie lie) {
+  lie_ = lie;
+  receiving_.reset();
+  return Take::lie;
+}
+
+// An answer that ends its task, or a larger output granted. False: a lie.
+bool Area::begin(const Answer& answer) {
+  Owed& oldest = owed(0);
+  if (const Lie lie = judge(answer, oldest.asked); lie != Lie::none) {
+    tell(lie);
+    return false;
+  }
+  if (answer.kind == static_cast<std::uint32_t>(AnswerKind::need_output)) {
+    grant_large();
+    took_one();
+    return true;
+  }
+  receiving_.emplace();
+  receiving_->answer = answer;
+  // What nobody wants need not be copied.
+  if (oldest.task == nullptr) receiving_->answer.bytes = 0;
+  receiving_->bytes.reserve(receiving_->answer.bytes);
+  return true;
+}
+
+// The large output is free: whatever it held was copied before the answer at hand was looked at.
+void Area::grant_large() {
+  Asked& asked = owed(0).asked;
+  asked.large_granted = true;
+  asked.grant_offset = large_output_offset;
+  asked.grant_bytes = asked.result_bytes_max;
+  loop_.grant_offset.store(large_output_offset, std::memory_order_relaxed);
+  loop_.grant_task.store(asked.task, std::memory_order_release);
+  ring_worker(loop_, worker_);
+}
+
+bool Area::copy_piece(TurnBudget& budget) {
+  Receiving& now = *receiving_;
+  const std::uint64_t left = now.answer.bytes - now.bytes.size();
+  const std::uint64_t piece = std::min(left, budget.copy_bytes);
+  const auto span = answers_.span(now.answer.offset + now.bytes.size(), piece);
+  if (!span) {
+    tell(Lie::span);
+    return false;
+  }
+  now.bytes.append(text(*span));
+  budget.copy_bytes -= piece;
+  return piece == left;
+}
+
+bool Area::scan_piece(TurnBudget& budget) {
+  Receiving& now = *receiving_;
+  const Owed& oldest = owed(0);
+  const bool done = now.answer.kind == static_cast<std::uint32_t>(AnswerKind::done);
+  if (!done || oldest.task == nullptr || (oldest.asked.flags & encode_for_line) == 0) return true;
+  const std::uint64_t left = now.bytes.size() - now.scanned;
+  const std::uint64_t piece = std::min(left, budget.scan_bytes);
+  const bool good = now.scan.feed(std::string_view(now.bytes).substr(now.scanned, piece));
+  now.scanned += piece;
+  budget.scan_bytes -= piece;
+  if (!good || (piece == left && !now.scan.finish())) {
+    tell(Lie::line);
+    return false;
+  }
+  return piece == left;
+}
+
+Area::Take Area::finish(Taken& into) {
+  const Answer& answer = receiving_->answer;
+  std::string bytes = std::move(receiving_->bytes);
+  into.owed = owed(0);
+  into.output.reset();
+  into.processed = std::chrono::nanoseconds(
+      std::min<std::uint64_t>(answer.process_ns, std::numeric_limits<std::int64_t>::max()));
+  if (into.owed.task != nullptr && answer.kind == static_cast<std::uint32_t>(AnswerKind::failed)) {
+    if (!simdjson::validate_utf8(bytes)) return tell(Lie::text);
+    config::Error error(static_cast<config::ErrorCode>(answer.error_code),
+                        bytes.substr(answer.field_bytes), bytes.substr(0, answer.field_bytes));
+    error.stage = "process";
+    into.output.emplace(std::move(error));
+  } else if (into.owed.task != nullptr) {
+    JobOutput output;
+    output.bytes = std::move(bytes);
+    output.kind = static_cast<ResultKind>(answer.result_kind);
+    output.media_type.assign(answer.media_type, answer.media_type_bytes);
+    if ((into.owed.asked.flags & hash_result) != 0)
+      output.hash = std::array{answer.hash[0], answer.hash[1]};
+    into.output.emplace(std::move(output));
+  }
+  receiving_.reset();
+  ++owed_begin_;
+  took_one();
+  return Take::answer;
+}
+
+void Area::took_one() {
+  loop_.taken.store(++taken_, std::memory_order_release);
+}
+
+bool Area::may_sleep() {
+  return !want_ring(loop_, worker_, taken_);
+}
+
+}  // namespace fetchmill::workers

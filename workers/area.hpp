@@ -1,0 +1,120 @@
+// The loop's side of one area: puts tasks into the submission ring, takes answers out of the answer
+// ring, and keeps the books about what the worker owes. Knows nothing of processes or sockets.
+//
+// Owner: the supervisor, one per area, for the pool's life. Process: loop. Bytes: one take() copies
+// and scans no more than its budget. Trust: all it reads of the answers is hostile; it is copied
+// once and the copy is judged. What it finds wrong it says (Take::lie) and touches no more.
+#pragma once
+
+#include "config/error.hpp"
+#include "workers/answer.hpp"
+#include "workers/job.hpp"
+#include "workers/json/json_value_scan.hpp"
+#include "workers/layout.hpp"
+#include "workers/region.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace fetchmill::workers {
+
+// What one turn of the loop may spend before it yields.
+struct TurnBudget {
+  std::uint64_t copy_bytes = 256 * 1024;
+  std::uint64_t scan_bytes = 64 * 1024;
+  std::uint32_t answers = 256;
+
+  bool spent() const { return copy_bytes == 0 || scan_bytes == 0 || answers == 0; }
+};
+
+// A submission the worker has not answered. `task` is the pool's, null once nobody wants the
+// answer.
+struct Owed {
+  Asked asked;
+  Task* task = nullptr;
+  std::uint32_t slot = 0;
+  std::uint32_t index = 0;  // in the submission ring
+};
+
+class Area {
+ public:
+  struct Order {
+    std::uint64_t id = 0;  // never used before
+    Task* task = nullptr;
+    std::uint32_t slot = 0;
+    std::uint64_t slot_offset = 0;
+    std::uint64_t slot_bytes = 0;
+    std::uint64_t result_bytes_max = 0;
+    std::uint32_t flags = 0;
+  };
+  struct Taken {
+    Owed owed;
+    // Nothing when nobody wants it.
+    std::optional<config::Result<JobOutput>> output;
+    std::chrono::nanoseconds processed{0};
+  };
+  enum class Take : std::uint8_t {
+    nothing,  // no answer is there
+    later,    // the turn's budget is spent: go on in the next
+    answer,
+    lie,  // lie() says which
+  };
+
+  Area(Region commands, Region answers, std::uint64_t result_bytes_max);
+
+  // Makes it ready for a new worker, whose generation this is. Requires: the last one is dead.
+  void open(std::uint32_t generation);
+  // Whether that worker has reported for work.
+  bool ready() const;
+
+  std::uint32_t unanswered() const { return owed_end_ - owed_begin_; }
+  // Requires: unanswered() < ring_depth.
+  void submit(const Order& order);
+  // Marks it; its answer, if one comes, will be nobody's.
+  void cancel(const Task& task);
+
+  Take take(TurnBudget& budget, Taken& into);
+  bool receiving() const { return receiving_.has_value(); }
+  Lie lie() const { return lie_; }
+  // Asks for a ring at the next answer; false when one is already there.
+  bool may_sleep();
+
+  // The oldest first, which is the one that runs. Requires: place < unanswered().
+  Owed& owed(std::uint32_t place) { return owed_[ring_place(owed_begin_ + place)]; }
+  // Forgets all it owes.
+  void forget() { owed_begin_ = owed_end_; }
+
+ private:
+  struct Receiving {
+    Answer answer;
+    std::string bytes;
+    std::uint64_t scanned = 0;
+    json::JsonValueScan scan;
+  };
+
+  Take tell(Lie lie);
+  bool begin(const Answer& answer);
+  void grant_large();
+  bool copy_piece(TurnBudget& budget);
+  bool scan_piece(TurnBudget& budget);
+  Take finish(Taken& into);
+  void took_one();
+
+  Region commands_;
+  Region answers_;
+  LoopPage& loop_;
+  const WorkerPage& worker_;
+  std::uint64_t result_bytes_max_;
+  std::array<Owed, ring_depth> owed_{};
+  std::uint32_t owed_begin_ = 0;
+  std::uint32_t owed_end_ = 0;
+  std::uint32_t taken_ = 0;
+  std::uint32_t generation_ = 0;
+  std::optional<Receiving> receiving_;
+  Lie lie_ = Lie::none;
+};
+
+}  // namespace fetchmill::workers

@@ -1,0 +1,37 @@
+// What a freshly forked process does before anything else: tie its life to its parent's, and drop
+// what it inherited and has no use for.
+//
+// Process: spawner and workers. Errors: a process that cannot be set up as stated ends at once with
+// exit_setup_failed; it must not run in a weaker state.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <sys/types.h>
+
+namespace fetchmill::workers {
+
+enum ExitStatus : int {
+  exit_ok = 0,
+  exit_setup_failed = 70,
+  exit_orphaned = 71,  // the parent was gone before it could be watched
+};
+
+// Dies with `parent`: SIGKILL when the thread that forked it ends.
+void tie_to_parent(pid_t parent);
+
+// Closes every descriptor but these, which must be in ascending order.
+void close_all_but(std::span<const int> kept);
+
+// Default dispositions and an empty mask, except that SIGINT, SIGTERM and SIGHUP are ignored: a
+// terminal or a service manager sends them to the whole group, and when a worker ends is the loop's
+// decision.
+void reset_signals();
+
+// A worker's whole set-up, in the order that design needs: tied to its parent (after any change of
+// uid, which would clear that), descriptors closed but `bell`, then the limits. The sandbox comes
+// last, here, once everything above needs no more system calls.
+void set_up_worker(pid_t parent, int bell, std::uint32_t area);
+
+}  // namespace fetchmill::workers

@@ -1,0 +1,35 @@
+#include "workers/json/json_text.hpp"
+
+#include "workers/json/json_locate.hpp"
+#include "workers/json/json_machine.hpp"
+
+namespace fetchmill::workers::json {
+
+std::string_view without_bom(std::string_view text) {
+  constexpr std::string_view bom = "\xEF\xBB\xBF";
+  if (text.starts_with(bom)) text.remove_prefix(bom.size());
+  return text;
+}
+
+std::string_view without_trailing_space(std::string_view text) {
+  return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+}
+
+bool is_json_scalar(std::string_view token) {
+  JsonMachine machine(JsonMachine::Whitespace::any);
+  return machine.feed(token) == token.size() && machine.complete();
+}
+
+simdjson::padded_string_view padded(std::string_view text) {
+  return simdjson::padded_string_view(text.data(), text.size(),
+                                      text.size() + simdjson::SIMDJSON_PADDING);
+}
+
+config::Error not_json(std::string_view text, simdjson::error_code error) {
+  const auto fault = json_locate(text);
+  return config::Error(
+      config::ErrorCode::processing_failed,
+      fault ? describe(*fault) : std::string("cannot read this JSON: ") + error_message(error));
+}
+
+}  // namespace fetchmill::workers::json

@@ -1,0 +1,30 @@
+// Small questions about a JSON text, shared by the json ops.
+#pragma once
+
+#include "config/error.hpp"
+
+#include <string>
+#include <string_view>
+
+#include <simdjson.h>
+
+namespace fetchmill::workers::json {
+
+// Without a leading byte order mark, which RFC 8259 lets a reader ignore.
+std::string_view without_bom(std::string_view text);
+
+// Without white space at the end; simdjson's raw tokens carry it.
+std::string_view without_trailing_space(std::string_view text);
+
+// Whether a token, such as simdjson hands out unread, is a whole string, number, true, false or
+// null.
+bool is_json_scalar(std::string_view token);
+
+// simdjson's view of a text that lies in a padded buffer.
+simdjson::padded_string_view padded(std::string_view text);
+
+// processing_failed for a text that simdjson refused: with the place of the fault when the text is
+// not JSON, else (a number out of range, say) in simdjson's words.
+config::Error not_json(std::string_view text, simdjson::error_code error);
+
+}  // namespace fetchmill::workers::json

@@ -1,0 +1,58 @@
+#include "workers/ops/media_type.hpp"
+
+#include <algorithm>
+#include <span>
+#include <string>
+
+namespace fetchmill::workers::ops {
+namespace {
+
+constexpr std::string_view json_types[] = {"application/json", "text/json"};
+constexpr std::string_view ndjson_types[] = {"application/x-ndjson",   "application/ndjson",
+                                             "application/jsonl",      "application/x-jsonl",
+                                             "application/json-lines", "application/jsonlines"};
+constexpr std::string_view textual_types[] = {"application/xml",
+                                              "application/javascript",
+                                              "application/ecmascript",
+                                              "application/x-javascript",
+                                              "application/yaml",
+                                              "application/x-yaml",
+                                              "application/toml",
+                                              "application/sql",
+                                              "application/graphql",
+                                              "application/x-www-form-urlencoded",
+                                              "application/openmetrics-text"};
+
+// type/subtype in lower case.
+std::string essence(std::string_view media_type) {
+  media_type = media_type.substr(0, media_type.find(';'));
+  while (!media_type.empty() && (media_type.back() == ' ' || media_type.back() == '\t'))
+    media_type.remove_suffix(1);
+  std::string text(media_type);
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
+bool is_one_of(std::string_view type, std::span<const std::string_view> types) {
+  return std::ranges::find(types, type) != types.end();
+}
+
+}  // namespace
+
+bool is_json_media_type(std::string_view media_type) {
+  const std::string type = essence(media_type);
+  return type.ends_with("+json") || is_one_of(type, json_types);
+}
+
+bool is_ndjson_media_type(std::string_view media_type) {
+  return is_one_of(essence(media_type), ndjson_types);
+}
+
+bool is_textual_media_type(std::string_view media_type) {
+  const std::string type = essence(media_type);
+  return type.starts_with("text/") || type.ends_with("+xml") || type.ends_with("+yaml") ||
+         is_one_of(type, textual_types) || is_one_of(type, ndjson_types);
+}
+
+}  // namespace fetchmill::workers::ops

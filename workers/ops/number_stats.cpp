@@ -1,0 +1,143 @@
+#include "workers/ops/number_stats.hpp"
+
+#include "workers/json/json_write.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fetchmill::workers::ops {
+namespace {
+
+void append_integer(std::string& out, Int128 number) {
+  const bool negative = number < 0;
+  std::string digits;
+  do {
+    const int digit = static_cast<int>(number % 10);
+    digits += static_cast<char>('0' + (negative ? -digit : digit));
+    number /= 10;
+  } while (number != 0);
+  if (negative) digits += '-';
+  out.append(digits.rbegin(), digits.rend());
+}
+
+}  // namespace
+
+void NumberStats::add(double number) {
+  if (doubles_.count++ == 0) doubles_.min = doubles_.max = number;
+  doubles_.min = std::min(doubles_.min, number);
+  doubles_.max = std::max(doubles_.max, number);
+  add_compensated(number);
+}
+
+void NumberStats::add_compensated(double number) {
+  const double sum = doubles_.sum + number;
+  if (std::abs(doubles_.sum) >= std::abs(number))
+    doubles_.compensation += (doubles_.sum - sum) + number;
+  else
+    doubles_.compensation += (number - sum) + doubles_.sum;
+  doubles_.sum = sum;
+}
+
+// Welford's update.
+void NumberStats::add_deviation(double number) {
+  deviations_.count += 1;
+  const double delta = number - deviations_.mean;
+  deviations_.mean += delta / deviations_.count;
+  deviations_.squares += delta * (number - deviations_.mean);
+}
+
+void NumberStats::merge(const NumberStats& other) {
+  if (other.integers_.count > 0) {
+    const bool first = integers_.count == 0;
+    integers_.min = first ? other.integers_.min : std::min(integers_.min, other.integers_.min);
+    integers_.max = first ? other.integers_.max : std::max(integers_.max, other.integers_.max);
+    integers_.count += other.integers_.count;
+    integers_.sum += other.integers_.sum;
+  }
+  if (other.doubles_.count > 0) {
+    const bool first = doubles_.count == 0;
+    doubles_.min = first ? other.doubles_.min : std::min(doubles_.min, other.doubles_.min);
+    doubles_.max = first ? other.doubles_.max : std::max(doubles_.max, other.doubles_.max);
+    doubles_.count += other.doubles_.count;
+    add_compensated(other.doubles_.sum);
+    doubles_.compensation += other.doubles_.compensation;
+  }
+  if (other.deviations_.count > 0) {
+    const double count = deviations_.count + other.deviations_.count;
+    const double delta = other.deviations_.mean - deviations_.mean;
+    deviations_.squares += other.deviations_.squares +
+                           delta * delta * deviations_.count * other.deviations_.count / count;
+    deviations_.mean += delta * other.deviations_.count / count;
+    deviations_.count = count;
+  }
+}
+
+double NumberStats::total() const {
+  NumberStats all = *this;
+  all.add_compensated(static_cast<double>(integers_.sum));
+  return all.doubles_.sum + all.doubles_.compensation;
+}
+
+void NumberStats::append_sum(std::string& out) const {
+  if (doubles_.count == 0)
+    append_integer(out, integers_.sum);
+  else
+    json::append_json_number(out, total());
+}
+
+void NumberStats::append_mean(std::string& out) const {
+  const std::uint64_t count = integers_.count + doubles_.count;
+  if (count == 0) {
+    out += "null";
+  } else if (doubles_.count == 0) {
+    // Divided as integers first: the sum may be too large for a double to hold exactly.
+    const Int128 whole = integers_.sum / count;
+    const Int128 rest = integers_.sum % count;
+    json::append_json_number(
+        out, static_cast<double>(whole) + static_cast<double>(rest) / static_cast<double>(count));
+  } else {
+    json::append_json_number(out, total() / static_cast<double>(count));
+  }
+}
+
+void NumberStats::append_extreme(std::string& out, bool max) const {
+  const Int128 integer = max ? integers_.max : integers_.min;
+  const double number = max ? doubles_.max : doubles_.min;
+  if (integers_.count + doubles_.count == 0) {
+    out += "null";
+    return;
+  }
+  const bool integer_wins =
+      max ? static_cast<double>(integer) >= number : static_cast<double>(integer) <= number;
+  if (integers_.count > 0 && (doubles_.count == 0 || integer_wins))
+    append_integer(out, integer);
+  else
+    json::append_json_number(out, number);
+}
+
+void NumberStats::append_stddev(std::string& out) const {
+  if (deviations_.count < 2)
+    out += "null";
+  else
+    json::append_json_number(out, std::sqrt(deviations_.squares / (deviations_.count - 1)));
+}
+
+void NumberStats::append_members(std::string& out, unsigned fields) const {
+  std::string_view separator;
+  const auto begin = [&](unsigned field, std::string_view name) {
+    if ((fields & field) == 0) return false;
+    out += separator;
+    separator = ",";
+    json::append_json_string(out, name);
+    out += ':';
+    return true;
+  };
+  if (begin(count_field, "count")) json::append_json_number(out, integers_.count + doubles_.count);
+  if (begin(sum_field, "sum")) append_sum(out);
+  if (begin(mean_field, "mean")) append_mean(out);
+  if (begin(min_field, "min")) append_extreme(out, false);
+  if (begin(max_field, "max")) append_extreme(out, true);
+  if (begin(stddev_field, "stddev")) append_stddev(out);
+}
+
+}  // namespace fetchmill::workers::ops

@@ -1,0 +1,78 @@
+// Count, sum, mean, extremes and standard deviation of numbers, in one pass and constant memory.
+//
+// Integers of up to 64 bits are summed and compared exactly (128-bit sums); other numbers as
+// doubles, with Neumaier's compensation. Process: worker. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace fetchmill::workers::ops {
+
+__extension__ typedef __int128 Int128;
+
+// Which figures to write, as bits.
+enum StatsField : unsigned {
+  count_field = 1U << 0U,
+  sum_field = 1U << 1U,
+  mean_field = 1U << 2U,
+  min_field = 1U << 3U,
+  max_field = 1U << 4U,
+  stddev_field = 1U << 5U,
+};
+
+class NumberStats {
+ public:
+  // An item that is counted, without a number.
+  void add_item() { ++integers_.count; }
+  void add(std::int64_t number) { add_integer(number); }
+  void add(std::uint64_t number) { add_integer(number); }
+  void add(double number);
+  // For stddev, which costs a division a number; called besides add.
+  void add_deviation(double number);
+  // As if the other's numbers had been added here.
+  void merge(const NumberStats& other);
+
+  // Appends `"count":…,"sum":…`: the members asked for, with a comma between them.
+  // mean, min and max of nothing are null; so is stddev (of a sample: n - 1) of less than two.
+  void append_members(std::string& out, unsigned fields) const;
+
+ private:
+  struct Integers {
+    std::uint64_t count = 0;
+    Int128 sum = 0;
+    Int128 min = 0;
+    Int128 max = 0;
+  };
+  struct Doubles {
+    std::uint64_t count = 0;
+    double sum = 0;
+    double compensation = 0;
+    double min = 0;
+    double max = 0;
+  };
+  struct Deviations {
+    double count = 0;
+    double mean = 0;
+    double squares = 0;
+  };
+
+  void add_integer(Int128 number) {
+    if (integers_.count++ == 0) integers_.min = integers_.max = number;
+    integers_.sum += number;
+    if (number < integers_.min) integers_.min = number;
+    if (number > integers_.max) integers_.max = number;
+  }
+  void add_compensated(double number);
+  double total() const;
+  void append_sum(std::string& out) const;
+  void append_mean(std::string& out) const;
+  void append_extreme(std::string& out, bool max) const;
+  void append_stddev(std::string& out) const;
+
+  Integers integers_;
+  Doubles doubles_;
+  Deviations deviations_;
+};
+
+}  // namespace fetchmill::workers::ops

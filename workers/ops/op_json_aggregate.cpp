@@ -1,0 +1,404 @@
+// json.aggregate: count, sum, mean, extremes of one field of each item, also grouped by another.
+//
+// One On-Demand pass in document order, over an array or over NDJSON. An item whose value is
+// missing or no number, or whose group is an array or an object, is not counted but reported in
+// `skipped`. Groups are named by the string, or by the JSON text of a number, true or false; null
+// and missing make group "null".
+#include "workers/json/json_pointer.hpp"
+#include "workers/json/json_text.hpp"
+#include "workers/json/json_validator.hpp"
+#include "workers/json/json_write.hpp"
+#include "workers/json/simdjson_buffers.hpp"
+#include "workers/ops/media_type.hpp"
+#include "workers/ops/number_stats.hpp"
+#include "workers/ops/op.hpp"
+
+#include <algorithm>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <xxhash.h>
+
+namespace fetchmill::workers::ops {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+using config::Result;
+using simdjson::error_code;
+namespace ondemand = simdjson::ondemand;
+
+constexpr std::pair<std::string_view, unsigned> stats_names[] = {
+    {"count", count_field}, {"sum", sum_field}, {"mean", mean_field},
+    {"min", min_field},     {"max", max_field}, {"stddev", stddev_field},
+};
+
+// Statistics by group, in the order the groups first appear.
+class Groups {
+ public:
+  NumberStats& of(std::string_view key) {
+    if (const auto known = index_.find(key); known != index_.end())
+      return groups_[known->second].second;
+    index_.emplace(key, groups_.size());
+    return groups_.emplace_back(key, NumberStats()).second;
+  }
+  void clear() {
+    index_.clear();
+    groups_.clear();
+  }
+  auto begin() const { return groups_.begin(); }
+  auto end() const { return groups_.end(); }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    using is_avalanching = void;
+    std::size_t operator()(std::string_view key) const {
+      return XXH3_64bits(key.data(), key.size());
+    }
+  };
+  boost::unordered_flat_map<std::string, std::size_t, Hash, std::equal_to<>> index_;
+  std::vector<std::pair<std::string, NumberStats>> groups_;
+};
+
+// What the walk over one item found.
+struct ItemFields {
+  enum class Kind : std::uint8_t { none, integer, unsigned_integer, real };
+
+  Kind kind = Kind::none;
+  union {
+    std::int64_t integer = 0;
+    std::uint64_t unsigned_integer;
+    double real;
+  };
+  std::string_view group = "null";  // the JSON text
+  bool group_is_container = false;
+  std::size_t found = 0;
+};
+
+constexpr std::size_t value_slot = 0;
+constexpr std::size_t group_slot = 1;
+
+struct TakeFields {
+  ItemFields& item;
+
+  template <class Value>
+  error_code operator()(const json::PointerNode& node, Value& value) const {
+    ondemand::json_type type;
+    if (const auto error = value.type().get(type)) return error;
+    ++item.found;
+    // A number may be both: its group is named first, because reading it moves on.
+    for (auto slot = node.slots.rbegin(); slot != node.slots.rend(); ++slot)
+      if (const auto error =
+              *slot == group_slot ? take_group(type, value) : take_value(type, value))
+        return error;
+    return simdjson::SUCCESS;
+  }
+
+  template <class Value>
+  error_code take_value(ondemand::json_type type, Value& value) const {
+    if (type != ondemand::json_type::number) return simdjson::SUCCESS;
+    ondemand::number number;
+    if (value.get_number().get(number)) {
+      // An integer of more than 64 bits is still a number.
+      item.kind = ItemFields::Kind::real;
+      return value.get_double().get(item.real);
+    }
+    if (number.is_int64()) {
+      item.kind = ItemFields::Kind::integer;
+      item.integer = number.get_int64();
+    } else if (number.is_uint64()) {
+      item.kind = ItemFields::Kind::unsigned_integer;
+      item.unsigned_integer = number.get_uint64();
+    } else {
+      item.kind = ItemFields::Kind::real;
+      item.real = number.get_double();
+    }
+    return simdjson::SUCCESS;
+  }
+
+  template <class Value>
+  error_code take_group(ondemand::json_type type, Value& value) const {
+    if (type == ondemand::json_type::array || type == ondemand::json_type::object) {
+      item.group_is_container = true;
+      return simdjson::SUCCESS;
+    }
+    std::string_view raw;
+    simdjson::simdjson_result<std::string_view> token(value.raw_json_token());
+    if (const auto error = std::move(token).get(raw)) return error;
+    item.group = json::without_trailing_space(raw);
+    return simdjson::SUCCESS;
+  }
+};
+
+bool is_plain_key(std::string_view token) {
+  return token.find_first_of("\"\\") == std::string_view::npos;
+}
+
+class AggregateStep final : public Step {
+ public:
+  explicit AggregateStep(const Params& given) : validate_(given.get<bool>("validate")) {
+    for (const std::string& name : given.get<StringList>("stats"))
+      for (const auto& [known, field] : stats_names)
+        if (name == known) fields_ |= field;
+    items_.add(*pointer(given, "items"), 0);
+    if (const std::string* value = pointer(given, "value"))
+      has_value_ = tree_.add(*value, value_slot);
+    if (!has_value_) fields_ = count_field;
+    if (const std::string* group = pointer(given, "group_by"))
+      has_groups_ = tree_.add(*group, group_slot);
+    items_at_root_ = pointer(given, "items")->empty();
+    in_order_ = !tree_.children.empty();
+    for (const json::PointerNode& child : tree_.children) {
+      in_order_ = in_order_ && !child.slots.empty() && is_plain_key(child.token);
+      order_.push_back(&child);
+    }
+  }
+
+  static const std::string* pointer(const Params& given, std::string_view name) {
+    const ParamValue* value = given.find(name);
+    return value == nullptr ? nullptr : std::get_if<std::string>(value);
+  }
+
+  Result<void> run(const Input& input, Output& output) override {
+    std::sort(order_.begin(), order_.end());  // what one body taught must not show in the next
+    groups_.clear();
+    total_ = NumberStats();
+    skipped_ = 0;
+    const std::string_view text = json::without_bom(input.bytes);
+    const std::size_t first = text.find_first_not_of(" \t\r\n");
+    const bool is_array = first != std::string_view::npos && text[first] == '[';
+    const bool lines = items_at_root_ && (!is_array || is_ndjson_media_type(input.media_type));
+    auto done = lines ? add_lines(text) : add_document(text);
+    json::release_if_large(parser_);
+    if (done) write(output.bytes);
+    return done;
+  }
+
+ private:
+  Result<void> add_document(std::string_view text) {
+    if (validate_ && !validator_.is_valid(text)) return json::not_json(text, simdjson::TAPE_ERROR);
+    ondemand::document document;
+    bool found = false;
+    const auto take_items = [this, &found](const json::PointerNode&, auto& value) -> error_code {
+      ondemand::array items;
+      if (const auto error = value.get_array().get(items)) return error;
+      found = true;
+      for (auto element : items) {
+        ondemand::value item;
+        if (const auto error = element.get(item)) return error;
+        if (const auto error = add_item(item)) return error;
+      }
+      return simdjson::SUCCESS;
+    };
+    auto error = parser_.iterate(json::padded(text)).get(document);
+    if (!error) error = walk(document, items_, take_items);
+    // On-Demand ends with the array; what comes after it is ours to refuse.
+    if (!error && items_at_root_ && document.current_location().error() != simdjson::OUT_OF_BOUNDS)
+      error = simdjson::TRAILING_CONTENT;
+    if (error == simdjson::INCORRECT_TYPE)
+      return Error(ErrorCode::processing_failed, "what `items` points to is not an array");
+    if (error) return json::not_json(text, error);
+    if (!found)
+      return Error(ErrorCode::processing_failed, "there is nothing where `items` points to");
+    return {};
+  }
+
+  Result<void> add_lines(std::string_view text) {
+    for (std::size_t number = 1; !text.empty(); ++number) {
+      const std::string_view line = text.substr(0, text.find('\n'));
+      text.remove_prefix(std::min(text.size(), line.size() + 1));
+      if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+      if (const error_code error = add_line(line)) {
+        Error failed = json::not_json(line, error);
+        failed.detail = "item on line " + std::to_string(number) + ": " + failed.detail;
+        return failed;
+      }
+    }
+    return {};
+  }
+
+  error_code add_line(std::string_view line) {
+    if (validate_ && !validator_.is_valid(line)) return simdjson::TAPE_ERROR;
+    ondemand::document document;
+    if (const auto error = parser_.iterate(json::padded(line)).get(document)) return error;
+    return add_item(document);
+  }
+
+  // Two members of the item itself, which is what most ask for: simdjson's own search is fastest
+  // when it goes forward, in the order that the items before had them. It compares keys as they are
+  // spelt, so an item where it misses one is walked.
+  template <class Value>
+  error_code read_fields(Value& value, ItemFields& item) {
+    TakeFields take{item};
+    ondemand::object object;
+    if (!in_order_ || value.get_object().get(object)) return walk(value, tree_, take);
+    for (const json::PointerNode* child : order_) {
+      ondemand::value field;
+      const error_code error = object.find_field(child->token).get(field);
+      if (error == simdjson::NO_SUCH_FIELD) return walk_again(object, item);
+      if (error) return error;
+      if (const auto failed = take(*child, field)) return failed;
+    }
+    return simdjson::SUCCESS;
+  }
+
+  error_code walk_again(ondemand::object& object, ItemFields& item) {
+    item = ItemFields();
+    TakeFields take{item};
+    if (const auto error = object.reset().error()) return error;
+    if (const auto error = json::walk_object(object, tree_, take)) return error;
+    if (item.found == order_.size()) std::reverse(order_.begin(), order_.end());
+    return simdjson::SUCCESS;
+  }
+
+  // The group's name out of its JSON text, which nobody has looked at yet.
+  error_code name_group(std::string_view token, std::string_view& name) {
+    if (token.find('\\') == std::string_view::npos && token.size() >= 2 && token.front() == '"' &&
+        token.back() == '"') {
+      name = token.substr(1, token.size() - 2);
+      return simdjson::SUCCESS;
+    }
+    name = token;
+    if (token.front() != '"')
+      return json::is_json_scalar(token) ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
+    return name_parser_.parse(token.data(), token.size()).get(name);
+  }
+
+  template <class Value>
+  error_code add_item(Value& value) {
+    ItemFields item;
+    if (has_value_ || has_groups_)
+      if (const auto error = read_fields(value, item)) return error;
+    if (item.group_is_container || (has_value_ && item.kind == ItemFields::Kind::none)) {
+      ++skipped_;
+      return simdjson::SUCCESS;
+    }
+    std::string_view group;
+    if (has_groups_)
+      if (const auto error = name_group(item.group, group)) return error;
+    NumberStats& stats = has_groups_ ? groups_.of(group) : total_;
+    switch (item.kind) {
+      case ItemFields::Kind::none:
+        stats.add_item();
+        break;
+      case ItemFields::Kind::integer:
+        add_number(stats, item.integer);
+        break;
+      case ItemFields::Kind::unsigned_integer:
+        add_number(stats, item.unsigned_integer);
+        break;
+      case ItemFields::Kind::real:
+        add_number(stats, item.real);
+        break;
+    }
+    return simdjson::SUCCESS;
+  }
+
+  template <class Number>
+  void add_number(NumberStats& stats, Number number) const {
+    stats.add(number);
+    if ((fields_ & stddev_field) != 0) stats.add_deviation(static_cast<double>(number));
+  }
+
+  void write(std::string& out) {
+    for (const auto& [key, stats] : groups_) total_.merge(stats);
+    out += '{';
+    total_.append_members(out, fields_);
+    out += ",\"skipped\":";
+    json::append_json_number(out, skipped_);
+    if (has_groups_) {
+      std::string_view separator = ",\"groups\":{";
+      for (const auto& [key, stats] : groups_) {
+        out += std::exchange(separator, ",");
+        json::append_json_string(out, key);
+        out += ":{";
+        stats.append_members(out, fields_);
+        out += '}';
+      }
+      out += separator == "," ? "}" : ",\"groups\":{}";
+    }
+    out += '}';
+  }
+
+  bool validate_;
+  bool has_value_ = false;
+  bool has_groups_ = false;
+  bool items_at_root_ = true;
+  unsigned fields_ = 0;
+  json::PointerNode items_;
+  json::PointerNode tree_;  // value and group_by, inside each item
+  bool in_order_ = false;   // both are members of the item itself
+  std::vector<const json::PointerNode*> order_;
+  simdjson::dom::parser name_parser_;
+  ondemand::parser parser_;
+  json::JsonValidator validator_;
+  Groups groups_;
+  NumberStats total_;
+  std::uint64_t skipped_ = 0;
+};
+
+Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
+  json::PointerNode tree;
+  const std::string* value = AggregateStep::pointer(given, "value");
+  const std::string* group = AggregateStep::pointer(given, "group_by");
+  if (value != nullptr && group != nullptr && tree.add(*value, value_slot) &&
+      !tree.add(*group, group_slot))
+    return Error(
+        ErrorCode::invalid_request,
+        "value and group_by lead into each other, so one of them can be no number and no name",
+        "group_by");
+  return std::make_unique<AggregateStep>(given);
+}
+
+std::string pointer_fault(std::string_view pointer) {
+  std::string fault = json::json_pointer_fault(pointer);
+  if (!fault.empty() && pointer.front() != '/')
+    fault += "; did you mean \"/" + std::string(pointer) + "\"?";
+  return fault;
+}
+
+constexpr std::string_view stats_values[] = {"count", "sum", "mean", "min", "max", "stddev"};
+constexpr ParamSpec params[] = {
+    {.name = "value",
+     .fault = pointer_fault,
+     .description =
+         "JSON Pointer inside each item to the number; without it, items are only counted. Items "
+         "without a number there are reported as `skipped`."},
+    {.name = "group_by",
+     .fault = pointer_fault,
+     .description =
+         "JSON Pointer inside each item to the name of its group; null and missing make group "
+         "\"null\"."},
+    {.name = "items",
+     .default_json = "\"\"",
+     .fault = pointer_fault,
+     .description =
+         "JSON Pointer to the array of items. By default the root, which may also be NDJSON: an "
+         "item a line."},
+    {.name = "stats",
+     .types = string_list_type,
+     .default_json = R"(["count","sum","mean","min","max"])",
+     .values = stats_values,
+     .description =
+         "Which figures to give. Integers up to 64 bits are added exactly, other numbers with "
+         "compensation; stddev is of a sample (n - 1)."},
+    {.name = "validate",
+     .types = boolean_type,
+     .default_json = "false",
+     .description = "Check all of the document, not only UTF-8, structure and the fields read."},
+};
+constexpr std::string_view input_types[] = {"application/json", "application/x-ndjson"};
+
+}  // namespace
+
+extern const Op json_aggregate_op;
+const Op json_aggregate_op{
+    .name = "json.aggregate",
+    .summary = "Count, sum, mean, min, max of a field over an array or NDJSON, also by group.",
+    .params = params,
+    .input = input_types,
+    .output = "application/json",
+    .compile = compile,
+};
+
+}  // namespace fetchmill::workers::ops

@@ -1,0 +1,322 @@
+#include "workers/ops/params.hpp"
+
+#include "workers/json/json_write.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+namespace fetchmill::workers::ops {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+using config::Result;
+using simdjson::dom::element_type;
+
+// Integers that a double holds exactly may also be written as 1e6.
+constexpr double exact_integer_max = 9007199254740992.0;
+
+Error invalid(std::string detail, std::string field) {
+  return Error(ErrorCode::invalid_request, std::move(detail), std::move(field));
+}
+
+const ParamSpec* find_spec(const Op& op, std::string_view name) {
+  for (const ParamSpec& spec : op.params)
+    if (spec.name == name) return &spec;
+  return nullptr;
+}
+
+Error unknown_parameter(const Op& op, std::string_view name, std::string field) {
+  std::vector<std::string_view> known;
+  for (const ParamSpec& spec : op.params) known.push_back(spec.name);
+  return Error(ErrorCode::unknown_field,
+               std::string(op.name) + " has no parameter of this name" + did_you_mean(name, known),
+               std::move(field));
+}
+
+// ---- One value, out of JSON or a query, by its row. Nothing when its form is not accepted.
+
+std::optional<ParamValue> list_from(simdjson::dom::array array) {
+  StringList list;
+  for (const simdjson::dom::element item : array) {
+    std::string_view text;
+    if (item.get(text)) return std::nullopt;
+    list.emplace_back(text);
+  }
+  if (list.empty()) return std::nullopt;
+  return list;
+}
+
+std::optional<ParamValue> map_from(simdjson::dom::object object) {
+  StringMap map;
+  for (const auto& [key, value] : object) {
+    std::string_view text;
+    if (value.get(text)) return std::nullopt;
+    map.emplace_back(key, text);
+  }
+  if (map.empty()) return std::nullopt;
+  return map;
+}
+
+std::optional<ParamValue> number_from(unsigned types, double number) {
+  if ((types & number_type) != 0) return number;
+  const bool exact = std::abs(number) <= exact_integer_max && std::trunc(number) == number;
+  if ((types & integer_type) != 0 && exact) return static_cast<std::int64_t>(number);
+  return std::nullopt;
+}
+
+std::optional<ParamValue> value_from(const ParamSpec& spec, simdjson::dom::element element) {
+  const auto takes = [&spec](ParamType type) { return (spec.types & type) != 0; };
+  if (takes(json_type)) return JsonText{simdjson::minify(element)};
+  switch (element.type()) {
+    case element_type::STRING:
+      if (takes(string_type)) return std::string(element.get_string().value_unsafe());
+      break;
+    case element_type::INT64:
+      if (takes(integer_type)) return element.get_int64().value_unsafe();
+      [[fallthrough]];
+    case element_type::UINT64:
+    case element_type::DOUBLE:
+      return number_from(spec.types, element.get_double().value_unsafe());
+    case element_type::BOOL:
+      if (takes(boolean_type)) return element.get_bool().value_unsafe();
+      break;
+    case element_type::ARRAY:
+      if (takes(string_list_type)) return list_from(element.get_array().value_unsafe());
+      break;
+    case element_type::OBJECT:
+      if (takes(string_map_type)) return map_from(element.get_object().value_unsafe());
+      break;
+    case element_type::NULL_VALUE:
+      break;
+  }
+  return std::nullopt;
+}
+
+template <class Number>
+std::optional<ParamValue> number_text(std::string_view text) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if constexpr (std::is_floating_point_v<Number>)
+    if (!std::isfinite(number)) return std::nullopt;
+  return number;
+}
+
+std::optional<ParamValue> value_from(const ParamSpec& spec, const StringList& texts) {
+  const auto takes = [&spec](ParamType type) { return (spec.types & type) != 0; };
+  if (texts.size() > 1) {
+    if (takes(string_list_type)) return texts;
+    return std::nullopt;
+  }
+  const std::string& text = texts.front();
+  if (takes(string_type)) return text;
+  if (takes(boolean_type) && (text == "true" || text == "false")) return text == "true";
+  std::optional<ParamValue> number;
+  if (takes(integer_type)) number = number_text<std::int64_t>(text);
+  if (!number && takes(number_type)) number = number_text<double>(text);
+  if (number) return number;
+  if (takes(string_list_type)) return texts;
+  if (!takes(string_map_type) && !takes(json_type)) return std::nullopt;
+  simdjson::dom::parser parser;
+  simdjson::dom::element element;
+  if (parser.parse(text).get(element)) return std::nullopt;
+  return value_from(spec, element);
+}
+
+// ---- What a row says beyond the form.
+
+std::string string_fault(const ParamSpec& spec, const std::string& text) {
+  if (spec.fault != nullptr) return spec.fault(text);
+  if (spec.values.empty() || std::ranges::find(spec.values, text) != spec.values.end()) return {};
+  std::string detail = "is not one of";
+  for (const std::string_view value : spec.values) {
+    detail += value == spec.values.front() ? " " : ", ";
+    detail += value;
+  }
+  return detail + did_you_mean(text, spec.values);
+}
+
+std::string range_fault(const ParamSpec& spec, double number) {
+  if (number >= spec.min && number <= spec.max) return {};
+  std::string detail = "must be ";
+  const bool has_min = spec.min > std::numeric_limits<double>::lowest();
+  const bool has_max = spec.max < std::numeric_limits<double>::max();
+  detail += has_min ? "at least " : "at most ";
+  json::append_json_number(detail, has_min ? spec.min : spec.max);
+  if (has_min && has_max) {
+    detail += " and at most ";
+    json::append_json_number(detail, spec.max);
+  }
+  return detail;
+}
+
+std::string value_fault(const ParamSpec& spec, const ParamValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return string_fault(spec, *text);
+  if (const auto* integer = std::get_if<std::int64_t>(&value))
+    return range_fault(spec, static_cast<double>(*integer));
+  if (const auto* number = std::get_if<double>(&value)) return range_fault(spec, *number);
+  if (const auto* list = std::get_if<StringList>(&value))
+    for (const std::string& text : *list)
+      if (std::string fault = string_fault(spec, text); !fault.empty()) return fault;
+  if (const auto* map = std::get_if<StringMap>(&value))
+    for (const auto& [key, text] : *map)
+      if (std::string fault = string_fault(spec, text); !fault.empty()) return fault;
+  return {};
+}
+
+Result<void> set_checked(const ParamSpec& spec, std::optional<ParamValue> value, std::string field,
+                         Params& params) {
+  const std::string name(spec.name);
+  if (params.find(spec.name) != nullptr) return invalid(name + " is given twice", std::move(field));
+  if (!value) return invalid(accepted_forms(spec), std::move(field));
+  if (const std::string fault = value_fault(spec, *value); !fault.empty())
+    return invalid(name + " " + fault, std::move(field));
+  params.set(spec.name, std::move(*value));
+  return {};
+}
+
+Result<void> check_required(const Op& op, const Params& params, std::string_view field_prefix) {
+  for (const ParamSpec& spec : op.params)
+    if (spec.required && params.find(spec.name) == nullptr)
+      return invalid(std::string(op.name) + " needs the parameter " + std::string(spec.name),
+                     std::string(field_prefix) + std::string(spec.name));
+  return {};
+}
+
+struct AppendJson {
+  std::string& out;
+  void operator()(const std::string& text) const { json::append_json_string(out, text); }
+  void operator()(std::int64_t number) const { json::append_json_integer(out, number); }
+  void operator()(double number) const { json::append_json_number(out, number); }
+  void operator()(bool flag) const { out += flag ? "true" : "false"; }
+  void operator()(const JsonText& value) const { out += value.text; }
+  void operator()(const StringList& list) const {
+    char separator = '[';
+    for (const std::string& text : list) {
+      out += std::exchange(separator, ',');
+      json::append_json_string(out, text);
+    }
+    out += ']';
+  }
+  void operator()(const StringMap& map) const {
+    char separator = '{';
+    for (const auto& [key, text] : map) {
+      out += std::exchange(separator, ',');
+      json::append_json_string(out, key);
+      out += ':';
+      json::append_json_string(out, text);
+    }
+    out += '}';
+  }
+};
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+Result<Params> params_from_json(const Op& op, simdjson::dom::object step,
+                                std::string_view field_prefix) {
+  Params params;
+  for (const auto& [key, element] : step) {
+    if (key == "op") continue;
+    std::string field = std::string(field_prefix) + std::string(key);
+    const ParamSpec* spec = find_spec(op, key);
+    if (spec == nullptr) return unknown_parameter(op, key, std::move(field));
+    if (auto set = set_checked(*spec, value_from(*spec, element), std::move(field), params); !set)
+      return set.error();
+  }
+  if (auto complete = check_required(op, params, field_prefix); !complete) return complete.error();
+  return params;
+}
+
+Result<Params> params_from_query(const Op& op,
+                                 std::span<const std::pair<std::string, std::string>> query) {
+  for (const auto& [name, text] : query)
+    if (find_spec(op, name) == nullptr) return unknown_parameter(op, name, name);
+  Params params;
+  for (const ParamSpec& spec : op.params) {
+    StringList texts;
+    for (const auto& [name, text] : query)
+      if (name == spec.name) texts.push_back(text);
+    if (texts.empty()) continue;
+    auto set = set_checked(spec, value_from(spec, texts), std::string(spec.name), params);
+    if (!set) return set.error();
+  }
+  if (auto complete = check_required(op, params, ""); !complete) return complete.error();
+  return params;
+}
+
+void add_defaults(const Op& op, Params& params) {
+  for (const ParamSpec& spec : op.params) {
+    if (spec.default_json.empty() || params.find(spec.name) != nullptr) continue;
+    simdjson::dom::parser parser;
+    simdjson::dom::element element;
+    if (parser.parse(spec.default_json.data(), spec.default_json.size()).get(element)) continue;
+    if (auto value = value_from(spec, element)) params.set(spec.name, std::move(*value));
+  }
+}
+
+void append_step_json(std::string& out, const Op& op, const Params& params) {
+  out += "{\"op\":";
+  json::append_json_string(out, op.name);
+  for (const ParamSpec& spec : op.params) {
+    const ParamValue* value = params.find(spec.name);
+    if (value == nullptr) continue;
+    out += ',';
+    json::append_json_string(out, spec.name);
+    out += ':';
+    std::visit(AppendJson{out}, *value);
+  }
+  out += '}';
+}
+
+std::string accepted_forms(const ParamSpec& spec) {
+  constexpr std::pair<ParamType, std::string_view> words[] = {
+      {string_type, "a string"},
+      {integer_type, "an integer"},
+      {number_type, "a number"},
+      {boolean_type, "true or false"},
+      {string_list_type, "a non-empty array of strings"},
+      {string_map_type, "a non-empty object of strings"},
+      {json_type, "a JSON value"},
+  };
+  std::string text(spec.name);
+  std::string_view separator = " must be ";
+  for (const auto& [type, word] : words) {
+    if ((spec.types & type) == 0) continue;
+    text += std::exchange(separator, " or ");
+    text += word;
+  }
+  return text;
+}
+
+std::string did_you_mean(std::string_view name, std::span<const std::string_view> known) {
+  constexpr std::size_t longest = 64;  // keeps the cost of a hostile name small
+  if (name.size() > longest) return {};
+  std::string_view nearest;
+  std::size_t nearest_distance = name.size() / 3 + 2;
+  for (const std::string_view candidate : known) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance >= nearest_distance) continue;
+    nearest = candidate;
+    nearest_distance = distance;
+  }
+  return nearest.empty() ? std::string() : "; did you mean " + std::string(nearest) + "?";
+}
+
+}  // namespace fetchmill::workers::ops

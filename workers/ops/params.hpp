@@ -1,0 +1,39 @@
+// A step's parameters between their forms: JSON, query string, typed values, canonical JSON.
+//
+// Process: both; cheap and pure. Trust: values come from clients.
+// Errors: unknown_field, invalid_request, each with `field`: the given prefix and the parameter's
+// name.
+#pragma once
+
+#include "config/error.hpp"
+#include "workers/ops/op.hpp"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <simdjson.h>
+
+namespace fetchmill::workers::ops {
+
+// The members of a step other than "op", typed and checked, without defaults.
+config::Result<Params> params_from_json(const Op& op, simdjson::dom::object step,
+                                        std::string_view field_prefix);
+config::Result<Params> params_from_query(
+    const Op& op, std::span<const std::pair<std::string, std::string>> query);
+
+// Adds what the table says for the parameters left out.
+void add_defaults(const Op& op, Params& params);
+
+// Appends the canonical step: "op" first, then the given parameters in the table's order.
+void append_step_json(std::string& out, const Op& op, const Params& params);
+
+// "pointer must be a string or an array of strings": what a row accepts, in words.
+std::string accepted_forms(const ParamSpec& spec);
+
+// The name among `known` that `name` was probably meant to be, as "; did you mean …?", else
+// nothing.
+std::string did_you_mean(std::string_view name, std::span<const std::string_view> known);
+
+}  // namespace fetchmill::workers::ops

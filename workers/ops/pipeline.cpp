@@ -1,0 +1,76 @@
+#include "workers/ops/pipeline.hpp"
+
+#include "workers/ops/params.hpp"
+#include "workers/ops/registry.hpp"
+
+namespace fetchmill::workers::ops {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+using config::Result;
+
+Error unknown_op(std::string_view name, std::string field) {
+  std::vector<std::string_view> known;
+  for (const Op* op : all_ops()) known.push_back(op->name);
+  return Error(ErrorCode::unknown_op, "there is no such op" + did_you_mean(name, known),
+               std::move(field));
+}
+
+Result<void> append_step(simdjson::dom::element step, const std::string& field, std::string& out) {
+  simdjson::dom::object members;
+  if (step.get(members))
+    return Error(ErrorCode::invalid_request, "a step must be an object with \"op\"", field);
+  simdjson::dom::element op_element;
+  std::string_view name;
+  if (members["op"].get(op_element) || op_element.get(name))
+    return Error(ErrorCode::invalid_request, "op must be a string that names an op", field + ".op");
+  const Op* op = find_op(name);
+  if (op == nullptr) return unknown_op(name, field + ".op");
+  const Result<Params> params = params_from_json(*op, members, field + ".");
+  if (!params) return params.error();
+  append_step_json(out, *op, *params);
+  return {};
+}
+
+Result<std::string> within_size(std::string text, std::string_view field) {
+  if (text.size() > pipeline_bytes_max)
+    return Error(ErrorCode::invalid_request,
+                 "the pipeline is larger than " + std::to_string(pipeline_bytes_max) + " bytes",
+                 std::string(field));
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> check_pipeline(simdjson::dom::element pipeline, std::string_view field) {
+  simdjson::dom::array steps;
+  if (pipeline.get(steps))
+    return Error(ErrorCode::invalid_request, "must be an array of steps", std::string(field));
+  if (steps.size() > pipeline_steps_max)
+    return Error(ErrorCode::invalid_request,
+                 "a pipeline has at most " + std::to_string(pipeline_steps_max) + " steps",
+                 std::string(field));
+  std::string text = "[";
+  std::size_t index = 0;
+  for (const simdjson::dom::element step : steps) {
+    if (index > 0) text += ',';
+    const std::string step_field = std::string(field) + "[" + std::to_string(index) + "]";
+    if (auto appended = append_step(step, step_field, text); !appended) return appended.error();
+    ++index;
+  }
+  return within_size(text + "]", field);
+}
+
+Result<std::string> pipeline_from_query(
+    std::string_view op_name, std::span<const std::pair<std::string, std::string>> params) {
+  const Op* op = find_op(op_name);
+  if (op == nullptr) return unknown_op(op_name, "op");
+  const Result<Params> typed = params_from_query(*op, params);
+  if (!typed) return typed.error();
+  std::string text = "[";
+  append_step_json(text, *op, *typed);
+  return within_size(text + "]", "op");
+}
+
+}  // namespace fetchmill::workers::ops

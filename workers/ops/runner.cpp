@@ -1,0 +1,106 @@
+#include "workers/ops/params.hpp"
+#include "workers/ops/pipeline.hpp"
+#include "workers/ops/registry.hpp"
+
+namespace fetchmill::workers::ops {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+using config::Result;
+
+// A client's batch has one pipeline, or a few; the bound keeps many different ones from adding up.
+constexpr std::size_t compiled_pipelines_max = 16;
+// A buffer that one large result grew is given back when the next task starts.
+constexpr std::size_t output_kept_bytes_max = 4 * 1024 * 1024;
+
+Error in_step(Error error, std::size_t index) {
+  error.stage = "process";
+  const std::string step = "pipeline[" + std::to_string(index) + "]";
+  error.field = error.field.empty() ? step : step + "." + error.field;
+  return error;
+}
+
+void prepare(Output& output, const Op& op) {
+  if (output.bytes.capacity() > output_kept_bytes_max) output.bytes = std::string();
+  output.bytes.clear();
+  output.media_type.assign(op.output);
+  output.part_of_input = {};
+  output.is_part_of_input = false;
+}
+
+// Turns what a step left in `output` into bytes with readable padding behind them.
+std::string_view result_bytes(Output& output) {
+  if (output.is_part_of_input) return output.part_of_input;
+  const std::size_t size = output.bytes.size();
+  output.bytes.append(input_padding_bytes, '\0');
+  return std::string_view(output.bytes).substr(0, size);
+}
+
+// The next step must find zeros behind its input; behind a part that ends early stands the rest of
+// it.
+void pad_part(Output& output, const Input& input) {
+  if (!output.is_part_of_input) return;
+  const std::string_view part = output.part_of_input;
+  if (part.data() + part.size() == input.bytes.data() + input.bytes.size()) return;
+  output.bytes.assign(part);
+  output.is_part_of_input = false;
+}
+
+}  // namespace
+
+Runner::Runner() = default;
+Runner::~Runner() = default;
+
+Result<Runner::Compiled*> Runner::compiled(std::string_view pipeline_json) {
+  for (auto entry = cache_.begin(); entry != cache_.end(); ++entry) {
+    if (entry->text != pipeline_json) continue;
+    cache_.splice(cache_.begin(), cache_, entry);
+    return &cache_.front();
+  }
+  simdjson::dom::array steps;
+  if (pipeline_parser_.parse(pipeline_json.data(), pipeline_json.size()).get(steps))
+    return Error(ErrorCode::invalid_request, "must be an array of steps", "pipeline");
+  Compiled pipeline{.text = std::string(pipeline_json), .steps = {}};
+  for (const simdjson::dom::element element : steps) {
+    const std::size_t index = pipeline.steps.size();
+    simdjson::dom::object members;
+    std::string_view name;
+    if (element.get(members) || members["op"].get(name))
+      return in_step(Error(ErrorCode::invalid_request, "a step must be an object with \"op\""),
+                     index);
+    const Op* op = find_op(name);
+    if (op == nullptr) return in_step(Error(ErrorCode::unknown_op), index);
+    auto params = params_from_json(*op, members, "");
+    if (!params) return in_step(std::move(params).error(), index);
+    add_defaults(*op, *params);
+    auto step = op->compile(*op, *params);
+    if (!step) return in_step(std::move(step).error(), index);
+    pipeline.steps.push_back({op, std::move(*step)});
+  }
+  if (cache_.size() == compiled_pipelines_max) cache_.pop_back();
+  cache_.push_front(std::move(pipeline));
+  return &cache_.front();
+}
+
+Result<RunResult> Runner::run(std::string_view pipeline_json, const Input& input) {
+  const Result<Compiled*> pipeline = compiled(pipeline_json);
+  if (!pipeline) return pipeline.error();
+  Input current = input;
+  std::vector<CompiledStep>& steps = (*pipeline)->steps;
+  std::size_t held = 1;  // the output that `current` may lie in; the next step writes the other one
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    Output& output = outputs_[1 - held];
+    prepare(output, *steps[i].op);
+    if (auto done = steps[i].step->run(current, output); !done)
+      return in_step(std::move(done).error(), i);
+    if (i + 1 < steps.size()) pad_part(output, current);
+    if (!output.is_part_of_input) held = 1 - held;
+    current.bytes = result_bytes(output);
+    media_type_ = output.media_type;
+    current.media_type = media_type_;
+  }
+  return RunResult{current.bytes, current.media_type};
+}
+
+}  // namespace fetchmill::workers::ops

@@ -1,0 +1,263 @@
+#include "workers/pool.hpp"
+
+#include "workers/depth.hpp"
+#include "workers/pool_impl.hpp"
+
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+namespace fetchmill::workers {
+
+// ---- Pool and Job
+
+config::Result<std::unique_ptr<Pool>> Pool::start(boost::asio::io_context& loop,
+                                                  SharedMemory memory, SpawnerHandle spawner,
+                                                  const PoolOptions& options,
+                                                  config::Metrics& metrics, config::Log& log,
+                                                  Events events) {
+  config::Result<Region> inputs =
+      Region::map(memory.inputs.writable, memory.inputs.bytes, Access::read_write);
+  if (!inputs) return inputs.error();
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (AreaFiles& files : memory.areas) {
+    config::Result<Region> commands =
+        Region::map(files.commands.writable, files.commands.bytes, Access::read_write);
+    if (!commands) return commands.error();
+    config::Result<Region> answers =
+        Region::map(files.answers.readable, files.answers.bytes, Access::read_only);
+    if (!answers) return answers.error();
+    workers.push_back(std::make_unique<Worker>(
+        loop, static_cast<std::uint32_t>(workers.size()),
+        Area(std::move(*commands), std::move(*answers), options.result_bytes_max),
+        std::move(files.bell)));
+  }
+  auto impl =
+      std::make_unique<PoolImpl>(loop, std::move(*inputs), memory.shape, std::move(workers),
+                                 std::move(spawner), options, metrics, log, std::move(events));
+  impl->start();
+  return std::unique_ptr<Pool>(new Pool(std::move(impl)));
+}
+
+Pool::Pool(std::unique_ptr<PoolImpl> impl) : impl_(std::move(impl)) {}
+Pool::~Pool() = default;
+
+SlotPool& Pool::slots() {
+  return impl_->slots();
+}
+void Pool::submit(Job& job, Slot&& slot, const JobLimits& limits) {
+  impl_->submit(job, std::move(slot), limits);
+}
+void Pool::cancel(Job& job) {
+  impl_->cancel(job);
+}
+Pool::Stats Pool::stats() const {
+  return impl_->stats();
+}
+void Pool::publish_gauges() {
+  impl_->publish_gauges();
+}
+void Pool::stop() {
+  impl_->stop();
+}
+
+Job::~Job() {
+  if (task_ != nullptr) task_->pool->cancel(*this);
+}
+
+// ---- PoolImpl: what callers start
+
+PoolImpl::PoolImpl(boost::asio::io_context& loop, Region inputs, const SlotShape& shape,
+                   std::vector<std::unique_ptr<Worker>> workers, SpawnerHandle spawner,
+                   const PoolOptions& options, config::Metrics& metrics, config::Log& log,
+                   Pool::Events events)
+    : loop_(loop),
+      timer_(loop),
+      options_(options),
+      metrics_(metrics),
+      log_(log),
+      events_(std::move(events)),
+      inputs_(std::move(inputs)),
+      slots_(inputs_.all(), shape,
+             [this] {
+               boost::asio::post(loop_, [this, alive = std::weak_ptr<void>(alive_)] {
+                 if (!alive.expired()) slots_.serve_waiters();
+               });
+             }),
+      supervisor_(loop, std::move(workers), std::move(spawner), options.worker_count, metrics, log,
+                  *this) {}
+
+PoolImpl::~PoolImpl() {
+  supervisor_.stop();
+  queue_.clear();
+  ending_.clear();
+  for (Task& task : tasks_)
+    if (task.job != nullptr) task.job->task_ = nullptr;
+}
+
+void PoolImpl::start() {
+  supervisor_.start();
+}
+
+void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
+  const Clock::time_point now = Clock::now();
+  Task& task = new_task();
+  task.job = &job;
+  job.task_ = &task;
+  task.slot = slots_.seal(std::move(slot));
+  task.limits = limits;
+  task.submitted_at = now;
+  task.where = Task::Where::queued;
+  queue_.push_back(task);
+  if (limits.deadline != Clock::time_point::max()) arm(limits.deadline);
+  if (stopped_) return post_turn();
+  dispatch(now);
+}
+
+void PoolImpl::cancel(Job& job) {
+  Task* task = std::exchange(job.task_, nullptr);
+  if (task == nullptr) return;
+  switch (task->where) {
+    case Task::Where::queued:
+      queue_.erase(queue_.iterator_to(*task));
+      break;
+    case Task::Where::ending:
+      ending_.erase(ending_.iterator_to(*task));
+      break;
+    case Task::Where::handed:
+      task->worker->area.cancel(*task);
+      break;
+  }
+  free_task(*task);
+}
+
+Task& PoolImpl::new_task() {
+  if (free_tasks_.empty()) {
+    tasks_.emplace_back().pool = this;
+    return tasks_.back();
+  }
+  Task& task = *free_tasks_.back();
+  free_tasks_.pop_back();
+  return task;
+}
+
+void PoolImpl::free_task(Task& task) {
+  slots_.unpin(task.slot);
+  task.job = nullptr;
+  task.worker = nullptr;
+  task.runs = task.deaths = 0;
+  free_tasks_.push_back(&task);
+}
+
+void PoolImpl::dispatch(Clock::time_point now) {
+  while (!queue_.empty()) {
+    Worker* worker = choose_worker();
+    if (worker == nullptr) return;
+    Task& task = queue_.front();
+    queue_.pop_front();
+    hand_over(task, *worker, now);
+  }
+}
+
+// An idle one first; else the one that holds least, as far as handing ahead goes.
+Worker* PoolImpl::choose_worker() {
+  Worker* best = nullptr;
+  std::uint32_t least = ring_depth;
+  for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
+    if (worker->state != WorkerState::ready) continue;
+    const std::uint32_t holds = worker->area.unanswered();
+    if (holds >= least || holds >= depth_for(worker->typical_task)) continue;
+    best = worker.get();
+    least = holds;
+    if (holds == 0) break;
+  }
+  return best;
+}
+
+void PoolImpl::hand_over(Task& task, Worker& worker, Clock::time_point now) {
+  task.where = Task::Where::handed;
+  task.worker = &worker;
+  task.handed_at = now;
+  ++task.runs;
+  slots_.pin(task.slot);
+  const SlotPool::Place place = slots_.place(task.slot);
+  std::uint32_t flags = 0;
+  if (task.limits.encode_for_line) flags |= encode_for_line;
+  if (task.limits.hash_result) flags |= hash_result;
+  if (worker.area.unanswered() == 0) worker.running_since = now;
+  worker.area.submit({.id = ++last_id_,
+                      .task = &task,
+                      .slot = task.slot,
+                      .slot_offset = place.offset,
+                      .slot_bytes = place.bytes,
+                      .result_bytes_max = task.limits.result_bytes_max,
+                      .flags = flags});
+  metrics_.task_queue_wait_seconds.get().observe(
+      std::chrono::duration<double>(now - task.submitted_at).count());
+  arm(now + options_.task_timeout);
+}
+
+void PoolImpl::post_turn() {
+  if (std::exchange(turn_posted_, true)) return;
+  boost::asio::post(loop_, [this, alive = std::weak_ptr<void>(alive_)] {
+    if (!alive.expired()) turn();
+  });
+}
+
+// One timer for everything, set again only when something is due earlier than it.
+void PoolImpl::arm(Clock::time_point at) {
+  if (at >= armed_at_ || stopped_) return;
+  armed_at_ = at;
+  timer_.expires_at(at);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) tick();
+  });
+}
+
+Pool::Stats PoolImpl::stats() const {
+  Pool::Stats stats;
+  stats.workers_total = supervisor_.seats();
+  stats.workers_ready = supervisor_.ready_workers();
+  stats.jobs_queued = queue_.size();
+  for (const std::unique_ptr<Worker>& worker : supervisor_.workers())
+    if (worker->state == WorkerState::ready) stats.jobs_running += worker->area.unanswered();
+  stats.inputs = slots_.usage();
+  return stats;
+}
+
+void PoolImpl::publish_gauges() {
+  std::int64_t starting = 0;
+  std::int64_t idle = 0;
+  std::int64_t busy = 0;
+  for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
+    if (worker->state == WorkerState::starting) ++starting;
+    if (worker->state == WorkerState::ready) ++(worker->area.unanswered() == 0 ? idle : busy);
+  }
+  metrics_.workers.with({"starting"}).set(starting);
+  metrics_.workers.with({"idle"}).set(idle);
+  metrics_.workers.with({"busy"}).set(busy);
+  metrics_.workers.with({"restarting"}).set(supervisor_.waiting_seats());
+  metrics_.task_queue_depth.get().set(static_cast<std::int64_t>(queue_.size()));
+  const SlotPool::Usage inputs = slots_.usage();
+  metrics_.region_bytes.with({"used"}).set(static_cast<std::int64_t>(inputs.claimed_bytes));
+  metrics_.region_bytes.with({"free"}).set(
+      static_cast<std::int64_t>(inputs.budget_bytes - inputs.claimed_bytes));
+}
+
+void PoolImpl::stop() {
+  if (std::exchange(stopped_, true)) return;
+  supervisor_.stop();
+  timer_.cancel();
+  for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
+    evacuate(*worker);
+    bury(*worker);
+  }
+  while (!queue_.empty()) {
+    Task& task = queue_.front();
+    queue_.pop_front();
+    end_later(task, config::ErrorCode::draining);
+  }
+  end_tasks();
+}
+
+}  // namespace fetchmill::workers

@@ -1,0 +1,386 @@
+#include "workers/slots.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <sys/mman.h>
+
+namespace fetchmill::workers {
+namespace {
+
+constexpr std::uint32_t no_slot = UINT32_MAX;
+
+// What stands in a slot besides pipeline and body.
+constexpr std::uint64_t tail_bytes_max = media_type_bytes_max + final_url_bytes_max;
+// Kept free behind every body for its padding and an ordinary media type and URL, so that
+// describe() seldom needs more and sealing never does.
+constexpr std::uint64_t tail_room_bytes = 512;
+static_assert(tail_room_bytes > body_padding_bytes);
+constexpr std::uint64_t large_claim_step_max = std::uint64_t{1} << 20U;
+
+constexpr std::uint64_t body_offset_for(std::uint64_t pipeline_bytes) {
+  return round_up(sizeof(SlotHeader) + pipeline_bytes, cache_line_bytes);
+}
+constexpr std::uint64_t large_slot_bytes_for(std::uint64_t body_bytes_max) {
+  return round_up(
+      body_offset_for(pipeline_bytes_max) + body_bytes_max + tail_room_bytes + tail_bytes_max,
+      page_bytes);
+}
+
+// Capacity. budget = open + reserve, and resident_ never exceeds it:
+//
+//   open      what leases and growing bodies may make resident, warm free pages included;
+//   reserve   one large slot, and the medium one it may come from: the way of one body from any
+//             size to the largest.
+//
+// Nothing deadlocks: the first growing body that does not fit into `open` becomes the reserve's
+// holder. With the reserve, and the one large range that nobody else may take, it can always grow
+// to its end. Then it is processed, which ends by the task's timeout, or it is sent, which ends by
+// the write deadline; its slot comes free, and the reserve with it, for the next in the queue. All
+// others hold what they have and wait without a worker and without a lock.
+constexpr std::uint64_t reserve_bytes(const SlotShape& shape) {
+  return shape.large_slot_bytes + medium_slot_bytes;
+}
+
+config::Error overloaded() {
+  return config::Error(config::ErrorCode::overloaded, "no room for more bodies now");
+}
+
+}  // namespace
+
+std::uint64_t SlotShape::address_bytes() const {
+  return small_count * small_slot_bytes + medium_count * medium_slot_bytes +
+         large_count * large_slot_bytes;
+}
+
+config::Result<SlotShape> slot_shape(std::uint64_t region_bytes, std::uint64_t body_bytes_max) {
+  SlotShape shape;
+  shape.budget_bytes = region_bytes / page_bytes * page_bytes;
+  shape.body_bytes_max = body_bytes_max;
+  shape.large_slot_bytes = large_slot_bytes_for(body_bytes_max);
+  const std::uint64_t needed = 3 * reserve_bytes(shape);
+  if (shape.budget_bytes < needed)
+    return config::Error(config::ErrorCode::invalid_request,
+                         "workers.region_mb must be at least " +
+                             std::to_string(round_up(needed, 1U << 20U) >> 20U) +
+                             " for bodies of up to " + std::to_string(body_bytes_max) + " bytes");
+  // Small pages are never given back, so all of them together stay a small part. Medium slots may
+  // take half. Large ones are address space only; each that is in use has outgrown a medium one,
+  // so more than budget / 128 KiB can hardly be in use at once.
+  const auto count = [&](std::uint64_t bytes_each, std::uint64_t min, std::uint64_t max) {
+    return static_cast<std::uint32_t>(std::clamp(shape.budget_bytes / bytes_each, min, max));
+  };
+  shape.small_count = count(8 * small_slot_bytes, 64, 65'536);
+  shape.medium_count = count(2 * medium_slot_bytes, 16, 16'384);
+  shape.large_count = count(2 * medium_slot_bytes, 4, 4'096);
+  return shape;
+}
+
+// ---- Slot
+
+config::Result<std::span<char>> Slot::writable(std::uint64_t bytes_min) {
+  SlotPool::Entry* entry = &pool_->entries_[index_];
+  const std::uint64_t body_max = pool_->shape_.body_bytes_max;
+  if (bytes_min > body_max - entry->body_bytes)
+    return config::Error(config::ErrorCode::payload_too_large, "the body is too large for a slot");
+  entry->described = false;
+  const std::uint64_t used = entry->body_offset + entry->body_bytes + tail_room_bytes;
+  if (used + bytes_min > entry->claimed) {
+    // Large slots claim ahead, doubling, while there is plenty; exactly what is needed otherwise.
+    const std::uint64_t ahead = std::min(2 * used, used + large_claim_step_max);
+    const std::uint64_t most = pool_->shape_.large_slot_bytes;
+    if (!pool_->claim_ahead(index_, std::min(std::max(used + bytes_min, ahead), most)) &&
+        !pool_->ensure(*this, used + bytes_min))
+      return overloaded();
+    entry = &pool_->entries_[index_];
+  }
+  const std::uint64_t start = entry->body_offset + entry->body_bytes;
+  const std::uint64_t room =
+      std::min(entry->claimed - start - tail_room_bytes, body_max - entry->body_bytes);
+  return std::span(reinterpret_cast<char*>(pool_->at(index_) + start), room);
+}
+
+void Slot::commit(std::uint64_t bytes) {
+  pool_->entries_[index_].body_bytes += bytes;
+}
+
+void Slot::clear_body() {
+  pool_->entries_[index_].body_bytes = 0;
+  pool_->entries_[index_].described = false;
+}
+
+std::string_view Slot::body() const {
+  const SlotPool::Entry& entry = pool_->entries_[index_];
+  return {reinterpret_cast<const char*>(pool_->at(index_) + entry.body_offset), entry.body_bytes};
+}
+
+std::string_view Slot::pipeline() const {
+  return pool_->pipeline(index_);
+}
+
+config::Result<void> Slot::describe(std::string_view media_type, std::string_view final_url) {
+  if (media_type.size() > media_type_bytes_max) media_type = {};
+  if (final_url.size() > final_url_bytes_max) final_url = {};
+  SlotPool::Entry* entry = &pool_->entries_[index_];
+  const std::uint64_t tail_bytes = media_type.size() + final_url.size();
+  const std::uint64_t tail_offset = entry->body_offset + entry->body_bytes + body_padding_bytes;
+  if (!pool_->ensure(*this, tail_offset + tail_bytes)) return overloaded();
+  entry = &pool_->entries_[index_];
+
+  std::byte* start = pool_->at(index_);
+  // Slots are used again: what an earlier body left here must not show.
+  std::memset(start + entry->body_offset + entry->body_bytes, 0, body_padding_bytes);
+  std::copy(media_type.begin(), media_type.end(), reinterpret_cast<char*>(start) + tail_offset);
+  std::copy(final_url.begin(), final_url.end(),
+            reinterpret_cast<char*>(start) + tail_offset + media_type.size());
+  SlotHeader header{};
+  header.generation = entry->generation;
+  header.body_offset = entry->body_offset;
+  header.body_bytes = entry->body_bytes;
+  header.tail_offset = tail_offset;
+  header.pipeline_bytes = entry->pipeline_bytes;
+  header.media_type_bytes = static_cast<std::uint32_t>(media_type.size());
+  header.final_url_bytes = static_cast<std::uint32_t>(final_url.size());
+  std::memcpy(start, &header, sizeof header);
+  entry->sealed_bytes = tail_offset + tail_bytes;
+  entry->described = true;
+  return {};
+}
+
+void Slot::release() {
+  if (pool_ != nullptr) std::exchange(pool_, nullptr)->free(index_);
+}
+
+// ---- SlotPool
+
+SlotPool::SlotPool(std::span<std::byte> region, const SlotShape& shape,
+                   std::function<void()> room_hint)
+    : region_(region),
+      shape_(shape),
+      room_hint_(std::move(room_hint)),
+      entries_(shape.slot_count()),
+      reserve_holder_(no_slot) {
+  for (std::uint32_t index = shape.slot_count(); index-- > 0;) free_of(index).push_back(index);
+}
+
+SlotPool::Class SlotPool::class_of(std::uint32_t index) const {
+  if (index < shape_.small_count) return Class::small;
+  return index < shape_.small_count + shape_.medium_count ? Class::medium : Class::large;
+}
+
+std::uint64_t SlotPool::slot_bytes(Class which) const {
+  if (which == Class::small) return small_slot_bytes;
+  return which == Class::medium ? medium_slot_bytes : shape_.large_slot_bytes;
+}
+
+std::uint64_t SlotPool::offset_of(std::uint32_t index) const {
+  if (index < shape_.small_count) return index * small_slot_bytes;
+  const std::uint64_t small_end = shape_.small_count * small_slot_bytes;
+  index -= shape_.small_count;
+  if (index < shape_.medium_count) return small_end + index * medium_slot_bytes;
+  return small_end + shape_.medium_count * medium_slot_bytes +
+         (index - shape_.medium_count) * shape_.large_slot_bytes;
+}
+
+config::Result<Slot> SlotPool::lease(std::string_view pipeline, std::uint64_t expected_body_bytes) {
+  if (pipeline.size() > pipeline_bytes_max || expected_body_bytes > shape_.body_bytes_max)
+    return config::Error(config::ErrorCode::payload_too_large, "too large for a slot");
+  const bool others_wait = !growing_.empty() || !leasing_.empty();
+  if (others_wait && !serving_) return overloaded();
+
+  const std::uint64_t body_offset = body_offset_for(pipeline.size());
+  const std::uint64_t at_least = body_offset + tail_room_bytes;
+  std::uint32_t index = no_slot;
+  for (const Class which : {Class::small, Class::medium, Class::large})
+    if (at_least + expected_body_bytes <= slot_bytes(which) &&
+        (index = take(which, at_least, false)) != no_slot)
+      break;
+  if (index == no_slot) return overloaded();
+
+  Entry& entry = entries_[index];
+  entry.body_offset = static_cast<std::uint32_t>(body_offset);
+  entry.pipeline_bytes = static_cast<std::uint32_t>(pipeline.size());
+  std::copy(pipeline.begin(), pipeline.end(),
+            reinterpret_cast<char*>(at(index)) + sizeof(SlotHeader));
+  return Slot(*this, index);
+}
+
+std::uint32_t SlotPool::take(Class which, std::uint64_t bytes, bool privileged) {
+  std::vector<std::uint32_t>& list = free_[static_cast<std::size_t>(which)];
+  // The last large range is the reserve holder's.
+  const std::size_t kept = which == Class::large && !privileged ? 1 : 0;
+  if (list.size() <= kept) return no_slot;
+  const std::uint32_t index = list.back();
+  if (!claim(index, bytes, privileged)) return no_slot;
+  list.pop_back();
+  Entry& entry = entries_[index];
+  ++entry.generation;
+  entry.body_bytes = 0;
+  entry.described = false;
+  ++leased_;
+  return index;
+}
+
+bool SlotPool::claim(std::uint32_t index, std::uint64_t bytes, bool privileged) {
+  const Class which = class_of(index);
+  // Dense slots are claimed whole: they are too small to keep books about their pages.
+  bytes = which == Class::large ? round_up(bytes, page_bytes) : slot_bytes(which);
+  Entry& entry = entries_[index];
+  if (bytes <= entry.claimed) return true;
+  const std::uint64_t more = bytes > entry.resident ? bytes - entry.resident : 0;
+  const std::uint64_t limit = shape_.budget_bytes - (privileged ? 0 : reserve_bytes(shape_));
+  if (more > 0 && resident_ + more > limit) {
+    make_room(resident_ + more - limit, index);
+    if (resident_ + more > limit) return false;
+  }
+  resident_ += more;
+  entry.resident += more;
+  claimed_ += bytes - entry.claimed;
+  entry.claimed = bytes;
+  return true;
+}
+
+bool SlotPool::claim_ahead(std::uint32_t index, std::uint64_t bytes) {
+  return bytes <= slot_bytes(class_of(index)) && claim(index, bytes, reserve_holder_ == index);
+}
+
+bool SlotPool::ensure(Slot& slot, std::uint64_t bytes) {
+  const auto attempt = [&] {
+    const bool privileged = reserve_holder_ == slot.index_;
+    if (bytes <= slot_bytes(class_of(slot.index_))) return claim(slot.index_, bytes, privileged);
+    return (bytes <= medium_slot_bytes && move_to(slot, Class::medium, bytes, privileged)) ||
+           move_to(slot, Class::large, bytes, privileged);
+  };
+  if (bytes <= entries_[slot.index_].claimed || attempt()) return true;
+  if (reserve_holder_ != no_slot) return false;
+  reserve_holder_ = slot.index_;
+  return attempt();
+}
+
+bool SlotPool::move_to(Slot& slot, Class which, std::uint64_t bytes, bool privileged) {
+  const std::uint32_t index = take(which, bytes, privileged);
+  if (index == no_slot) return false;
+  const Entry& from = entries_[slot.index_];
+  Entry& to = entries_[index];
+  to.body_bytes = from.body_bytes;
+  to.body_offset = from.body_offset;
+  to.pipeline_bytes = from.pipeline_bytes;
+  std::memcpy(at(index), at(slot.index_), from.body_offset + from.body_bytes);
+  if (reserve_holder_ == slot.index_) reserve_holder_ = index;
+  free(slot.index_);
+  slot.index_ = index;
+  return true;
+}
+
+void SlotPool::free(std::uint32_t index) {
+  Entry& entry = entries_[index];
+  claimed_ -= entry.claimed;
+  entry.claimed = 0;
+  entry.freed_at = Clock::now();
+  free_of(index).push_back(index);
+  --leased_;
+  if (reserve_holder_ == index) reserve_holder_ = no_slot;
+  hint();
+}
+
+void SlotPool::make_room(std::uint64_t bytes, std::uint32_t except) {
+  const auto shrink = [&](std::uint32_t index) {
+    if (index == except || bytes == 0 || give_back_left_ == 0) return;
+    const std::uint64_t given =
+        give_back(index, std::min(round_up(bytes, page_bytes), give_back_left_));
+    bytes -= std::min(given, bytes);
+  };
+  // The coldest first, then what larger bodies left behind in ranges that are in use again.
+  for (const std::uint32_t index : free_[static_cast<std::size_t>(Class::large)]) shrink(index);
+  for (const std::uint32_t index : free_[static_cast<std::size_t>(Class::medium)]) shrink(index);
+  for (std::uint32_t index = shape_.small_count + shape_.medium_count; index < entries_.size();
+       ++index)
+    shrink(index);
+}
+
+std::uint64_t SlotPool::give_back(std::uint32_t index, std::uint64_t bytes_max) {
+  Entry& entry = entries_[index];
+  const std::uint64_t bytes = std::min(entry.resident - entry.claimed, bytes_max);
+  if (bytes == 0) return 0;
+  if (::madvise(at(index) + entry.resident - bytes, bytes, MADV_REMOVE) != 0) return 0;
+  entry.resident -= bytes;
+  resident_ -= bytes;
+  give_back_left_ -= bytes;
+  return bytes;
+}
+
+bool SlotPool::housekeeping(Clock::time_point now) {
+  give_back_left_ = give_back_bytes_max;
+  for (const Class which : {Class::large, Class::medium})
+    for (const std::uint32_t index : free_[static_cast<std::size_t>(which)]) {
+      if (give_back_left_ == 0) return true;
+      if (now - entries_[index].freed_at >= idle_time) give_back(index, give_back_left_);
+    }
+  return false;
+}
+
+// ---- waiting
+
+void SlotPool::wait(RoomWaiter& waiter, WaitFor what) {
+  (what == WaitFor::growth ? growing_ : leasing_).push_back(waiter);
+  hint();
+}
+
+void SlotPool::cancel(RoomWaiter& waiter) {
+  if (waiter.is_linked()) waiter.unlink();
+}
+
+void SlotPool::serve_waiters() {
+  hinted_ = false;
+  give_back_left_ = give_back_bytes_max;
+  serving_ = true;
+  for (Queue* queue : {&growing_, &leasing_})
+    while (!queue->empty()) {
+      RoomWaiter& waiter = queue->front();
+      cancel(waiter);
+      if (waiter.try_again()) continue;
+      queue->push_front(waiter);
+      serving_ = false;
+      // What was given back this turn was not enough, but there may be more next turn.
+      if (give_back_left_ < give_back_bytes_max) hint();
+      return;
+    }
+  serving_ = false;
+}
+
+void SlotPool::hint() {
+  if (hinted_ || (growing_.empty() && leasing_.empty())) return;
+  hinted_ = true;
+  room_hint_();
+}
+
+// ---- submitted slots
+
+std::uint32_t SlotPool::seal(Slot&& slot) {
+  // Room for the padding is kept by writable(), so this cannot fail.
+  if (!entries_[slot.index_].described) (void)slot.describe({}, {});
+  Slot taken = std::move(slot);
+  taken.pool_ = nullptr;
+  entries_[taken.index_].pins = 1;
+  return taken.index_;
+}
+
+void SlotPool::unpin(std::uint32_t index) {
+  if (--entries_[index].pins == 0) free(index);
+}
+
+SlotPool::Place SlotPool::place(std::uint32_t index) const {
+  return {offset_of(index), entries_[index].sealed_bytes};
+}
+
+std::string_view SlotPool::pipeline(std::uint32_t index) const {
+  return {reinterpret_cast<const char*>(at(index) + sizeof(SlotHeader)),
+          entries_[index].pipeline_bytes};
+}
+
+SlotPool::Usage SlotPool::usage() const {
+  return {shape_.budget_bytes, resident_, claimed_, leased_,
+          static_cast<std::uint32_t>(growing_.size() + leasing_.size())};
+}
+
+}  // namespace fetchmill::workers

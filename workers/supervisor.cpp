@@ -1,0 +1,231 @@
+#include "workers/supervisor.hpp"
+
+#include "workers/doorbell.hpp"
+#include "workers/restart.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <string>
+
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace fetchmill::workers {
+
+std::string_view to_string(WorkerState state) {
+  constexpr std::array<std::string_view, 5> names{"none", "starting", "ready", "dying", "dead"};
+  return names[static_cast<std::size_t>(state)];
+}
+
+std::string_view to_string(EndReason reason) {
+  constexpr std::array<std::string_view, 4> names{"exit", "signal", "timeout", "protocol"};
+  return names[static_cast<std::size_t>(reason)];
+}
+
+Worker::Worker(boost::asio::io_context& loop, std::uint32_t number_, Area area_, Fd bell_)
+    : number(number_), area(std::move(area_)), bell(loop, bell_.release()) {}
+
+Supervisor::Supervisor(boost::asio::io_context& loop, std::vector<std::unique_ptr<Worker>> workers,
+                       SpawnerHandle spawner, std::uint32_t seats, config::Metrics& metrics,
+                       config::Log& log, Client& client)
+    : workers_(std::move(workers)),
+      seats_(seats),
+      spawner_(std::move(spawner)),
+      control_(loop, ::dup(spawner_.control())),
+      metrics_(metrics),
+      log_(log),
+      client_(client) {}
+
+void Supervisor::start() {
+  watch_spawner();
+  for (const std::unique_ptr<Worker>& worker : workers_) watch_bell(*worker);
+  const Clock::time_point now = Clock::now();
+  for (Seat& seat : seats_) fill(seat, now);
+}
+
+// ---- starting
+
+void Supervisor::fill(Seat& seat, Clock::time_point now) {
+  const auto spare = std::find_if(workers_.begin(), workers_.end(), [](const auto& worker) {
+    return worker->state == WorkerState::none;
+  });
+  // All areas wait for their workers' deaths to be reported; release() comes back here.
+  if (spare == workers_.end()) return;
+  Worker& worker = **spare;
+  worker.area.open(++worker.generation);
+  worker.area.may_sleep();
+  if (!spawner_.request({worker.number, worker.generation})) {
+    seat.start_at = now + restart_delay_max;
+    return client_.call_tick_at(seat.start_at);
+  }
+  worker.state = WorkerState::starting;
+  worker.asked_at = now;
+  worker.typical_task = std::chrono::nanoseconds{0};
+  seat.worker = &worker;
+  client_.call_tick_at(now + start_time_max);
+}
+
+void Supervisor::watch_bell(Worker& worker) {
+  worker.bell.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                         [this, &worker](const boost::system::error_code& error) {
+                           if (error) return;
+                           // Reset, then check: a ring from here on is a new one.
+                           drain_bell(worker.bell.native_handle());
+                           watch_bell(worker);
+                           if (worker.state == WorkerState::starting && worker.area.ready()) {
+                             worker.state = WorkerState::ready;
+                             client_.worker_ready(worker);
+                           }
+                           if (worker.state == WorkerState::ready) client_.worker_rang(worker);
+                         });
+}
+
+// ---- what the spawner reports
+
+void Supervisor::watch_spawner() {
+  control_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                      [this](const boost::system::error_code& error) {
+                        if (!error) read_reports();
+                      });
+}
+
+void Supervisor::read_reports() {
+  // At most one report per area in a turn.
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    SpawnerHandle::Received received;
+    const SpawnerHandle::Receive got = spawner_.receive(received);
+    if (got == SpawnerHandle::Receive::nothing) break;
+    if (got == SpawnerHandle::Receive::closed) {
+      log_.error("pool", "spawner lost");
+      client_.spawner_lost();
+      return;
+    }
+    Worker& worker = *workers_[received.report.area];
+    if (received.report.kind == SpawnReportKind::spawned)
+      on_spawned(worker, received);
+    else
+      on_died(worker, received.report);
+    if (stopped_) return;
+  }
+  watch_spawner();
+}
+
+void Supervisor::on_spawned(Worker& worker, SpawnerHandle::Received& received) {
+  worker.pid = received.report.pid;
+  worker.pidfd = std::move(received.pidfd);
+  // It was given up before it was there.
+  if (worker.state == WorkerState::dying) send_kill(worker);
+}
+
+void Supervisor::on_died(Worker& worker, const SpawnReport& report) {
+  const bool by_itself =
+      worker.state == WorkerState::starting || worker.state == WorkerState::ready;
+  if (by_itself)
+    worker.reason = report.kind == SpawnReportKind::died && WIFSIGNALED(report.wait_status)
+                        ? EndReason::signal
+                        : EndReason::exit;
+  log_obituary(worker, report);
+  worker.pidfd.reset();
+  if (!by_itself) {
+    client_.worker_buried(worker);
+    release(worker);
+    return;
+  }
+  vacate(worker, worker.reason);
+  worker.state = WorkerState::dead;
+  client_.worker_died(worker);
+}
+
+void Supervisor::log_obituary(const Worker& worker, const SpawnReport& report) {
+  const bool spawned = report.kind == SpawnReportKind::died;
+  std::string ending = "not started: " + std::to_string(report.error_number);
+  if (spawned && WIFEXITED(report.wait_status))
+    ending = "exit " + std::to_string(WEXITSTATUS(report.wait_status));
+  if (spawned && WIFSIGNALED(report.wait_status))
+    ending = "signal " + std::to_string(WTERMSIG(report.wait_status));
+  log_.warn("pool", "worker ended",
+            {{"worker", std::to_string(worker.number)},
+             {"pid", std::to_string(report.pid)},
+             {"reason", to_string(worker.reason)},
+             {"ending", ending},
+             {"state", to_string(worker.state)},
+             {"unanswered", std::to_string(worker.area.unanswered())},
+             {"cpu_ms", std::to_string(report.cpu_us / 1000)},
+             {"resident_max_bytes", std::to_string(report.resident_max_bytes)}});
+}
+
+// ---- ending
+
+void Supervisor::kill(Worker& worker, EndReason reason) {
+  worker.reason = reason;
+  worker.state = WorkerState::dying;
+  send_kill(worker);
+  vacate(worker, reason);
+}
+
+void Supervisor::send_kill(Worker& worker) {
+  // Without a pidfd yet it is done when that comes. A pid is never looked up.
+  if (worker.pidfd) ::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), SIGKILL, nullptr, 0);
+}
+
+void Supervisor::vacate(Worker& worker, EndReason reason) {
+  metrics_.worker_restarts_total.with({to_string(reason)}).increment();
+  const auto seat = std::find_if(seats_.begin(), seats_.end(),
+                                 [&](const Seat& s) { return s.worker == &worker; });
+  if (seat == seats_.end()) return;
+  const Clock::time_point now = Clock::now();
+  seat->worker = nullptr;
+  seat->short_lives = short_lives(seat->short_lives, now - worker.asked_at);
+  seat->start_at = now + restart_delay(seat->short_lives);
+  if (stopped_) return;
+  if (seat->start_at <= now)
+    fill(*seat, now);
+  else
+    client_.call_tick_at(seat->start_at);
+}
+
+void Supervisor::release(Worker& worker) {
+  worker.state = WorkerState::none;
+  worker.pid = -1;
+  if (!stopped_) tick(Clock::now());
+}
+
+void Supervisor::tick(Clock::time_point now) {
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    if (worker->state != WorkerState::starting) continue;
+    const Clock::time_point late_at = worker->asked_at + start_time_max;
+    if (late_at <= now)
+      kill(*worker, EndReason::timeout);
+    else
+      client_.call_tick_at(late_at);
+  }
+  for (Seat& seat : seats_) {
+    if (seat.worker != nullptr) continue;
+    if (seat.start_at <= now)
+      fill(seat, now);
+    else
+      client_.call_tick_at(seat.start_at);
+  }
+}
+
+void Supervisor::stop() {
+  if (std::exchange(stopped_, true)) return;
+  control_.close();
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->bell.close();
+  spawner_.stop();
+}
+
+std::uint32_t Supervisor::ready_workers() const {
+  return static_cast<std::uint32_t>(
+      std::count_if(workers_.begin(), workers_.end(),
+                    [](const auto& worker) { return worker->state == WorkerState::ready; }));
+}
+
+std::uint32_t Supervisor::waiting_seats() const {
+  return static_cast<std::uint32_t>(std::count_if(
+      seats_.begin(), seats_.end(), [](const Seat& seat) { return seat.worker == nullptr; }));
+}
+
+}  // namespace fetchmill::workers

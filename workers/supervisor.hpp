@@ -1,0 +1,133 @@
+// Keeps the workers: asks for them, sees them become ready, notices how each ends, replaces it.
+//
+// A seat is the right to one living worker; there are workers.count of them. A Worker is an area
+// with, at times, a process in it. A seat whose worker dies takes another area at once, so nobody
+// waits for the corpse:
+//
+//   none → starting → ready → dying → none         killed by us; or
+//                           → dead  → none         died by itself: its last answers are taken first
+//
+// Owner: the Pool. Process: loop. Errors: a worker that cannot be started is tried again, with a
+// back-off (restart.hpp); nothing makes the pool give up, except the end of the spawner.
+#pragma once
+
+#include "config/log.hpp"
+#include "config/metrics.hpp"
+#include "workers/area.hpp"
+#include "workers/fd.hpp"
+#include "workers/shared_memory.hpp"
+#include "workers/spawner.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+namespace fetchmill::workers {
+
+enum class WorkerState : std::uint8_t { none, starting, ready, dying, dead };
+std::string_view to_string(WorkerState state);
+
+// Why a worker ended: the label of worker_restarts_total.
+enum class EndReason : std::uint8_t { exit, signal, timeout, protocol };
+std::string_view to_string(EndReason reason);
+
+struct Worker {
+  using Clock = std::chrono::steady_clock;
+
+  Worker(boost::asio::io_context& loop, std::uint32_t number_, Area area_, Fd bell_);
+
+  const std::uint32_t number;  // of the area
+  Area area;
+  boost::asio::posix::stream_descriptor bell;
+  WorkerState state = WorkerState::none;
+  std::uint32_t generation = 0;
+  EndReason reason = EndReason::exit;
+  pid_t pid = -1;
+  Fd pidfd;
+  Clock::time_point asked_at{};  // of the spawner
+
+  // The Pool's.
+  Clock::time_point running_since{};         // the oldest unanswered task
+  std::chrono::nanoseconds typical_task{0};  // a moving average
+  bool attention = false;                    // answers may be there
+};
+
+class Supervisor {
+ public:
+  using Clock = Worker::Clock;
+
+  // Called from the loop's own turns.
+  class Client {
+   public:
+    virtual void worker_ready(Worker& worker) = 0;
+    // The worker rang.
+    virtual void worker_rang(Worker& worker) = 0;
+    // It died by itself. Take what it answered, then release() it.
+    virtual void worker_died(Worker& worker) = 0;
+    // One that kill() was called for is dead now. release() follows by itself.
+    virtual void worker_buried(Worker& worker) = 0;
+    virtual void spawner_lost() = 0;
+    // tick() has something to do at that time.
+    virtual void call_tick_at(Clock::time_point at) = 0;
+
+   protected:
+    ~Client() = default;
+  };
+
+  Supervisor(boost::asio::io_context& loop, std::vector<std::unique_ptr<Worker>> workers,
+             SpawnerHandle spawner, std::uint32_t seats, config::Metrics& metrics, config::Log& log,
+             Client& client);
+
+  void start();
+  // Ends it now and gives its seat to another area. What it still owes is the caller's to move.
+  void kill(Worker& worker, EndReason reason);
+  // Its area may be used again.
+  void release(Worker& worker);
+
+  // Starts what is due and gives up on workers that do not start.
+  void tick(Clock::time_point now);
+
+  std::vector<std::unique_ptr<Worker>>& workers() { return workers_; }
+  const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
+  std::uint32_t seats() const { return static_cast<std::uint32_t>(seats_.size()); }
+  std::uint32_t ready_workers() const;
+  std::uint32_t waiting_seats() const;
+
+  // Ends workers and spawner; bounded by SpawnerHandle::stop_time.
+  void stop();
+
+  static constexpr std::chrono::seconds start_time_max{10};
+
+ private:
+  struct Seat {
+    Worker* worker = nullptr;
+    Clock::time_point start_at{};  // while it has none
+    std::uint32_t short_lives = 0;
+  };
+
+  void watch_bell(Worker& worker);
+  void watch_spawner();
+  void read_reports();
+  void on_spawned(Worker& worker, SpawnerHandle::Received& received);
+  void on_died(Worker& worker, const SpawnReport& report);
+  void fill(Seat& seat, Clock::time_point now);
+  void vacate(Worker& worker, EndReason reason);
+  void send_kill(Worker& worker);
+  void log_obituary(const Worker& worker, const SpawnReport& report);
+
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<Seat> seats_;
+  SpawnerHandle spawner_;
+  boost::asio::posix::stream_descriptor control_;
+  config::Metrics& metrics_;
+  config::Log& log_;
+  Client& client_;
+  bool stopped_ = false;
+};
+
+}  // namespace fetchmill::workers

@@ -1,0 +1,233 @@
+#include "workers/worker_main.hpp"
+
+#include "workers/child_setup.hpp"
+#include "workers/doorbell.hpp"
+#include "workers/job.hpp"
+#include "workers/layout.hpp"
+#include "workers/ops/pipeline.hpp"
+#include "workers/region.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <new>
+#include <string>
+#include <string_view>
+
+#define XXH_INLINE_ALL
+#include <simdjson.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+namespace fetchmill::workers {
+namespace {
+
+static_assert(pipeline_bytes_max == ops::pipeline_bytes_max);
+static_assert(body_padding_bytes >= ops::input_padding_bytes);
+
+using Clock = std::chrono::steady_clock;
+
+Region map_or_exit(const Fd& file, std::uint64_t bytes, Access access) {
+  config::Result<Region> region = Region::map(file, bytes, access);
+  if (!region) ::_exit(exit_setup_failed);
+  return std::move(*region);
+}
+
+ResultKind kind_of(ops::LineKind kind) {
+  switch (kind) {
+    case ops::LineKind::json:
+      return ResultKind::json;
+    case ops::LineKind::text:
+      return ResultKind::text;
+    case ops::LineKind::base64:
+      break;
+  }
+  return ResultKind::base64;
+}
+
+// What the loop takes as a media type: printable ASCII that fits; else without its parameters, else
+// none.
+std::string_view presentable(std::string_view media_type) {
+  if (media_type.size() > sizeof(Answer::media_type))
+    media_type = media_type.substr(0, media_type.find(';'));
+  const bool printable = std::all_of(media_type.begin(), media_type.end(),
+                                     [](char c) { return c >= ' ' && c <= '~'; });
+  return printable && media_type.size() <= sizeof(Answer::media_type) ? media_type
+                                                                      : std::string_view();
+}
+
+class Worker {
+ public:
+  Worker(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation)
+      : inputs_(map_or_exit(memory.inputs.readable, memory.inputs.bytes, Access::read_only)),
+        commands_(map_or_exit(memory.areas[area].commands.readable,
+                              memory.areas[area].commands.bytes, Access::read_only)),
+        answers_(map_or_exit(memory.areas[area].answers.writable, memory.areas[area].answers.bytes,
+                             Access::read_write)),
+        loop_(commands_.page<const LoopPage>()),
+        own_(answers_.page<WorkerPage>()),
+        bell_(memory.areas[area].bell.get()),
+        spin_(memory.may_spin),
+        generation_(generation) {}
+
+  // The area may have had another worker before: its indices and its large output go.
+  void report_ready() {
+    const std::span<std::byte> large = answers_.all().subspan(large_output_offset);
+    ::madvise(large.data(), large.size(), MADV_REMOVE);
+    own_.sleeping.store(0, std::memory_order_relaxed);
+    own_.answered.store(0, std::memory_order_relaxed);
+    own_.ready_generation.store(generation_, std::memory_order_release);
+    bell_.ring();
+  }
+
+  [[noreturn]] void serve() {
+    for (;;) {
+      wait_for_loop(loop_, own_, spin_,
+                    [this] { return loop_.submitted.load(std::memory_order_acquire) != served_; });
+      const std::uint32_t place = ring_place(served_);
+      const Submission& task = loop_.submissions[place];
+      const bool cancelled = loop_.cancelled[place].load(std::memory_order_relaxed) == task.task;
+      if (cancelled)
+        answer(task, {.kind = AnswerKind::skipped});
+      else
+        run(task);
+      ++served_;
+    }
+  }
+
+ private:
+  struct Reply {
+    AnswerKind kind = AnswerKind::done;
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+    ResultKind result_kind = ResultKind::raw;
+    std::string_view media_type = {};
+    config::ErrorCode error_code = config::ErrorCode::internal_error;
+    std::uint64_t field_bytes = 0;
+    XXH128_hash_t hash = {};
+  };
+
+  void run(const Submission& task) {
+    started_ = Clock::now();
+    try {
+      run_pipeline(task);
+    } catch (const std::bad_alloc&) {
+      fail(task,
+           config::Error(config::ErrorCode::processing_failed, "not enough memory for this body"));
+    }
+  }
+
+  void run_pipeline(const Submission& task) {
+    const auto slot = inputs_.span(task.slot_offset, task.slot_bytes);
+    if (!slot) ::_exit(exit_setup_failed);
+    const char* start = reinterpret_cast<const char*>(slot->data());
+    SlotHeader header;
+    std::memcpy(&header, start, sizeof header);
+    const std::string_view pipeline(start + sizeof header, header.pipeline_bytes);
+    const char* tail = start + header.tail_offset;
+    const ops::Input input{
+        .bytes = {start + header.body_offset, header.body_bytes},
+        .media_type = {tail, header.media_type_bytes},
+        .final_url = {tail + header.media_type_bytes, header.final_url_bytes},
+    };
+    const config::Result<ops::RunResult> result = runner_.run(pipeline, input);
+    if (!result) return fail(task, result.error());
+
+    Reply reply;
+    std::string_view bytes = result->bytes;
+    reply.media_type = presentable(result->media_type);
+    if ((task.flags & hash_result) != 0) reply.hash = XXH3_128bits(bytes.data(), bytes.size());
+    if ((task.flags & encode_for_line) != 0) {
+      const ops::LineValue line = runner_.encode_for_line(*result);
+      reply.result_kind = kind_of(line.kind);
+      bytes = line.bytes;
+    }
+    finish(task, reply, bytes);
+  }
+
+  // Into the granted output, or a larger one asked for.
+  void finish(const Submission& task, Reply& reply, std::string_view bytes) {
+    reply.offset = task.grant_offset;
+    if (bytes.size() > task.result_bytes_max)
+      return fail(
+          task, config::Error(config::ErrorCode::result_too_large,
+                              "the result has " + std::to_string(bytes.size()) +
+                                  " bytes, allowed are " + std::to_string(task.result_bytes_max)));
+    if (bytes.size() > task.grant_bytes) {
+      answer(task, {.kind = AnswerKind::need_output, .bytes = bytes.size()});
+      wait_for_loop(loop_, own_, spin_, [this, &task] {
+        return loop_.grant_task.load(std::memory_order_acquire) == task.task;
+      });
+      reply.offset = loop_.grant_offset.load(std::memory_order_relaxed);
+    }
+    reply.bytes = bytes.size();
+    const auto output = answers_.writable_span(reply.offset, reply.bytes);
+    if (!output) ::_exit(exit_setup_failed);
+    std::memcpy(output->data(), bytes.data(), bytes.size());
+    answer(task, reply);
+  }
+
+  void fail(const Submission& task, const config::Error& error) {
+    std::string text = error.field + error.detail;
+    text.resize(std::min<std::size_t>(text.size(), failure_text_bytes_max));
+    // Details may quote the body, and a cut may fall into a character.
+    if (!simdjson::validate_utf8(text))
+      std::replace_if(
+          text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; },
+          '?');
+    const auto output = answers_.writable_span(task.grant_offset, text.size());
+    if (!output) ::_exit(exit_setup_failed);
+    std::memcpy(output->data(), text.data(), text.size());
+    answer(task, {.kind = AnswerKind::failed,
+                  .offset = task.grant_offset,
+                  .bytes = text.size(),
+                  .error_code = error.code,
+                  .field_bytes = std::min(error.field.size(), text.size())});
+  }
+
+  // There is always a place: at most ring_depth tasks are unanswered, and need_output, which adds
+  // an answer, is taken before its task's second one is written.
+  void answer(const Submission& task, const Reply& reply) {
+    const std::uint32_t index = own_.answered.load(std::memory_order_relaxed);
+    Answer& out = own_.answers[ring_place(index)];
+    out.task = task.task;
+    out.offset = reply.offset;
+    out.bytes = reply.bytes;
+    out.process_ns = static_cast<std::uint64_t>((Clock::now() - started_).count());
+    out.hash[0] = reply.hash.low64;
+    out.hash[1] = reply.hash.high64;
+    out.kind = static_cast<std::uint32_t>(reply.kind);
+    out.result_kind = static_cast<std::uint32_t>(reply.result_kind);
+    out.error_code = static_cast<std::uint32_t>(reply.error_code);
+    out.field_bytes = static_cast<std::uint32_t>(reply.field_bytes);
+    out.media_type_bytes = static_cast<std::uint32_t>(reply.media_type.size());
+    std::copy(reply.media_type.begin(), reply.media_type.end(), out.media_type);
+    own_.answered.store(index + 1, std::memory_order_release);
+    bell_.ring_if_wanted(loop_);
+  }
+
+  Region inputs_;
+  Region commands_;
+  Region answers_;
+  const LoopPage& loop_;
+  WorkerPage& own_;
+  LoopBell bell_;
+  Spin spin_;
+  ops::Runner runner_;
+  Clock::time_point started_ = Clock::now();
+  std::uint32_t generation_;
+  std::uint32_t served_ = 0;
+};
+
+}  // namespace
+
+void worker_main(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation,
+                 pid_t parent) {
+  Worker worker(memory, area, generation);
+  set_up_worker(parent, memory.areas[area].bell.get(), area);
+  worker.report_ready();
+  worker.serve();
+}
+
+}  // namespace fetchmill::workers
