@@ -97,15 +97,18 @@ inline simdjson::error_code find_child(simdjson::ondemand::field& field, const P
   return simdjson::SUCCESS;
 }
 
+}  // namespace detail
+
+// One object of such a walk.
 template <class Leaf>
 simdjson::error_code walk_object(simdjson::ondemand::object object, const PointerNode& node,
                                  Leaf& leaf) {
-  FoundChildren found(node.children.size());
+  detail::FoundChildren found(node.children.size());
   for (auto entry : object) {
     simdjson::ondemand::field field;
     if (const auto error = std::move(entry).get(field)) return error;
     std::size_t child = 0;
-    if (const auto error = find_child(field, node, child)) return error;
+    if (const auto error = detail::find_child(field, node, child)) return error;
     if (child == node.children.size() || found.has(child)) continue;
     if (const auto error = walk(field.value(), node.children[child], leaf)) return error;
     found.add(child);
@@ -113,6 +116,8 @@ simdjson::error_code walk_object(simdjson::ondemand::object object, const Pointe
   }
   return simdjson::SUCCESS;
 }
+
+namespace detail {
 
 template <class Leaf>
 simdjson::error_code walk_array(simdjson::ondemand::array array, const PointerNode& node,
@@ -143,7 +148,7 @@ simdjson::error_code walk(simdjson::ondemand::value value, const PointerNode& no
   if (type == simdjson::ondemand::json_type::object) {
     simdjson::ondemand::object object;
     if (const auto error = value.get_object().get(object)) return error;
-    return detail::walk_object(object, node, leaf);
+    return walk_object(object, node, leaf);
   }
   if (type == simdjson::ondemand::json_type::array) {
     simdjson::ondemand::array array;
