@@ -80,13 +80,16 @@ Task<void> stream_outcomes(BatchRun& run, const BatchSpec& spec, Framing& framin
                        : server::TimePoint::max();
   server::DeadlineScope scope(activity, deadline, ErrorCode::deadline_exceeded);
   while (!run.complete()) {
+    if (spec.fail_fast && run.failed()) {
+      run.stop(ErrorCode::cancelled);
+      co_return;
+    }
     run.start_more();
     const bool progress = co_await run.progress(activity);
     if (!progress) {
       run.stop(activity.why());
       co_return;
     }
-    if (spec.fail_fast && run.failed()) run.stop(ErrorCode::cancelled);
     const std::string out = framing.outcomes(run.take_lines());
     Task<bool> writing = exchange.write(out);
     if (!co_await writing) {

@@ -57,7 +57,7 @@ void BatchRun::ended(std::size_t index, std::string line, bool ok) {
     }
   }
   // Not at once: what ends in one turn is written in one go.
-  if (!lines_.empty()) app_.turns.defer(*this);
+  if (!lines_.empty() || (spec_.fail_fast && !ok)) app_.turns.defer(*this);
 }
 
 void BatchRun::run() {

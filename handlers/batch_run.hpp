@@ -38,7 +38,8 @@ class BatchRun final : private server::Deferred {
   // The summary's line, with its newline.
   std::string summary() const;
 
-  // Waits until take_lines() has something to give, or the activity is interrupted.
+  // Waits until take_lines() has something to give, a task failed under fail_fast, or the activity
+  // is interrupted.
   class Progress : public server::Wait {
    public:
     Progress(server::Activity& activity, BatchRun& run) : Wait(activity), run_(run) {}

@@ -1,5 +1,6 @@
 #include "handlers/process.hpp"
 
+#include "handlers/media_type.hpp"
 #include "handlers/outcome.hpp"
 #include "handlers/query.hpp"
 #include "handlers/run_task.hpp"
@@ -19,8 +20,13 @@ using server::http::Response;
 // Read in one go into shared memory, at most; what a slot of unknown length grows by.
 constexpr std::size_t read_step_bytes = 64 * 1024;
 
-Result<TaskSpec> parse(const App& app, std::string_view query) {
-  Result<QueryPairs> pairs = parse_query(query);
+Result<TaskSpec> parse(const App& app, const server::http::Request& request) {
+  const std::string_view coding = request.field(server::wire::FieldId::content_encoding);
+  if (!coding.empty() && !is_media_type(coding, "identity"))
+    return Error(ErrorCode::unsupported_media_type, "send the body without a Content-Encoding; '" +
+                                                        std::string(coding.substr(0, 100)) +
+                                                        "' is not undone");
+  Result<QueryPairs> pairs = parse_query(request.query);
   if (!pairs) return pairs.error();
   Result<std::string> pipeline = pipeline_from_query(*pairs);
   if (!pipeline) return pipeline.error();
@@ -77,7 +83,7 @@ Task<Result<workers::Slot>> receive(App& app, Exchange& exchange, const TaskSpec
 }  // namespace
 
 Task<void> process(App& app, Exchange& exchange) {
-  Result<TaskSpec> task = parse(app, exchange.request().query);
+  Result<TaskSpec> task = parse(app, exchange.request());
   if (!task) {
     Task<void> refusing = exchange.respond(task.error());
     co_return co_await refusing;

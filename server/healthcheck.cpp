@@ -2,15 +2,14 @@
 
 #include "server/fetch/url.hpp"
 
-#include <array>
-#include <cerrno>
-#include <memory>
-#include <system_error>
-
-#include <netdb.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
 
 namespace fetchmill::server {
 namespace {
@@ -18,117 +17,54 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 using config::Result;
-using Deadline = std::chrono::steady_clock::time_point;
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using Code = boost::system::error_code;
 
 constexpr std::string_view readiness_path = "/readyz";
-// "HTTP/1.1 200 ": all of the answer that matters.
-constexpr std::size_t status_end = 13;
 
-class Descriptor {
+// One request, one answer, as a chain of callbacks; where it ends early, `outcome` says why.
+class Question {
  public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
+  Question(asio::io_context& io, const fetch::Url& url, const std::string& host)
+      : stream_(io), request_(http::verb::get, url.request_target(), 11) {
+    request_.set(http::field::host, host);
+    request_.set(http::field::connection, "close");
   }
-  int get() const { return fd_; }
+
+  void ask(const asio::ip::tcp::resolver::results_type& addresses,
+           std::chrono::milliseconds timeout) {
+    stream_.expires_after(timeout);
+    stream_.async_connect(addresses, [this](Code code, const asio::ip::tcp::endpoint&) {
+      if (code) return fail(code, ErrorCode::connect_failed);
+      http::async_write(stream_, request_, [this](Code written, std::size_t) {
+        if (written) return fail(written, ErrorCode::upstream_protocol);
+        http::async_read(stream_, buffer_, answer_, [this](Code read, std::size_t) {
+          if (read) return fail(read, ErrorCode::upstream_protocol);
+          if (answer_.result() == http::status::ok)
+            outcome = Result<void>();
+          else
+            outcome = Error(ErrorCode::upstream_status,
+                            "it answered " + std::to_string(answer_.result_int()));
+        });
+      });
+    });
+  }
+
+  Result<void> outcome = Error(ErrorCode::internal_error);
 
  private:
-  int fd_;
+  void fail(Code code, ErrorCode what) {
+    outcome = code == boost::beast::error::timeout
+                  ? Error(ErrorCode::upstream_timeout, "no answer in time")
+                  : Error(what, code.message());
+  }
+
+  boost::beast::tcp_stream stream_;
+  http::request<http::empty_body> request_;
+  boost::beast::flat_buffer buffer_;
+  http::response<http::string_body> answer_;
 };
-
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
-
-// Waits until the socket is ready for `events`. Errors: upstream_timeout.
-Result<void> wait(int fd, short events, Deadline deadline) {
-  for (;;) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return Error(ErrorCode::upstream_timeout, "no answer in time");
-    pollfd entry{fd, events, 0};
-    if (poll(&entry, 1, static_cast<int>(left.count())) > 0) return {};
-  }
-}
-
-Result<void> connect(int fd, const addrinfo& address, Deadline deadline) {
-  if (fd < 0) return Error(ErrorCode::connect_failed, reason(errno));
-  if (::connect(fd, address.ai_addr, address.ai_addrlen) == 0) return {};
-  if (errno != EINPROGRESS) return Error(ErrorCode::connect_failed, reason(errno));
-  if (Result<void> ready = wait(fd, POLLOUT, deadline); !ready) return ready;
-  int error = 0;
-  socklen_t size = sizeof(error);
-  getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) return Error(ErrorCode::connect_failed, reason(error));
-  return {};
-}
-
-Result<void> send_all(int fd, std::string_view bytes, Deadline deadline) {
-  while (!bytes.empty()) {
-    if (Result<void> ready = wait(fd, POLLOUT, deadline); !ready) return ready;
-    const ssize_t count = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count < 0 && errno != EAGAIN && errno != EINTR)
-      return Error(ErrorCode::upstream_protocol, "it closed the connection: " + reason(errno));
-    if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return {};
-}
-
-// The beginning of the answer, as far as it names the status.
-Result<std::string> receive_status_line(int fd, Deadline deadline) {
-  std::string bytes;
-  std::array<char, 256> piece;
-  while (bytes.size() < status_end) {
-    if (Result<void> ready = wait(fd, POLLIN, deadline); !ready) return ready.error();
-    const ssize_t count = recv(fd, piece.data(), piece.size(), 0);
-    if (count == 0) break;
-    if (count < 0 && errno != EAGAIN && errno != EINTR)
-      return Error(ErrorCode::upstream_protocol, "it closed the connection: " + reason(errno));
-    if (count > 0) bytes.append(piece.data(), static_cast<std::size_t>(count));
-  }
-  return bytes;
-}
-
-Result<void> judge(std::string_view answer) {
-  if (answer.size() < status_end || !answer.starts_with("HTTP/1.") || answer[8] != ' ' ||
-      answer[12] != ' ')
-    return Error(ErrorCode::upstream_protocol, "the answer is not HTTP");
-  const std::string_view status = answer.substr(9, 3);
-  if (status != "200")
-    return Error(ErrorCode::upstream_status, "it answered " + std::string(status));
-  return {};
-}
-
-Result<void> ask(const fetch::Url& url, const std::string& host, const addrinfo& address,
-                 Deadline deadline) {
-  const Descriptor socket(
-      ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-  if (Result<void> connected = connect(socket.get(), address, deadline); !connected)
-    return connected;
-  const std::string request = "GET " + url.request_target() + " HTTP/1.1\r\nHost: " + host +
-                              "\r\nConnection: close\r\n\r\n";
-  if (Result<void> sent = send_all(socket.get(), request, deadline); !sent) return sent;
-  const Result<std::string> answer = receive_status_line(socket.get(), deadline);
-  if (!answer) return answer.error();
-  return judge(*answer);
-}
-
-using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
-
-Result<Addresses> resolve(const fetch::Url& url) {
-  std::string_view host = url.host.text;
-  if (url.host.kind == fetch::HostKind::ipv6) host = host.substr(1, host.size() - 2);
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int error =
-          getaddrinfo(std::string(host).c_str(), std::to_string(url.port).c_str(), &hints, &found);
-      error != 0)
-    return Error(ErrorCode::dns_failed, gai_strerror(error));
-  return Addresses(found, &freeaddrinfo);
-}
 
 }  // namespace
 
@@ -143,18 +79,19 @@ std::string readiness_url(std::string_view listen) {
 
 Result<void> healthcheck(const std::string& text, const std::string& host,
                          std::chrono::milliseconds timeout) {
-  const Deadline deadline = std::chrono::steady_clock::now() + timeout;
   const Result<fetch::Url> url = fetch::parse_url(text);
   if (!url) return url.error();
   if (url->is_https()) return Error(ErrorCode::url_denied, "only http URLs can be asked");
-  const Result<Addresses> addresses = resolve(*url);
-  if (!addresses) return addresses.error();
-  Result<void> answered = Error(ErrorCode::dns_failed, "the host has no address");
-  for (const addrinfo* address = addresses->get(); address; address = address->ai_next) {
-    answered = ask(*url, host.empty() ? url->host_header() : host, *address, deadline);
-    if (answered || answered.error().code != ErrorCode::connect_failed) break;
-  }
-  return answered;
+  std::string_view name = url->host.text;
+  if (url->host.kind == fetch::HostKind::ipv6) name = name.substr(1, name.size() - 2);
+  asio::io_context io;
+  Code code;
+  const auto addresses = asio::ip::tcp::resolver(io).resolve(name, std::to_string(url->port), code);
+  if (code) return Error(ErrorCode::dns_failed, code.message());
+  Question question(io, *url, host.empty() ? url->host_header() : host);
+  question.ask(addresses, timeout);
+  io.run();
+  return question.outcome;
 }
 
 }  // namespace fetchmill::server

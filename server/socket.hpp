@@ -90,6 +90,7 @@ class Socket : public EventSink {
   // The socket became readable, writable or hung up while nobody waited for that. May destroy the
   // socket.
   virtual void unawaited() {}
+  Poller& poller() { return poller_; }
 
  private:
   Transfer finish_read(ssize_t count, std::size_t wanted);

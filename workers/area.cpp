@@ -109,8 +109,7 @@ bool Area::begin(const Answer& answer) {
     took_one();
     return true;
   }
-  receiving_.emplace();
-  receiving_->answer = answer;
+  receiving_.emplace(answer);
   // What nobody wants need not be copied.
   if (oldest.task == nullptr) receiving_->answer.bytes = 0;
   receiving_->bytes.reserve(receiving_->answer.bytes);

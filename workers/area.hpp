@@ -89,6 +89,8 @@ class Area {
 
  private:
   struct Receiving {
+    explicit Receiving(const Answer& answer_) : answer(answer_) {}
+
     Answer answer;
     std::string bytes;
     std::uint64_t scanned = 0;

@@ -208,9 +208,11 @@ bool Connection::is_quiet() {
 }
 
 void Connection::close() {
-  if (tls_ && is_open() && !hung_up() && SSL_is_init_finished(tls_.get())) {
+  if (tls_ && SSL_is_init_finished(tls_.get())) {
     ERR_clear_error();
-    SSL_shutdown(tls_.get());
+    if (is_open() && !hung_up()) SSL_shutdown(tls_.get());
+    // Otherwise OpenSSL takes the end for an attack and never resumes the session.
+    SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   }
   tls_.reset();
   Socket::close();

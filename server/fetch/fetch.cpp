@@ -9,7 +9,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
+#include <vector>
 
 #include <boost/beast/core/string.hpp>
 
@@ -107,6 +107,8 @@ struct Fetcher::State {
   Task<bool> drained(Activity& activity, Exchange& exchange);
 
   config::Result<void> judge_peer(const Url& url, Connections::Pooled& connection);
+  config::Result<void> turn_away(NextStep next, FetchRequest& request,
+                                 const wire::ResponseHead& head);
   config::Result<void> follow(FetchRequest& request, const wire::ResponseHead& head);
   Error denied(const Url& url, Verdict verdict);
   void count_denial(DenyReason reason);
@@ -241,15 +243,7 @@ Task<config::Result<void>> Fetcher::State::run(Activity& activity, FetchRequest&
       if (exchange->reusable()) lease.keep();
       co_return ended(body, request, response);
     }
-    config::Result<void> followed;
-    if (next == NextStep::follow)
-      followed = follow(request, head);
-    else if (next == NextStep::too_many_redirects)
-      followed = Error(ErrorCode::too_many_redirects,
-                       "more than " + std::to_string(request.max_redirects) + " redirects");
-    else
-      followed = Error(ErrorCode::upstream_status,
-                       "the upstream answered with status " + std::to_string(head.status));
+    const config::Result<void> followed = turn_away(next, request, head);
     const bool can_be_used_again = co_await drained(activity, *exchange);
     if (can_be_used_again) lease.keep();
     if (!followed) co_return ended(followed, request, response);
@@ -309,6 +303,17 @@ config::Result<void> Fetcher::State::judge_peer(const Url& url, Connections::Poo
   if (!verdict.allowed()) return denied(url, verdict);
   connection.judged_by = policy_generation;
   return {};
+}
+
+// An answer whose body is not wanted: the request becomes its next hop, or the fetch ends.
+config::Result<void> Fetcher::State::turn_away(NextStep next, FetchRequest& request,
+                                               const wire::ResponseHead& head) {
+  if (next == NextStep::follow) return follow(request, head);
+  if (next == NextStep::too_many_redirects)
+    return Error(ErrorCode::too_many_redirects,
+                 "more than " + std::to_string(request.max_redirects) + " redirects");
+  return Error(ErrorCode::upstream_status,
+               "the upstream answered with status " + std::to_string(head.status));
 }
 
 config::Result<void> Fetcher::State::follow(FetchRequest& request, const wire::ResponseHead& head) {

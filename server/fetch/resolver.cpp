@@ -91,7 +91,8 @@ struct Resolver::Watch {
 Resolver::Resolver(asio::io_context& io, HostsFile hosts)
     : io_(io), hosts_(std::move(hosts)), timer_(io) {}
 
-config::Result<std::unique_ptr<Resolver>> Resolver::make(asio::io_context& io, HostsFile hosts) {
+config::Result<std::unique_ptr<Resolver>> Resolver::make(asio::io_context& io, HostsFile hosts,
+                                                         const std::string& servers) {
   const auto failed = [](int status) {
     return Error(ErrorCode::invalid_request,
                  std::string("the resolver cannot be started: ") + ares_strerror(status));
@@ -108,9 +109,11 @@ config::Result<std::unique_ptr<Resolver>> Resolver::make(asio::io_context& io, H
   options.lookups = ask_servers_only.data();
   options.sock_state_cb = &Resolver::watch;
   options.sock_state_cb_data = made.get();
-  const int status = ares_init_options(&made->channel_, &options,
-                                       ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-                                           ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
+  int status = ares_init_options(&made->channel_, &options,
+                                 ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
+                                     ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
+  if (status == ARES_SUCCESS && !servers.empty())
+    status = ares_set_servers_ports_csv(made->channel_, servers.c_str());
   if (status != ARES_SUCCESS) return failed(status);
   return made;
 }

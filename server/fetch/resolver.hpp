@@ -32,8 +32,10 @@ class Resolver {
  public:
   using Addresses = std::vector<Address>;
 
-  // Reads resolv.conf: blocking, for start-up. Errors: invalid_request, for the operator.
-  static config::Result<std::unique_ptr<Resolver>> make(asio::io_context& io, HostsFile hosts);
+  // Reads resolv.conf: blocking, for start-up. `servers` ("192.0.2.1:53,…") are asked instead of
+  // those named there; empty: those. Errors: invalid_request, for the operator.
+  static config::Result<std::unique_ptr<Resolver>> make(asio::io_context& io, HostsFile hosts,
+                                                        const std::string& servers = {});
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();

@@ -32,6 +32,11 @@ bool BrowserRules::host_allowed(std::string_view host) const {
       hosts_, [&](const std::string& allowed) { return equal_ignoring_case(allowed, name); });
 }
 
+bool BrowserRules::listed(std::string_view origin) const {
+  return std::ranges::any_of(
+      origins_, [&](const std::string& allowed) { return equal_ignoring_case(allowed, origin); });
+}
+
 std::optional<config::Error> BrowserRules::check(std::string_view host,
                                                  std::string_view origin) const {
   using config::Error;
@@ -46,10 +51,7 @@ std::optional<config::Error> BrowserRules::check(std::string_view host,
            equal_ignoring_case(origin.substr(scheme.size()), host);
   };
   if (same_site("http://") || same_site("https://")) return std::nullopt;
-  if (std::ranges::any_of(origins_, [&](const std::string& allowed) {
-        return equal_ignoring_case(allowed, origin);
-      }))
-    return std::nullopt;
+  if (listed(origin)) return std::nullopt;
   return Error(ErrorCode::origin_denied,
                "pages of the origin '" + std::string(origin.substr(0, 200)) +
                    "' may not call this server; the operator can add it to server.cors_origins");

@@ -25,6 +25,8 @@ class BrowserRules {
   // `host` is the Host field's value, with or without port; `origin` the Origin field's, empty when
   // absent.
   std::optional<config::Error> check(std::string_view host, std::string_view origin) const;
+  // Whether the operator listed this origin: its pages may read responses (CORS).
+  bool listed(std::string_view origin) const;
 
  private:
   bool host_allowed(std::string_view host) const;

@@ -14,14 +14,6 @@ namespace {
 using config::Error;
 using config::Result;
 
-// A client may take its body and write limits and one second more for each of these it has moved:
-// slow lines are served, a byte now and then is not.
-constexpr std::uint64_t rate_floor_bytes_per_second = 8 * 1024;
-
-Clock::duration patience(std::uint64_t limit_ms, std::uint64_t bytes_moved) {
-  return milliseconds(limit_ms + bytes_moved * 1000 / rate_floor_bytes_per_second);
-}
-
 std::string_view moved(std::string_view view, const char* from, const char* to) {
   return view.empty() ? std::string_view{}
                       : std::string_view(to + (view.data() - from), view.size());
@@ -85,11 +77,10 @@ Task<bool> Exchange::receive() {
     if (!co_await sent) co_return false;
   }
   const TimePoint begun = Clock::now();
-  const TimePoint limit =
-      begun + patience(session_.service_.settings.body_timeout_ms, body_bytes_) - waited_for_body_;
+  const TimePoint limit = body_patience_.limit(begun, session_.service_.settings.body_timeout_ms);
   DeadlineScope scope(activity_, limit, ErrorCode::request_timeout);
   const bool ready = co_await session_.readable(activity_);
-  waited_for_body_ += Clock::now() - begun;
+  body_patience_.waited(Clock::now() - begun);
   if (scope.expired()) too_slow_ = true;
   co_return ready;
 }
@@ -160,7 +151,7 @@ Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
       count = transfer.bytes;
     }
     if (count == 0) continue;
-    body_bytes_ += count;
+    body_patience_.moved(count);
     if (head_.framing == wire::Framing::chunked)
       chunks_.take_payload(count);
     else
@@ -210,7 +201,8 @@ Task<void> Exchange::respond(Response response) {
                      .request_id = id_,
                      .date_line = session_.service_.date_line(Clock::now()),
                      .content_length = response.bytes().size(),
-                     .connection = connection_field()});
+                     .connection = connection_field(),
+                     .cors_origin = session_.service_.cors_origin(request_)});
   const std::string_view body =
       head_.method == wire::Method::head ? std::string_view{} : response.bytes();
   Task<bool> sending = send(head, body);
@@ -235,7 +227,8 @@ Task<bool> Exchange::begin(Response response) {
                      .date_line = session_.service_.date_line(Clock::now()),
                      .content_length = std::nullopt,
                      .chunked = chunked_output_,
-                     .connection = connection_field()});
+                     .connection = connection_field(),
+                     .cors_origin = session_.service_.cors_origin(request_)});
   Task<bool> sending = send(head, {});
   co_return co_await sending;
 }
@@ -277,7 +270,7 @@ Task<bool> Exchange::send(std::string_view first, std::string_view second, std::
     }
     const Transfer transfer = session_.write(std::span(vectors.data(), count));
     if (transfer.status == Transfer::Status::closed) break;
-    written_bytes_ += transfer.bytes;
+    write_patience_.moved(transfer.bytes);
     std::size_t taken = transfer.bytes;
     for (std::string_view& part : parts) {
       const std::size_t of_part = std::min(taken, part.size());
@@ -286,12 +279,11 @@ Task<bool> Exchange::send(std::string_view first, std::string_view second, std::
     }
     if (session_.may_write()) continue;
     const TimePoint begun = Clock::now();
-    const TimePoint limit = begun +
-                            patience(session_.service_.settings.write_timeout_ms, written_bytes_) -
-                            waited_for_writes_;
+    const TimePoint limit =
+        write_patience_.limit(begun, session_.service_.settings.write_timeout_ms);
     DeadlineScope scope(activity_, limit, ErrorCode::request_timeout);
     const bool ready = co_await session_.writable(activity_);
-    waited_for_writes_ += Clock::now() - begun;
+    write_patience_.waited(Clock::now() - begun);
     if (!ready) break;
   }
   broken_ = true;

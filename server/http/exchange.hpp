@@ -24,6 +24,28 @@ namespace fetchmill::server::http {
 
 class Session;
 
+// How long a peer may hold an exchange up: a limit of waiting time for every 64 KiB it moves, so
+// that a slow line is served and a byte now and then is not. Only time spent waiting for the peer
+// counts.
+class Patience {
+ public:
+  TimePoint limit(TimePoint now, std::uint64_t limit_ms) const {
+    return now + milliseconds(limit_ms) - waited_;
+  }
+  void waited(Clock::duration time) { waited_ += time; }
+  void moved(std::size_t bytes) {
+    moved_ += bytes;
+    if (moved_ < bytes_per_limit) return;
+    moved_ = 0;
+    waited_ = {};
+  }
+
+ private:
+  static constexpr std::size_t bytes_per_limit = 64 * 1024;
+  std::size_t moved_ = 0;
+  Clock::duration waited_{};
+};
+
 class Exchange {
  public:
   // `bytes` is the request's head as received; `request` describes it.
@@ -85,15 +107,13 @@ class Exchange {
   std::size_t held_taken_ = 0;  // of the session's input, by this body
   bool continue_sent_ = false;
   bool too_slow_ = false;
-  Clock::duration waited_for_body_{};
-  std::uint64_t body_bytes_ = 0;
+  Patience body_patience_;
 
   unsigned status_ = 0;
   bool chunked_output_ = false;
   bool broken_ = false;  // the client cannot be answered any more
   bool close_ = false;
-  Clock::duration waited_for_writes_{};
-  std::uint64_t written_bytes_ = 0;
+  Patience write_patience_;
 };
 
 }  // namespace fetchmill::server::http

@@ -38,6 +38,7 @@ Response problem(const config::Error& error, std::string_view request_id) {
   response.status = row.http_status;
   response.media_type = "application/problem+json";
   append_field_line(response.headers, "Cache-Control", "no-store");
+  append_field_line(response.headers, "X-Content-Type-Options", "nosniff");
   if (row.http_status == 429 || error.retry_after.count() > 0) {
     // Retry-After is in whole seconds (RFC 9110 §10.2.3): rounded up, at least one.
     const auto seconds = std::max<std::int64_t>((error.retry_after.count() + 999) / 1000, 1);

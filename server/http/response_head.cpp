@@ -40,6 +40,14 @@ void append_head(std::string& out, const ResponseHead& head) {
   if (head.chunked) out += "Transfer-Encoding: chunked\r\n";
   if (head.connection == ConnectionField::close) out += "Connection: close\r\n";
   if (head.connection == ConnectionField::keep_alive) out += "Connection: keep-alive\r\n";
+  if (!head.cors_origin.empty()) {
+    out += "Access-Control-Allow-Origin: ";
+    out += head.cors_origin;
+    out +=
+        "\r\nVary: Origin\r\n"
+        "Access-Control-Expose-Headers: ETag, Fetchmill-Final-Url, Fetchmill-Upstream-Status, "
+        "Retry-After, Server-Timing, X-Request-Id\r\n";
+  }
   out += head.response.headers;
   out += "X-Request-Id: ";
   out += head.request_id;

@@ -19,6 +19,7 @@ struct ResponseHead {
   std::optional<std::uint64_t> content_length;  // nothing: no such field
   bool chunked = false;
   ConnectionField connection = ConnectionField::none;
+  std::string_view cors_origin = {};  // whose pages may read the response; empty: none
 };
 
 void append_head(std::string& out, const ResponseHead& head);

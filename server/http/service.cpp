@@ -39,6 +39,7 @@ Service::Service(Poller& poller_, Deadlines& wheel_, const config::Settings::Ser
 
 Service::~Service() {
   while (!idle_.empty()) destroy(idle_.front());
+  while (!fresh_.empty()) destroy(fresh_.front());
   while (!busy_.empty()) destroy(busy_.front());
   while (!lingering_.empty()) destroy(lingering_.front());
 }
@@ -47,7 +48,7 @@ void Service::serve(int fd) {
   auto* session = new Session(*this, wheel);
   ++session_count_;
   metrics.http_connections.get().set(static_cast<std::int64_t>(session_count_));
-  idle_.push_back(*session);
+  fresh_.push_back(*session);
   if (session->open(fd))
     session->start();
   else
@@ -69,9 +70,8 @@ bool Service::close_one_idle() {
 
 void Service::drain() {
   draining_ = true;
-  IntrusiveList<Session> sessions;
-  while (!idle_.empty()) sessions.push_back(idle_.front());
-  while (!sessions.empty()) destroy(sessions.front());
+  while (!idle_.empty()) destroy(idle_.front());
+  while (!fresh_.empty()) destroy(fresh_.front());
 }
 
 void Service::interrupt_all() {

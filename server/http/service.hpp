@@ -56,6 +56,11 @@ class Service {
 
   // The Date field's line, refreshed once a second.
   std::string_view date_line(TimePoint now);
+  // The request's origin, where its pages may read the response; else empty.
+  std::string_view cors_origin(const Request& request) const {
+    const std::string_view origin = request.field(wire::FieldId::origin);
+    return !origin.empty() && rules.listed(origin) ? origin : std::string_view{};
+  }
   void count_response(const Route* route, wire::Method method, unsigned status,
                       Clock::duration elapsed);
 
@@ -88,6 +93,8 @@ class Service {
   void destroy(Session& session);
 
   IntrusiveList<Session> idle_;  // longest idle first
+  IntrusiveList<Session>
+      fresh_;  // nothing received yet: not closed for newcomers, clients would not try again
   IntrusiveList<Session> busy_;
   IntrusiveList<Session> lingering_;
   std::size_t session_count_ = 0;

@@ -16,6 +16,23 @@ constexpr std::chrono::seconds linger_time{2};
 // Output joined from pipelined requests before it is handed to the kernel.
 constexpr std::size_t output_joined_max = 64 * 1024;
 
+// What a browser asks before a request that a page of another origin could not make without scripts
+// (Fetch standard, "CORS-preflight request").
+bool is_preflight(const Request& request) {
+  return request.head.method == wire::Method::options &&
+         !request.field(wire::FieldId::access_control_request_method).empty();
+}
+
+Response preflight(const Route& route) {
+  Response response;
+  response.status = 204;
+  append_field_line(response.headers, "Access-Control-Allow-Methods", Router::allow(route.methods));
+  append_field_line(response.headers, "Access-Control-Allow-Headers",
+                    "Accept, Content-Type, X-Request-Id");
+  append_field_line(response.headers, "Access-Control-Max-Age", "600");
+  return response;
+}
+
 void release_buffer(std::string& buffer) {
   std::string().swap(buffer);
 }
@@ -142,7 +159,7 @@ void Session::wait_for_input() {
   const auto& settings = service_.settings;
   if (input_.empty()) {
     head_begun_ = false;
-    service_.idle_.push_back(*this);
+    (served_ ? service_.idle_ : service_.fresh_).push_back(*this);
     deadline_.arm(Clock::now() + milliseconds(served_ ? settings.keep_alive_timeout_ms
                                                       : settings.head_timeout_ms));
   } else if (!head_begun_) {
@@ -169,8 +186,7 @@ void Session::drain_input() {
     if (transfer.status == Transfer::Status::closed) return destroy();
     if (transfer.status == Transfer::Status::would_block || !may_read()) return;
   }
-  // More than a turn's worth after the end was announced: no longer worth waiting for.
-  destroy();
+  poller().raise(fd(), *this);  // a turn's worth; go on in the next one, until linger_time
 }
 
 // Takes whole requests off the front of `bytes`, which are either the service's scratch or
@@ -225,6 +241,12 @@ void Session::dispatch(const wire::RequestHead& head, std::string_view head_byte
       head, id, head.target.substr(0, question),
       question == std::string_view::npos ? std::string_view{} : head.target.substr(question + 1)};
   const Route* route = service_.router.find(request.path);
+  if (is_preflight(request) && route &&
+      !service_.rules.check(head.host, request.field(wire::FieldId::origin))) {
+    Response response = preflight(*route);
+    skip_body(head, rest, response);
+    return answer(request, route, response, started);
+  }
   if (auto error = check(request, route)) {
     Response response = problem(*error, id);
     if (error->code == ErrorCode::method_not_allowed)
@@ -284,7 +306,8 @@ void Session::answer(const Request& request, const Route* route, const Response&
                .content_length = response.bytes().size(),
                .connection = close                     ? ConnectionField::close
                              : head.minor_version == 0 ? ConnectionField::keep_alive
-                                                       : ConnectionField::none});
+                                                       : ConnectionField::none,
+               .cors_origin = service_.cors_origin(request)});
   if (head.method != wire::Method::head) service_.output += response.bytes();
   if (close) close_after_output_ = true;
   service_.count_response(route, head.method, response.status, now - started);

@@ -101,7 +101,7 @@ class KilledWorkers(FaultTest):
     def test_the_death_is_logged(self):
         server = self.start()
         os.kill(server.workers()[0], signal.SIGKILL)
-        eventually(lambda: any("signal" in entry for entry in server.log), "an obituary")
+        eventually(lambda: any("signal" in entry.get("ending", "") for entry in server.log), "an obituary")
 
 
 class CrashingOps(FaultTest):

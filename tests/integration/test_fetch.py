@@ -47,7 +47,7 @@ class Responses(ServerTest):
         timing = dict(
             part.strip().split(";dur=") for part in response.header("server-timing").split(",")
         )
-        self.assertLessEqual({"connect", "ttfb", "transfer", "queue", "process"}, set(timing))
+        self.assertLessEqual({"ttfb", "transfer", "queue", "process"}, set(timing))
         self.assertGreaterEqual(float(timing["ttfb"]), 110)
         self.assertLess(float(timing["process"]), 100_000)
 
@@ -146,8 +146,8 @@ class Ops(ServerTest):
         response = self.run_op("/json?records=5", "json.select", {"pointer": ["/0/id", "/4/id"]})
         self.assertEqual(response.json(), [0, 4])
         pointers = {"first": "/0/lang", "second": "/1/lang"}
-        query = {"pointer": json.dumps(pointers)}
-        response = self.run_op("/json?records=5", "json.select", {"pointer": pointers}, query)
+        steps = json.dumps([{"op": "json.select", "pointer": pointers}])
+        response = self.server.get("/v1/fetch", url=self.origin.url("/json?records=5"), pipeline=steps)
         self.assertEqual(response.json(), {"first": "en", "second": "fr"})
 
     def test_json_aggregate(self):
@@ -175,8 +175,8 @@ class Ops(ServerTest):
     def test_json_validate(self):
         self.run_op("/json?records=5", "json.validate", {})
         url = self.origin.url("/text?text=%5B1,%5D&type=application/json")
-        problem = self.assert_problem(self.server.fetch(url, "json.validate"), "processing_failed")
-        self.assertRegex(problem["detail"], r"\d")
+        result = self.assert_ok(self.server.fetch(url, "json.validate")).json()
+        self.assertEqual((result["valid"], result["error"]["offset"]), (False, 3))
 
     def test_hash(self):
         body = self.origin.get("/bytes?n=100000").body
@@ -402,13 +402,13 @@ class Redirects(ServerTest):
                 self.assertEqual((seen["method"], seen["body"]), (then, body))
 
     def test_credentials_stay_with_their_origin(self):
-        secrets = {"Authorization": "Bearer s", "Cookie": "s=1", "Proxy-Authorization": "s"}
-        headers = {**secrets, "X-Other": "kept"}
+        secrets = {"Authorization": "Bearer s", "Cookie": "s=1", "X-Api-Key": "s"}
+        headers = {**secrets, "Accept-Language": "kept"}
         other = self.enterContext(Origin())
         elsewhere = self.origin.url("/redirect?to=" + other.url("/echo"))
         fields = dict(sent_fields(self.server.fetch(elsewhere, headers=headers)))
-        self.assertFalse(fields.keys() & {"authorization", "cookie", "proxy-authorization"}, fields)
-        self.assertEqual(fields["x-other"], "kept")
+        self.assertFalse(fields.keys() & {"authorization", "cookie", "x-api-key"}, fields)
+        self.assertEqual(fields["accept-language"], "kept")
         same = self.origin.url("/redirect?to=/echo")
         fields = dict(sent_fields(self.server.fetch(same, headers={"Authorization": "Bearer s"})))
         self.assertEqual(fields["authorization"], "Bearer s")

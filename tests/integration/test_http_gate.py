@@ -93,7 +93,7 @@ class Refusals(ServerTest):
             "fields": (GET + HOST + b"A: b\r\n" * 99 + END, 200),
             "head": (GET + HOST + (b"A: " + b"b" * 1000 + b"\r\n") * 30 + END, 200),
             "request line": (b"GET /" + b"a" * 8000 + b" HTTP/1.1\r\n" + HOST + END, 404),
-            "chunk line": (CHUNKED + b"0" * 200 + b"2\r\nab\r\n0\r\n\r\n", 200),
+            "chunk line": (CHUNKED + b"2;" + b"a" * 200 + b"\r\nab\r\n0\r\n\r\n", 200),
             "trailers": (CHUNKED + b"0\r\n" + (b"A: " + b"b" * 90 + b"\r\n") * 40 + END, 200),
         }
         for name, (data, status) in good.items():

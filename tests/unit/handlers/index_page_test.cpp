@@ -48,7 +48,8 @@ TEST(IndexPage, AHostThatAShellWouldActOnIsNotUsed) {
   for (const std::string_view host : {"a'$(id)'", "a;b", "<script>", "a&b", "a\"b", "a`b`", ""}) {
     const Response response = page(host);
     EXPECT_TRUE(contains(response.body, "http://localhost:8080/v1/fetch")) << host;
-    if (!host.empty()) EXPECT_FALSE(contains(response.body, "http://" + std::string(host))) << host;
+    if (host.empty()) continue;
+    EXPECT_FALSE(contains(response.body, "http://" + std::string(host))) << host;
   }
   EXPECT_FALSE(contains(page("<script>").body, "<script"));
 }

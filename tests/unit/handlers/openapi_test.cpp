@@ -60,11 +60,11 @@ TEST_F(OpenApi, HasEveryRouteOfTheApi) {
   for_each_operation([&](std::string_view path, std::string_view method, element) {
     found.insert(std::string(method) + ' ' + std::string(path));
   });
-  const std::set<std::string> expected{
-      "get /v1/fetch",      "head /v1/fetch", "post /v1/fetch",    "post /v1/batch",
-      "post /v1/process",   "get /v1/ops",    "get /metrics",      "get /livez",
-      "get /healthz",       "get /readyz",    "get /openapi.json", "get /errors/",
-      "get /errors/{code}", "get /"};
+  const std::set<std::string> expected{"get /v1/fetch",  "head /v1/fetch",    "post /v1/fetch",
+                                       "post /v1/batch", "post /v1/process",  "get /v1/ops",
+                                       "get /metrics",   "get /livez",        "get /healthz",
+                                       "get /readyz",    "get /openapi.json", "get /errors/{code}",
+                                       "get /"};
   EXPECT_EQ(found, expected);
 }
 

@@ -132,7 +132,7 @@ TEST(Cli, NoCommandIsAUsageError) {
 }
 
 TEST(Cli, AnUnknownCommandGetsASuggestion) {
-  const CliRun result = run({"sevre"});
+  const CliRun result = run({"serv"});
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_TRUE(has(result.err, "Did you mean 'serve'?")) << result.err;
   EXPECT_FALSE(has(run({"xylophone"}).err, "Did you mean"));

@@ -12,6 +12,11 @@ namespace {
 
 constexpr long hour_seconds = 3600;
 
+long next_serial() {
+  static long serial = 0;
+  return ++serial;
+}
+
 void add_extension(X509* certificate, int nid, const std::string& value) {
   X509V3_CTX context;
   X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
@@ -26,8 +31,7 @@ Certificate make_certificate(const std::string& name, EVP_PKEY* key, X509* issue
   Certificate made(X509_new());
   X509* certificate = made.get();
   X509_set_version(certificate, 2);
-  static long serial = 0;
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), next_serial());
   X509_gmtime_adj(X509_getm_notBefore(certificate), -2 * hour_seconds);
   X509_gmtime_adj(X509_getm_notAfter(certificate), hours * hour_seconds);
   X509_set_pubkey(certificate, key);
@@ -44,7 +48,8 @@ Certificate make_certificate(const std::string& name, EVP_PKEY* key, X509* issue
 
 Authority::Authority()
     : key_(EVP_EC_gen("P-256")),
-      certificate_(make_certificate("Test authority", key_.get(), nullptr, key_.get(), 24)) {
+      certificate_(make_certificate("Test authority " + std::to_string(next_serial()), key_.get(),
+                                    nullptr, key_.get(), 24)) {
   std::string path = ::testing::TempDir() + "authority-XXXXXX";
   std::FILE* file = ::fdopen(::mkstemp(path.data()), "w");
   PEM_write_X509(file, certificate_.get());

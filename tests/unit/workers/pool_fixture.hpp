@@ -108,6 +108,9 @@ class PoolTest : public testing::Test {
     config::Result<SpawnerHandle> spawner = Spawner::start(*memory);
     ASSERT_TRUE(spawner) << spawner.error().detail;
     spawner_pid_ = spawner->pid();
+    for (const AreaFiles& area : memory->areas)
+      forged_.push_back(
+          *Region::map(area.answers.writable, area.answers.bytes, Access::read_write));
     config::Result<std::unique_ptr<Pool>> pool = Pool::start(
         loop_, std::move(*memory), std::move(*spawner), options, metrics_, log_,
         {.ready = [this] { ready_ = true; }, .spawner_lost = [this] { spawner_lost_ = true; }});
@@ -164,6 +167,8 @@ class PoolTest : public testing::Test {
       return std::all_of(jobs.begin(), jobs.end(), [](const auto& job) { return job->is_done(); });
     });
   }
+  // What the worker of that area writes, writable for a test that forges it.
+  WorkerPage& answers_of(std::uint32_t area) { return forged_[area].page<WorkerPage>(); }
   std::set<pid_t> worker_pids() const { return children_of(spawner_pid_); }
   std::uint64_t restarts(std::string_view reason) {
     return metrics_.worker_restarts_total.with({reason}).value();
@@ -182,6 +187,7 @@ class PoolTest : public testing::Test {
   pid_t spawner_pid_ = -1;
   bool ready_ = false;
   bool spawner_lost_ = false;
+  std::vector<Region> forged_;
   std::unique_ptr<Pool> pool_;
 };
 

@@ -1,0 +1,215 @@
+#include "server/fetch/resolver.hpp"
+
+#include "server/coroutine.hpp"
+
+#include <array>
+#include <atomic>
+#include <optional>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace fetchmill::server::fetch {
+namespace {
+
+constexpr std::uint16_t type_a = 1;
+constexpr std::uint16_t type_aaaa = 28;
+constexpr int response_nxdomain = 3;
+
+// A name server on a free port of 127.0.0.1 that knows a few names under .test, all with a TTL.
+class NameServer {
+ public:
+  explicit NameServer(std::uint8_t ttl_seconds = 60) : ttl_seconds_(ttl_seconds) {
+    socket_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t bytes = sizeof address;
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), bytes), 0);
+    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &bytes), 0);
+    servers_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+    EXPECT_EQ(::pipe(stop_), 0);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~NameServer() {
+    ::close(stop_[1]);
+    thread_.join();
+    ::close(stop_[0]);
+    ::close(socket_);
+  }
+
+  const std::string& servers() const { return servers_; }
+  int queries() const { return queries_; }
+
+ private:
+  void serve() {
+    for (;;) {
+      std::array<pollfd, 2> ready{pollfd{socket_, POLLIN, 0}, pollfd{stop_[0], POLLIN, 0}};
+      ::poll(ready.data(), ready.size(), -1);
+      if (ready[1].revents != 0) return;
+      std::array<char, 512> query{};
+      sockaddr_in from{};
+      socklen_t from_bytes = sizeof from;
+      const ssize_t count = ::recvfrom(socket_, query.data(), query.size(), 0,
+                                       reinterpret_cast<sockaddr*>(&from), &from_bytes);
+      if (count < 17) continue;
+      ++queries_;
+      const std::string answer = reply({query.data(), static_cast<std::size_t>(count)});
+      ::sendto(socket_, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from),
+               from_bytes);
+    }
+  }
+
+  std::string reply(std::string_view query) const {
+    std::string name;
+    std::size_t at = 12;
+    while (query[at] != 0) {
+      const auto label = static_cast<std::size_t>(query[at]);
+      name.append(query.substr(at + 1, label)) += '.';
+      at += label + 1;
+    }
+    const int type = query[at + 2];
+    std::string data;
+    if (name == "both.test." && type == type_a) data = std::string("\xc0\x00\x02\x01", 4);
+    if (name == "four.test." && type == type_a) data = std::string("\xc0\x00\x02\x04", 4);
+    if (name == "both.test." && type == type_aaaa)
+      data = std::string("\x20\x01\x0d\xb8", 4) + std::string(11, '\0') + '\1';
+    const bool known = name == "both.test." || name == "four.test." || name == "none.test.";
+    std::string answer(query.substr(0, 2));
+    answer += '\x81';
+    answer += static_cast<char>('\x80' | (known ? 0 : response_nxdomain));
+    answer += std::string("\0\1\0", 3) + static_cast<char>(data.empty() ? 0 : 1);
+    answer += std::string(4, '\0');
+    answer += query.substr(12, at + 5 - 12);
+    if (data.empty()) return answer;
+    answer += std::string("\xc0\x0c\0", 3) + static_cast<char>(type) + std::string("\0\1\0\0\0", 5);
+    answer += static_cast<char>(ttl_seconds_);
+    answer += '\0';
+    answer += static_cast<char>(data.size());
+    return answer + data;
+  }
+
+  std::uint8_t ttl_seconds_;
+  int socket_ = -1;
+  int stop_[2] = {-1, -1};
+  std::string servers_;
+  std::atomic<int> queries_{0};
+  std::thread thread_;
+};
+
+class FetchResolver : public ::testing::Test {
+ protected:
+  using Answer = std::optional<config::Result<Resolver::Addresses>>;
+
+  ~FetchResolver() override {
+    if (resolver_) resolver_->stop();
+    io_.restart();
+    io_.poll();
+  }
+
+  void ask(NameServer& server, std::string_view hosts = "") {
+    config::Result<std::unique_ptr<Resolver>> made =
+        Resolver::make(io_, parse_hosts(hosts), server.servers());
+    ASSERT_TRUE(made) << made.error().detail;
+    resolver_ = std::move(*made);
+  }
+  void start(Activity& activity, const Host& host, Answer& answer) {
+    ++running_;
+    drive(*this, activity, host, answer);
+  }
+  void run() {
+    if (running_ == 0) return;
+    io_.restart();
+    io_.run();
+  }
+  // "192.0.2.1 2001:db8::1", or the error's detail.
+  std::string resolve(std::string_view name) {
+    const Host host = *parse_host(name);
+    Activity activity(deadlines_);
+    Answer answer;
+    start(activity, host, answer);
+    run();
+    return words(answer);
+  }
+  static std::string words(const Answer& answer) {
+    if (!answer) return "unfinished";
+    if (!*answer) return answer->error().detail;
+    std::string all;
+    for (const Address& address : **answer) all += (all.empty() ? "" : " ") + to_string(address);
+    return all;
+  }
+
+  asio::io_context io_{loop_concurrency};
+  Deadlines deadlines_{io_};
+
+ private:
+  static Detached drive(FetchResolver& test, Activity& activity, const Host& host, Answer& answer) {
+    config::Result<Resolver::Addresses> resolved = co_await test.resolver_->resolve(activity, host);
+    answer = std::move(resolved);
+    if (--test.running_ == 0) test.io_.stop();
+  }
+
+  std::unique_ptr<Resolver> resolver_;
+  int running_ = 0;
+};
+
+TEST_F(FetchResolver, FindsBothKindsOfAddresses) {
+  NameServer server;
+  ask(server);
+  EXPECT_EQ(resolve("both.test"), "192.0.2.1 2001:db8::1");
+  EXPECT_EQ(resolve("four.test"), "192.0.2.4");
+}
+
+TEST_F(FetchResolver, SaysInWordsWhyNot) {
+  NameServer server;
+  ask(server);
+  EXPECT_EQ(resolve("missing.test"), "missing.test: no such name (NXDOMAIN)");
+  EXPECT_EQ(resolve("none.test"), "none.test: the name has no address");
+}
+
+TEST_F(FetchResolver, AsksOnceForManyAndRemembers) {
+  NameServer server;
+  ask(server);
+  const Host host = *parse_host("both.test");
+  std::array<Answer, 3> answers;
+  Activity first(deadlines_);
+  Activity second(deadlines_);
+  Activity third(deadlines_);
+  start(first, host, answers[0]);
+  start(second, host, answers[1]);
+  start(third, host, answers[2]);
+  second.interrupt(ErrorCode::cancelled);
+  run();
+  EXPECT_EQ(words(answers[0]), "192.0.2.1 2001:db8::1");
+  EXPECT_EQ(answers[1]->error().code, ErrorCode::cancelled);
+  EXPECT_EQ(words(answers[2]), "192.0.2.1 2001:db8::1");
+  EXPECT_EQ(resolve("both.test"), "192.0.2.1 2001:db8::1");
+  EXPECT_EQ(server.queries(), 2);
+}
+
+TEST_F(FetchResolver, DoesNotRememberWhatMustNotBeKept) {
+  NameServer server(0);
+  ask(server);
+  resolve("both.test");
+  resolve("both.test");
+  EXPECT_EQ(server.queries(), 4);
+}
+
+TEST_F(FetchResolver, AnswersLiteralsHostsAndLocalhostAtOnce) {
+  NameServer server;
+  ask(server, "192.0.2.9 pinned.test\n");
+  EXPECT_EQ(resolve("192.0.2.7"), "192.0.2.7");
+  EXPECT_EQ(resolve("[2001:db8::2]"), "2001:db8::2");
+  EXPECT_EQ(resolve("pinned.test"), "192.0.2.9");
+  EXPECT_EQ(resolve("pinned.test."), "192.0.2.9");
+  EXPECT_EQ(resolve("localhost"), "127.0.0.1");
+  EXPECT_EQ(resolve("any.localhost"), "127.0.0.1");
+  EXPECT_EQ(server.queries(), 0);
+}
+
+}  // namespace
+}  // namespace fetchmill::server::fetch
