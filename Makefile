@@ -1,0 +1,68 @@
+# The front door: `make help`. Everything below runs cmake and ctest with the presets of
+# CMakePresets.json; use those directly if you like.
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 10
+
+configure = cmake --preset $(1) --log-level=WARNING $(2)
+build = cmake --build --preset $(1) --parallel $(JOBS) $(2)
+sources = git ls-files '*.cpp' '*.hpp'
+
+.PHONY: help deps deps-build build demo run test bench fmt tidy asan fuzz docs image clean
+
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+deps: ## the Debian packages to build and test (as root, or by sudo without a password)
+	@deploy/install-packages.sh deploy/packages-build.txt
+
+deps-build:
+	@deploy/install-packages.sh deploy/packages-build.txt build
+
+build: deps-build ## the server: build/release/fetchmill
+	$(call configure,release)
+	$(call build,release,--target fetchmill fetchmill-origin)
+
+demo: build ## what it can do, shown against a local origin, in about a minute
+	@deploy/demo/demo.sh
+
+run: build ## the server and a local origin to fetch from, until Ctrl-C
+	@deploy/demo/demo.sh run
+
+test: deps ## every test, on the release build
+	$(call configure,release)
+	$(call build,release)
+	ctest --preset release --parallel $(JOBS)
+
+asan: deps ## every test, under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(call configure,asan)
+	$(call build,asan)
+	ctest --preset asan --parallel $(JOBS)
+
+fuzz: deps ## every fuzzer, FUZZ_SECONDS each (default 10)
+	$(call configure,fuzz,-DFETCHMILL_FUZZ_SECONDS=$(FUZZ_SECONDS))
+	$(call build,fuzz)
+	ctest --preset fuzz --parallel $(JOBS)
+
+bench: deps-build ## the micro benchmarks
+	$(call configure,release)
+	$(call build,release,--target bench)
+	@bench/run.sh
+
+fmt: deps ## clang-format over the sources
+	$(sources) | xargs clang-format-14 -i
+
+tidy: deps ## clang-tidy over the sources, findings are errors
+	$(call configure,release)
+	@# GCC's names of warnings are in the compile commands; clang need not know them.
+	run-clang-tidy-14 -quiet -j $(JOBS) -p build/release -extra-arg=-Wno-unknown-warning-option
+
+docs: deps-build ## docs/ and the example configuration, anew from the tables
+	$(call configure,release)
+	$(call build,release,--target docs)
+
+image: ## the container image, by docker or podman
+	$(shell command -v docker || echo podman) build --tag fetchmill \
+	  --build-arg REVISION=$(shell git rev-parse --short=12 HEAD) .
+
+clean: ## removes build/
+	rm -rf build
