@@ -27,6 +27,14 @@ std::size_t array_index(std::string_view token) {
   return is_index ? index : PointerNode::no_index;
 }
 
+void set_first_bytes(PointerNode& node) {
+  const std::string spelt = node.token + '"';
+  const std::size_t count = std::min(spelt.size(), sizeof node.first_bytes);
+  const std::string ones(count, '\xFF');
+  std::memcpy(&node.first_bytes, spelt.data(), count);
+  std::memcpy(&node.first_bytes_mask, ones.data(), count);
+}
+
 }  // namespace
 
 std::string json_pointer_fault(std::string_view pointer) {
@@ -66,6 +74,7 @@ bool PointerNode::add(std::string_view pointer, std::size_t slot) {
     PointerNode child;
     child.token = tokens[known];
     child.index = array_index(tokens[known]);
+    set_first_bytes(child);
     node->children.push_back(std::move(child));
     node = &node->children.back();
   }

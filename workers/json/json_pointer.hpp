@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -28,9 +29,12 @@ std::string json_pointer_fault(std::string_view pointer);
 struct PointerNode {
   static constexpr std::size_t no_index = std::numeric_limits<std::size_t>::max();
 
-  std::string token;               // unescaped
-  std::size_t index = no_index;    // the token as an array index, when it is one
-  std::vector<std::size_t> slots;  // which pointers end here
+  std::string token;             // unescaped
+  std::size_t index = no_index;  // the token as an array index, when it is one
+  std::uint64_t first_bytes =
+      0;  // of the key as it is spelt without escapes: the token and a quote
+  std::uint64_t first_bytes_mask = 0;  // which of the eight count
+  std::vector<std::size_t> slots;      // which pointers end here
   std::vector<PointerNode> children;
 
   // Adds a well-formed pointer under the number `slot`. False, and nothing added, when the pointer
@@ -79,13 +83,26 @@ class FoundChildren {
   bool tracks_;
 };
 
-// The child that a field's key names, or children.size().
+// Whether one of the eight bytes may be a backslash.
+inline bool may_hold_backslash(std::uint64_t word) {
+  const std::uint64_t zero_where_backslash = word ^ 0x5C5C5C5C5C5C5C5CU;
+  return ((zero_where_backslash - 0x0101010101010101U) & ~zero_where_backslash &
+          0x8080808080808080U) != 0;
+}
+
+// The child that a field's key names, or children.size(). Nearly all keys differ from the token in
+// their first eight bytes, which the document's padding makes readable.
 inline simdjson::error_code find_child(simdjson::ondemand::field& field, const PointerNode& node,
                                        std::size_t& child) {
   const char* raw = field.key().raw();
+  std::uint64_t word;
+  std::memcpy(&word, raw, sizeof word);
   const std::size_t count = node.children.size();
+  const bool plain = !may_hold_backslash(word);
   for (child = 0; child < count; ++child) {
-    const KeyMatch match = match_raw_key(raw, node.children[child].token);
+    const PointerNode& candidate = node.children[child];
+    if (plain && ((word ^ candidate.first_bytes) & candidate.first_bytes_mask) != 0) continue;
+    const KeyMatch match = match_raw_key(raw, candidate.token);
     if (match == KeyMatch::equal) return simdjson::SUCCESS;
     if (match == KeyMatch::different) continue;
     std::string_view key;
@@ -97,27 +114,25 @@ inline simdjson::error_code find_child(simdjson::ondemand::field& field, const P
   return simdjson::SUCCESS;
 }
 
-}  // namespace detail
-
-// One object of such a walk.
 template <class Leaf>
 simdjson::error_code walk_object(simdjson::ondemand::object object, const PointerNode& node,
                                  Leaf& leaf) {
-  detail::FoundChildren found(node.children.size());
+  FoundChildren found(node.children.size());
   for (auto entry : object) {
-    simdjson::ondemand::field field;
-    if (const auto error = std::move(entry).get(field)) return error;
+    if (entry.error()) return entry.error();
+    simdjson::ondemand::field&& field = std::move(entry).value_unsafe();
     std::size_t child = 0;
-    if (const auto error = detail::find_child(field, node, child)) return error;
+    if (const auto error = find_child(field, node, child)) return error;
     if (child == node.children.size() || found.has(child)) continue;
-    if (const auto error = walk(field.value(), node.children[child], leaf)) return error;
+    // Leaves are called from here, not through the recursion, so that the compiler can inline them.
+    const PointerNode& next = node.children[child];
+    const auto error = next.slots.empty() ? walk(field.value(), next, leaf) : leaf(next, field.value());
+    if (error) return error;
     found.add(child);
     if (found.complete()) break;
   }
   return simdjson::SUCCESS;
 }
-
-namespace detail {
 
 template <class Leaf>
 simdjson::error_code walk_array(simdjson::ondemand::array array, const PointerNode& node,
@@ -148,7 +163,7 @@ simdjson::error_code walk(simdjson::ondemand::value value, const PointerNode& no
   if (type == simdjson::ondemand::json_type::object) {
     simdjson::ondemand::object object;
     if (const auto error = value.get_object().get(object)) return error;
-    return walk_object(object, node, leaf);
+    return detail::walk_object(object, node, leaf);
   }
   if (type == simdjson::ondemand::json_type::array) {
     simdjson::ondemand::array array;

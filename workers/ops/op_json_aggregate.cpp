@@ -13,8 +13,6 @@
 #include "workers/ops/number_stats.hpp"
 #include "workers/ops/op.hpp"
 
-#include <algorithm>
-
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <xxhash.h>
 
@@ -70,9 +68,8 @@ struct ItemFields {
     std::uint64_t unsigned_integer;
     double real;
   };
-  std::string_view group = "null";  // the JSON text
+  std::string_view group = "null";
   bool group_is_container = false;
-  std::size_t found = 0;
 };
 
 constexpr std::size_t value_slot = 0;
@@ -82,10 +79,9 @@ struct TakeFields {
   ItemFields& item;
 
   template <class Value>
-  error_code operator()(const json::PointerNode& node, Value& value) const {
+  [[gnu::always_inline]] error_code operator()(const json::PointerNode& node, Value& value) const {
     ondemand::json_type type;
     if (const auto error = value.type().get(type)) return error;
-    ++item.found;
     // A number may be both: its group is named first, because reading it moves on.
     for (auto slot = node.slots.rbegin(); slot != node.slots.rend(); ++slot)
       if (const auto error =
@@ -126,13 +122,16 @@ struct TakeFields {
     simdjson::simdjson_result<std::string_view> token(value.raw_json_token());
     if (const auto error = std::move(token).get(raw)) return error;
     item.group = json::without_trailing_space(raw);
+    if (type != ondemand::json_type::string) {
+      // Taken by its text, so nobody else would notice a token that is none.
+      return json::is_json_scalar(item.group) ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
+    }
+    if (item.group.find('\\') != std::string_view::npos) return value.get_string().get(item.group);
+    if (item.group.size() < 2 || item.group.back() != '"') return simdjson::TAPE_ERROR;
+    item.group = item.group.substr(1, item.group.size() - 2);
     return simdjson::SUCCESS;
   }
 };
-
-bool is_plain_key(std::string_view token) {
-  return token.find_first_of("\"\\") == std::string_view::npos;
-}
 
 class AggregateStep final : public Step {
  public:
@@ -147,11 +146,6 @@ class AggregateStep final : public Step {
     if (const std::string* group = pointer(given, "group_by"))
       has_groups_ = tree_.add(*group, group_slot);
     items_at_root_ = pointer(given, "items")->empty();
-    in_order_ = !tree_.children.empty();
-    for (const json::PointerNode& child : tree_.children) {
-      in_order_ = in_order_ && !child.slots.empty() && is_plain_key(child.token);
-      order_.push_back(&child);
-    }
   }
 
   static const std::string* pointer(const Params& given, std::string_view name) {
@@ -160,7 +154,6 @@ class AggregateStep final : public Step {
   }
 
   Result<void> run(const Input& input, Output& output) override {
-    std::sort(order_.begin(), order_.end());  // what one body taught must not show in the next
     groups_.clear();
     total_ = NumberStats();
     skipped_ = 0;
@@ -224,59 +217,17 @@ class AggregateStep final : public Step {
     return add_item(document);
   }
 
-  // Two members of the item itself, which is what most ask for: simdjson's own search is fastest
-  // when it goes forward, in the order that the items before had them. It compares keys as they are
-  // spelt, so an item where it misses one is walked.
-  template <class Value>
-  error_code read_fields(Value& value, ItemFields& item) {
-    TakeFields take{item};
-    ondemand::object object;
-    if (!in_order_ || value.get_object().get(object)) return walk(value, tree_, take);
-    for (const json::PointerNode* child : order_) {
-      ondemand::value field;
-      const error_code error = object.find_field(child->token).get(field);
-      if (error == simdjson::NO_SUCH_FIELD) return walk_again(object, item);
-      if (error) return error;
-      if (const auto failed = take(*child, field)) return failed;
-    }
-    return simdjson::SUCCESS;
-  }
-
-  error_code walk_again(ondemand::object& object, ItemFields& item) {
-    item = ItemFields();
-    TakeFields take{item};
-    if (const auto error = object.reset().error()) return error;
-    if (const auto error = json::walk_object(object, tree_, take)) return error;
-    if (item.found == order_.size()) std::reverse(order_.begin(), order_.end());
-    return simdjson::SUCCESS;
-  }
-
-  // The group's name out of its JSON text, which nobody has looked at yet.
-  error_code name_group(std::string_view token, std::string_view& name) {
-    if (token.find('\\') == std::string_view::npos && token.size() >= 2 && token.front() == '"' &&
-        token.back() == '"') {
-      name = token.substr(1, token.size() - 2);
-      return simdjson::SUCCESS;
-    }
-    name = token;
-    if (token.front() != '"')
-      return json::is_json_scalar(token) ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
-    return name_parser_.parse(token.data(), token.size()).get(name);
-  }
-
   template <class Value>
   error_code add_item(Value& value) {
     ItemFields item;
+    TakeFields take{item};
     if (has_value_ || has_groups_)
-      if (const auto error = read_fields(value, item)) return error;
+      if (const auto error = walk(value, tree_, take)) return error;
     if (item.group_is_container || (has_value_ && item.kind == ItemFields::Kind::none)) {
       ++skipped_;
       return simdjson::SUCCESS;
     }
-    std::string_view group;
-    if (has_groups_)
-      if (const auto error = name_group(item.group, group)) return error;
-    NumberStats& stats = has_groups_ ? groups_.of(group) : total_;
+    NumberStats& stats = has_groups_ ? groups_.of(item.group) : total_;
     switch (item.kind) {
       case ItemFields::Kind::none:
         stats.add_item();
@@ -327,9 +278,6 @@ class AggregateStep final : public Step {
   unsigned fields_ = 0;
   json::PointerNode items_;
   json::PointerNode tree_;  // value and group_by, inside each item
-  bool in_order_ = false;   // both are members of the item itself
-  std::vector<const json::PointerNode*> order_;
-  simdjson::dom::parser name_parser_;
   ondemand::parser parser_;
   json::JsonValidator validator_;
   Groups groups_;
