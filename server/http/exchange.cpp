@@ -187,8 +187,8 @@ Task<Result<std::string>> Exchange::read_whole_body(std::uint64_t bytes_max,
 }
 
 Task<void> Exchange::respond(const Error& error) {
-  Task<void> responding = respond(problem(error, id_));
-  co_await responding;
+  // Not a coroutine: callers pass temporaries, which a sequence that starts later would outlive.
+  return respond(problem(error, id_));
 }
 
 Task<void> Exchange::respond(Response response) {

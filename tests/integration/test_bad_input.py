@@ -122,8 +122,13 @@ class MalformedRequests(ServerTest):
             with self.subTest(op=step):
                 response = self.server.fetch(url, step)
                 self.assert_problem(response, "unknown_op", field="pipeline[0].op")
-        self.assert_problem(self.server.get("/v1/fetch", url=url, op="nope"), "unknown_op")
-        self.assert_problem(self.server.process(b"{}", "nope"), "unknown_op")
+        batch = {"tasks": [{"url": url, "pipeline": [{"op": "nope"}]}]}
+        for response in (
+            self.server.get("/v1/fetch", url=url, op="nope"),
+            self.server.process(b"{}", "nope"),
+            self.server.post("/v1/batch", batch),
+        ):
+            self.assertIn("nope", self.assert_problem(response, "unknown_op")["detail"])
 
     def test_unknown_query_parameters_ask_about_an_unencoded_url(self):
         target = f"/v1/fetch?url={self.origin.url('/delay?ms=0')}&page=2"
