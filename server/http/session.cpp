@@ -207,9 +207,8 @@ void Session::keep(std::string_view bytes) {
 void Session::refuse(const wire::RefusalInfo& why, TimePoint started) {
   service_.metrics.http_refused_total.with({why.name}).increment();
   const std::string_view id = service_.ids.next();
-  Response response =
-      problem(config::Error(ErrorCode::invalid_request, std::string(why.detail)), id);
-  response.status = why.http_status;
+  const config::Error error(ErrorCode::invalid_request, std::string(why.detail));
+  Response response = problem(error, id, why.http_status);
   response.close = true;
   service_.head.method = wire::Method::unknown;
   answer({service_.head, id, {}, {}}, nullptr, response, started);

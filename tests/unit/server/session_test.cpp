@@ -83,6 +83,25 @@ TEST_F(SessionTest, RefusesABadRequestBehindGoodOnesAndReadsNothingAfterIt) {
   EXPECT_TRUE(run_until([&] { return metrics.http_connections.get().value() == 0; }));
 }
 
+TEST_F(SessionTest, RefusesWhatIsTooLongWithItsOwnStatus) {
+  std::string many;
+  for (int i = 0; i < 101; ++i) many += "F: v\r\n";
+  const struct {
+    std::string request;
+    unsigned status;
+  } cases[] = {
+      {request("GET /now?" + std::string(9000, 'x')), 414},
+      {request("GET /now", "F: " + std::string(33 * 1024, 'x') + "\r\n"), 431},
+      {request("GET /now", many), 431},
+  };
+  for (const auto& row : cases) {
+    Client client = connect();
+    send_all(client, row.request);
+    expect_problem(reply(client), row.status, "invalid_request");
+    EXPECT_TRUE(ends(client));
+  }
+}
+
 TEST_F(SessionTest, AnswersProblems) {
   const struct {
     std::string request;
