@@ -58,7 +58,12 @@ void Service::destroy(Session& session) {
   delete &session;
   --session_count_;
   metrics.http_connections.get().set(static_cast<std::int64_t>(session_count_));
-  if (session_ended_) session_ended_();
+  tell_of_room();
+}
+
+void Service::add_idle(Session& session) {
+  idle_.push_back(session);
+  tell_of_room();
 }
 
 bool Service::close_one_idle() {

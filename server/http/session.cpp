@@ -142,7 +142,7 @@ void Session::wait_for_input() {
   const auto& settings = service_.settings;
   if (input_.empty()) {
     head_begun_ = false;
-    service_.idle_.push_back(*this);
+    service_.add_idle(*this);
     deadline_.arm(Clock::now() + milliseconds(served_ ? settings.keep_alive_timeout_ms
                                                       : settings.head_timeout_ms));
   } else if (!head_begun_) {
