@@ -67,7 +67,7 @@ void Service::add_idle(Session& session) {
 }
 
 bool Service::close_one_idle() {
-  if (idle_.empty()) return false;
+  if (idle_.empty() || !idle_.front().is_quiet()) return false;
   destroy(idle_.front());
   return true;
 }

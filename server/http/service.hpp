@@ -43,7 +43,8 @@ class Service {
   // Takes over a connected, non-blocking socket.
   void serve(int fd);
   std::size_t sessions() const { return session_count_; }
-  // Closes the connection that has been idle for longest. False when none is idle.
+  // Closes the connection that has been idle for longest. False when none is, or when its next
+  // request is here already.
   bool close_one_idle();
   // What call_when_room() calls, once: when a connection has ended or become idle.
   void on_room(std::function<void()> callback) { room_made_ = std::move(callback); }

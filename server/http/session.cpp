@@ -2,6 +2,8 @@
 
 #include "server/http/response_head.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <utility>
 #include <variant>
 
@@ -34,6 +36,11 @@ void Session::start() {
 void Session::interrupt(ErrorCode why) {
   if (state_ == State::exchanging) return exchange_->activity_.interrupt(why);
   if (state_ != State::lingering) destroy();
+}
+
+bool Session::is_quiet() const {
+  char next = 0;
+  return ::recv(fd(), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 void Session::destroy() {

@@ -32,6 +32,8 @@ class Session final : public Socket, public ListHook {
   void start();
   // Drain, phase two: ends what is being worked on. May destroy the session.
   void interrupt(ErrorCode why);
+  // False when the kernel holds bytes, or an end, that no event has told of yet.
+  bool is_quiet() const;
 
  private:
   friend class Exchange;

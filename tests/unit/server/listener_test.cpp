@@ -99,6 +99,16 @@ TEST_F(ListenerTest, AConnectionThatBecomesIdleMakesRoom) {
   EXPECT_TRUE(ends(first));
 }
 
+TEST_F(ListenerTest, AConnectionWhoseRequestIsHereIsNotClosedForAnother) {
+  settings.server.max_connections = 2;
+  std::vector<Client> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(dial());
+    clients.back().send(request("GET /now"));  // without a turn of the loop
+  }
+  for (Client& client : clients) EXPECT_EQ(reply(client).status, 200u);
+}
+
 TEST_F(ListenerTest, ConnectionsMayOutliveIt) {
   Client client = dial();
   EXPECT_EQ(ask(client, request("GET /now")).status, 200u);
