@@ -194,6 +194,7 @@ void Session::consume(std::string_view bytes) {
       break;
     }
     served_ = true;
+    head_begun_ = false;
     const std::string_view head_bytes = bytes.substr(0, head.bytes);
     bytes.remove_prefix(head.bytes);
     dispatch(head, head_bytes, bytes, started);

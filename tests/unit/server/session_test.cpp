@@ -222,6 +222,36 @@ TEST_F(SessionTest, AHeadThatComesByteByByteGainsNoTime) {
   EXPECT_EQ(reply(client).status, 408u);
 }
 
+TEST_F(SessionTest, EachHeadHasItsOwnTime) {
+  settings.server.head_timeout_ms = 150;
+  Client client = connect();
+  send_all(client, "GET");
+  const TimePoint begun = Clock::now();
+  int answers = 0;
+  // The end of one head and the beginning of the next always come together.
+  EXPECT_TRUE(run_until([&] {
+    client.send(" /now HTTP/1.1\r\nHost: test\r\n\r\nGET");
+    client.receive();
+    while (client.take()) ++answers;
+    return client.closed || Clock::now() - begun > milliseconds(400);
+  }));
+  EXPECT_FALSE(client.closed);
+  EXPECT_GT(answers, 2);
+  EXPECT_TRUE(ends(client));  // … and the last one never comes
+}
+
+TEST_F(SessionTest, AHeadBegunBehindAnExchangeHasItsTimeToo) {
+  settings.server.head_timeout_ms = 40;
+  Client client = connect();
+  send_all(client, "POST /ec");
+  settle();
+  send_all(client, "ho HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\n");
+  settle();
+  send_all(client, "hiGET /");
+  EXPECT_EQ(reply(client).body, "hi");
+  EXPECT_EQ(reply(client).status, 408u);
+}
+
 TEST_F(SessionTest, EndsAConnectionThatSaysNothing) {
   settings.server.head_timeout_ms = 30;
   Client client = connect();
