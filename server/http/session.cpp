@@ -128,6 +128,7 @@ bool Session::flush() {
   if (output_.empty()) return !broken_;
   if (state_ == State::reading) {
     state_ = State::writing;
+    service_.busy_.push_back(*this);
     deadline_.arm(Clock::now() + milliseconds(service_.settings.write_timeout_ms));
   }
   return false;

@@ -69,6 +69,18 @@ TEST_F(DrainTest, RequestsUnderWayEndAndSayClose) {
   EXPECT_TRUE(is_done());
 }
 
+TEST_F(DrainTest, WaitsForResponsesThatAreBeingSent) {
+  Client client = connect();
+  send_all(client, request("GET /big"));
+  settle();
+  EXPECT_TRUE(service().busy());
+  EXPECT_FALSE(service().close_one_idle());
+  begin();
+  ASSERT_TRUE(is_draining());
+  EXPECT_EQ(reply(client).body.size(), big.size());
+  EXPECT_TRUE(is_done());
+}
+
 TEST_F(DrainTest, InterruptsWhatDoesNotEnd) {
   settings.server.drain_timeout_ms = 20;
   Client never = connect();
