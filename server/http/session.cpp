@@ -337,7 +337,8 @@ void Session::exchange_finished() {
       exchange.responded() ? exchange.status() : config::info(ErrorCode::cancelled).http_status;
   service_.count_response(&exchange.route(), exchange.request().head.method, status,
                           Clock::now() - exchange.started());
-  if (exchange.close_ || !exchange.body_complete()) close_after_output_ = true;
+  if (exchange.close_ || !exchange.body_complete() || service_.draining())
+    close_after_output_ = true;
   input_.erase(0, exchange.held_taken_);
   if (exchange.broken_ || !exchange.responded()) broken_ = true;
   exchange_.reset();

@@ -81,6 +81,20 @@ TEST_F(DrainTest, WaitsForResponsesThatAreBeingSent) {
   EXPECT_TRUE(is_done());
 }
 
+TEST_F(DrainTest, ClosesBehindAStreamThatWasBegunBefore) {
+  parts.assign(1, big);
+  Client client = connect();
+  send_all(client, request("GET /stream"));
+  settle();
+  Client other = connect();
+  send_all(other, request("GET /never"));
+  ASSERT_TRUE(run_until([&] { return waiting == 1; }));
+  begin();
+  ASSERT_TRUE(is_draining());
+  EXPECT_EQ(reply(client).body.size(), big.size());
+  EXPECT_TRUE(ends(client));
+}
+
 TEST_F(DrainTest, InterruptsWhatDoesNotEnd) {
   settings.server.drain_timeout_ms = 20;
   Client never = connect();
