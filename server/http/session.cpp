@@ -252,8 +252,13 @@ void Session::dispatch(const wire::RequestHead& head, std::string_view head_byte
 
 std::optional<config::Error> Session::check(const Request& request, const Route* route) const {
   using config::Error;
-  if (auto error = service_.rules.check(request.head.host, request.field(wire::FieldId::origin)))
-    return error;
+  std::optional<std::string_view> origin;
+  for (const wire::Field& field : request.head.fields) {
+    if (field.id != wire::FieldId::origin) continue;
+    if (origin) return Error(ErrorCode::origin_denied, "more than one Origin field");
+    origin = field.value;
+  }
+  if (auto error = service_.rules.check(request.head.host, origin)) return error;
   if (!route)
     return Error(ErrorCode::not_found, "there is nothing at '" +
                                            std::string(request.path.substr(0, 200)) +

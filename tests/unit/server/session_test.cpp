@@ -115,6 +115,9 @@ TEST_F(SessionTest, AnswersProblems) {
       {"GET /now HTTP/1.1\r\nHost: evil\r\n\r\n", 421, "misdirected_request"},
       {request("GET /now", "Origin: http://evil\r\n"), 403, "origin_denied"},
       {request("GET /now", "Origin: null\r\n"), 403, "origin_denied"},
+      {request("GET /now", "Origin:\r\n"), 403, "origin_denied"},
+      {request("GET /now", "Origin: http://test\r\nOrigin: http://evil\r\n"), 403,
+       "origin_denied"},
       {request("GET /silent"), 500, "internal_error"},
   };
   Client client = connect();
