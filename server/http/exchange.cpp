@@ -79,7 +79,8 @@ bool Exchange::body_complete() const {
 
 // Waits for the client to send more. False: it hung up, or was too slow.
 Task<bool> Exchange::receive() {
-  if (head_.expect_continue && !continue_sent_) {
+  turn_bytes_ = 0;
+  if (head_.expect_continue && !continue_sent_ && body_bytes_ == 0) {
     continue_sent_ = true;
     Task<bool> sent = send("HTTP/1.1 100 Continue\r\n\r\n", {});
     if (!co_await sent) co_return false;
@@ -92,6 +93,12 @@ Task<bool> Exchange::receive() {
   waited_for_body_ += Clock::now() - begun;
   if (scope.expired()) too_slow_ = true;
   co_return ready;
+}
+
+// Whether there may be input in the socket, and time left in this turn to read it.
+bool Exchange::may_read() {
+  if (turn_bytes_ >= turn_bytes_max && session_.may_read()) session_.put_off_reading();
+  return session_.may_read();
 }
 
 Result<std::size_t> Exchange::broken_body() {
@@ -131,7 +138,7 @@ Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
       }
       if (result.status == wire::ChunkStatus::complete) chunks_complete_ = true;
       if (result.status != wire::ChunkStatus::incomplete) continue;
-      if (!session_.may_read()) {
+      if (!may_read()) {
         Task<bool> more = receive();
         if (!co_await more) co_return broken_body();
       }
@@ -151,13 +158,14 @@ Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
       std::memcpy(into.data(), bytes.data(), count);
       take_held(count);
     } else {
-      if (!session_.may_read()) {
+      if (!may_read()) {
         Task<bool> more = receive();
         if (!co_await more) co_return broken_body();
       }
       const Transfer transfer = session_.read(into.first(std::min(wanted, turn_bytes_max)));
       if (transfer.status == Transfer::Status::closed) co_return broken_body();
       count = transfer.bytes;
+      turn_bytes_ += count;
     }
     if (count == 0) continue;
     body_bytes_ += count;

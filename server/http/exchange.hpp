@@ -61,6 +61,7 @@ class Exchange {
  private:
   friend class Session;
   bool body_complete() const;
+  bool may_read();
   config::Result<std::size_t> broken_body();
   std::string_view held() const;
   void take_held(std::size_t bytes);
@@ -87,6 +88,7 @@ class Exchange {
   bool too_slow_ = false;
   Clock::duration waited_for_body_{};
   std::uint64_t body_bytes_ = 0;
+  std::size_t turn_bytes_ = 0;  // read since the body was last waited for
 
   unsigned status_ = 0;
   bool chunked_output_ = false;

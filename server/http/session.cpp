@@ -79,10 +79,12 @@ void Session::expired() {
   destroy();
 }
 
-// Reads and answers until the socket is empty, an exchange begins, or the connection ends.
+// Reads and answers until the socket is empty, the turn is over, an exchange begins, or the
+// connection ends.
 void Session::pump() {
   pumping_ = true;
   if (!input_.empty()) consume(input_);
+  std::size_t turn_bytes = 0;
   while (state_ == State::reading && !close_after_output_ && !broken_ && may_read()) {
     std::string_view bytes;
     Transfer transfer;
@@ -98,6 +100,8 @@ void Session::pump() {
     }
     if (transfer.status == Transfer::Status::closed) close_after_output_ = true;
     if (transfer.status == Transfer::Status::done) consume(bytes);
+    turn_bytes += transfer.bytes;
+    if (turn_bytes >= turn_bytes_max && may_read()) put_off_reading();
   }
   pumping_ = false;
   settle();

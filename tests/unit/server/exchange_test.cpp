@@ -188,6 +188,19 @@ TEST_F(ExchangeTest, RequestsOverTheLimitInFlightAreTurnedAway) {
   EXPECT_EQ(ask(second, post("/echo", "x")).status, 200u);
 }
 
+TEST_F(ExchangeTest, GivesWayToOthersWhileABodyKeepsComing) {
+  Client client = connect();
+  const std::string body(350'000, 'x');
+  for (const std::string& sent : {post("/echo", body),
+                                  request("POST /echo", "Transfer-Encoding: chunked\r\n") +
+                                      chunked(body, 100'000)}) {
+    ASSERT_EQ(client.send(sent), sent.size());
+    one_turn();
+    EXPECT_EQ(service().in_flight, 1u);
+    EXPECT_EQ(reply(client).body.size(), body.size());
+  }
+}
+
 TEST_F(ExchangeTest, PipelinedRequestsWaitForTheExchange) {
   parts = {big, "."};
   Client client = connect();

@@ -153,6 +153,9 @@ class HttpTest : public ::testing::Test {
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &unsent_bytes_max, sizeof unsent_bytes_max);
+    // As much as the kernel allows by default: more than the server may read in one turn.
+    const int sent_bytes_max = 1024 * 1024;
+    ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &sent_bytes_max, sizeof sent_bytes_max);
     ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
     service().serve(ends[0]);
     return Client(ends[1]);
@@ -174,6 +177,11 @@ class HttpTest : public ::testing::Test {
   void settle() {
     io.restart();
     io.poll();
+  }
+  // One handler of the loop: what the server does without giving way to anyone else.
+  void one_turn() {
+    io.restart();
+    io.poll_one();
   }
   void send_all(Client& client, std::string_view bytes) {
     EXPECT_TRUE(run_until([&] {

@@ -271,6 +271,18 @@ TEST_F(SessionTest, EndsAnIdleConnectionAfterItsKeepAliveTime) {
   EXPECT_EQ(client.received, "");
 }
 
+TEST_F(SessionTest, GivesWayToOthersWhileRequestsKeepComing) {
+  Client client = connect();
+  const std::string padded = request("GET /now", "F: " + std::string(4000, 'x') + "\r\n");
+  std::string all;
+  for (int i = 0; i < 90; ++i) all += padded;
+  ASSERT_EQ(client.send(all), all.size());
+  one_turn();
+  EXPECT_GT(answered("now", "GET", "200"), 0u);
+  EXPECT_LT(answered("now", "GET", "200"), 90u);
+  for (int i = 0; i < 90; ++i) EXPECT_EQ(reply(client).status, 200u);
+}
+
 TEST_F(SessionTest, ServesASlowReader) {
   Client client = connect();
   send_all(client, request("GET /big") + request("GET /now?1") + post("/echo", "x"));
