@@ -189,8 +189,10 @@ Task<Result<std::string>> Exchange::read_whole_body(std::uint64_t bytes_max,
   std::string body;
   std::size_t filled = 0;
   for (;;) {
-    // One byte more than allowed is asked for, so that an undeclared body that is too long shows.
-    const std::uint64_t room = length ? *length : std::min(bytes_max + 1, filled * 2 + 16 * 1024);
+    // Memory follows what has come, not what was declared. One byte more than allowed is asked for,
+    // so that an undeclared body that is too long shows.
+    const std::uint64_t room =
+        std::min<std::uint64_t>(length.value_or(bytes_max + 1), filled * 2 + 16 * 1024);
     body.resize(static_cast<std::size_t>(std::max<std::uint64_t>(room, filled + 1)));
     Task<Result<std::size_t>> reading = read_body(std::span(body).subspan(filled));
     Result<std::size_t> count = co_await reading;

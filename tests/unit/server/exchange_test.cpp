@@ -1,6 +1,8 @@
 // Exchanges end to end: request bodies, streamed responses, and clients that hang up.
 #include "tests/unit/server/http_fixture.hpp"
 
+#include <malloc.h>
+
 namespace fetchmill::server::http::testing {
 namespace {
 
@@ -199,6 +201,15 @@ TEST_F(ExchangeTest, GivesWayToOthersWhileABodyKeepsComing) {
     EXPECT_EQ(service().in_flight, 1u);
     EXPECT_EQ(reply(client).body.size(), body.size());
   }
+}
+
+TEST_F(ExchangeTest, ADeclaredBodyCostsNoMemoryBeforeItComes) {
+  Client client = connect();
+  const std::size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+  send_all(client, request("POST /whole", "Content-Length: 16000000\r\n"));
+  ASSERT_TRUE(run_until([&] { return service().in_flight == 1; }));
+  settle();
+  EXPECT_LT(mallinfo2().uordblks + mallinfo2().hblkhd, before + 1'000'000);
 }
 
 TEST_F(ExchangeTest, PipelinedRequestsWaitForTheExchange) {
