@@ -92,7 +92,14 @@ Task<bool> Exchange::receive() {
   const bool ready = co_await session_.readable(activity_);
   waited_for_body_ += Clock::now() - begun;
   if (scope.expired()) too_slow_ = true;
-  co_return ready;
+  co_return ready && !left();
+}
+
+// Whether the client has hung up. An event that ends a wait of ours is not told to the session, so
+// after each of them this asks.
+bool Exchange::left() {
+  if (session_.hung_up()) activity_.interrupt(ErrorCode::cancelled);
+  return session_.hung_up();
 }
 
 // Whether there may be input in the socket, and time left in this turn to read it.
@@ -302,7 +309,7 @@ Task<bool> Exchange::send(std::string_view first, std::string_view second, std::
     DeadlineScope scope(activity_, limit, ErrorCode::request_timeout);
     const bool ready = co_await session_.writable(activity_);
     waited_for_writes_ += Clock::now() - begun;
-    if (!ready) break;
+    if (!ready || left()) break;
   }
   broken_ = true;
   co_return false;

@@ -61,6 +61,7 @@ class Exchange {
  private:
   friend class Session;
   bool body_complete() const;
+  bool left();
   bool may_read();
   config::Result<std::size_t> broken_body();
   std::string_view held() const;

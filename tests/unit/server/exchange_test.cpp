@@ -212,6 +212,16 @@ TEST_F(ExchangeTest, ADeclaredBodyCostsNoMemoryBeforeItComes) {
   EXPECT_LT(mallinfo2().uordblks + mallinfo2().hblkhd, before + 1'000'000);
 }
 
+TEST_F(ExchangeTest, AClientThatHangsUpRightBehindItsBodyInterruptsItsRequest) {
+  Client client = connect();
+  send_all(client, request("POST /never", "Content-Length: 4\r\n"));
+  ASSERT_TRUE(run_until([&] { return service().in_flight == 1; }));
+  settle();
+  client.send("body");
+  client.hang_up();
+  EXPECT_TRUE(run_until([&] { return service().sessions() == 0; }));
+}
+
 TEST_F(ExchangeTest, PipelinedRequestsWaitForTheExchange) {
   parts = {big, "."};
   Client client = connect();

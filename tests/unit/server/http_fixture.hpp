@@ -273,6 +273,9 @@ class HttpTest : public ::testing::Test {
     co_await finishing;
   }
   static Task<void> never(HttpTest& test, Exchange& exchange) {
+    char body[16];
+    Task<config::Result<std::size_t>> reading = exchange.read_body(body);
+    co_await reading;
     ++test.waiting;
     SleepUntil forever(exchange.activity(), Clock::now() + std::chrono::hours(1));
     co_await forever;
