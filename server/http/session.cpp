@@ -53,7 +53,9 @@ void Session::unawaited() {
       if (may_read()) pump();
       return;
     case State::exchanging:
-      if (hung_up()) exchange_->activity_.interrupt(ErrorCode::cancelled);
+      // What was answered before the exchange does not wait for its end.
+      if (hung_up() || (may_write() && !output_.empty() && !send_output()))
+        exchange_->activity_.interrupt(ErrorCode::cancelled);
       return;
     case State::writing:
       if (may_write()) resume_output();
@@ -138,11 +140,16 @@ bool Session::flush() {
   return false;
 }
 
-void Session::resume_output() {
+// False when the client is gone.
+bool Session::send_output() {
   const iovec part{output_.data(), output_.size()};
   const Transfer transfer = write(std::span(&part, 1));
-  if (transfer.status == Transfer::Status::closed) return destroy();
   output_.erase(0, transfer.bytes);
+  return transfer.status != Transfer::Status::closed;
+}
+
+void Session::resume_output() {
+  if (!send_output()) return destroy();
   if (!output_.empty()) return;
   release_buffer(output_);
   state_ = State::reading;

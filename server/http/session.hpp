@@ -65,6 +65,7 @@ class Session final : public Socket, public ListHook {
   void exchange_finished();
   void settle();
   bool flush();
+  bool send_output();
   void resume_output();
   void wait_for_input();
   void linger();

@@ -222,6 +222,16 @@ TEST_F(ExchangeTest, AClientThatHangsUpRightBehindItsBodyInterruptsItsRequest) {
   EXPECT_TRUE(run_until([&] { return service().sessions() == 0; }));
 }
 
+TEST_F(ExchangeTest, EarlierResponsesDoNotWaitForTheExchange) {
+  Client client = connect(1024);
+  std::string all;
+  for (int i = 0; i < 100; ++i) all += request("GET /now");
+  send_all(client, all + request("GET /never"));
+  ASSERT_TRUE(run_until([&] { return waiting == 1; }));
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(reply(client).status, 200u);
+  EXPECT_EQ(waiting, 1);
+}
+
 TEST_F(ExchangeTest, PipelinedRequestsWaitForTheExchange) {
   parts = {big, "."};
   Client client = connect();
