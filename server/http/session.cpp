@@ -188,8 +188,7 @@ void Session::drain_input() {
     if (transfer.status == Transfer::Status::closed) return destroy();
     if (transfer.status == Transfer::Status::would_block || !may_read()) return;
   }
-  // More than a turn's worth after the end was announced: no longer worth waiting for.
-  destroy();
+  put_off_reading();
 }
 
 // Takes whole requests off the front of `bytes`, which are either the service's scratch or

@@ -232,6 +232,15 @@ TEST_F(ExchangeTest, EarlierResponsesDoNotWaitForTheExchange) {
   EXPECT_EQ(waiting, 1);
 }
 
+TEST_F(ExchangeTest, AClientThatSendsOnReadsItsRefusal) {
+  settings.server.max_body_bytes = 1000;
+  Client client = connect();
+  const std::string body(4'000'000, 'x');
+  send_all(client, post("/whole", body));
+  EXPECT_FALSE(client.broken);
+  EXPECT_NE(reply(client).body.find("payload_too_large"), std::string::npos);
+}
+
 TEST_F(ExchangeTest, PipelinedRequestsWaitForTheExchange) {
   parts = {big, "."};
   Client client = connect();
