@@ -231,7 +231,7 @@ Task<void> Exchange::respond(Response response) {
   const std::string_view body =
       head_.method == wire::Method::head ? std::string_view{} : response.bytes();
   Task<bool> sending = send(head, body);
-  co_await sending;
+  complete_ = co_await sending;
 }
 
 ConnectionField Exchange::connection_field() const {
@@ -258,7 +258,7 @@ Task<bool> Exchange::begin(Response response) {
 }
 
 Task<bool> Exchange::write(std::string_view bytes) {
-  if (bytes.empty()) co_return !broken_;
+  if (bytes.empty() || head_.method == wire::Method::head) co_return !broken_;
   if (!chunked_output_) {
     Task<bool> sending = send(bytes, {});
     co_return co_await sending;
@@ -273,9 +273,11 @@ Task<bool> Exchange::write(std::string_view bytes) {
 }
 
 Task<bool> Exchange::finish() {
-  if (!chunked_output_) co_return !broken_;
+  complete_ = !broken_;
+  if (!chunked_output_ || head_.method == wire::Method::head) co_return complete_;
   Task<bool> sending = send("0\r\n\r\n", {});
-  co_return co_await sending;
+  complete_ = co_await sending;
+  co_return complete_;
 }
 
 // Everything, or the connection is broken: nothing after a partial write would make sense to the

@@ -93,7 +93,8 @@ class Exchange {
 
   unsigned status_ = 0;
   bool chunked_output_ = false;
-  bool broken_ = false;  // the client cannot be answered any more
+  bool complete_ = false;  // the response went out whole
+  bool broken_ = false;    // the client cannot be answered any more
   bool close_ = false;
   Clock::duration waited_for_writes_{};
   std::uint64_t written_bytes_ = 0;

@@ -112,7 +112,11 @@ void Session::pump() {
 // The end of every turn: writes what was answered and decides what to wait for. May destroy the
 // session.
 void Session::settle() {
-  if (!flush()) return broken_ ? destroy() : void();
+  if (!flush()) {
+    // A response that stops in the middle must not look like one that ends.
+    if (broken_) reset();
+    return broken_ ? destroy() : void();
+  }
   if (state_ != State::reading) return;
   if (close_after_output_) return linger();
   wait_for_input();
@@ -355,7 +359,7 @@ void Session::exchange_finished() {
   if (exchange.close_ || !exchange.body_complete() || service_.draining())
     close_after_output_ = true;
   input_.erase(0, exchange.held_taken_);
-  if (exchange.broken_ || !exchange.responded()) broken_ = true;
+  if (!exchange.complete_) broken_ = true;
   exchange_.reset();
   state_ = State::reading;
   if (pumping_) return;

@@ -241,6 +241,20 @@ TEST_F(ExchangeTest, AClientThatSendsOnReadsItsRefusal) {
   EXPECT_NE(reply(client).body.find("payload_too_large"), std::string::npos);
 }
 
+TEST_F(ExchangeTest, AStreamThatStopsInTheMiddleEndsTheConnection) {
+  Client client = connect();
+  send_all(client, request("GET /cut"));
+  EXPECT_TRUE(ends(client));
+  EXPECT_TRUE(client.received.ends_with("4\r\npart\r\n")) << client.received;
+}
+
+TEST_F(ExchangeTest, AStreamToHeadHasNoBody) {
+  Client client = connect();
+  send_all(client, request("HEAD /stream") + request("GET /now?behind"));
+  EXPECT_TRUE(reply(client, true).has("Transfer-Encoding: chunked"));
+  EXPECT_EQ(reply(client).body, "now behind");
+}
+
 TEST_F(ExchangeTest, PipelinedRequestsWaitForTheExchange) {
   parts = {big, "."};
   Client client = connect();

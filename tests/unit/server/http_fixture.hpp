@@ -284,6 +284,12 @@ class HttpTest : public ::testing::Test {
     Task<void> responding = exchange.respond(config::Error(exchange.activity().why()));
     co_await responding;
   }
+  static Task<void> cut(HttpTest&, Exchange& exchange) {
+    Task<bool> beginning = exchange.begin(Response{});
+    co_await beginning;
+    Task<bool> writing = exchange.write("part");
+    co_await writing;
+  }
   static Task<void> silent(HttpTest&, Exchange&) { co_return; }
   static Task<void> unread(HttpTest&, Exchange& exchange) {
     Response response;
@@ -308,6 +314,7 @@ class HttpTest : public ::testing::Test {
             {"/whole", "whole", method_post, sequence(whole)},
             {"/stream", "stream", method_get | method_head, sequence(stream)},
             {"/never", "never", method_get | method_post, sequence(never)},
+            {"/cut", "cut", method_get, sequence(cut)},
             {"/silent", "silent", method_get, sequence(silent)},
             {"/unread", "unread", method_post, sequence(unread)}};
   }

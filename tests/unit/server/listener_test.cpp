@@ -118,6 +118,13 @@ TEST_F(ListenerTest, ConnectionsMayOutliveIt) {
   EXPECT_TRUE(run_until([&] { return service().sessions() == 0; }));
 }
 
+TEST_F(ListenerTest, ACutStreamDoesNotLookWholeToHttp10) {
+  Client client = dial();
+  send_all(client, "GET /cut HTTP/1.0\r\nHost: test\r\n\r\n");
+  EXPECT_TRUE(ends(client));
+  EXPECT_TRUE(client.broken);
+}
+
 TEST_F(ListenerTest, ClosesWithoutEndingConnections) {
   Client client = dial();
   EXPECT_EQ(ask(client, request("GET /now")).status, 200u);
