@@ -72,7 +72,7 @@ bool Exchange::body_complete() const {
 // Waits for the client to send more. False: it hung up, or was too slow.
 Task<bool> Exchange::receive() {
   turn_bytes_ = 0;
-  if (head_.expect_continue && !continue_sent_ && body_bytes_ == 0) {
+  if (head_.expect_continue && !continue_sent_ && !body_begun_) {
     continue_sent_ = true;
     Task<bool> sent = send("HTTP/1.1 100 Continue\r\n\r\n", {});
     if (!co_await sent) co_return false;
@@ -166,6 +166,7 @@ Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
       turn_bytes_ += count;
     }
     if (count == 0) continue;
+    body_begun_ = true;
     body_patience_.moved(count);
     if (head_.framing == wire::Framing::chunked)
       chunks_.take_payload(count);

@@ -107,6 +107,7 @@ class Exchange {
   wire::ChunkDecoder chunks_;
   bool chunks_complete_ = false;
   std::size_t held_taken_ = 0;  // of the session's input, by this body
+  bool body_begun_ = false;     // it came without being asked to continue, or has been
   bool continue_sent_ = false;
   bool too_slow_ = false;
   Patience body_patience_;

@@ -14,7 +14,7 @@ constexpr ParamSpec params[] = {
     {.name = "size", .types = integer_type | string_type},
     {.name = "flags", .types = string_list_type | boolean_type, .default_json = R"(["a"])"},
 };
-const Op test_op{.name = "test.op", .params = params};
+const Op test_op{.name = "test.op", .summary = {}, .params = params, .output = {}};
 
 std::string from_json(const std::string& step) {
   simdjson::dom::parser parser;
