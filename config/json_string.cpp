@@ -2,55 +2,61 @@
 
 #include "config/utf8.hpp"
 
+#include <array>
+
 namespace fetchmill::config {
 namespace {
 
-void append_escape(std::string& out, char c) {
-  switch (c) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      out += "\\u00";
-      out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
-      out += "0123456789abcdef"[static_cast<unsigned char>(c) & 15];
-  }
-}
+// For each byte: 0, it stands for itself; 'u', \u00XX; '8', the start of a UTF-8 sequence; else the
+// letter behind the backslash.
+constexpr std::array<char, 256> escapes = [] {
+  std::array<char, 256> table{};
+  for (std::size_t byte = 0; byte < 0x20; ++byte) table[byte] = 'u';
+  for (std::size_t byte = 0x80; byte < 0x100; ++byte) table[byte] = '8';
+  table['"'] = '"';
+  table['\\'] = '\\';
+  table['\b'] = 'b';
+  table['\f'] = 'f';
+  table['\n'] = 'n';
+  table['\r'] = 'r';
+  table['\t'] = 't';
+  return table;
+}();
+
+constexpr std::string_view replacement_character = "\xef\xbf\xbd";
 
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  out.reserve(out.size() + text.size() + 2);
   out += '"';
-  while (!text.empty()) {
-    std::size_t plain = 0;
-    while (plain < text.size()) {
-      const char c = text[plain];
-      if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\') break;
-      const std::size_t length = utf8_sequence(text.substr(plain));
-      if (length == 0) break;
-      plain += length;
+  std::size_t copied = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const char escape = escapes[byte];
+    if (escape == 0) continue;
+    if (escape == '8') {
+      if (const std::size_t length = utf8_sequence(text.substr(i)); length != 0) {
+        i += length - 1;
+        continue;
+      }
     }
-    out += text.substr(0, plain);
-    text.remove_prefix(plain);
-    if (text.empty()) break;
-    if (static_cast<unsigned char>(text.front()) >= 0x80)
-      out += "\xef\xbf\xbd";
-    else
-      append_escape(out, text.front());
-    text.remove_prefix(1);
+    out.append(text, copied, i - copied);
+    copied = i + 1;
+    if (escape == '8') {
+      out += replacement_character;
+      continue;
+    }
+    out += '\\';
+    out += escape;
+    if (escape == 'u') {
+      out += "00";
+      out += digits[byte >> 4];
+      out += digits[byte & 15];
+    }
   }
+  out.append(text, copied, text.size() - copied);
   out += '"';
 }
 

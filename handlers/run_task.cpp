@@ -49,7 +49,11 @@ fetch::FetchRequest make_request(TaskSpec& task, fetch::Url url) {
 Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, Encoding encoding,
                                   TaskReport& report) {
   Result<fetch::Url> url = app.fetcher.check_url(task.url);
-  if (!url) co_return url.error();
+  if (!url) {
+    Error error = url.error();
+    error.stage = "fetch";
+    co_return error;
+  }
 
   const bool visits_worker = task.has_pipeline() || encoding == Encoding::line;
   fetch::FetchRequest request = make_request(task, std::move(*url));

@@ -39,6 +39,10 @@ Supervisor::Supervisor(boost::asio::io_context& loop, std::vector<std::unique_pt
       client_(client) {}
 
 void Supervisor::start() {
+  // A counter that appears with its first increment hides that increment from rate().
+  for (const EndReason reason :
+       {EndReason::exit, EndReason::signal, EndReason::timeout, EndReason::protocol})
+    metrics_.worker_restarts_total.with({to_string(reason)});
   watch_spawner();
   for (const std::unique_ptr<Worker>& worker : workers_) watch_bell(*worker);
   const Clock::time_point now = Clock::now();

@@ -7,22 +7,6 @@
 namespace fetchmill::workers::json {
 namespace {
 
-constexpr std::string_view hex_digits = "0123456789abcdef";
-
-// For each byte: 0 when it stands for itself, 'u' for \u00XX, else the letter after the backslash.
-constexpr std::array<char, 256> escapes = [] {
-  std::array<char, 256> table{};
-  for (unsigned c = 0; c < 0x20; ++c) table[c] = 'u';
-  table['\b'] = 'b';
-  table['\f'] = 'f';
-  table['\n'] = 'n';
-  table['\r'] = 'r';
-  table['\t'] = 't';
-  table['"'] = '"';
-  table['\\'] = '\\';
-  return table;
-}();
-
 template <class Number>
 void append_to_chars(std::string& out, Number value) {
   std::array<char, 32> text;
@@ -31,28 +15,6 @@ void append_to_chars(std::string& out, Number value) {
 }
 
 }  // namespace
-
-void append_json_string(std::string& out, std::string_view text) {
-  out.reserve(out.size() + text.size() + 2);
-  out.push_back('"');
-  std::size_t copied = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const char escape = escapes[c];
-    if (escape == 0) continue;
-    out.append(text, copied, i - copied);
-    copied = i + 1;
-    out.push_back('\\');
-    out.push_back(escape);
-    if (escape == 'u') {
-      out.append("00");
-      out.push_back(hex_digits[c >> 4U]);
-      out.push_back(hex_digits[c & 0xFU]);
-    }
-  }
-  out.append(text, copied, text.size() - copied);
-  out.push_back('"');
-}
 
 void append_json_number(std::string& out, double value) {
   if (std::isfinite(value))

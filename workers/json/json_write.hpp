@@ -1,8 +1,7 @@
 // Appends JSON to a string: for handlers and ops alike.
-//
-// Requires: text handed to append_json_string is valid UTF-8; check it first where it comes from
-// outside.
 #pragma once
+
+#include "config/json_string.hpp"
 
 #include <concepts>
 #include <cstdint>
@@ -11,8 +10,7 @@
 
 namespace fetchmill::workers::json {
 
-// The string with its quotes; control characters, quotes and backslashes escaped.
-void append_json_string(std::string& out, std::string_view text);
+using config::append_json_string;
 
 // The shortest text that reads back as the same number; null for infinities and NaN, which JSON
 // lacks.

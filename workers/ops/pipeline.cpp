@@ -13,8 +13,10 @@ using config::Result;
 Error unknown_op(std::string_view name, std::string field) {
   std::vector<std::string_view> known;
   for (const Op* op : all_ops()) known.push_back(op->name);
-  return Error(ErrorCode::unknown_op, "there is no such op" + did_you_mean(name, known),
-               std::move(field));
+  return Error(
+      ErrorCode::unknown_op,
+      "there is no op '" + std::string(name.substr(0, 100)) + '\'' + did_you_mean(name, known),
+      std::move(field));
 }
 
 Result<void> append_step(simdjson::dom::element step, const std::string& field, std::string& out) {

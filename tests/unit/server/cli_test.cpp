@@ -212,9 +212,9 @@ TEST(Healthcheck, UsesAHostThatTheServerAnswersTo) {
 TEST(Healthcheck, AnyOtherAnswerIsExitCodeOne) {
   const std::pair<std::string, std::string_view> cases[] = {
       {"HTTP/1.1 503 Service Unavailable\r\n\r\n", "answered 503"},
-      {"HTTP/1.1 2000 OK\r\n\r\n", "not HTTP"},
-      {"SSH-2.0-OpenSSH_9.2p1\r\n", "not HTTP"},
-      {"HTTP/1.1", "not HTTP"}};
+      {"HTTP/1.1 2000 OK\r\n\r\n", "not valid HTTP"},
+      {"SSH-2.0-OpenSSH_9.2p1\r\n", "not valid HTTP"},
+      {"HTTP/1.1", "not valid HTTP"}};
   for (const auto& [answer, reason] : cases) {
     OneAnswer server(answer);
     const CliRun result =
