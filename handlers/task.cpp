@@ -314,7 +314,8 @@ Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings
   for (const auto& [name, value] : query) {
     const auto* row = std::ranges::find(task_fields, std::string_view(name), &TaskField::name);
     const bool is_of_task = row != task_fields.end() && (row->in_query || name == "url");
-    if (is_of_task && std::exchange(given[static_cast<std::size_t>(row - task_fields.begin())], true))
+    if (is_of_task &&
+        std::exchange(given[static_cast<std::size_t>(row - task_fields.begin())], true))
       return Error(ErrorCode::invalid_request, "given more than once", name);
     if (name == "url") {
       task.url = value;
