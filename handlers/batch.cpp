@@ -71,24 +71,22 @@ class Framing {
   bool begun_ = false;
 };
 
-// Everything that the deadline bounds. When it returns every task has its outcome.
+// When it returns every task has its outcome. The deadline bounds the tasks and the wait for them,
+// not the writes: a client that is slow at that moment still gets what is left, summary included.
 Task<void> stream_outcomes(BatchRun& run, const BatchSpec& spec, Framing& framing,
                            Exchange& exchange) {
   Activity& activity = exchange.activity();
   const server::TimePoint deadline =
       spec.deadline_ms ? server::Clock::now() + server::milliseconds(*spec.deadline_ms)
                        : server::TimePoint::max();
-  server::DeadlineScope scope(activity, deadline, ErrorCode::deadline_exceeded);
   while (!run.complete()) {
-    if (spec.fail_fast && run.failed()) {
-      run.stop(ErrorCode::cancelled);
-      co_return;
-    }
+    if (server::Clock::now() >= deadline) co_return run.stop(ErrorCode::deadline_exceeded);
+    if (spec.fail_fast && run.failed()) co_return run.stop(ErrorCode::cancelled);
     run.start_more();
-    const bool progress = co_await run.progress(activity);
-    if (!progress) {
-      run.stop(activity.why());
-      co_return;
+    {
+      server::DeadlineScope scope(activity, deadline, ErrorCode::deadline_exceeded);
+      const bool progress = co_await run.progress(activity);
+      if (!progress) co_return run.stop(activity.why());
     }
     const std::string out = framing.outcomes(run.take_lines());
     Task<bool> writing = exchange.write(out);

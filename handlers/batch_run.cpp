@@ -15,11 +15,13 @@ BatchRun::BatchRun(App& app, BatchSpec& spec)
   if (spec.input_order) held_.resize(spec.tasks.size());
 }
 
+bool BatchRun::can_start() const {
+  return next_ < spec_.tasks.size() && in_progress_ < spec_.concurrency &&
+         lines_.size() + held_bytes_ < app_.settings.batch.pending_mb * config::MiB;
+}
+
 void BatchRun::start_more() {
-  const std::size_t held_max = app_.settings.batch.pending_mb * config::MiB;
-  while (next_ < spec_.tasks.size() && in_progress_ < spec_.concurrency &&
-         lines_.size() + held_bytes_ < held_max)
-    run_one(next_++);
+  while (can_start()) run_one(next_++);
 }
 
 Detached BatchRun::run_one(std::size_t index) {
@@ -57,11 +59,12 @@ void BatchRun::ended(std::size_t index, std::string line, bool ok) {
     }
   }
   // Not at once: what ends in one turn is written in one go.
-  if (!lines_.empty() || (spec_.fail_fast && !ok)) app_.turns.defer(*this);
+  app_.turns.defer(*this);
 }
 
 void BatchRun::run() {
-  if (server::Wait* waiting = std::exchange(waiting_, nullptr)) waiting->complete();
+  if (!waiting_ || (lines_.empty() && !can_start())) return;
+  std::exchange(waiting_, nullptr)->complete();
 }
 
 void BatchRun::stop(config::ErrorCode why) {

@@ -38,8 +38,8 @@ class BatchRun final : private server::Deferred {
   // The summary's line, with its newline.
   std::string summary() const;
 
-  // Waits until take_lines() has something to give, a task failed under fail_fast, or the activity
-  // is interrupted.
+  // Waits until take_lines() has something to give, start_more() something to start, a task failed,
+  // or the activity is interrupted.
   class Progress : public server::Wait {
    public:
     Progress(server::Activity& activity, BatchRun& run) : Wait(activity), run_(run) {}
@@ -62,6 +62,7 @@ class BatchRun final : private server::Deferred {
     server::Activity activity;
   };
 
+  bool can_start() const;
   server::Detached run_one(std::size_t index);
   void ended(std::size_t index, std::string line, bool ok);
   void run() override;

@@ -13,6 +13,20 @@ using server::Activity;
 using server::Task;
 using workers::SlotPool;
 
+namespace {
+
+// How long a body waits for its first room. Growing has no limit of its own: it ends with the fetch
+// or the exchange, and never fails what already runs.
+constexpr std::chrono::seconds lease_wait_max{10};
+
+Error no_room(const Activity& activity) {
+  Error error(activity.why(), "no room for the body came free in time");
+  if (error.code == ErrorCode::overloaded) error.retry_after = std::chrono::seconds(1);
+  return error;
+}
+
+}  // namespace
+
 void SlotSink::begin(std::optional<std::uint64_t> length) {
   slot_.release();
   slot_ = workers::Slot();
@@ -41,23 +55,27 @@ Task<Result<std::span<char>>> SlotSink::wait_for_space(Activity& activity, std::
   Result<std::span<char>> room = try_space(wanted);
   if (room || room.error().code != ErrorCode::overloaded) co_return room;
   const auto what = slot_ ? SlotPool::WaitFor::growth : SlotPool::WaitFor::lease;
+  const server::TimePoint limit =
+      slot_ ? server::TimePoint::max() : server::Clock::now() + lease_wait_max;
+  server::DeadlineScope scope(activity, limit, ErrorCode::overloaded);
   Room waiting(activity, slots_, what, [&] {
     room = try_space(wanted);
     return room || room.error().code != ErrorCode::overloaded;
   });
-  if (!co_await waiting) co_return Error(activity.why(), "no room for the body came free in time");
+  if (!co_await waiting) co_return no_room(activity);
   co_return room;
 }
 
 Task<Result<workers::Slot>> SlotSink::take(Activity& activity) {
   Result<void> leased = try_lease();
   if (!leased && leased.error().code == ErrorCode::overloaded) {
+    server::DeadlineScope scope(activity, server::Clock::now() + lease_wait_max,
+                                ErrorCode::overloaded);
     Room waiting(activity, slots_, SlotPool::WaitFor::lease, [&] {
       leased = try_lease();
       return leased || leased.error().code != ErrorCode::overloaded;
     });
-    if (!co_await waiting)
-      co_return Error(activity.why(), "no room for the body came free in time");
+    if (!co_await waiting) co_return no_room(activity);
   }
   if (!leased) co_return leased.error();
   co_return std::move(slot_);

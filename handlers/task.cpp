@@ -80,20 +80,30 @@ Result<void> read_body(const FieldReader& in) {
   return {};
 }
 
+constexpr std::uint8_t not_base64 = 0xff;
+constexpr auto base64_values = [] {
+  std::array<std::uint8_t, 256> values{};
+  values.fill(not_base64);
+  std::uint8_t next = 0;
+  for (const char c :
+       std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+    values[static_cast<unsigned char>(c)] = next++;
+  return values;
+}();
+
 // RFC 4648 base64, with or without padding. Nothing when it is not.
 std::optional<std::string> decode_base64(std::string_view text) {
-  while (text.ends_with('=')) text.remove_suffix(1);
+  if (text.ends_with('=') && text.size() % 4 != 0) return std::nullopt;
+  for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
   if (text.size() % 4 == 1) return std::nullopt;
   std::string out;
   out.reserve(text.size() * 3 / 4);
   std::uint32_t bits = 0;
   int count = 0;
   for (char c : text) {
-    constexpr std::string_view alphabet =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const std::size_t value = alphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    const std::uint8_t value = base64_values[static_cast<unsigned char>(c)];
+    if (value == not_base64) return std::nullopt;
+    bits = bits << 6 | value;
     count += 6;
     if (count >= 8) {
       count -= 8;
@@ -300,11 +310,14 @@ Result<std::string> pipeline_from_query(const QueryPairs& query) {
 Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings& settings) {
   TaskSpec task = default_task(settings);
   QueryPairs rest;
-  bool has_url = false;
+  std::array<bool, task_fields.size()> given{};
   for (const auto& [name, value] : query) {
+    const auto* row = std::ranges::find(task_fields, std::string_view(name), &TaskField::name);
+    const bool is_of_task = row != task_fields.end() && (row->in_query || name == "url");
+    if (is_of_task &&
+        std::exchange(given[static_cast<std::size_t>(row - task_fields.begin())], true))
+      return Error(ErrorCode::invalid_request, "given more than once", name);
     if (name == "url") {
-      if (std::exchange(has_url, true))
-        return Error(ErrorCode::invalid_request, "given more than once", "url");
       task.url = value;
       continue;
     }
@@ -318,9 +331,7 @@ Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings
       task.accept_status.push_back(*range);
       continue;
     }
-    const auto* row = std::ranges::find_if(
-        task_fields, [&](const TaskField& known) { return known.in_query && known.name == name; });
-    if (row == task_fields.end()) {
+    if (!is_of_task) {
       rest.emplace_back(name, value);
       continue;
     }

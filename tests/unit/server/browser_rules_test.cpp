@@ -56,12 +56,18 @@ TEST(BrowserRulesTest, Origins) {
     std::string_view origin;
     bool allowed;
   } cases[] = {
-      {"http://api.example:8080", true},   {"https://api.example:8080", true},
-      {"https://app.example", true},       {"HTTPS://APP.example", true},
-      {"http://app.example", false},       {"http://api.example", false},
-      {"http://api.example:80800", false}, {"http://evil.example", false},
-      {"null", false},                     {"", false},
-      {"ftp://api.example:8080", false},   {"https://app.example.evil", false},
+      {"http://api.example:8080", true},
+      {"https://api.example:8080", true},
+      {"https://app.example", true},
+      {"HTTPS://APP.example", true},
+      {"http://app.example", false},
+      {"http://api.example", false},
+      {"http://api.example:80800", false},
+      {"http://evil.example", false},
+      {"null", false},
+      {"", false},
+      {"ftp://api.example:8080", false},
+      {"https://app.example.evil", false},
   };
   for (const auto& row : cases)
     EXPECT_EQ(judge(rules, "api.example:8080", row.origin), row.allowed ? "ok" : "origin_denied")

@@ -33,8 +33,8 @@ TEST_F(ExchangeTest, ReadsABodyAndWhatIsPipelinedBehindIt) {
     read_step = step;
     Client client = connect();
     for (const std::string& first :
-         {post("/echo", body), request("POST /echo", "Transfer-Encoding: chunked\r\n") +
-                                   chunked(body, 5000),
+         {post("/echo", body),
+          request("POST /echo", "Transfer-Encoding: chunked\r\n") + chunked(body, 5000),
           request("POST /echo", "Transfer-Encoding: chunked\r\n") + chunked(body, 200'000)}) {
       const std::string all = first + request("GET /now?behind") + post("/echo", "last");
       std::string_view rest = all;
@@ -54,9 +54,9 @@ TEST_F(ExchangeTest, ReadsBodiesByTheByte) {
   read_step = 1;
   Client client = connect();
   EXPECT_EQ(ask(client, post("/echo", "abc")).body, "abc");
-  EXPECT_EQ(ask(client, request("POST /echo", "Transfer-Encoding: chunked\r\n") + chunked("abc", 2))
-                .body,
-            "abc");
+  EXPECT_EQ(
+      ask(client, request("POST /echo", "Transfer-Encoding: chunked\r\n") + chunked("abc", 2)).body,
+      "abc");
   EXPECT_EQ(ask(client, post("/echo", "")).body, "");
 }
 
@@ -80,9 +80,8 @@ TEST_F(ExchangeTest, RefusesABodyOverItsLimit) {
 
 TEST_F(ExchangeTest, RefusesBrokenChunks) {
   Client client = connect();
-  const Reply got =
-      ask(client, request("POST /echo", "Transfer-Encoding: chunked\r\n") + "1\r\nab\r\n" +
-                      request("GET /now"));
+  const Reply got = ask(client, request("POST /echo", "Transfer-Encoding: chunked\r\n") +
+                                    "1\r\nab\r\n" + request("GET /now"));
   EXPECT_EQ(got.status, 400u);
   EXPECT_TRUE(got.has("Connection: close"));
   EXPECT_TRUE(ends(client));
@@ -193,9 +192,9 @@ TEST_F(ExchangeTest, RequestsOverTheLimitInFlightAreTurnedAway) {
 TEST_F(ExchangeTest, GivesWayToOthersWhileABodyKeepsComing) {
   Client client = connect();
   const std::string body(350'000, 'x');
-  for (const std::string& sent : {post("/echo", body),
-                                  request("POST /echo", "Transfer-Encoding: chunked\r\n") +
-                                      chunked(body, 100'000)}) {
+  for (const std::string& sent :
+       {post("/echo", body),
+        request("POST /echo", "Transfer-Encoding: chunked\r\n") + chunked(body, 100'000)}) {
     ASSERT_EQ(client.send(sent), sent.size());
     one_turn();
     EXPECT_EQ(service().in_flight, 1u);

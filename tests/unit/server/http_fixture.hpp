@@ -1,6 +1,8 @@
-// A loop with an http::Service on it, test routes, clients, and the words the HTTP tests are written in.
+// A loop with an http::Service on it, test routes, clients, and the words the HTTP tests are
+// written in.
 //
-// Nothing sleeps: a test names the condition it waits for, and run_until() turns the loop until it holds.
+// Nothing sleeps: a test names the condition it waits for, and run_until() turns the loop until it
+// holds.
 #pragma once
 
 #include "config/log.hpp"
@@ -222,11 +224,11 @@ class HttpTest : public ::testing::Test {
   config::Log log{settings.log, metrics.log_dropped_total.get()};
 
   std::string big = std::string(4 * 1024 * 1024, 'b');
-  std::size_t read_step = 64 * 1024;         // of /echo
+  std::size_t read_step = 64 * 1024;          // of /echo
   std::vector<std::string> parts{"a", "bc"};  // of /stream
-  int waiting = 0;                           // requests in /never
-  std::vector<ErrorCode> interrupted;        // why each of them ended
-  std::vector<std::string> seen_ids;         // of requests to /now
+  int waiting = 0;                            // requests in /never
+  std::vector<ErrorCode> interrupted;         // why each of them ended
+  std::vector<std::string> seen_ids;          // of requests to /now
 
  private:
   static Task<void> echo(HttpTest& test, Exchange& exchange) {
@@ -328,7 +330,8 @@ class HttpTest : public ::testing::Test {
 inline std::string request(std::string_view line, std::string_view fields = {}) {
   return std::string(line) + " HTTP/1.1\r\nHost: test\r\n" + std::string(fields) + "\r\n";
 }
-inline std::string post(std::string_view path, std::string_view body, std::string_view fields = {}) {
+inline std::string post(std::string_view path, std::string_view body,
+                        std::string_view fields = {}) {
   return request("POST " + std::string(path),
                  "Content-Length: " + std::to_string(body.size()) + "\r\n" + std::string(fields)) +
          std::string(body);

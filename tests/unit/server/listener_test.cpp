@@ -20,7 +20,8 @@ class ListenerTest : public HttpTest {
     const std::string& address = listener().address();
     sockaddr_in to{};
     to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+    to.sin_port =
+        htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
@@ -46,8 +47,8 @@ TEST_F(ListenerTest, KnowsLoopbackAddresses) {
   const struct {
     const char* address;
     bool loopback;
-  } cases[] = {{"127.0.0.1:8080", true},  {"127.9.9.9:0", true},   {"[::1]:80", true},
-               {"localhost:80", true},    {"0.0.0.0:80", false},   {"[::]:80", false},
+  } cases[] = {{"127.0.0.1:8080", true},  {"127.9.9.9:0", true},     {"[::1]:80", true},
+               {"localhost:80", true},    {"0.0.0.0:80", false},     {"[::]:80", false},
                {"192.0.2.1:8080", false}, {"[2001:db8::1]:1", false}};
   for (const auto& row : cases)
     EXPECT_EQ(Listener::is_loopback(row.address), row.loopback) << row.address;

@@ -1,7 +1,6 @@
 // Sessions end to end: heads in, responses out, in order, within limits and deadlines.
-#include "tests/unit/server/http_fixture.hpp"
-
 #include "config/error.hpp"
+#include "tests/unit/server/http_fixture.hpp"
 
 namespace fetchmill::server::http::testing {
 namespace {
@@ -68,8 +67,8 @@ TEST_F(SessionTest, ReadsRequestsInPieces) {
 
 TEST_F(SessionTest, RefusesABadRequestBehindGoodOnesAndReadsNothingAfterIt) {
   Client client = connect();
-  send_all(client, request("GET /now?1") + post("/echo", "x") + "GET /now HTTP/1.1\nHost: test\r\n" +
-                       request("GET /now?2"));
+  send_all(client, request("GET /now?1") + post("/echo", "x") +
+                       "GET /now HTTP/1.1\nHost: test\r\n" + request("GET /now?2"));
   EXPECT_EQ(reply(client).body, "now 1");
   EXPECT_EQ(reply(client).body, "x");
   const Reply refusal = reply(client);
@@ -116,8 +115,7 @@ TEST_F(SessionTest, AnswersProblems) {
       {request("GET /now", "Origin: http://evil\r\n"), 403, "origin_denied"},
       {request("GET /now", "Origin: null\r\n"), 403, "origin_denied"},
       {request("GET /now", "Origin:\r\n"), 403, "origin_denied"},
-      {request("GET /now", "Origin: http://test\r\nOrigin: http://evil\r\n"), 403,
-       "origin_denied"},
+      {request("GET /now", "Origin: http://test\r\nOrigin: http://evil\r\n"), 403, "origin_denied"},
       {request("GET /silent"), 500, "internal_error"},
   };
   Client client = connect();
@@ -132,10 +130,8 @@ TEST_F(SessionTest, AnswersProblems) {
 TEST_F(SessionTest, TakesOverAWellFormedRequestId) {
   Client client = connect();
   EXPECT_TRUE(ask(client, request("GET /now", "X-Request-Id: a-1\r\n")).has("X-Request-Id: a-1"));
-  EXPECT_TRUE(
-      ask(client, post("/echo", "", "X-Request-Id: a-2\r\n")).has("X-Request-Id: a-2"));
-  EXPECT_FALSE(
-      ask(client, request("GET /now", "X-Request-Id: a b\r\n")).has("X-Request-Id: a b"));
+  EXPECT_TRUE(ask(client, post("/echo", "", "X-Request-Id: a-2\r\n")).has("X-Request-Id: a-2"));
+  EXPECT_FALSE(ask(client, request("GET /now", "X-Request-Id: a b\r\n")).has("X-Request-Id: a b"));
   ASSERT_EQ(seen_ids.size(), 2u);
   EXPECT_EQ(seen_ids[1].size(), 16u);
 }

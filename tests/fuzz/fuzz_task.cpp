@@ -1,0 +1,99 @@
+// links: fetchmill_task fetchmill_ops
+// Task parser: what it accepts is within limits and reads the same again, what it refuses is the
+// client's mistake.
+//
+// The first byte chooses the form: a task, a batch, or a query.
+#include "handlers/batch_request.hpp"
+#include "workers/ops/pipeline.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+namespace {
+
+using namespace fetchmill;
+using namespace fetchmill::handlers;
+
+const config::Settings settings;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+void check_task(const TaskSpec& task) {
+  require(task.id.size() <= id_bytes_max);
+  require(task.meta.size() <= meta_bytes_max);
+  require(task.timeout_ms > 0);
+  require(task.max_bytes > 0 && task.max_bytes <= settings.fetch.max_bytes);
+  require(task.max_result_bytes > 0 && task.max_result_bytes <= settings.workers.max_result_bytes);
+  require(task.max_redirects <= settings.fetch.max_redirects);
+  require(server::fetch::check_headers(task.headers).has_value());
+  for (const auto& header : task.headers)
+    require(server::fetch::check_header(header.name, header.value).has_value());
+  simdjson::dom::parser parser;
+  const auto pipeline = parse_json(parser, task.pipeline);
+  require(pipeline.has_value());
+  const auto again = workers::ops::check_pipeline(*pipeline, "pipeline");
+  require(again.has_value() && *again == task.pipeline);
+  require(task.has_pipeline() == (task.first_op() != "none"));
+  if (!task.meta.empty()) {
+    require(parse_json(parser, task.meta).has_value());
+    require(task.meta.find('\n') == std::string::npos);
+  }
+}
+
+void check_error(const config::Error& error) {
+  using config::ErrorCode;
+  require(error.code == ErrorCode::invalid_request || error.code == ErrorCode::unknown_field ||
+          error.code == ErrorCode::unknown_op || error.code == ErrorCode::payload_too_large);
+  require(!error.detail.empty());
+}
+
+void check_one(const std::string& body) {
+  simdjson::dom::parser parser;
+  const auto document = parse_json(parser, body);
+  if (!document) return check_error(document.error());
+  TaskSpec task = default_task(settings);
+  bool envelope = false;
+  const auto read = read_task(*document, "", settings, task, &envelope);
+  read ? check_task(task) : check_error(read.error());
+}
+
+void check_batch(const std::string& body) {
+  const auto batch = parse_batch(body, settings);
+  if (!batch) return check_error(batch.error());
+  require(batch->tasks.size() <= settings.batch.max_tasks);
+  require(batch->concurrency > 0 && batch->concurrency <= settings.batch.max_concurrency);
+  for (const TaskSpec& task : batch->tasks) {
+    check_task(task);
+    require(!task.url.empty());
+  }
+}
+
+void check_query(std::string_view query) {
+  const auto pairs = parse_query(query);
+  if (!pairs) return check_error(pairs.error());
+  const auto task = task_from_query(*pairs, settings);
+  task ? check_task(*task) : check_error(task.error());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  switch (data[0]) {
+    case 'b':
+      check_batch(std::string(text));
+      break;
+    case 'q':
+      check_query(text);
+      break;
+    default:
+      check_one(std::string(text));
+  }
+  return 0;
+}

@@ -1,0 +1,67 @@
+#include "handlers/json_input.hpp"
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::handlers {
+namespace {
+
+using config::ErrorCode;
+using simdjson::dom::element;
+
+TEST(JsonInputTest, AnErrorNamesThePosition) {
+  simdjson::dom::parser parser;
+  const auto broken = parse_json(parser, "{\"a\":1,\n \"b\" 2}");
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().code, ErrorCode::invalid_request);
+  EXPECT_NE(broken.error().detail.find("line 2, column 6"), std::string::npos)
+      << broken.error().detail;
+}
+
+TEST(JsonInputTest, WhatIsNotJson) {
+  simdjson::dom::parser parser;
+  for (const std::string& body :
+       {std::string(), std::string(" "), std::string("{"), std::string("nul"), std::string("1 2"),
+        std::string("{\"a\":01}"), std::string("\"\xff\""), std::string("[1,]"),
+        std::string("\"\t\""), std::string(3000, '[') + std::string(3000, ']')}) {
+    const auto parsed = parse_json(parser, body);
+    ASSERT_FALSE(parsed) << body;
+    EXPECT_EQ(parsed.error().code, ErrorCode::invalid_request);
+    EXPECT_TRUE(parsed.error().detail.starts_with("the body ")) << parsed.error().detail;
+  }
+}
+
+TEST(JsonInputTest, Integers) {
+  simdjson::dom::parser parser;
+  const struct {
+    std::string json;
+    bool good;
+  } cases[] = {{"1", true},     {"10", true},    {"0", false},   {"11", false},
+               {"-1", false},   {"1.0", false},  {"1e0", false}, {"\"5\"", false},
+               {"null", false}, {"true", false}, {"[5]", false}, {"18446744073709551616", false}};
+  for (const auto& row : cases) {
+    const auto document = parse_json(parser, row.json);
+    const auto number = document ? read_integer(*document, "f", 1, 10)
+                                 : config::Result<std::uint64_t>(document.error());
+    EXPECT_EQ(number.has_value(), row.good) << row.json;
+    if (!number && document) {
+      EXPECT_EQ(number.error().field, "f");
+      EXPECT_EQ(number.error().detail, "expected a whole number from 1 to 10");
+    }
+  }
+}
+
+TEST(JsonInputTest, Strings) {
+  simdjson::dom::parser parser;
+  EXPECT_EQ(*read_string(*parse_json(parser, R"("a\u00e4\n")"), "f", 10), "a\xc3\xa4\n");
+  EXPECT_FALSE(read_string(*parse_json(parser, "\"abcd\""), "f", 3));
+  EXPECT_EQ(read_string(*parse_json(parser, "7"), "f", 3).error().detail, "expected a string");
+}
+
+TEST(JsonInputTest, Names) {
+  EXPECT_EQ(join("", "url"), "url");
+  EXPECT_EQ(join("tasks[3]", "url"), "tasks[3].url");
+  EXPECT_LT(unknown_member(std::string(9000, 'x'), "f").detail.size(), 200u);
+}
+
+}  // namespace
+}  // namespace fetchmill::handlers

@@ -1,0 +1,107 @@
+#include "handlers/outcome.hpp"
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::handlers {
+namespace {
+
+using namespace std::chrono_literals;
+
+TaskReport a_report() {
+  TaskReport report;
+  report.response.status = 200;
+  report.response.final_url = *server::fetch::parse_url("https://a.example/x");
+  report.response.head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
+  report.response.body_bytes = 12;
+  report.response.attempts = 2;
+  report.response.timings.dns = 1500us;
+  report.queued = 0us;
+  report.processed = 2ms;
+  return report;
+}
+
+TaskSpec a_task() {
+  TaskSpec task;
+  task.url = "https://a.example/\"";
+  task.id = "i\n";
+  task.meta = R"({"k":1})";
+  return task;
+}
+
+TEST(OutcomeTest, AResultLine) {
+  TaskResult result;
+  result.output.bytes = R"({"n":1})";
+  result.output.kind = workers::ResultKind::json;
+  result.output.media_type = "application/json";
+  result.processed = true;
+  result.etag = "\"e\"";
+  std::string line;
+  append_result(line, 3, a_task(), a_report(), result);
+  EXPECT_EQ(
+      line,
+      R"({"type":"result","index":3,"id":"i\n","meta":{"k":1},"url":"https://a.example/\"",)"
+      R"("upstream":{"status":200,"final_url":"https://a.example/x","media_type":"text/html",)"
+      R"("bytes":12},"attempts":2,"etag":"\"e\"","media_type":"application/json",)"
+      R"("result":{"n":1},"timings_ms":{"dns":1.500,"queue":0.000,"process":2.000}})");
+}
+
+TEST(OutcomeTest, TheMemberSaysWhatTheBytesAre) {
+  for (const auto& [kind, member] : {std::pair{workers::ResultKind::json, "\"result\":\"v\""},
+                                     {workers::ResultKind::text, "\"text\":\"v\""},
+                                     {workers::ResultKind::base64, "\"base64\":\"v\""}}) {
+    TaskResult result;
+    result.output.bytes = "\"v\"";
+    result.output.kind = kind;
+    std::string line;
+    append_result(line, -1, TaskSpec{}, TaskReport{}, result);
+    EXPECT_NE(line.find(member), std::string::npos) << line;
+    EXPECT_EQ(line.find("index"), std::string::npos) << line;
+  }
+}
+
+TEST(OutcomeTest, AnErrorLine) {
+  config::Error error(config::ErrorCode::upstream_status, "it said 404", "f");
+  error.stage = "fetch";
+  error.upstream_status = 404;
+  TaskReport report = a_report();
+  report.response.status = 404;
+  report.response.head.clear();
+  report.processed.reset();
+  report.queued.reset();
+  std::string line;
+  append_error(line, 0, TaskSpec{}, report, error);
+  EXPECT_EQ(line,
+            R"({"type":"error","index":0,"url":"","upstream":{"status":404,)"
+            R"("final_url":"https://a.example/x","bytes":12},"attempts":2,)"
+            R"("error":{"code":"upstream_status","stage":"fetch","detail":"it said 404",)"
+            R"("field":"f","upstream_status":404,"retryable":false},"timings_ms":{"dns":1.500}})");
+}
+
+TEST(OutcomeTest, ATaskThatNeverStarted) {
+  std::string line;
+  append_error(line, 7, a_task(), TaskReport{}, config::Error(config::ErrorCode::cancelled));
+  EXPECT_EQ(line.find("upstream"), std::string::npos);
+  EXPECT_NE(
+      line.find(R"("attempts":0,"error":{"code":"cancelled","detail":"The task was cancelled",)"
+                R"("retryable":true},"timings_ms":{}})"),
+      std::string::npos)
+      << line;
+}
+
+TEST(OutcomeTest, HeaderFields) {
+  TaskResult result;
+  result.etag = "\"e\"";
+  std::string headers;
+  add_result_fields(headers, a_report(), result);
+  EXPECT_EQ(headers,
+            "Fetchmill-Upstream-Status: 200\r\nFetchmill-Final-Url: https://a.example/x\r\n"
+            "ETag: \"e\"\r\nX-Content-Type-Options: nosniff\r\n"
+            "Content-Security-Policy: default-src 'none'; sandbox\r\n"
+            "Server-Timing: dns;dur=1.500, queue;dur=0.000, process;dur=2.000\r\n");
+  headers.clear();
+  add_timing(headers, TaskReport{});
+  EXPECT_EQ(headers, "");
+}
+
+}  // namespace
+}  // namespace fetchmill::handlers

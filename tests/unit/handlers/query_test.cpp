@@ -1,0 +1,56 @@
+#include "handlers/query.hpp"
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::handlers {
+namespace {
+
+TEST(QueryTest, Pairs) {
+  const struct {
+    std::string_view query;
+    QueryPairs pairs;
+  } cases[] = {
+      {"", {}},
+      {"a=1", {{"a", "1"}}},
+      {"a=1&b=2&a=3", {{"a", "1"}, {"b", "2"}, {"a", "3"}}},
+      {"a", {{"a", ""}}},
+      {"a=", {{"a", ""}}},
+      {"=x", {{"", "x"}}},
+      {"a=b=c", {{"a", "b=c"}}},
+      {"&&a=1&", {{"a", "1"}}},
+      {"a+b=c+d", {{"a b", "c d"}}},
+      {"a%20b=%2B%26%3d%25", {{"a b", "+&=%"}}},
+      {"u=%C3%A4", {{"u", "\xc3\xa4"}}},
+      {"url=https%3A%2F%2Fa.example%2F%3Fq%3D1", {{"url", "https://a.example/?q=1"}}},
+      {"url=https://a.example/?q=1", {{"url", "https://a.example/?q=1"}}},
+      {"n=%00", {{"n", std::string(1, '\0')}}},
+  };
+  for (const auto& row : cases) {
+    const auto pairs = parse_query(row.query);
+    ASSERT_TRUE(pairs) << row.query;
+    EXPECT_EQ(*pairs, row.pairs) << row.query;
+  }
+}
+
+TEST(QueryTest, BrokenEncodings) {
+  for (const std::string_view query : {"a=%", "a=%4", "a=%4g", "a=%g4", "%=a", "a=%ff", "a=%C3",
+                                       "a=%ED%A0%80", "a=1&b=%zz", "a=%C0%AF"}) {
+    const auto pairs = parse_query(query);
+    ASSERT_FALSE(pairs) << query;
+    EXPECT_EQ(pairs.error().code, config::ErrorCode::invalid_request);
+    EXPECT_FALSE(pairs.error().field.empty());
+  }
+  EXPECT_EQ(parse_query("a=1&b=%zz").error().field, "b");
+}
+
+TEST(QueryTest, AnUnknownParameterMayBelongToTheUrl) {
+  const config::Error error = unknown_parameter("page");
+  EXPECT_EQ(error.code, config::ErrorCode::unknown_field);
+  EXPECT_EQ(error.field, "page");
+  EXPECT_NE(error.detail.find("'page'"), std::string::npos);
+  EXPECT_NE(error.detail.find("percent-encode"), std::string::npos);
+  EXPECT_LT(unknown_parameter(std::string(9000, 'x')).detail.size(), 400u);
+}
+
+}  // namespace
+}  // namespace fetchmill::handlers

@@ -1,0 +1,195 @@
+// Tasks as clients write them: what is taken, and which field an error names.
+#include "handlers/task.hpp"
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::handlers {
+namespace {
+
+using config::ErrorCode;
+using config::Result;
+
+const config::Settings settings;
+
+Result<TaskSpec> from_json(const std::string& json, bool* envelope = nullptr) {
+  simdjson::dom::parser parser;
+  auto document = parse_json(parser, json);
+  if (!document) return document.error();
+  TaskSpec task = default_task(settings);
+  if (auto read = read_task(*document, "", settings, task, envelope); !read) return read.error();
+  return task;
+}
+
+Result<TaskSpec> from_query(std::string_view query) {
+  auto pairs = parse_query(query);
+  if (!pairs) return pairs.error();
+  return task_from_query(*pairs, settings);
+}
+
+std::string said(const Result<TaskSpec>& task) {
+  if (task) return "ok";
+  return std::string(config::info(task.error().code).name) + " " + task.error().field;
+}
+
+TEST(TaskTest, HasTheServersLimitsByDefault) {
+  const auto task = from_json(R"({"url":"https://a.example/"})");
+  ASSERT_TRUE(task);
+  EXPECT_EQ(task->url, "https://a.example/");
+  EXPECT_EQ(task->method, server::wire::Method::get);
+  EXPECT_EQ(task->timeout_ms, settings.fetch.timeout_ms);
+  EXPECT_EQ(task->max_bytes, settings.fetch.max_bytes);
+  EXPECT_EQ(task->max_result_bytes, settings.workers.max_result_bytes);
+  EXPECT_EQ(task->max_redirects, settings.fetch.max_redirects);
+  EXPECT_FALSE(task->has_pipeline());
+  EXPECT_EQ(task->first_op(), "none");
+}
+
+TEST(TaskTest, TakesEveryField) {
+  bool envelope = false;
+  const auto task = from_json(R"({"url":"u","method":"POST","headers":{"X-A":"b"},"body":"text",
+    "pipeline":[{"op":"json.select","pointer":"/a"},{"op":"hash"}],"id":"i","meta":{"k": [1, 2]},
+    "timeout_ms":5,"max_bytes":6,"max_result_bytes":7,"max_redirects":0,
+    "accept_status":[404,"5xx","201"],"envelope":true})",
+                              &envelope);
+  ASSERT_TRUE(task) << said(task);
+  EXPECT_EQ(task->method, server::wire::Method::post);
+  ASSERT_EQ(task->headers.size(), 1u);
+  EXPECT_EQ(task->headers[0].value, "b");
+  EXPECT_EQ(task->body, "text");
+  EXPECT_TRUE(task->pipeline.starts_with(R"([{"op":"json.select","pointer":"/a")"))
+      << task->pipeline;
+  EXPECT_EQ(task->first_op(), "json.select");
+  EXPECT_EQ(task->id, "i");
+  EXPECT_EQ(task->meta, R"({"k":[1,2]})");
+  EXPECT_EQ(task->timeout_ms, 5u);
+  EXPECT_EQ(task->max_bytes, 6u);
+  EXPECT_EQ(task->max_result_bytes, 7u);
+  EXPECT_EQ(task->max_redirects, 0u);
+  EXPECT_EQ(task->accept_status,
+            (std::vector<server::fetch::StatusRange>{{404, 404}, {500, 599}, {201, 201}}));
+  EXPECT_TRUE(envelope);
+}
+
+TEST(TaskTest, Bodies) {
+  const struct {
+    std::string json, body;
+  } cases[] = {
+      {R"({"body":"a\u0000b"})", std::string("a\0b", 3)},
+      {R"({"body_base64":"aGk="})", "hi"},
+      {R"({"body_base64":"aGk"})", "hi"},
+      {R"({"body_base64":"+/8="})", "\xfb\xff"},
+      {R"({"body_base64":""})", ""},
+      {R"({"json":{"a": [1, null]}})", R"({"a":[1,null]})"},
+      {R"({"json":"x"})", R"("x")"},
+  };
+  for (const auto& row : cases) {
+    const auto task = from_json(row.json);
+    ASSERT_TRUE(task) << row.json << said(task);
+    EXPECT_EQ(task->body, row.body) << row.json;
+  }
+}
+
+TEST(TaskTest, AJsonBodyIsTypedUnlessTheHeadersSay) {
+  EXPECT_EQ(from_json(R"({"json":1})")->headers.at(0).value, "application/json");
+  const auto typed = from_json(R"({"json":1,"headers":{"content-type":"application/ld+json"}})");
+  ASSERT_EQ(typed->headers.size(), 1u);
+  EXPECT_EQ(typed->headers[0].value, "application/ld+json");
+}
+
+TEST(TaskTest, ErrorsNameTheField) {
+  const std::string large_meta = R"({"meta":")" + std::string(4096, 'x') + "\"}";
+  const struct {
+    std::string json, said;
+  } cases[] = {
+      {"[]", "invalid_request "},
+      {"\"https://a.example\"", "invalid_request "},
+      {R"({"url":1})", "invalid_request url"},
+      {R"({"url":")" + std::string(16 * 1024 + 1, 'x') + "\"}", "invalid_request url"},
+      {R"({"urls":"x"})", "unknown_field urls"},
+      {R"({"envelope":true})", "unknown_field envelope"},
+      {R"({"method":"BREW"})", "invalid_request method"},
+      {R"({"method":"CONNECT"})", "invalid_request method"},
+      {R"({"method":7})", "invalid_request method"},
+      {R"({"headers":[]})", "invalid_request headers"},
+      {R"({"headers":{"A":1}})", "invalid_request headers.A"},
+      {R"({"headers":{"A":"x\r\nB: y"}})", "invalid_request headers.A"},
+      {R"({"headers":{"A B":"x"}})", "invalid_request headers.A B"},
+      {R"({"headers":{"Host":"x"}})", "invalid_request headers.Host"},
+      {R"({"headers":{"Content-Length":"1"}})", "invalid_request headers.Content-Length"},
+      {R"({"body":1})", "invalid_request body"},
+      {R"({"body":"a","json":1})", "invalid_request body"},
+      {R"({"body_base64":"a"})", "invalid_request body_base64"},
+      {R"({"body_base64":"a==="})", "invalid_request body_base64"},
+      {R"({"body_base64":"===="})", "invalid_request body_base64"},
+      {R"({"body_base64":"aGk=="})", "invalid_request body_base64"},
+      {R"({"body_base64":"a-b_"})", "invalid_request body_base64"},
+      {R"({"pipeline":"name"})", "invalid_request pipeline"},
+      {R"({"pipeline":{}})", "invalid_request pipeline"},
+      {R"({"pipeline":[{"op":"nope"}]})", "unknown_op pipeline[0].op"},
+      {R"({"pipeline":[{"op":"hash"},{"op":"hash","x":1}]})", "unknown_field pipeline[1].x"},
+      {R"({"id":1})", "invalid_request id"},
+      {R"({"id":")" + std::string(257, 'x') + "\"}", "invalid_request id"},
+      {large_meta, "invalid_request meta"},
+      {R"({"timeout_ms":0})", "invalid_request timeout_ms"},
+      {R"({"timeout_ms":"5"})", "invalid_request timeout_ms"},
+      {R"({"timeout_ms":3600001})", "invalid_request timeout_ms"},
+      {R"({"max_bytes":16777217})", "invalid_request max_bytes"},
+      {R"({"max_result_bytes":16777217})", "invalid_request max_result_bytes"},
+      {R"({"max_redirects":6})", "invalid_request max_redirects"},
+      {R"({"accept_status":200})", "invalid_request accept_status"},
+      {R"({"accept_status":[]})", "invalid_request accept_status"},
+      {R"({"accept_status":[200,"9xx"]})", "invalid_request accept_status[1]"},
+      {R"({"accept_status":[99]})", "invalid_request accept_status[0]"},
+      {R"({"accept_status":[null]})", "invalid_request accept_status[0]"},
+  };
+  for (const auto& row : cases) EXPECT_EQ(said(from_json(row.json)), row.said) << row.json;
+  bool envelope = false;
+  EXPECT_EQ(said(from_json(R"({"envelope":1})", &envelope)), "invalid_request envelope");
+}
+
+TEST(TaskTest, FromAQuery) {
+  const auto task = from_query(
+      "url=https%3A%2F%2Fa.example%2F%3Fq%3D1&op=json.select&pointer=%2Fa&timeout_ms=9&max_bytes=8"
+      "&max_redirects=1&accept_status=404&accept_status=3xx");
+  ASSERT_TRUE(task) << said(task);
+  EXPECT_EQ(task->url, "https://a.example/?q=1");
+  EXPECT_EQ(task->first_op(), "json.select");
+  EXPECT_EQ(task->timeout_ms, 9u);
+  EXPECT_EQ(task->max_bytes, 8u);
+  EXPECT_EQ(task->max_redirects, 1u);
+  EXPECT_EQ(task->accept_status, (std::vector<server::fetch::StatusRange>{{404, 404}, {300, 399}}));
+  EXPECT_EQ(from_query("url=u&pipeline=%5B%7B%22op%22%3A%22hash%22%7D%5D")->first_op(), "hash");
+  EXPECT_FALSE(from_query("url=u")->has_pipeline());
+}
+
+TEST(TaskTest, ErrorsNameTheParameter) {
+  const struct {
+    std::string_view query, said;
+  } cases[] = {
+      {"", "invalid_request url"},
+      {"op=hash", "invalid_request url"},
+      {"url=", "invalid_request url"},
+      {"url=a&url=b", "invalid_request url"},
+      {"url=a&page=2", "unknown_field page"},
+      {"url=a&method=POST", "unknown_field method"},
+      {"url=a&body=x", "unknown_field body"},
+      {"url=a&op=hash&nope=1", "unknown_field nope"},
+      {"url=a&op=nope", "unknown_op op"},
+      {"url=a&op=hash&op=hash", "invalid_request op"},
+      {"url=a&op=hash&pipeline=[]", "invalid_request pipeline"},
+      {"url=a&pipeline=[", "invalid_request pipeline"},
+      {"url=a&pipeline=name", "invalid_request pipeline"},
+      {"url=a&pipeline=[]&pointer=x", "unknown_field pointer"},
+      {"url=a&timeout_ms=x", "invalid_request timeout_ms"},
+      {"url=a&timeout_ms=", "invalid_request timeout_ms"},
+      {"url=a&timeout_ms=-1", "invalid_request timeout_ms"},
+      {"url=a&timeout_ms=1&timeout_ms=2", "invalid_request timeout_ms"},
+      {"url=a&max_bytes=99999999999", "invalid_request max_bytes"},
+      {"url=a&accept_status=9xx", "invalid_request accept_status"},
+      {"url=%zz", "invalid_request url"},
+  };
+  for (const auto& row : cases) EXPECT_EQ(said(from_query(row.query)), row.said) << row.query;
+}
+
+}  // namespace
+}  // namespace fetchmill::handlers
