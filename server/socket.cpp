@@ -74,6 +74,11 @@ Transfer Socket::write(std::span<const iovec> from) {
   return {Transfer::Status::closed, 0, errno};
 }
 
+void Socket::put_off_reading() {
+  readable_ = false;
+  poller_.raise(fd_, *this);
+}
+
 void Socket::on_events(std::uint32_t events) {
   const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
   if (events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) hung_up_ = true;

@@ -81,6 +81,9 @@ class Socket : public EventSink {
   // its own overrides unawaited().
   void on_events(std::uint32_t events) final;
 
+  // Has the input that is there announced again in a later turn: for a reader whose turn is over.
+  void put_off_reading();
+
   // For a protocol layer that reads and writes the descriptor itself (OpenSSL): what it learned
   // about readiness.
   void exhausted_read() { readable_ = hung_up_; }

@@ -37,15 +37,16 @@ bool BrowserRules::listed(std::string_view origin) const {
       origins_, [&](const std::string& allowed) { return equal_ignoring_case(allowed, origin); });
 }
 
-std::optional<config::Error> BrowserRules::check(std::string_view host,
-                                                 std::string_view origin) const {
+std::optional<config::Error> BrowserRules::check(
+    std::string_view host, std::optional<std::string_view> given_origin) const {
   using config::Error;
   using config::ErrorCode;
   if (!host_allowed(host))
     return Error(ErrorCode::misdirected_request, "this server does not answer for the host '" +
                                                      std::string(host_name(host)) +
                                                      "'; the operator can add it to server.hosts");
-  if (origin.empty()) return std::nullopt;
+  if (!given_origin) return std::nullopt;
+  const std::string_view origin = *given_origin;
   const auto same_site = [&](std::string_view scheme) {
     return origin.size() == scheme.size() + host.size() && origin.starts_with(scheme) &&
            equal_ignoring_case(origin.substr(scheme.size()), host);

@@ -22,9 +22,10 @@ class BrowserRules {
   BrowserRules(std::vector<std::string> hosts, std::vector<std::string> origins,
                bool listens_on_loopback);
 
-  // `host` is the Host field's value, with or without port; `origin` the Origin field's, empty when
-  // absent.
-  std::optional<config::Error> check(std::string_view host, std::string_view origin) const;
+  // `host` is the Host field's value, with or without port; `origin` the Origin field's, if there
+  // is one.
+  std::optional<config::Error> check(std::string_view host,
+                                     std::optional<std::string_view> origin) const;
   // Whether the operator listed this origin: its pages may read responses (CORS).
   bool listed(std::string_view origin) const;
 

@@ -71,7 +71,8 @@ bool Exchange::body_complete() const {
 
 // Waits for the client to send more. False: it hung up, or was too slow.
 Task<bool> Exchange::receive() {
-  if (head_.expect_continue && !continue_sent_) {
+  turn_bytes_ = 0;
+  if (head_.expect_continue && !continue_sent_ && body_bytes_ == 0) {
     continue_sent_ = true;
     Task<bool> sent = send("HTTP/1.1 100 Continue\r\n\r\n", {});
     if (!co_await sent) co_return false;
@@ -82,7 +83,20 @@ Task<bool> Exchange::receive() {
   const bool ready = co_await session_.readable(activity_);
   body_patience_.waited(Clock::now() - begun);
   if (scope.expired()) too_slow_ = true;
-  co_return ready;
+  co_return ready && !left();
+}
+
+// Whether the client has hung up. An event that ends a wait of ours is not told to the session, so
+// after each of them this asks.
+bool Exchange::left() {
+  if (session_.hung_up()) activity_.interrupt(ErrorCode::cancelled);
+  return session_.hung_up();
+}
+
+// Whether there may be input in the socket, and time left in this turn to read it.
+bool Exchange::may_read() {
+  if (turn_bytes_ >= turn_bytes_max && session_.may_read()) session_.put_off_reading();
+  return session_.may_read();
 }
 
 Result<std::size_t> Exchange::broken_body() {
@@ -122,7 +136,7 @@ Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
       }
       if (result.status == wire::ChunkStatus::complete) chunks_complete_ = true;
       if (result.status != wire::ChunkStatus::incomplete) continue;
-      if (!session_.may_read()) {
+      if (!may_read()) {
         Task<bool> more = receive();
         if (!co_await more) co_return broken_body();
       }
@@ -142,13 +156,14 @@ Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
       std::memcpy(into.data(), bytes.data(), count);
       take_held(count);
     } else {
-      if (!session_.may_read()) {
+      if (!may_read()) {
         Task<bool> more = receive();
         if (!co_await more) co_return broken_body();
       }
       const Transfer transfer = session_.read(into.first(std::min(wanted, turn_bytes_max)));
       if (transfer.status == Transfer::Status::closed) co_return broken_body();
       count = transfer.bytes;
+      turn_bytes_ += count;
     }
     if (count == 0) continue;
     body_patience_.moved(count);
@@ -172,8 +187,10 @@ Task<Result<std::string>> Exchange::read_whole_body(std::uint64_t bytes_max,
   std::string body;
   std::size_t filled = 0;
   for (;;) {
-    // One byte more than allowed is asked for, so that an undeclared body that is too long shows.
-    const std::uint64_t room = length ? *length : std::min(bytes_max + 1, filled * 2 + 16 * 1024);
+    // Memory follows what has come, not what was declared. One byte more than allowed is asked for,
+    // so that an undeclared body that is too long shows.
+    const std::uint64_t room =
+        std::min<std::uint64_t>(length.value_or(bytes_max + 1), filled * 2 + 16 * 1024);
     body.resize(static_cast<std::size_t>(std::max<std::uint64_t>(room, filled + 1)));
     Task<Result<std::size_t>> reading = read_body(std::span(body).subspan(filled));
     Result<std::size_t> count = co_await reading;
@@ -206,7 +223,7 @@ Task<void> Exchange::respond(Response response) {
   const std::string_view body =
       head_.method == wire::Method::head ? std::string_view{} : response.bytes();
   Task<bool> sending = send(head, body);
-  co_await sending;
+  complete_ = co_await sending;
 }
 
 ConnectionField Exchange::connection_field() const {
@@ -234,7 +251,7 @@ Task<bool> Exchange::begin(Response response) {
 }
 
 Task<bool> Exchange::write(std::string_view bytes) {
-  if (bytes.empty()) co_return !broken_;
+  if (bytes.empty() || head_.method == wire::Method::head) co_return !broken_;
   if (!chunked_output_) {
     Task<bool> sending = send(bytes, {});
     co_return co_await sending;
@@ -249,9 +266,11 @@ Task<bool> Exchange::write(std::string_view bytes) {
 }
 
 Task<bool> Exchange::finish() {
-  if (!chunked_output_) co_return !broken_;
+  complete_ = !broken_;
+  if (!chunked_output_ || head_.method == wire::Method::head) co_return complete_;
   Task<bool> sending = send("0\r\n\r\n", {});
-  co_return co_await sending;
+  complete_ = co_await sending;
+  co_return complete_;
 }
 
 // Everything, or the connection is broken: nothing after a partial write would make sense to the
@@ -284,7 +303,7 @@ Task<bool> Exchange::send(std::string_view first, std::string_view second, std::
     DeadlineScope scope(activity_, limit, ErrorCode::request_timeout);
     const bool ready = co_await session_.writable(activity_);
     write_patience_.waited(Clock::now() - begun);
-    if (!ready) break;
+    if (!ready || left()) break;
   }
   broken_ = true;
   co_return false;

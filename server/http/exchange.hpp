@@ -83,6 +83,8 @@ class Exchange {
  private:
   friend class Session;
   bool body_complete() const;
+  bool left();
+  bool may_read();
   config::Result<std::size_t> broken_body();
   std::string_view held() const;
   void take_held(std::size_t bytes);
@@ -108,10 +110,12 @@ class Exchange {
   bool continue_sent_ = false;
   bool too_slow_ = false;
   Patience body_patience_;
+  std::size_t turn_bytes_ = 0;  // read since the body was last waited for
 
   unsigned status_ = 0;
   bool chunked_output_ = false;
-  bool broken_ = false;  // the client cannot be answered any more
+  bool complete_ = false;  // the response went out whole
+  bool broken_ = false;    // the client cannot be answered any more
   bool close_ = false;
   Patience write_patience_;
 };

@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,9 +36,12 @@ config::Result<asio::ip::tcp::endpoint> endpoint_of(const std::string& address) 
 }  // namespace
 
 Listener::Listener(Service& service) : service_(service), pause_(service.wheel, *this) {
-  service_.on_session_end([this] {
-    if (std::exchange(full_, false)) service_.poller.raise(fd_, *this);
-  });
+  service_.on_room([this] { service_.poller.raise(fd_, *this); });
+}
+
+Listener::~Listener() {
+  service_.on_room(nullptr);
+  close();
 }
 
 bool Listener::is_loopback(const std::string& address) {
@@ -86,12 +90,18 @@ void Listener::on_events(std::uint32_t) {
   accept_some();
 }
 
+// Whether the backlog holds a connection: nobody is closed to make room for none.
+bool Listener::is_waited_for() const {
+  pollfd backlog{fd_, POLLIN, 0};
+  return ::poll(&backlog, 1, 0) == 1;
+}
+
 void Listener::accept_some() {
   if (fd_ < 0) return;
   for (int i = 0; i < accepts_per_turn; ++i) {
-    if (service_.sessions() >= service_.settings.max_connections && !service_.close_one_idle()) {
-      full_ = true;
-      return;
+    if (service_.sessions() >= service_.settings.max_connections) {
+      if (!is_waited_for()) return;
+      if (!service_.close_one_idle()) return service_.call_when_room();
     }
     const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {

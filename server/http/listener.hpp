@@ -17,7 +17,7 @@ namespace fetchmill::server::http {
 class Listener final : public EventSink {
  public:
   explicit Listener(Service& service);
-  ~Listener() { close(); }
+  ~Listener();
 
   // `address` is host:port as in server.listen, already validated. Errors: invalid_request with
   // what bind(2) or listen(2) said.
@@ -40,11 +40,11 @@ class Listener final : public EventSink {
     Listener& listener;
   };
   void accept_some();
+  bool is_waited_for() const;
 
   Service& service_;
   Pause pause_;
   int fd_ = -1;
-  bool full_ = false;  // waiting for a session to end
   std::string address_;
 };
 

@@ -36,6 +36,8 @@ struct Response {
 
 // RFC 9457: the error as application/problem+json, with Retry-After where it is known.
 Response problem(const config::Error& error, std::string_view request_id);
+// The same with another status than the code's row has: where HTTP has a finer one (414, 431).
+Response problem(const config::Error& error, std::string_view request_id, unsigned status);
 
 void append_field_line(std::string& headers, std::string_view name, std::string_view value);
 

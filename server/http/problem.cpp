@@ -33,13 +33,17 @@ void append_field_line(std::string& headers, std::string_view name, std::string_
 }
 
 Response problem(const config::Error& error, std::string_view request_id) {
+  return problem(error, request_id, info(error.code).http_status);
+}
+
+Response problem(const config::Error& error, std::string_view request_id, unsigned status) {
   const config::ErrorInfo& row = info(error.code);
   Response response;
-  response.status = row.http_status;
+  response.status = status;
   response.media_type = "application/problem+json";
   append_field_line(response.headers, "Cache-Control", "no-store");
   append_field_line(response.headers, "X-Content-Type-Options", "nosniff");
-  if (row.http_status == 429 || error.retry_after.count() > 0) {
+  if (status == 429 || error.retry_after.count() > 0) {
     // Retry-After is in whole seconds (RFC 9110 §10.2.3): rounded up, at least one.
     const auto seconds = std::max<std::int64_t>((error.retry_after.count() + 999) / 1000, 1);
     append_field_line(response.headers, "Retry-After", std::to_string(seconds));
@@ -49,7 +53,7 @@ Response problem(const config::Error& error, std::string_view request_id) {
   body += row.name;
   body += "\",\"title\":";
   config::append_json_string(body, row.title);
-  body += ",\"status\":" + std::to_string(row.http_status);
+  body += ",\"status\":" + std::to_string(status);
   append_member(body, "detail", error.detail.empty() ? row.title : std::string_view(error.detail));
   append_member(body, "instance", "/requests/" + std::string(request_id));
   append_member(body, "code", row.name);

@@ -59,11 +59,16 @@ void Service::destroy(Session& session) {
   delete &session;
   --session_count_;
   metrics.http_connections.get().set(static_cast<std::int64_t>(session_count_));
-  if (session_ended_) session_ended_();
+  tell_of_room();
+}
+
+void Service::add_idle(Session& session) {
+  idle_.push_back(session);
+  tell_of_room();
 }
 
 bool Service::close_one_idle() {
-  if (idle_.empty()) return false;
+  if (idle_.empty() || !idle_.front().is_quiet()) return false;
   destroy(idle_.front());
   return true;
 }

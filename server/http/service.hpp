@@ -21,6 +21,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace fetchmill::server::http {
 
@@ -41,10 +43,12 @@ class Service {
   // Takes over a connected, non-blocking socket.
   void serve(int fd);
   std::size_t sessions() const { return session_count_; }
-  // Closes the connection that has been idle for longest. False when none is idle.
+  // Closes the connection that has been idle for longest. False when none is, or when its next
+  // request is here already.
   bool close_one_idle();
-  // Called when a session has ended, so that the listener may accept again.
-  void on_session_end(std::function<void()> callback) { session_ended_ = std::move(callback); }
+  // What call_when_room() calls, once: when a connection has ended or become idle.
+  void on_room(std::function<void()> callback) { room_made_ = std::move(callback); }
+  void call_when_room() { room_wanted_ = true; }
 
   // Drain, phase one: idle connections close now, the others after their response.
   void drain();
@@ -91,6 +95,10 @@ class Service {
   RouteSeries& series(const Route* route);
 
   void destroy(Session& session);
+  void add_idle(Session& session);
+  void tell_of_room() {
+    if (std::exchange(room_wanted_, false) && room_made_) room_made_();
+  }
 
   IntrusiveList<Session> idle_;  // longest idle first
   IntrusiveList<Session>
@@ -98,7 +106,8 @@ class Service {
   IntrusiveList<Session> busy_;
   IntrusiveList<Session> lingering_;
   std::size_t session_count_ = 0;
-  std::function<void()> session_ended_;
+  std::function<void()> room_made_;
+  bool room_wanted_ = false;
   bool draining_ = false;
   std::string date_line_;
   TimePoint date_until_{};

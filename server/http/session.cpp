@@ -2,6 +2,8 @@
 
 #include "server/http/response_head.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <utility>
 #include <variant>
 
@@ -53,6 +55,11 @@ void Session::interrupt(ErrorCode why) {
   if (state_ != State::lingering) destroy();
 }
 
+bool Session::is_quiet() const {
+  char next = 0;
+  return ::recv(fd(), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 void Session::destroy() {
   service_.destroy(*this);
 }
@@ -63,7 +70,9 @@ void Session::unawaited() {
       if (may_read()) pump();
       return;
     case State::exchanging:
-      if (hung_up()) exchange_->activity_.interrupt(ErrorCode::cancelled);
+      // What was answered before the exchange does not wait for its end.
+      if (hung_up() || (may_write() && !output_.empty() && !send_output()))
+        exchange_->activity_.interrupt(ErrorCode::cancelled);
       return;
     case State::writing:
       if (may_write()) resume_output();
@@ -89,10 +98,12 @@ void Session::expired() {
   destroy();
 }
 
-// Reads and answers until the socket is empty, an exchange begins, or the connection ends.
+// Reads and answers until the socket is empty, the turn is over, an exchange begins, or the
+// connection ends.
 void Session::pump() {
   pumping_ = true;
   if (!input_.empty()) consume(input_);
+  std::size_t turn_bytes = 0;
   while (state_ == State::reading && !close_after_output_ && !broken_ && may_read()) {
     std::string_view bytes;
     Transfer transfer;
@@ -108,6 +119,8 @@ void Session::pump() {
     }
     if (transfer.status == Transfer::Status::closed) close_after_output_ = true;
     if (transfer.status == Transfer::Status::done) consume(bytes);
+    turn_bytes += transfer.bytes;
+    if (turn_bytes >= turn_bytes_max && may_read()) put_off_reading();
   }
   pumping_ = false;
   settle();
@@ -116,7 +129,11 @@ void Session::pump() {
 // The end of every turn: writes what was answered and decides what to wait for. May destroy the
 // session.
 void Session::settle() {
-  if (!flush()) return broken_ ? destroy() : void();
+  if (!flush()) {
+    // A response that stops in the middle must not look like one that ends.
+    if (broken_) reset();
+    return broken_ ? destroy() : void();
+  }
   if (state_ != State::reading) return;
   if (close_after_output_) return linger();
   wait_for_input();
@@ -138,16 +155,22 @@ bool Session::flush() {
   if (output_.empty()) return !broken_;
   if (state_ == State::reading) {
     state_ = State::writing;
+    service_.busy_.push_back(*this);
     deadline_.arm(Clock::now() + milliseconds(service_.settings.write_timeout_ms));
   }
   return false;
 }
 
-void Session::resume_output() {
+// False when the client is gone.
+bool Session::send_output() {
   const iovec part{output_.data(), output_.size()};
   const Transfer transfer = write(std::span(&part, 1));
-  if (transfer.status == Transfer::Status::closed) return destroy();
   output_.erase(0, transfer.bytes);
+  return transfer.status != Transfer::Status::closed;
+}
+
+void Session::resume_output() {
+  if (!send_output()) return destroy();
   if (!output_.empty()) return;
   release_buffer(output_);
   state_ = State::reading;
@@ -159,7 +182,7 @@ void Session::wait_for_input() {
   const auto& settings = service_.settings;
   if (input_.empty()) {
     head_begun_ = false;
-    (served_ ? service_.idle_ : service_.fresh_).push_back(*this);
+    served_ ? service_.add_idle(*this) : service_.fresh_.push_back(*this);
     deadline_.arm(Clock::now() + milliseconds(served_ ? settings.keep_alive_timeout_ms
                                                       : settings.head_timeout_ms));
   } else if (!head_begun_) {
@@ -186,7 +209,7 @@ void Session::drain_input() {
     if (transfer.status == Transfer::Status::closed) return destroy();
     if (transfer.status == Transfer::Status::would_block || !may_read()) return;
   }
-  poller().raise(fd(), *this);  // a turn's worth; go on in the next one, until linger_time
+  put_off_reading();
 }
 
 // Takes whole requests off the front of `bytes`, which are either the service's scratch or
@@ -203,6 +226,7 @@ void Session::consume(std::string_view bytes) {
       break;
     }
     served_ = true;
+    head_begun_ = false;
     const std::string_view head_bytes = bytes.substr(0, head.bytes);
     bytes.remove_prefix(head.bytes);
     dispatch(head, head_bytes, bytes, started);
@@ -223,9 +247,8 @@ void Session::keep(std::string_view bytes) {
 void Session::refuse(const wire::RefusalInfo& why, TimePoint started) {
   service_.metrics.http_refused_total.with({why.name}).increment();
   const std::string_view id = service_.ids.next();
-  Response response =
-      problem(config::Error(ErrorCode::invalid_request, std::string(why.detail)), id);
-  response.status = why.http_status;
+  const config::Error error(ErrorCode::invalid_request, std::string(why.detail));
+  Response response = problem(error, id, why.http_status);
   response.close = true;
   service_.head.method = wire::Method::unknown;
   answer({service_.head, id, {}, {}}, nullptr, response, started);
@@ -266,8 +289,13 @@ void Session::dispatch(const wire::RequestHead& head, std::string_view head_byte
 
 std::optional<config::Error> Session::check(const Request& request, const Route* route) const {
   using config::Error;
-  if (auto error = service_.rules.check(request.head.host, request.field(wire::FieldId::origin)))
-    return error;
+  std::optional<std::string_view> origin;
+  for (const wire::Field& field : request.head.fields) {
+    if (field.id != wire::FieldId::origin) continue;
+    if (origin) return Error(ErrorCode::origin_denied, "more than one Origin field");
+    origin = field.value;
+  }
+  if (auto error = service_.rules.check(request.head.host, origin)) return error;
   if (!route)
     return Error(ErrorCode::not_found, "there is nothing at '" +
                                            std::string(request.path.substr(0, 200)) +
@@ -352,9 +380,10 @@ void Session::exchange_finished() {
       exchange.responded() ? exchange.status() : config::info(ErrorCode::cancelled).http_status;
   service_.count_response(&exchange.route(), exchange.request().head.method, status,
                           Clock::now() - exchange.started());
-  if (exchange.close_ || !exchange.body_complete()) close_after_output_ = true;
+  if (exchange.close_ || !exchange.body_complete() || service_.draining())
+    close_after_output_ = true;
   input_.erase(0, exchange.held_taken_);
-  if (exchange.broken_ || !exchange.responded()) broken_ = true;
+  if (!exchange.complete_) broken_ = true;
   exchange_.reset();
   state_ = State::reading;
   if (pumping_) return;

@@ -32,6 +32,8 @@ class Session final : public Socket, public ListHook {
   void start();
   // Drain, phase two: ends what is being worked on. May destroy the session.
   void interrupt(ErrorCode why);
+  // False when the kernel holds bytes, or an end, that no event has told of yet.
+  bool is_quiet() const;
 
  private:
   friend class Exchange;
@@ -63,6 +65,7 @@ class Session final : public Socket, public ListHook {
   void exchange_finished();
   void settle();
   bool flush();
+  bool send_output();
   void resume_output();
   void wait_for_input();
   void linger();
