@@ -126,7 +126,8 @@ simdjson::error_code walk_object(simdjson::ondemand::object object, const Pointe
     if (child == node.children.size() || found.has(child)) continue;
     // Leaves are called from here, not through the recursion, so that the compiler can inline them.
     const PointerNode& next = node.children[child];
-    const auto error = next.slots.empty() ? walk(field.value(), next, leaf) : leaf(next, field.value());
+    const auto error =
+        next.slots.empty() ? walk(field.value(), next, leaf) : leaf(next, field.value());
     if (error) return error;
     found.add(child);
     if (found.complete()) break;

@@ -126,11 +126,11 @@ class Step {
 };
 
 struct Op {
-  std::string_view name;  // "family.verb"
-  std::string_view summary;
+  std::string_view name = {};  // "family.verb"
+  std::string_view summary = {};
   std::span<const ParamSpec> params = {};        // the first is the main one
   std::span<const std::string_view> input = {};  // media types it is meant for; never enforced
-  std::string_view output;  // media type of its result; "*/*": that of its input
+  std::string_view output = {};  // media type of its result; "*/*": that of its input
   // `self` is the Op it was called through: ops made at start-up (one per Python function) share
   // one compile.
   config::Result<std::unique_ptr<Step>> (*compile)(const Op& self, const Params& params) = nullptr;
