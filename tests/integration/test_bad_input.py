@@ -128,7 +128,7 @@ class MalformedRequests(ServerTest):
             self.server.process(b"{}", "nope"),
             self.server.post("/v1/batch", batch),
         ):
-            self.assertIn("no such op", self.assert_problem(response, "unknown_op")["detail"])
+            self.assertIn("no op 'nope'", self.assert_problem(response, "unknown_op")["detail"])
 
     def test_unknown_query_parameters_ask_about_an_unencoded_url(self):
         target = f"/v1/fetch?url={self.origin.url('/delay?ms=0')}&page=2"

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,6 +74,17 @@ inline std::string stat_of(pid_t pid) {
 inline char state_of(pid_t pid) {
   const std::string stat = stat_of(pid);
   return stat.empty() ? '-' : stat.front();
+}
+
+// User time in clock ticks (10 ms each).
+inline long user_ticks_of(pid_t pid) {
+  std::istringstream stat(stat_of(pid));
+  std::string skipped;
+  // From the state on, utime is the twelfth field (proc(5): 3 is the state, 14 utime).
+  for (int field = 3; field < 14; ++field) stat >> skipped;
+  long ticks = 0;
+  stat >> ticks;
+  return ticks;
 }
 
 // The living processes whose parent is `parent`.
