@@ -11,7 +11,6 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <set>
 #include <sstream>
@@ -63,8 +62,11 @@ inline std::size_t open_descriptors() {
 }
 
 inline std::string stat_of(pid_t pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text((std::istreambuf_iterator<char>(stat)), {});
+  const Fd file(::open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+  char buffer[1024];
+  // The process may end meanwhile, and then there is nothing to read.
+  const ssize_t got = file ? ::read(file.get(), buffer, sizeof buffer) : -1;
+  const std::string text(buffer, got > 0 ? static_cast<std::size_t>(got) : 0);
   // The name may hold anything; what follows it does not.
   const std::size_t after_name = text.rfind(')');
   return after_name == std::string::npos ? std::string() : text.substr(after_name + 2);
@@ -76,15 +78,13 @@ inline char state_of(pid_t pid) {
   return stat.empty() ? '-' : stat.front();
 }
 
-// User time in clock ticks (10 ms each).
-inline long user_ticks_of(pid_t pid) {
-  std::istringstream stat(stat_of(pid));
-  std::string skipped;
-  // From the state on, utime is the twelfth field (proc(5): 3 is the state, 14 utime).
-  for (int field = 3; field < 14; ++field) stat >> skipped;
-  long ticks = 0;
-  stat >> ticks;
-  return ticks;
+// User time so far, in clock ticks (10 ms).
+inline long cpu_ticks_of(pid_t pid) {
+  std::istringstream fields(stat_of(pid));
+  std::string field;
+  // State, ppid, …: utime is the twelfth behind the name.
+  for (int i = 0; i < 12; ++i) fields >> field;
+  return std::atol(field.c_str());
 }
 
 // The living processes whose parent is `parent`.
