@@ -16,7 +16,7 @@ std::string number(Value value) {
 
 TEST(JsonWrite, StringsAreEscaped) {
   std::string out = "x";
-  append_json_string(out, std::string_view("a\"\\/\b\f\n\r\t\x01\x1F\x7Fé\0", 16));
+  append_json_string(out, std::string_view("a\"\\/\b\f\n\r\t\x01\x1F\x7Fé\0", 15));
   EXPECT_EQ(out, "x\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7Fé\\u0000\"");
 }
 
