@@ -32,8 +32,7 @@ bool scans(std::string_view text, std::size_t piece_bytes) {
 // What simdjson refuses although the grammar allows it: numbers out of range, and depth counted
 // otherwise.
 bool may_refuse_valid(simdjson::error_code error) {
-  return error == simdjson::NUMBER_ERROR || error == simdjson::BIGINT_ERROR ||
-         error == simdjson::DEPTH_ERROR;
+  return error == simdjson::NUMBER_ERROR || error == simdjson::DEPTH_ERROR;
 }
 
 bool has_line_break(std::string_view text) {
