@@ -93,7 +93,7 @@ bool Exchange::left() {
   return session_.hung_up();
 }
 
-// Whether there may be input in the socket, and time left in this turn to read it.
+// Whether there may be input in the socket, and some of this turn left to read it in.
 bool Exchange::may_read() {
   if (turn_bytes_ >= turn_bytes_max && session_.may_read()) session_.put_off_reading();
   return session_.may_read();
@@ -144,6 +144,7 @@ Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
       input.resize(framing_read_bytes);
       const Transfer transfer = session_.read(input);
       input.resize(transfer.bytes);
+      turn_bytes_ += transfer.bytes;
       if (transfer.status == Transfer::Status::closed) co_return broken_body();
       continue;
     }
@@ -160,7 +161,8 @@ Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
         Task<bool> more = receive();
         if (!co_await more) co_return broken_body();
       }
-      const Transfer transfer = session_.read(into.first(std::min(wanted, turn_bytes_max)));
+      const std::size_t left_of_turn = turn_bytes_max - turn_bytes_;
+      const Transfer transfer = session_.read(into.first(std::min(wanted, left_of_turn)));
       if (transfer.status == Transfer::Status::closed) co_return broken_body();
       count = transfer.bytes;
       turn_bytes_ += count;
