@@ -150,28 +150,39 @@ void PoolImpl::free_task(Task& task) {
 }
 
 void PoolImpl::dispatch(Clock::time_point now) {
-  while (!queue_.empty()) {
-    Worker* worker = choose_worker();
-    if (worker == nullptr) return;
-    Task& task = queue_.front();
-    queue_.pop_front();
-    hand_over(task, *worker, now);
+  for (auto place = queue_.begin(); place != queue_.end();) {
+    Task& task = *place++;
+    if (Worker* worker = choose_worker(task, now)) {
+      queue_.erase(queue_.iterator_to(task));
+      hand_over(task, *worker, now);
+    } else if (task.deaths == 0) {
+      return;
+    }
   }
 }
 
 // An idle one first; else the one that holds least, as far as handing ahead goes.
-Worker* PoolImpl::choose_worker() {
+Worker* PoolImpl::choose_worker(const Task& task, Clock::time_point now) {
   Worker* best = nullptr;
   std::uint32_t least = ring_depth;
   for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
     if (worker->state != WorkerState::ready) continue;
     const std::uint32_t holds = worker->area.unanswered();
     if (holds >= least || holds >= depth_for(worker->typical_task)) continue;
+    if (task.deaths > 0 && !may_take(*worker, task, now)) continue;
     best = worker.get();
     least = holds;
     if (holds == 0) break;
   }
   return best;
+}
+
+// When all workers are killed at once, their deaths come to be known one after the other. A task
+// that lost one worker must not be given to the next corpse, whose death would count as its second:
+// it goes to a worker that is younger than that death, or has outlived it.
+bool PoolImpl::may_take(const Worker& worker, const Task& task, Clock::time_point now) const {
+  return worker.asked_at >= task.died_at ||
+         (now - task.died_at >= outlived_time && Supervisor::alive(worker));
 }
 
 void PoolImpl::hand_over(Task& task, Worker& worker, Clock::time_point now) {

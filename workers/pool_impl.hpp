@@ -18,6 +18,9 @@
 
 namespace fetchmill::workers {
 
+// A worker that lives this long after another's death was not killed together with it.
+inline constexpr std::chrono::milliseconds outlived_time{100};
+
 // A job's way through the pool; the Job itself may be gone earlier.
 struct Task : boost::intrusive::list_base_hook<> {
   enum class Where : std::uint8_t { queued, handed, ending };
@@ -32,7 +35,8 @@ struct Task : boost::intrusive::list_base_hook<> {
   Clock::time_point submitted_at{};
   Clock::time_point handed_at{};
   unsigned runs = 0;
-  unsigned deaths = 0;  // workers that died running it
+  unsigned deaths = 0;          // workers that died running it
+  Clock::time_point died_at{};  // the last of them
   config::ErrorCode ending = config::ErrorCode::internal_error;
 };
 
@@ -61,7 +65,8 @@ class PoolImpl final : private Supervisor::Client {
   Task& new_task();
   void free_task(Task& task);
   void dispatch(Clock::time_point now);
-  Worker* choose_worker();
+  Worker* choose_worker(const Task& task, Clock::time_point now);
+  bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;
   void hand_over(Task& task, Worker& worker, Clock::time_point now);
   void post_turn();
   void arm(Clock::time_point at);

@@ -163,9 +163,10 @@ void PoolImpl::worker_lied(Worker& worker) {
              {{"worker", std::to_string(worker.number)}, {"lie", to_string(worker.area.lie())}});
   // Of a dead one the rest of its answers is not looked at.
   if (worker.state == WorkerState::dead) return settle(worker);
+  // It is no longer ready from here on, so nothing goes back to it.
+  supervisor_.kill(worker, EndReason::protocol);
   blame(worker);
   evacuate(worker);
-  supervisor_.kill(worker, EndReason::protocol);
 }
 
 // It died by itself and what it completed was taken.
@@ -184,7 +185,8 @@ void PoolImpl::blame(Worker& worker) {
             {{"worker", std::to_string(worker.number)},
              {"deaths", std::to_string(task->deaths + 1)},
              {"pipeline", slots_.pipeline(task->slot).substr(0, 128)}});
-  if (++task->deaths < deaths_max) return;
+  task->died_at = worker.ended_at;
+  if (++task->deaths < deaths_max) return arm(task->died_at + outlived_time);
   worker.area.owed(0).task = nullptr;
   end_later(*task, config::ErrorCode::worker_crashed);
 }

@@ -91,8 +91,9 @@ class SpawnerProcess {
     report.kind = pid > 0 ? SpawnReportKind::spawned : SpawnReportKind::not_spawned;
     report.error_number = pid > 0 ? 0 : errno;
     report.pid = pid;
-    if (!send_report(control_, report, pidfd.get())) end();
+    const int announced = pidfd.get();
     if (pid > 0) children_.push_back({pid, std::move(pidfd), request});
+    if (!send_report(control_, report, announced)) end();
   }
 
   void bury(std::size_t place) {

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <string>
 
+#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,6 +87,13 @@ void Supervisor::watch_bell(Worker& worker) {
                          });
 }
 
+// Its first ring may overtake the spawner's report, without which it could not be killed.
+void Supervisor::check_ready(Worker& worker) {
+  if (worker.state != WorkerState::starting || !worker.pidfd || !worker.area.ready()) return;
+  worker.state = WorkerState::ready;
+  client_.worker_ready(worker);
+}
+
 // ---- what the spawner reports
 
 void Supervisor::watch_spawner() {
@@ -121,6 +129,7 @@ void Supervisor::on_spawned(Worker& worker, SpawnerHandle::Received& received) {
   worker.pidfd = std::move(received.pidfd);
   // It was given up before it was there.
   if (worker.state == WorkerState::dying) send_kill(worker);
+  check_ready(worker);
 }
 
 void Supervisor::on_died(Worker& worker, const SpawnReport& report) {
@@ -137,6 +146,7 @@ void Supervisor::on_died(Worker& worker, const SpawnReport& report) {
     release(worker);
     return;
   }
+  worker.ended_at = Clock::now();
   vacate(worker, worker.reason);
   worker.state = WorkerState::dead;
   client_.worker_died(worker);
@@ -164,6 +174,7 @@ void Supervisor::log_obituary(const Worker& worker, const SpawnReport& report) {
 
 void Supervisor::kill(Worker& worker, EndReason reason) {
   worker.reason = reason;
+  worker.ended_at = Clock::now();
   worker.state = WorkerState::dying;
   send_kill(worker);
   vacate(worker, reason);
@@ -172,6 +183,11 @@ void Supervisor::kill(Worker& worker, EndReason reason) {
 void Supervisor::send_kill(Worker& worker) {
   // Without a pidfd yet it is done when that comes. A pid is never looked up.
   if (worker.pidfd) ::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), SIGKILL, nullptr, 0);
+}
+
+bool Supervisor::alive(const Worker& worker) {
+  pollfd ended{worker.pidfd.get(), POLLIN, 0};
+  return ::poll(&ended, 1, 0) == 0;
 }
 
 void Supervisor::vacate(Worker& worker, EndReason reason) {

@@ -50,6 +50,7 @@ struct Worker {
   pid_t pid = -1;
   Fd pidfd;
   Clock::time_point asked_at{};  // of the spawner
+  Clock::time_point ended_at{};
 
   // The Pool's.
   Clock::time_point running_since{};         // the oldest unanswered task
@@ -88,6 +89,8 @@ class Supervisor {
   void kill(Worker& worker, EndReason reason);
   // Its area may be used again.
   void release(Worker& worker);
+  // Whether it lives at this moment: its death may not have been reported yet.
+  static bool alive(const Worker& worker);
 
   // Starts what is due and gives up on workers that do not start.
   void tick(Clock::time_point now);
@@ -111,6 +114,7 @@ class Supervisor {
   };
 
   void watch_bell(Worker& worker);
+  void check_ready(Worker& worker);
   void watch_spawner();
   void read_reports();
   void on_spawned(Worker& worker, SpawnerHandle::Received& received);

@@ -1,5 +1,6 @@
 #include "workers/json/json_machine.hpp"
 
+#include <bit>
 #include <cstring>
 
 namespace fetchmill::workers::json {
@@ -17,9 +18,9 @@ constexpr std::uint64_t every_byte(unsigned char c) {
   return 0x0101010101010101U * c;
 }
 
-// Nonzero when one of the eight bytes may be below 0x20, a quote or a backslash. It may be nonzero
-// for other words too (a borrow from the byte below), so it only says where to look closer.
-std::uint64_t may_end_string(std::uint64_t word) {
+// The top bit of each byte that is below 0x20, a quote or a backslash. Bits above the lowest one
+// may be set wrongly, by a borrow from a byte that is such; the lowest one is right.
+std::uint64_t string_ends(std::uint64_t word) {
   const auto has_zero = [](std::uint64_t v) { return (v - every_byte(1)) & ~v; };
   const std::uint64_t control = (word - every_byte(0x20)) & ~word;
   return (control | has_zero(word ^ every_byte('"')) | has_zero(word ^ every_byte('\\'))) &
@@ -28,16 +29,16 @@ std::uint64_t may_end_string(std::uint64_t word) {
 
 // The first byte at or after `p` that a string does not simply contain, or `end`.
 const char* skip_string_bytes(const char* p, const char* end) {
-  while (end - p >= 8) {
+  static_assert(std::endian::native == std::endian::little, "the lowest byte must come first");
+  for (; end - p >= 8; p += 8) {
     std::uint64_t word;
     std::memcpy(&word, p, sizeof word);
-    if (may_end_string(word) != 0) break;
-    p += 8;
+    if (const std::uint64_t ends = string_ends(word); ends != 0)
+      return p + std::countr_zero(ends) / 8;
   }
-  while (p != end) {
+  for (; p != end; ++p) {
     const auto c = static_cast<unsigned char>(*p);
     if (c < 0x20 || c == '"' || c == '\\') break;
-    ++p;
   }
   return p;
 }

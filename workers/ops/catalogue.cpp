@@ -23,17 +23,17 @@ void append_strings(std::string& out, std::span<const std::string_view> strings)
   out += ']';
 }
 
-void append_string_schema(std::string& out, const ParamSpec& spec) {
-  out += "{\"type\":\"string\"";
+std::string string_members(const ParamSpec& spec) {
+  std::string out = R"("type":"string")";
   if (!spec.values.empty()) {
     out += ",\"enum\":";
     append_strings(out, spec.values);
   }
-  out += '}';
+  return out;
 }
 
-void append_number_schema(std::string& out, const ParamSpec& spec, std::string_view type) {
-  out += '{';
+std::string number_members(const ParamSpec& spec, std::string_view type) {
+  std::string out;
   append_member(out, "type", type);
   if (spec.min > std::numeric_limits<double>::lowest()) {
     out += ",\"minimum\":";
@@ -43,52 +43,49 @@ void append_number_schema(std::string& out, const ParamSpec& spec, std::string_v
     out += ",\"maximum\":";
     json::append_json_number(out, spec.max);
   }
-  out += '}';
+  return out;
 }
 
-void append_form_schema(std::string& out, const ParamSpec& spec, ParamType type) {
+// The schema of one of a parameter's forms, without its braces; empty: anything.
+std::string form_members(const ParamSpec& spec, ParamType type) {
   switch (type) {
     case string_type:
-      append_string_schema(out, spec);
-      break;
+      return string_members(spec);
     case integer_type:
-      append_number_schema(out, spec, "integer");
-      break;
+      return number_members(spec, "integer");
     case number_type:
-      append_number_schema(out, spec, "number");
-      break;
+      return number_members(spec, "number");
     case boolean_type:
-      out += "{\"type\":\"boolean\"}";
-      break;
+      return R"("type":"boolean")";
     case string_list_type:
-      out += "{\"type\":\"array\",\"minItems\":1,\"items\":";
-      append_string_schema(out, spec);
-      out += '}';
-      break;
+      return R"("type":"array","minItems":1,"items":{)" + string_members(spec) + "}";
     case string_map_type:
-      out += "{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":";
-      append_string_schema(out, spec);
-      out += '}';
-      break;
+      return R"("type":"object","minProperties":1,"additionalProperties":{)" +
+             string_members(spec) + "}";
     case json_type:
-      out += "{}";
       break;
   }
+  return {};
 }
 
 void append_param_schema(std::string& out, const ParamSpec& spec) {
+  std::vector<std::string> forms;
+  for (unsigned bit = string_type; bit <= json_type; bit <<= 1U)
+    if ((spec.types & bit) != 0) forms.push_back(form_members(spec, static_cast<ParamType>(bit)));
   out += '{';
   append_member(out, "description", spec.description);
   if (!spec.default_json.empty()) {
     out += ",\"default\":";
     out += spec.default_json;
   }
-  out += ",\"anyOf\":[";
-  std::string_view separator;
-  for (unsigned bit = string_type; bit <= json_type; bit <<= 1U) {
-    if ((spec.types & bit) == 0) continue;
+  if (forms.size() == 1) {
+    out += (forms[0].empty() ? "" : ",") + forms[0] + "}";
+    return;
+  }
+  std::string_view separator = ",\"anyOf\":[";
+  for (const std::string& form : forms) {
     out += std::exchange(separator, ",");
-    append_form_schema(out, spec, static_cast<ParamType>(bit));
+    out += "{" + form + "}";
   }
   out += "]}";
 }

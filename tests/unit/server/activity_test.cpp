@@ -19,6 +19,17 @@ class ActivityTest : public testing::LoopTest {
     }
     test.ended = true;
   }
+  static Detached nap(ActivityTest& test, TimePoint until) {
+    SleepUntil sleeping(test.activity, until);
+    co_await sleeping;
+    test.ended = true;
+  }
+  static Detached nap_behind_a_scope(ActivityTest& test) {
+    { DeadlineScope scope(test.activity, Clock::now() + milliseconds(5), ErrorCode::cancelled); }
+    SleepUntil sleeping(test.activity, Clock::now() + milliseconds(60));
+    co_await sleeping;
+    test.ended = true;
+  }
 };
 
 TEST_F(ActivityTest, AnInterruptionEndsThisWaitAndAllLaterOnes) {
@@ -39,11 +50,6 @@ TEST_F(ActivityTest, TheFirstReasonWins) {
 
 TEST_F(ActivityTest, SleepsUntilThen) {
   const TimePoint then = Clock::now() + milliseconds(30);
-  static constexpr auto nap = [](ActivityTest& test, TimePoint until) -> Detached {
-    SleepUntil sleeping(test.activity, until);
-    co_await sleeping;
-    test.ended = true;
-  };
   nap(*this, then);
   EXPECT_TRUE(run_until([&] { return ended; }));
   EXPECT_GE(Clock::now(), then);
@@ -129,13 +135,7 @@ TEST_F(ActivityTest, AnotherInterruptionIsNobodysExpiry) {
 }
 
 TEST_F(ActivityTest, AScopeThatHasEndedNeverFires) {
-  static constexpr auto scoped = [](ActivityTest& test) -> Detached {
-    { DeadlineScope scope(test.activity, Clock::now() + milliseconds(5), ErrorCode::cancelled); }
-    SleepUntil sleeping(test.activity, Clock::now() + milliseconds(60));
-    co_await sleeping;
-    test.ended = true;
-  };
-  scoped(*this);
+  nap_behind_a_scope(*this);
   EXPECT_TRUE(run_until([&] { return ended; }));
   EXPECT_FALSE(activity.interrupted());
 }

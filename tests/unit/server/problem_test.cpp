@@ -38,7 +38,8 @@ TEST(ProblemTest, SaysWhatIsKnown) {
                 R"("retry_after_ms":1500})"),
             std::string::npos)
       << response.body;
-  EXPECT_EQ(response.headers, "Cache-Control: no-store\r\nRetry-After: 2\r\n");
+  EXPECT_EQ(response.headers,
+            "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nRetry-After: 2\r\n");
 }
 
 TEST(ProblemTest, RetryAfterIsInWholeSecondsRoundedUp) {

@@ -11,9 +11,9 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,8 +62,11 @@ inline std::size_t open_descriptors() {
 }
 
 inline std::string stat_of(pid_t pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text((std::istreambuf_iterator<char>(stat)), {});
+  const Fd file(::open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+  char buffer[1024];
+  // The process may end meanwhile, and then there is nothing to read.
+  const ssize_t got = file ? ::read(file.get(), buffer, sizeof buffer) : -1;
+  const std::string text(buffer, got > 0 ? static_cast<std::size_t>(got) : 0);
   // The name may hold anything; what follows it does not.
   const std::size_t after_name = text.rfind(')');
   return after_name == std::string::npos ? std::string() : text.substr(after_name + 2);
@@ -73,6 +76,15 @@ inline std::string stat_of(pid_t pid) {
 inline char state_of(pid_t pid) {
   const std::string stat = stat_of(pid);
   return stat.empty() ? '-' : stat.front();
+}
+
+// User time so far, in clock ticks (10 ms).
+inline long cpu_ticks_of(pid_t pid) {
+  std::istringstream fields(stat_of(pid));
+  std::string field;
+  // State, ppid, …: utime is the twelfth behind the name.
+  for (int i = 0; i < 12; ++i) fields >> field;
+  return std::atol(field.c_str());
 }
 
 // The living processes whose parent is `parent`.
