@@ -184,7 +184,7 @@ std::string amount(std::uint64_t value, std::string_view unit) {
                                                {"ms", 3600000, "h"},
                                                {"ms", 60000, "min"},
                                                {"ms", 1000, "s"}}};
-  const std::string text = std::to_string(value) + ' ' + std::string(unit);
+  std::string text = std::to_string(value) + ' ' + std::string(unit);
   for (const Multiple& multiple : multiples)
     if (multiple.unit == unit && value >= multiple.size && value % multiple.size == 0)
       return text + " (" + std::to_string(value / multiple.size) + ' ' +

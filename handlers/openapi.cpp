@@ -89,6 +89,7 @@ std::string headers() {
 
 std::string header_references(const std::vector<std::string_view>& names) {
   std::vector<std::string> members;
+  members.reserve(names.size());
   for (const std::string_view name : names)
     members.push_back(member(name, reference("headers", name)));
   return member("headers", object(members));

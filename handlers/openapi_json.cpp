@@ -33,6 +33,7 @@ std::string array(const std::vector<std::string>& values) {
 
 std::string texts(const std::vector<std::string_view>& values) {
   std::vector<std::string> parts;
+  parts.reserve(values.size());
   for (const std::string_view value : values) parts.push_back(text(value));
   return array(parts);
 }

@@ -264,7 +264,7 @@ Result<void> read_task(element object_or_other, const std::string& field,
   for (const auto& member : object) {
     const bool known = std::ranges::any_of(
         task_fields, [&](const TaskField& row) { return row.name == member.key; });
-    if (!known && !(envelope && member.key == "envelope"))
+    if (!known && !(envelope != nullptr && member.key == "envelope"))
       return unknown_member(member.key, join(field, member.key));
   }
   if (Result<void> checked = check_bodies(object, field); !checked) return checked.error();
@@ -274,7 +274,7 @@ Result<void> read_task(element object_or_other, const std::string& field,
     const std::string name = join(field, row.name);
     if (Result<void> read = row.read({value, name, settings, task}); !read) return read.error();
   }
-  if (element value; envelope && !object.at_key("envelope").get(value))
+  if (element value; envelope != nullptr && !object.at_key("envelope").get(value))
     if (value.get(*envelope)) return wrong_type(join(field, "envelope"), "true or false");
   return {};
 }

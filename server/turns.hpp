@@ -1,15 +1,15 @@
-// Work for a later turn of the loop: what must not run from within the caller, should be done once however often it
-// was asked for in this turn (the lines of a batch that completed together go out in one write), or has used up its
-// turn (loop.hpp: turn_bytes_max).
+// Work for a later turn of the loop: what must not run from within the caller, should be done once
+// however often it was asked for in this turn (the lines of a batch that completed together go out
+// in one write), or has used up its turn (loop.hpp: turn_bytes_max).
 //
 // Owner: main. Lifetime: outlives every Deferred. Process: loop.
 #pragma once
 
-#include <coroutine>
-
 #include "server/activity.hpp"
 #include "server/intrusive_list.hpp"
 #include "server/loop.hpp"
+
+#include <coroutine>
 
 namespace fetchmill::server {
 

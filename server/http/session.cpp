@@ -272,7 +272,7 @@ void Session::dispatch(const wire::RequestHead& head, std::string_view head_byte
   }
   if (auto error = check(request, route)) {
     Response response = problem(*error, id);
-    if (error->code == ErrorCode::method_not_allowed)
+    if (route && error->code == ErrorCode::method_not_allowed)
       append_field_line(response.headers, "Allow", Router::allow(route->methods));
     skip_body(head, rest, response);
     return answer(request, route, response, started);

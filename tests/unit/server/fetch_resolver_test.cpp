@@ -1,6 +1,5 @@
-#include "server/fetch/resolver.hpp"
-
 #include "server/coroutine.hpp"
+#include "server/fetch/resolver.hpp"
 
 #include <array>
 #include <atomic>
