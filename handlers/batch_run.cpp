@@ -63,8 +63,9 @@ void BatchRun::ended(std::size_t index, std::string line, bool ok) {
 }
 
 void BatchRun::run() {
-  if (!waiting_ || (lines_.empty() && !can_start())) return;
-  std::exchange(waiting_, nullptr)->complete();
+  const bool ends = spec_.fail_fast && failed();
+  if (waiting_ && (!lines_.empty() || can_start() || ends))
+    std::exchange(waiting_, nullptr)->complete();
 }
 
 void BatchRun::stop(config::ErrorCode why) {

@@ -160,10 +160,13 @@ class Input(ServerTest):
     def test_fail_fast_cancels_the_rest(self):
         tasks = [{"url": self.origin.url("/hang")} for _ in range(4)]
         tasks.insert(2, {"url": self.origin.url("/status?code=404")})
-        batch = self.server.batch(tasks, on_error="fail_fast", order="input", concurrency=3)
-        codes = [outcome["error"]["code"] for outcome in batch.outcomes]
-        self.assertEqual(codes, ["cancelled"] * 2 + ["upstream_status"] + ["cancelled"] * 2)
-        self.assertEqual((batch.summary["tasks"], batch.summary["failed"]), (5, 5))
+        # With some not started yet, and with all of them under way.
+        for concurrency in (3, 5):
+            options = {"on_error": "fail_fast", "order": "input", "concurrency": concurrency}
+            batch = self.server.batch(tasks, **options)
+            codes = [outcome["error"]["code"] for outcome in batch.outcomes]
+            self.assertEqual(codes, ["cancelled"] * 2 + ["upstream_status"] + ["cancelled"] * 2)
+            self.assertEqual((batch.summary["tasks"], batch.summary["failed"]), (5, 5))
         eventually(lambda: self.origin.open_requests() == 0, "the cancelled fetches end")
 
     def test_continue_is_the_default(self):
