@@ -56,8 +56,7 @@ struct ParamSpec {
   std::string_view default_json = {};  // what leaving it out means, as JSON; empty: absent
   double min = std::numeric_limits<double>::lowest();  // of integers and numbers
   double max = std::numeric_limits<double>::max();
-  std::span<const std::string_view> values =
-      {};  // the allowed strings, also inside lists; empty: any
+  std::span<const std::string_view> values = {};  // the strings allowed, in lists too; empty: any
   // Cheap syntax check of one string, run in the loop: empty when it is well-formed, else what is
   // wrong.
   std::string (*fault)(std::string_view text) = nullptr;
@@ -97,8 +96,7 @@ class Params {
 struct Input {
   std::string_view bytes;            // followed by input_padding_bytes readable zero bytes
   std::string_view media_type = {};  // as received, parameters included; empty: unknown
-  std::string_view final_url =
-      {};  // of the fetch, for resolving links; empty: the body was not fetched
+  std::string_view final_url = {};   // for resolving links; empty: the body was not fetched
 };
 
 // Where a step puts its result: appended to `bytes` (empty at the start, its capacity is kept from
