@@ -11,8 +11,8 @@
 namespace fetchmill::workers::json {
 
 struct JsonFault {
-  std::size_t offset =
-      0;  // in bytes, of the first byte that cannot stand there; the size at a bare end
+  // In bytes, of the first byte that cannot stand there; the size when the text just ends.
+  std::size_t offset = 0;
   std::size_t line = 1;
   std::size_t column = 1;  // in characters
   std::string detail;      // "expected ',' or '}'"

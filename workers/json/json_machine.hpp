@@ -2,7 +2,9 @@
 // worker results and for naming the place of an error.
 //
 // It judges grammar and depth, byte by byte, without recursion or allocation. It does not judge
-// UTF-8: its callers do, in bulk. Process: any. Trust: the input is hostile.
+// UTF-8: its callers do, in bulk.
+// Process: any.
+// Trust: the input is hostile.
 #pragma once
 
 #include <array>

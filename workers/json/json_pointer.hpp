@@ -29,10 +29,9 @@ std::string json_pointer_fault(std::string_view pointer);
 struct PointerNode {
   static constexpr std::size_t no_index = std::numeric_limits<std::size_t>::max();
 
-  std::string token;             // unescaped
-  std::size_t index = no_index;  // the token as an array index, when it is one
-  std::uint64_t first_bytes =
-      0;  // of the key as it is spelt without escapes: the token and a quote
+  std::string token;                   // unescaped
+  std::size_t index = no_index;        // the token as an array index, when it is one
+  std::uint64_t first_bytes = 0;       // of the token and a quote: the key, spelt without escapes
   std::uint64_t first_bytes_mask = 0;  // which of the eight count
   std::vector<std::size_t> slots;      // which pointers end here
   std::vector<PointerNode> children;

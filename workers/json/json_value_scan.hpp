@@ -1,8 +1,9 @@
 // The loop's check of what a worker wrote, before it becomes part of a larger document: valid
 // UTF-8, no raw control byte (so it stays one line), exactly one JSON value.
 //
-// Process: loop. Trust: the bytes are a hostile worker's. Cost: linear, some 0.5 GB/s; the caller
-// feeds at most 64 KB a turn, cut anywhere.
+// Process: loop.
+// Trust: the bytes are a hostile worker's.
+// Cost: linear, some 0.5 GB/s; the caller feeds at most 64 KB a turn, cut anywhere.
 #pragma once
 
 #include "workers/json/json_machine.hpp"

@@ -1,7 +1,8 @@
 // Count, sum, mean, extremes and standard deviation of numbers, in one pass and constant memory.
 //
 // Integers of up to 64 bits are summed and compared exactly (128-bit sums); other numbers as
-// doubles, with Neumaier's compensation. Process: worker. Pure.
+// doubles, with Neumaier's compensation.
+// Process: worker. Pure.
 #pragma once
 
 #include <cstdint>

@@ -1,17 +1,18 @@
 // The op contract: an op is one file that describes itself and turns one body into another.
 //
-// An op file defines a parameter table, a Step and one `const Op`; registry.cpp lists that Op. The
-// table is the only description there is: request checks, query typing, GET /v1/ops and OpenAPI all
-// derive from it.
+// An op file defines a parameter table, a Step and one `const Op`; ops.def lists that Op. The table
+// is the only description there is: request checks, query typing, GET /v1/ops and OpenAPI derive
+// from it.
 //
-// Owner: registry.cpp refers to each Op, which lives as long as the process. The Runner
-// (pipeline.hpp) owns the Steps that `compile` makes and reuses one Step for many bodies. Process:
-// the loop reads the description only; compile and run happen in a worker. Requires: an op is a
-// pure function of (input, parameters): no files, clocks, network, environment or globals, and
-// nothing of an earlier body may show in a later result. Errors: compile: invalid_request (a
-// parameter that only compiling can judge, such as a bad program); run: processing_failed (this
-// body cannot be processed), result_too_large. No exceptions but std::bad_alloc. Trust: the input
-// bytes come from the internet. Parameters have been checked against the table.
+// Owner: an Op lives as long as the process. The Runner (pipeline.hpp) owns the Steps that
+//   `compile` makes, and reuses one Step for many bodies.
+// Process: the loop reads the description only; compile and run happen in a worker.
+// Requires: an op is a pure function of (input, parameters): no files, clocks, network, environment
+//   or globals, and nothing of an earlier body may show in a later result.
+// Errors: of compile: invalid_request (a parameter that only compiling can judge, such as a bad
+//   program); of run: processing_failed (this body cannot be processed), result_too_large. No
+//   exceptions but std::bad_alloc.
+// Trust: the input bytes come from the internet. Parameters have been checked against the table.
 #pragma once
 
 #include "config/error.hpp"
@@ -55,8 +56,7 @@ struct ParamSpec {
   std::string_view default_json = {};  // what leaving it out means, as JSON; empty: absent
   double min = std::numeric_limits<double>::lowest();  // of integers and numbers
   double max = std::numeric_limits<double>::max();
-  std::span<const std::string_view> values =
-      {};  // the allowed strings, also inside lists; empty: any
+  std::span<const std::string_view> values = {};  // the strings allowed, in lists too; empty: any
   // Cheap syntax check of one string, run in the loop: empty when it is well-formed, else what is
   // wrong.
   std::string (*fault)(std::string_view text) = nullptr;
@@ -96,8 +96,7 @@ class Params {
 struct Input {
   std::string_view bytes;            // followed by input_padding_bytes readable zero bytes
   std::string_view media_type = {};  // as received, parameters included; empty: unknown
-  std::string_view final_url =
-      {};  // of the fetch, for resolving links; empty: the body was not fetched
+  std::string_view final_url = {};   // for resolving links; empty: the body was not fetched
 };
 
 // Where a step puts its result: appended to `bytes` (empty at the start, its capacity is kept from

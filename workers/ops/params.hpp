@@ -1,8 +1,8 @@
 // A step's parameters between their forms: JSON, query string, typed values, canonical JSON.
 //
-// Process: both; cheap and pure. Trust: values come from clients.
-// Errors: unknown_field, invalid_request, each with `field`: the given prefix and the parameter's
-// name.
+// Process: both; cheap and pure.
+// Trust: values come from clients.
+// Errors: unknown_field, invalid_request, with `field`: the given prefix and the parameter's name.
 #pragma once
 
 #include "config/error.hpp"

@@ -29,15 +29,15 @@ inline constexpr std::size_t pipeline_bytes_max = 64 * 1024;
 // ---- Process: loop. Cheap and pure: nothing is compiled here.
 
 // The canonical text of a task's `pipeline`, which must be an array of steps (an empty one means
-// the bytes as they are, and gives "[]"). `field` is what errors call it: "pipeline",
-// "tasks[3].pipeline". Errors: unknown_op (with a near name), unknown_field, invalid_request; all
-// with `field`, such as "pipeline[0].pointer".
+// the bytes as they are, and gives "[]"). `field` is what errors call it: "tasks[3].pipeline".
+// Errors: unknown_op (with a near name), unknown_field, invalid_request; all with `field`, such as
+// "pipeline[0].pointer".
 config::Result<std::string> check_pipeline(simdjson::dom::element pipeline, std::string_view field);
 
 // The canonical text of the one-step pipeline that `?op=NAME&PARAM=VALUE…` asks for. `params` are
 // the query parameters that are the op's, decoded: each value is typed by the parameter's table
-// row, repeats make a list, and a parameter that takes only an object or any JSON is written as
-// JSON. Errors: as check_pipeline, with `field` "op" or the parameter's own name.
+// row, repeats make a list, and a parameter that takes only an object or any JSON is written so.
+// Errors: as check_pipeline, with `field` "op" or the parameter's own name.
 config::Result<std::string> pipeline_from_query(
     std::string_view op_name, std::span<const std::pair<std::string, std::string>> params);
 
@@ -61,8 +61,9 @@ struct LineValue {
 
 // Runs pipelines, one after the other. Keeps the last pipelines compiled.
 //
-// Owner: the worker, one for its life. Lifetime: what run() and encode_for_line() return stays
-// valid until the next call of the same function, and no longer than the input it was made from.
+// Owner: the worker, one for its life.
+// Lifetime: what run() and encode_for_line() return stays valid until the next call of the same
+//   function, and no longer than the input it was made from.
 class Runner {
  public:
   Runner();
@@ -71,13 +72,13 @@ class Runner {
   Runner& operator=(const Runner&) = delete;
 
   // Each step's output is the next one's input. No byte is copied for a step that only names a part
-  // of its input, unless another step follows, which must find zeroed padding. Errors: of the ops,
-  // with stage "process" and `field` "pipeline[N]"; invalid_request for text that check_pipeline
-  // would not have made.
+  // of its input, unless another step follows, which must find zeroed padding.
+  // Errors: of the ops, with stage "process" and `field` "pipeline[N]"; invalid_request for text
+  // that check_pipeline would not have made.
   config::Result<RunResult> run(std::string_view pipeline_json, const Input& input);
 
-  // json: the bytes are one JSON value, and the media type says JSON or is unknown; minified, and
-  // validated. text: else, valid UTF-8, and the media type is textual, says JSON, or is unknown.
+  // json: one JSON value, and the media type says JSON or is unknown; validated, minified.
+  // text: else, valid UTF-8, and the media type is textual, says JSON or is unknown.
   // base64: else.
   LineValue encode_for_line(const RunResult& result);
 
