@@ -84,10 +84,8 @@ class Socket : public EventSink {
   // Has the input that is there announced again in a later turn: for a reader whose turn is over.
   void put_off_reading();
 
-  // For a protocol layer that reads and writes the descriptor itself (OpenSSL): what it learned
-  // about readiness.
+  // For who looked at the descriptor itself and found no input.
   void exhausted_read() { readable_ = hung_up_; }
-  void exhausted_write() { writable_ = false; }
 
  protected:
   // The socket became readable, writable or hung up while nobody waited for that. May destroy the
