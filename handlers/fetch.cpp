@@ -13,7 +13,6 @@ using config::ErrorCode;
 using config::Result;
 using server::Task;
 using server::http::Exchange;
-using server::http::problem;
 using server::http::Response;
 
 struct FetchCall {
@@ -54,20 +53,6 @@ Task<Result<FetchCall>> parse(App& app, Exchange& exchange) {
   co_return parse_post(app, *body);
 }
 
-Response make_response(const TaskReport& report, TaskResult& result) {
-  Response response;
-  if (result.processed) {
-    response.media_type = std::move(result.output.media_type);
-    response.body = std::move(result.output.bytes);
-  } else {
-    response.media_type = report.response.media_type();
-    response.borrowed_body = result.body.body();
-  }
-  if (response.media_type.empty()) response.media_type = "application/octet-stream";
-  add_result_fields(response.headers, report, result);
-  return response;
-}
-
 Response make_envelope(const FetchCall& call, const TaskReport& report,
                        const Result<TaskResult>& result) {
   Response response;
@@ -101,11 +86,8 @@ Task<void> fetch(App& app, Exchange& exchange) {
   if (call->envelope) {
     response = make_envelope(*call, report, result);
     if (!result) response.status = config::info(result.error().code).http_status;
-  } else if (result) {
-    response = make_response(report, *result);
   } else {
-    response = problem(result.error(), exchange.request().id);
-    add_timing(response.headers, report);
+    response = result_response(result, report, exchange.request().id);
   }
   Task<void> responding = exchange.respond(std::move(response));
   co_await responding;

@@ -102,6 +102,19 @@ std::string_view member_of(workers::ResultKind kind) {
   }
 }
 
+void add_result_fields(std::string& headers, const TaskReport& report, const TaskResult& result) {
+  using server::http::append_field_line;
+  if (report.response.status != 0) {
+    append_field_line(headers, "Fetchmill-Upstream-Status", std::to_string(report.response.status));
+    append_field_line(headers, "Fetchmill-Final-Url", report.response.final_url.href());
+  }
+  if (!result.etag.empty()) append_field_line(headers, "ETag", result.etag);
+  headers +=
+      "X-Content-Type-Options: nosniff\r\n"
+      "Content-Security-Policy: default-src 'none'; sandbox\r\n";
+  add_timing(headers, report);
+}
+
 }  // namespace
 
 void append_result(std::string& out, std::int64_t index, const TaskSpec& task,
@@ -164,17 +177,24 @@ void add_timing(std::string& headers, const TaskReport& report) {
   if (!value.empty()) server::http::append_field_line(headers, "Server-Timing", value);
 }
 
-void add_result_fields(std::string& headers, const TaskReport& report, const TaskResult& result) {
-  using server::http::append_field_line;
-  if (report.response.status != 0) {
-    append_field_line(headers, "Fetchmill-Upstream-Status", std::to_string(report.response.status));
-    append_field_line(headers, "Fetchmill-Final-Url", report.response.final_url.href());
+server::http::Response result_response(config::Result<TaskResult>& result, const TaskReport& report,
+                                       std::string_view request_id) {
+  server::http::Response response;
+  if (!result) {
+    response = server::http::problem(result.error(), request_id);
+    add_timing(response.headers, report);
+    return response;
   }
-  if (!result.etag.empty()) append_field_line(headers, "ETag", result.etag);
-  headers +=
-      "X-Content-Type-Options: nosniff\r\n"
-      "Content-Security-Policy: default-src 'none'; sandbox\r\n";
-  add_timing(headers, report);
+  if (result->processed) {
+    response.media_type = std::move(result->output.media_type);
+    response.body = std::move(result->output.bytes);
+  } else {
+    response.media_type = report.response.media_type();
+    response.borrowed_body = result->body.body();
+  }
+  if (response.media_type.empty()) response.media_type = "application/octet-stream";
+  add_result_fields(response.headers, report, *result);
+  return response;
 }
 
 }  // namespace fetchmill::handlers

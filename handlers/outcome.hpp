@@ -21,7 +21,10 @@ void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
 
 // Server-Timing of what took place (W3C Server Timing), and for a fetch what the upstream answered.
 void add_timing(std::string& headers, const TaskReport& report);
-// The fields of a 200 of /v1/fetch and /v1/process: fetched bytes never run on our origin.
-void add_result_fields(std::string& headers, const TaskReport& report, const TaskResult& result);
+// The response of /v1/fetch and /v1/process: the result's bytes, with fields that keep fetched
+// bytes from running on our origin, or the problem. Takes the result's bytes; without a pipeline
+// the response borrows the body, so the result outlives it.
+server::http::Response result_response(config::Result<TaskResult>& result, const TaskReport& report,
+                                       std::string_view request_id);
 
 }  // namespace fetchmill::handlers

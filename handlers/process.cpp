@@ -14,8 +14,6 @@ using config::ErrorCode;
 using config::Result;
 using server::Task;
 using server::http::Exchange;
-using server::http::problem;
-using server::http::Response;
 
 // Read in one go into shared memory, at most; what a slot of unknown length grows by.
 constexpr std::size_t read_step_bytes = 64 * 1024;
@@ -100,17 +98,7 @@ Task<void> process(App& app, Exchange& exchange) {
       process_body(app, exchange.activity(), std::move(*slot), *task, Encoding::bytes, report);
   Result<TaskResult> result = co_await processing;
 
-  Response response;
-  if (result) {
-    response.media_type = std::move(result->output.media_type);
-    if (response.media_type.empty()) response.media_type = "application/octet-stream";
-    response.body = std::move(result->output.bytes);
-    add_result_fields(response.headers, report, *result);
-  } else {
-    response = problem(result.error(), exchange.request().id);
-    add_timing(response.headers, report);
-  }
-  Task<void> responding = exchange.respond(std::move(response));
+  Task<void> responding = exchange.respond(result_response(result, report, exchange.request().id));
   co_await responding;
 }
 

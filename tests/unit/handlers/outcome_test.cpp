@@ -89,16 +89,21 @@ TEST(OutcomeTest, ATaskThatNeverStarted) {
 }
 
 TEST(OutcomeTest, HeaderFields) {
-  TaskResult result;
-  result.etag = "\"e\"";
-  std::string headers;
-  add_result_fields(headers, a_report(), result);
-  EXPECT_EQ(headers,
+  TaskResult made;
+  made.etag = "\"e\"";
+  made.processed = true;
+  made.output.bytes = "bytes";
+  config::Result<TaskResult> result = std::move(made);
+  const auto response = result_response(result, a_report(), "id");
+  EXPECT_EQ(response.status, 200u);
+  EXPECT_EQ(response.bytes(), "bytes");
+  EXPECT_EQ(response.media_type, "application/octet-stream");
+  EXPECT_EQ(response.headers,
             "Fetchmill-Upstream-Status: 200\r\nFetchmill-Final-Url: https://a.example/x\r\n"
             "ETag: \"e\"\r\nX-Content-Type-Options: nosniff\r\n"
             "Content-Security-Policy: default-src 'none'; sandbox\r\n"
             "Server-Timing: dns;dur=1.500, queue;dur=0.000, process;dur=2.000\r\n");
-  headers.clear();
+  std::string headers;
   add_timing(headers, TaskReport{});
   EXPECT_EQ(headers, "");
 }
