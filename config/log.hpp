@@ -39,11 +39,10 @@ class Log {
             std::initializer_list<LogField> fields = {});
   void error(std::string_view component, std::string_view message,
              std::initializer_list<LogField> fields = {});
-
- private:
   void write(LogLevel level, std::string_view component, std::string_view message,
              std::initializer_list<LogField> fields);
 
+ private:
   LogLevel level_;
   LogFormat format_;
   Counter& dropped_;

@@ -30,7 +30,8 @@ Detached BatchRun::run_one(std::size_t index) {
   ++in_progress_;
   TaskSpec& task = spec_.tasks[index];
   TaskReport report;
-  Task<Result<TaskResult>> working = run_task(app_, running.activity, task, Encoding::line, report);
+  Task<Result<TaskResult>> working =
+      run_task(app_, running.activity, task, Encoding::line, &flow_, report);
   Result<TaskResult> result = co_await working;
 
   std::string line;

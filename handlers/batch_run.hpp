@@ -69,6 +69,7 @@ class BatchRun final : private server::Deferred {
 
   App& app_;
   BatchSpec& spec_;
+  workers::Flow flow_;
   server::TimePoint started_;
   server::IntrusiveList<Running> running_;
   std::size_t next_ = 0;  // the first task not started

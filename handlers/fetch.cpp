@@ -79,7 +79,7 @@ Task<void> fetch(App& app, Exchange& exchange) {
   TaskReport report;
   Task<Result<TaskResult>> running =
       run_task(app, exchange.activity(), call->task,
-               call->envelope ? Encoding::line : Encoding::bytes, report);
+               call->envelope ? Encoding::line : Encoding::bytes, nullptr, report);
   Result<TaskResult> result = co_await running;
 
   Response response;

@@ -94,8 +94,8 @@ Task<void> process(App& app, Exchange& exchange) {
   }
 
   TaskReport report;
-  Task<Result<TaskResult>> processing =
-      process_body(app, exchange.activity(), std::move(*slot), *task, Encoding::bytes, report);
+  Task<Result<TaskResult>> processing = process_body(app, exchange.activity(), std::move(*slot),
+                                                     *task, Encoding::bytes, nullptr, report);
   Result<TaskResult> result = co_await processing;
 
   Task<void> responding = exchange.respond(result_response(result, report, exchange.request().id));

@@ -47,7 +47,7 @@ fetch::FetchRequest make_request(TaskSpec& task, fetch::Url url) {
 }  // namespace
 
 Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, Encoding encoding,
-                                  TaskReport& report) {
+                                  workers::Flow* flow, TaskReport& report) {
   Result<fetch::Url> url = app.fetcher.check_url(task.url);
   if (!url) {
     Error error = url.error();
@@ -77,16 +77,18 @@ Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, 
       !described)
     co_return described.error();
   Task<Result<TaskResult>> processing =
-      process_body(app, activity, std::move(*slot), task, encoding, report);
+      process_body(app, activity, std::move(*slot), task, encoding, flow, report);
   co_return co_await processing;
 }
 
 Task<Result<TaskResult>> process_body(App& app, Activity& activity, workers::Slot slot,
-                                      const TaskSpec& task, Encoding encoding, TaskReport& report) {
+                                      const TaskSpec& task, Encoding encoding, workers::Flow* flow,
+                                      TaskReport& report) {
   const workers::JobLimits limits{.deadline = activity.limit(),
                                   .result_bytes_max = task.max_result_bytes,
                                   .encode_for_line = encoding == Encoding::line,
-                                  .hash_result = true};
+                                  .hash_result = true,
+                                  .flow = flow};
   Processing processing(activity, app.pool, std::move(slot), limits);
   workers::JobResult job = co_await processing;
   report.queued = job.queued;

@@ -40,13 +40,15 @@ struct TaskReport {
   std::optional<std::chrono::nanoseconds> processed;
 };
 
+// `flow`: the batch it belongs to; null: none, so it passes batches in the queue for workers.
 server::Task<config::Result<TaskResult>> run_task(App& app, server::Activity& activity,
                                                   TaskSpec& task, Encoding encoding,
-                                                  TaskReport& report);
+                                                  workers::Flow* flow, TaskReport& report);
 
 // The second half, for a body that is here already. Counts the task by its first op.
 server::Task<config::Result<TaskResult>> process_body(App& app, server::Activity& activity,
                                                       workers::Slot slot, const TaskSpec& task,
-                                                      Encoding encoding, TaskReport& report);
+                                                      Encoding encoding, workers::Flow* flow,
+                                                      TaskReport& report);
 
 }  // namespace fetchmill::handlers

@@ -24,9 +24,22 @@
 #include <cstdio>
 
 #include <boost/asio/signal_set.hpp>
+#include <sched.h>
 
 namespace fetchmill::server {
 namespace {
+
+int scheduling_policy(config::Scheduling scheduling) {
+  switch (scheduling) {
+    case config::Scheduling::normal:
+      return SCHED_OTHER;
+    case config::Scheduling::batch:
+      return SCHED_BATCH;
+    case config::Scheduling::idle:
+      break;
+  }
+  return SCHED_IDLE;
+}
 
 workers::PoolOptions pool_options(const config::Settings& settings, const Machine& machine) {
   return {.worker_count = static_cast<std::uint32_t>(settings.workers.count),
@@ -34,6 +47,12 @@ workers::PoolOptions pool_options(const config::Settings& settings, const Machin
           .body_bytes_max = std::max(settings.fetch.max_bytes, settings.server.max_body_bytes),
           .result_bytes_max = settings.workers.max_result_bytes,
           .task_timeout = milliseconds(settings.workers.task_timeout_ms),
+          .task_cpu_time = milliseconds(settings.workers.task_cpu_ms),
+          .memory_limit_bytes = settings.workers.memory_limit_mb * config::MiB,
+          .recycle_after_tasks = settings.workers.recycle_after_tasks,
+          .recycle_growth_bytes = settings.workers.recycle_growth_mb * config::MiB,
+          .poison_time = milliseconds(settings.workers.poison_ms),
+          .scheduling_policy = scheduling_policy(settings.workers.scheduling),
           .may_spin = machine.cpus > 1};
 }
 

@@ -32,7 +32,9 @@ Lie judge_failed(const Answer& answer, const Asked& asked) {
   constexpr std::array allowed{ErrorCode::processing_failed, ErrorCode::invalid_request,
                                ErrorCode::result_too_large,  ErrorCode::unknown_op,
                                ErrorCode::unknown_field,     ErrorCode::internal_error};
-  if (std::none_of(allowed.begin(), allowed.end(), [&](ErrorCode code) {
+  const bool poisoned = (asked.flags & check_poison) != 0 &&
+                        answer.error_code == static_cast<std::uint32_t>(ErrorCode::poisoned_input);
+  if (!poisoned && std::none_of(allowed.begin(), allowed.end(), [&](ErrorCode code) {
         return answer.error_code == static_cast<std::uint32_t>(code);
       }))
     return Lie::error_code;

@@ -53,6 +53,8 @@ void Area::submit(const Order& order) {
   owed.task = order.task;
   owed.slot = order.slot;
   owed.index = index;
+  owed.cost_key = order.cost_key;
+  owed.expected = order.expected;
   Submission& out = loop_.submissions[ring_place(index)];
   out.task = order.id;
   out.slot_offset = order.slot_offset;
@@ -68,11 +70,22 @@ void Area::submit(const Order& order) {
 void Area::cancel(const Task& task) {
   for (std::uint32_t i = 0; i < unanswered(); ++i) {
     Owed& entry = owed(i);
-    if (entry.task != &task) continue;
-    entry.task = nullptr;
-    entry.asked.cancelled = true;
-    loop_.cancelled[ring_place(entry.index)].store(entry.asked.task, std::memory_order_relaxed);
+    if (entry.task == &task) cancel(entry);
   }
+}
+
+void Area::cancel(Owed& entry) {
+  entry.task = nullptr;
+  entry.asked.cancelled = true;
+  loop_.cancelled[ring_place(entry.index)].store(entry.asked.task, std::memory_order_relaxed);
+}
+
+void Area::publish_poison(std::span<const PoisonList::Entry> entries) {
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    loop_.poison[i].low.store(entries[i].hash[0], std::memory_order_relaxed);
+    loop_.poison[i].high.store(entries[i].hash[1], std::memory_order_relaxed);
+  }
+  loop_.poison_count.store(static_cast<std::uint32_t>(entries.size()), std::memory_order_relaxed);
 }
 
 Area::Take Area::take(TurnBudget& budget, Taken& into) {
@@ -176,7 +189,7 @@ Area::Take Area::finish(Taken& into) {
     output.bytes = std::move(bytes);
     output.kind = static_cast<ResultKind>(answer.result_kind);
     output.media_type.assign(answer.media_type, answer.media_type_bytes);
-    if ((into.owed.asked.flags & hash_result) != 0)
+    if ((into.owed.asked.flags & (hash_result | hash_input)) != 0)
       output.hash = std::array{answer.hash[0], answer.hash[1]};
     into.output.emplace(std::move(output));
   }

@@ -11,12 +11,15 @@
 #include "workers/job.hpp"
 #include "workers/json/json_value_scan.hpp"
 #include "workers/layout.hpp"
+#include "workers/poison.hpp"
 #include "workers/region.hpp"
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace fetchmill::workers {
@@ -37,6 +40,8 @@ struct Owed {
   Task* task = nullptr;
   std::uint32_t slot = 0;
   std::uint32_t index = 0;  // in the submission ring
+  std::uint64_t cost_key = 0;
+  std::chrono::nanoseconds expected{0};
 };
 
 class Area {
@@ -49,6 +54,8 @@ class Area {
     std::uint64_t slot_bytes = 0;
     std::uint64_t result_bytes_max = 0;
     std::uint32_t flags = 0;
+    std::uint64_t cost_key = 0;
+    std::chrono::nanoseconds expected{0};
   };
   struct Taken {
     Owed owed;
@@ -75,6 +82,10 @@ class Area {
   void submit(const Order& order);
   // Marks it; its answer, if one comes, will be nobody's.
   void cancel(const Task& task);
+  void cancel(Owed& entry);
+
+  // What submissions with check_poison are compared with; at most poison_list_max.
+  void publish_poison(std::span<const PoisonList::Entry> entries);
 
   Take take(TurnBudget& budget, Taken& into);
   bool receiving() const { return receiving_.has_value(); }

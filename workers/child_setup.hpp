@@ -16,6 +16,7 @@ enum ExitStatus : int {
   exit_ok = 0,
   exit_setup_failed = 70,
   exit_orphaned = 71,  // the parent was gone before it could be watched
+  exit_out_of_memory = 72,
 };
 
 // Dies with `parent`: SIGKILL when the thread that forked it ends.

@@ -13,10 +13,32 @@
 #include <optional>
 #include <string>
 
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/set.hpp>
+
 namespace fetchmill::workers {
 
 class PoolImpl;
 struct Task;
+
+// What stands in a queue of the pool: its Task.
+struct QueueHook : boost::intrusive::list_base_hook<> {};
+
+// The jobs of one batch, which together get as much of the workers as those of any other batch.
+// Lifetime: outlives its jobs.
+class Flow : public boost::intrusive::set_base_hook<> {
+ public:
+  Flow() = default;
+  Flow(const Flow&) = delete;
+  Flow& operator=(const Flow&) = delete;
+
+ private:
+  friend class RunQueue;
+  using Queue = boost::intrusive::list<QueueHook, boost::intrusive::constant_time_size<false>>;
+
+  Queue queued_;
+  std::chrono::nanoseconds used_{0};  // of the workers' time, by the queue's reckoning
+};
 
 struct JobLimits {
   // Of the whole exchange. A run is bounded by PoolOptions::task_timeout besides.
@@ -27,6 +49,8 @@ struct JobLimits {
   bool encode_for_line = false;
   // The worker hashes the result (XXH3, 128 bits): for an ETag.
   bool hash_result = false;
+  // Whose share of the workers it takes; null: interactive, ahead of all batches.
+  Flow* flow = nullptr;
 };
 
 // What the result's bytes are. Without encode_for_line always raw; with it one JSON value on one
@@ -43,7 +67,8 @@ struct JobOutput {
 
 // Errors: what the ops say (processing_failed, invalid_request, …), result_too_large,
 // processing_timeout (ran too long), deadline_exceeded (waited or ran past JobLimits::deadline),
-// worker_crashed (two workers died running it), draining (the pool stopped first).
+// worker_crashed (two workers died running it), worker_out_of_memory (the second of them for that),
+// poisoned_input (it did so a while ago), draining (the pool stopped first).
 struct JobResult {
   config::Result<JobOutput> output;
   std::chrono::nanoseconds queued{0};     // from submit to its last start

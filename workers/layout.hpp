@@ -82,6 +82,8 @@ static_assert(sizeof(Submission) == 64 && std::is_trivially_copyable_v<Submissio
 enum SubmissionFlags : std::uint32_t {
   encode_for_line = 1U << 0U,
   hash_result = 1U << 1U,
+  check_poison = 1U << 2U,  // refuse the input if LoopPage::poison names it
+  hash_input = 1U << 3U,    // run nothing: answer the input's hash
 };
 
 enum class AnswerKind : std::uint32_t {
@@ -110,6 +112,14 @@ struct Answer {
 static_assert(sizeof(Answer) == 176 && std::is_trivially_copyable_v<Answer>);
 inline constexpr std::uint64_t failure_text_bytes_max = 4096;
 
+// An input that ended two workers: the hash of pipeline and body. A worker may see half of an old
+// entry and half of a new one, which then matches nothing, but for a chance of 1 in 2^64.
+struct PoisonMark {
+  std::atomic<std::uint64_t> low;
+  std::atomic<std::uint64_t> high;
+};
+inline constexpr std::uint32_t poison_list_max = 64;
+
 // ---- commands: one memfd a worker. Writer: loop. Reader: that worker, read-only.
 
 struct LoopPage {
@@ -131,6 +141,9 @@ struct LoopPage {
   // The task at this place is no longer wanted if its id stands here. A hint: no ordering.
   alignas(cache_line_bytes) std::atomic<std::uint64_t> cancelled[ring_depth];
   alignas(cache_line_bytes) Submission submissions[ring_depth];
+  // Read only for a submission that says check_poison, which publishes them.
+  alignas(cache_line_bytes) std::atomic<std::uint32_t> poison_count;
+  PoisonMark poison[poison_list_max];
 };
 
 // ---- answers: one memfd a worker. Writer: that worker. Reader: loop, read-only.

@@ -1,8 +1,10 @@
 #include "workers/pool.hpp"
 
-#include "workers/depth.hpp"
+#include "workers/ahead.hpp"
 #include "workers/pool_impl.hpp"
+#include "workers/usage.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -67,12 +69,19 @@ Job::~Job() {
 
 // ---- PoolImpl: what callers start
 
+namespace {
+
+// A worker whose task runs that long is given nothing more in advance.
+constexpr std::chrono::milliseconds long_run{1};
+}  // namespace
+
 PoolImpl::PoolImpl(boost::asio::io_context& loop, Region inputs, const SlotShape& shape,
                    std::vector<std::unique_ptr<Worker>> workers, SpawnerHandle spawner,
                    const PoolOptions& options, config::Metrics& metrics, config::Log& log,
                    Pool::Events events)
     : loop_(loop),
       timer_(loop),
+      watch_timer_(loop),
       options_(options),
       metrics_(metrics),
       log_(log),
@@ -84,8 +93,8 @@ PoolImpl::PoolImpl(boost::asio::io_context& loop, Region inputs, const SlotShape
                  if (!alive.expired()) slots_.serve_waiters();
                });
              }),
-      supervisor_(loop, std::move(workers), std::move(spawner), options.worker_count, metrics, log,
-                  *this) {}
+      poison_(options.poison_time),
+      supervisor_(loop, std::move(workers), std::move(spawner), options, metrics, log, *this) {}
 
 PoolImpl::~PoolImpl() {
   supervisor_.stop();
@@ -108,7 +117,9 @@ void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
   task.limits = limits;
   task.submitted_at = now;
   task.where = Task::Where::queued;
-  queue_.push_back(task);
+  task.purpose = Task::Purpose::run;
+  task.cost_key = CostTable::key(slots_.pipeline(task.slot), slots_.place(task.slot).bytes);
+  queue_.push(task);
   if (limits.deadline != Clock::time_point::max()) arm(limits.deadline);
   if (stopped_) return post_turn();
   dispatch(now);
@@ -119,10 +130,10 @@ void PoolImpl::cancel(Job& job) {
   if (task == nullptr) return;
   switch (task->where) {
     case Task::Where::queued:
-      queue_.erase(queue_.iterator_to(*task));
+      queue_.erase(*task);
       break;
     case Task::Where::ending:
-      ending_.erase(ending_.iterator_to(*task));
+      ending_.erase(TaskList::s_iterator_to(*task));
       break;
     case Task::Where::handed:
       task->worker->area.cancel(*task);
@@ -146,35 +157,72 @@ void PoolImpl::free_task(Task& task) {
   task.job = nullptr;
   task.worker = nullptr;
   task.runs = task.deaths = 0;
+  task.limits.flow = nullptr;
   free_tasks_.push_back(&task);
 }
 
 void PoolImpl::dispatch(Clock::time_point now) {
-  for (auto place = queue_.begin(); place != queue_.end();) {
-    Task& task = *place++;
-    if (Worker* worker = choose_worker(task, now)) {
-      queue_.erase(queue_.iterator_to(task));
-      hand_over(task, *worker, now);
-    } else if (task.deaths == 0) {
-      return;
-    }
+  // Each of these may have to wait for a worker of its own (may_take); the others may not pass
+  // those that could be handed over.
+  bool full = false;
+  queue_.for_each_returned([&](Task& task) {
+    if (!full && !dispatch_one(task, now) && task.deaths == 0) full = true;
+  });
+  while (!full) {
+    Task* task = queue_.next();
+    if (task == nullptr || !dispatch_one(*task, now)) return;
   }
 }
 
-// An idle one first; else the one that holds least, as far as handing ahead goes.
-Worker* PoolImpl::choose_worker(const Task& task, Clock::time_point now) {
-  Worker* best = nullptr;
-  std::uint32_t least = ring_depth;
-  for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
-    if (worker->state != WorkerState::ready) continue;
-    const std::uint32_t holds = worker->area.unanswered();
-    if (holds >= least || holds >= depth_for(worker->typical_task)) continue;
-    if (task.deaths > 0 && !may_take(*worker, task, now)) continue;
-    best = worker.get();
-    least = holds;
-    if (holds == 0) break;
+bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
+  const std::chrono::nanoseconds expected = costs_.expected(task.cost_key);
+  Worker* worker = choose_worker(task, expected, now);
+  if (worker == nullptr) return false;
+  queue_.erase(task);
+  hand_over(task, *worker, expected, now);
+  return true;
+}
+
+// An idle one first, as long as fewer than worker_count work; else the one that has least to do, if
+// the task is known to be tiny.
+Worker* PoolImpl::choose_worker(const Task& task, std::chrono::nanoseconds expected,
+                                Clock::time_point now) {
+  Worker* idle = nullptr;
+  Worker* ahead = nullptr;
+  std::uint32_t busy = 0;
+  for (const std::unique_ptr<Worker>& place : supervisor_.workers()) {
+    Worker& worker = *place;
+    if (worker.state != WorkerState::ready) continue;
+    const std::uint32_t holds = worker.area.unanswered();
+    if (holds > 0) ++busy;
+    const Worker::Life& life = worker.life;
+    if (life.retiring || holds == ring_depth) continue;
+    if (life.answers_max > 0 && life.answers + holds >= life.answers_max) continue;
+    if (task.deaths > 0 && !may_take(worker, task, now)) continue;
+    if (holds == 0) {
+      if (idle == nullptr) idle = &worker;
+    } else if (task.deaths == 0 && may_hand_ahead(life.backlog, expected) &&
+               now - life.running_since < long_run &&
+               (ahead == nullptr || life.backlog < ahead->life.backlog)) {
+      ahead = &worker;
+    }
   }
-  return best;
+  return idle != nullptr && busy < options_.worker_count ? idle : ahead;
+}
+
+std::uint32_t PoolImpl::busy_workers() const {
+  const auto& workers = supervisor_.workers();
+  return static_cast<std::uint32_t>(
+      std::count_if(workers.begin(), workers.end(), [](const auto& worker) {
+        return worker->state == WorkerState::ready && worker->area.unanswered() > 0;
+      }));
+}
+
+// That could be given a task now.
+std::uint32_t PoolImpl::idle_workers() const {
+  const std::uint32_t ready = std::min(supervisor_.ready_workers(), options_.worker_count);
+  const std::uint32_t busy = busy_workers();
+  return ready > busy ? ready - busy : 0;
 }
 
 // When all workers are killed at once, their deaths come to be known one after the other. A task
@@ -185,7 +233,8 @@ bool PoolImpl::may_take(const Worker& worker, const Task& task, Clock::time_poin
          (now - task.died_at >= outlived_time && Supervisor::alive(worker));
 }
 
-void PoolImpl::hand_over(Task& task, Worker& worker, Clock::time_point now) {
+void PoolImpl::hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
+                         Clock::time_point now) {
   task.where = Task::Where::handed;
   task.worker = &worker;
   task.handed_at = now;
@@ -193,19 +242,29 @@ void PoolImpl::hand_over(Task& task, Worker& worker, Clock::time_point now) {
   slots_.pin(task.slot);
   const SlotPool::Place place = slots_.place(task.slot);
   std::uint32_t flags = 0;
-  if (task.limits.encode_for_line) flags |= encode_for_line;
-  if (task.limits.hash_result) flags |= hash_result;
-  if (worker.area.unanswered() == 0) worker.running_since = now;
+  if (task.purpose == Task::Purpose::fingerprint) {
+    flags = hash_input;
+  } else {
+    if (task.limits.encode_for_line) flags |= encode_for_line;
+    if (task.limits.hash_result) flags |= hash_result;
+    if (!poison_.empty()) flags |= check_poison;
+  }
+  if (worker.area.unanswered() == 0) worker.life.running_since = now;
+  worker.life.backlog += expected;
+  if (task.limits.flow != nullptr) queue_.charge(*task.limits.flow, charge_for(expected));
   worker.area.submit({.id = ++last_id_,
                       .task = &task,
                       .slot = task.slot,
                       .slot_offset = place.offset,
                       .slot_bytes = place.bytes,
                       .result_bytes_max = task.limits.result_bytes_max,
-                      .flags = flags});
+                      .flags = flags,
+                      .cost_key = task.cost_key,
+                      .expected = expected});
   metrics_.task_queue_wait_seconds.get().observe(
       std::chrono::duration<double>(now - task.submitted_at).count());
   arm(now + options_.task_timeout);
+  start_watching();
 }
 
 void PoolImpl::post_turn() {
@@ -227,8 +286,8 @@ void PoolImpl::arm(Clock::time_point at) {
 
 Pool::Stats PoolImpl::stats() const {
   Pool::Stats stats;
-  stats.workers_total = supervisor_.seats();
-  stats.workers_ready = supervisor_.ready_workers();
+  stats.workers_total = options_.worker_count;
+  stats.workers_ready = std::min(supervisor_.ready_workers(), options_.worker_count);
   stats.jobs_queued = queue_.size();
   for (const std::unique_ptr<Worker>& worker : supervisor_.workers())
     if (worker->state == WorkerState::ready) stats.jobs_running += worker->area.unanswered();
@@ -238,16 +297,22 @@ Pool::Stats PoolImpl::stats() const {
 
 void PoolImpl::publish_gauges() {
   std::int64_t starting = 0;
-  std::int64_t idle = 0;
-  std::int64_t busy = 0;
+  std::uint64_t private_bytes = 0;
   for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
     if (worker->state == WorkerState::starting) ++starting;
-    if (worker->state == WorkerState::ready) ++(worker->area.unanswered() == 0 ? idle : busy);
+    if (worker->state == WorkerState::ready)
+      private_bytes += read_private_bytes(worker->status.get()).value_or(0);
   }
+  const std::int64_t ready = supervisor_.ready_workers();
+  const std::int64_t standby = std::max<std::int64_t>(0, ready - options_.worker_count);
+  const std::int64_t busy = busy_workers();
   metrics_.workers.with({"starting"}).set(starting);
-  metrics_.workers.with({"idle"}).set(idle);
+  metrics_.workers.with({"idle"}).set(std::max<std::int64_t>(0, ready - standby - busy));
   metrics_.workers.with({"busy"}).set(busy);
+  metrics_.workers.with({"standby"}).set(standby);
   metrics_.workers.with({"restarting"}).set(supervisor_.waiting_seats());
+  metrics_.worker_resident_bytes.get().set(static_cast<std::int64_t>(private_bytes));
+  metrics_.poisoned_inputs.get().set(static_cast<std::int64_t>(poison_.entries().size()));
   metrics_.task_queue_depth.get().set(static_cast<std::int64_t>(queue_.size()));
   const SlotPool::Usage inputs = slots_.usage();
   metrics_.region_bytes.with({"used"}).set(static_cast<std::int64_t>(inputs.claimed_bytes));
@@ -259,16 +324,20 @@ void PoolImpl::stop() {
   if (std::exchange(stopped_, true)) return;
   supervisor_.stop();
   timer_.cancel();
+  watch_timer_.cancel();
   for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
     evacuate(*worker);
     bury(*worker);
   }
-  while (!queue_.empty()) {
-    Task& task = queue_.front();
-    queue_.pop_front();
-    end_later(task, config::ErrorCode::draining);
-  }
+  drain_queue();
   end_tasks();
+}
+
+void PoolImpl::drain_queue() {
+  queue_.for_each([this](Task& task) {
+    queue_.erase(task);
+    end_later(task, config::ErrorCode::draining);
+  });
 }
 
 }  // namespace fetchmill::workers

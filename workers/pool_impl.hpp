@@ -1,12 +1,17 @@
 // The pool's inside: the queue, who has which task, and what happens when a worker answers, lies,
-// hangs or dies. pool.cpp holds what callers start, pool_turn.cpp what the loop's turns bring.
+// hangs or dies. pool.cpp holds what callers start, pool_turn.cpp what the loop's turns bring, and
+// pool_watch.cpp what time brings.
 //
 // Owner: Pool. Process: loop. A turn ends jobs from one place (end_tasks), after its own books are
 // in order, since done() may call back into the pool.
 #pragma once
 
+#include "workers/cost.hpp"
+#include "workers/poison.hpp"
 #include "workers/pool.hpp"
+#include "workers/run_queue.hpp"
 #include "workers/supervisor.hpp"
+#include "workers/task.hpp"
 
 #include <deque>
 #include <memory>
@@ -20,25 +25,14 @@ namespace fetchmill::workers {
 
 // A worker that lives this long after another's death was not killed together with it.
 inline constexpr std::chrono::milliseconds outlived_time{100};
+// How often busy workers are looked at: their CPU time, their memory, what waits behind a long
+// task.
+inline constexpr std::chrono::milliseconds watch_interval{5};
 
-// A job's way through the pool; the Job itself may be gone earlier.
-struct Task : boost::intrusive::list_base_hook<> {
-  enum class Where : std::uint8_t { queued, handed, ending };
-  using Clock = std::chrono::steady_clock;
-
-  PoolImpl* pool = nullptr;
-  Job* job = nullptr;
-  Where where = Where::queued;
-  Worker* worker = nullptr;  // that it is handed to
-  std::uint32_t slot = 0;    // pinned for as long as the task exists, and by each hand-over
-  JobLimits limits;
-  Clock::time_point submitted_at{};
-  Clock::time_point handed_at{};
-  unsigned runs = 0;
-  unsigned deaths = 0;          // workers that died running it
-  Clock::time_point died_at{};  // the last of them
-  config::ErrorCode ending = config::ErrorCode::internal_error;
-};
+// What a batch is charged for a task, until its cost is known.
+constexpr std::chrono::nanoseconds charge_for(std::chrono::nanoseconds expected) {
+  return expected > std::chrono::nanoseconds{0} ? expected : std::chrono::milliseconds{1};
+}
 
 class PoolImpl final : private Supervisor::Client {
  public:
@@ -59,15 +53,20 @@ class PoolImpl final : private Supervisor::Client {
   void stop();
 
  private:
-  using TaskList = boost::intrusive::list<Task>;
+  using TaskList = boost::intrusive::list<QueueHook, boost::intrusive::constant_time_size<false>>;
 
   // What callers start (pool.cpp).
   Task& new_task();
   void free_task(Task& task);
   void dispatch(Clock::time_point now);
-  Worker* choose_worker(const Task& task, Clock::time_point now);
+  bool dispatch_one(Task& task, Clock::time_point now);
+  Worker* choose_worker(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
   bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;
-  void hand_over(Task& task, Worker& worker, Clock::time_point now);
+  void hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
+                 Clock::time_point now);
+  std::uint32_t busy_workers() const;
+  std::uint32_t idle_workers() const;
+  void drain_queue();
   void post_turn();
   void arm(Clock::time_point at);
 
@@ -83,17 +82,34 @@ class PoolImpl final : private Supervisor::Client {
   void end_task(Task& task, config::Result<JobOutput> output, std::chrono::nanoseconds processed);
   void end_later(Task& task, config::ErrorCode code);
   void end_tasks();
+  void account(Worker& worker, const Owed& owed, std::chrono::nanoseconds took);
   void worker_lied(Worker& worker);
+  void kill(Worker& worker, EndReason reason);
   void settle(Worker& worker);
   void evacuate(Worker& worker);
-  void blame(Worker& worker);
+  void requeue(Task& task);
+  void describe_culprit(Worker& worker);
+  void blame(Worker& worker, EndReason reason);
   void bury(Worker& worker);
+  void take_fingerprint(const Task& culprit);
+  void poison(const PoisonList::Hash& hash);
+  void publish_poison();
+
+  // What time brings (pool_watch.cpp).
   void tick();
   void expire_tasks(Clock::time_point now, Clock::time_point& next);
   void expire_runs(Clock::time_point now, Clock::time_point& next);
+  void end_run(Worker& worker, EndReason reason);
+  void start_watching();
+  void watch();
+  void watch_run(Worker& worker, Clock::time_point now);
+  void look_for_growth(Worker& worker, std::chrono::nanoseconds task_time);
+  void call_back(Worker& worker);
+  void retire_if_idle(Worker& worker);
 
   boost::asio::io_context& loop_;
   boost::asio::steady_timer timer_;
+  boost::asio::steady_timer watch_timer_;
   PoolOptions options_;
   config::Metrics& metrics_;
   config::Log& log_;
@@ -102,14 +118,16 @@ class PoolImpl final : private Supervisor::Client {
   SlotPool slots_;
   std::deque<Task> tasks_;  // all that ever were; the free ones are used again
   std::vector<Task*> free_tasks_;
-  TaskList queue_;
+  RunQueue queue_;
   TaskList ending_;
+  CostTable costs_;
+  PoisonList poison_;
   Supervisor supervisor_;
   std::uint64_t last_id_ = 0;
-  std::uint64_t handed_ = 0;
   std::size_t first_worker_ = 0;  // of the next turn
   Clock::time_point armed_at_ = Clock::time_point::max();
   bool turn_posted_ = false;
+  bool watching_ = false;
   bool all_ready_ = false;
   bool stopped_ = false;
   // What was posted to the loop may run after the pool is gone.

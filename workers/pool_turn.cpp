@@ -1,4 +1,4 @@
-#include "workers/depth.hpp"
+#include "workers/ops/pipeline.hpp"
 #include "workers/pool_impl.hpp"
 
 #include <algorithm>
@@ -7,9 +7,6 @@
 namespace fetchmill::workers {
 namespace {
 
-// Large bodies that went straight to clients leave warm pages without any task.
-constexpr std::chrono::seconds housekeeping_interval{10};
-constexpr std::chrono::milliseconds give_back_interval{100};
 // Deaths that end a task: one may be the worker's fault, two are the task's.
 constexpr unsigned deaths_max = 2;
 
@@ -21,6 +18,8 @@ std::string_view detail_of(config::ErrorCode code) {
       return "the deadline passed before it was processed";
     case config::ErrorCode::worker_crashed:
       return "two workers ended while running it";
+    case config::ErrorCode::worker_out_of_memory:
+      return "two workers ended while running it, the last for the memory it took";
     case config::ErrorCode::draining:
       return "the server is shutting down";
     default:
@@ -34,7 +33,7 @@ std::string_view detail_of(config::ErrorCode code) {
 
 void PoolImpl::worker_ready(Worker& worker) {
   log_.debug("pool", "worker ready", {{"worker", std::to_string(worker.number)}});
-  if (!all_ready_ && supervisor_.ready_workers() == supervisor_.seats()) {
+  if (!all_ready_ && supervisor_.ready_workers() >= options_.worker_count) {
     all_ready_ = true;
     if (events_.ready) events_.ready();
   }
@@ -66,11 +65,7 @@ void PoolImpl::spawner_lost() {
 void PoolImpl::turn() {
   turn_posted_ = false;
   if (stopped_) {
-    while (!queue_.empty()) {
-      Task& task = queue_.front();
-      queue_.pop_front();
-      end_later(task, config::ErrorCode::draining);
-    }
+    drain_queue();
     return end_tasks();
   }
   TurnBudget budget;
@@ -93,21 +88,21 @@ void PoolImpl::turn() {
 // False: the budget is spent, and there is more.
 bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
   const Clock::time_point now = Clock::now();
-  const std::chrono::nanoseconds elapsed = now - worker.running_since;
-  std::uint32_t answers = 0;
   bool more = false;
   for (bool looking = true; looking && !stopped_;) {
     Area::Taken taken;
     const Area::Take take =
         worker.area.unanswered() == 0 ? Area::Take::nothing : worker.area.take(budget, taken);
     switch (take) {
-      case Area::Take::answer:
-        ++answers;
-        worker.running_since = now;
+      case Area::Take::answer: {
+        const std::chrono::nanoseconds took =
+            std::min<std::chrono::nanoseconds>(taken.processed, now - worker.life.running_since);
+        worker.life.running_since = now;
+        account(worker, taken.owed, took);
         slots_.unpin(taken.owed.slot);
-        if (Task* task = taken.owed.task)
-          end_task(*task, std::move(*taken.output), std::min(taken.processed, elapsed));
+        if (Task* task = taken.owed.task) end_task(*task, std::move(*taken.output), took);
         break;
+      }
       case Area::Take::later:
         more = true;
         looking = false;
@@ -120,11 +115,25 @@ bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
         return true;
     }
   }
-  if (answers > 0) worker.typical_task = typical_task(worker.typical_task, elapsed / answers);
   if (more) return false;
   worker.attention = false;
-  if (worker.state == WorkerState::dead && !stopped_) settle(worker);
+  if (worker.state == WorkerState::dead && !stopped_)
+    settle(worker);
+  else
+    retire_if_idle(worker);
   return true;
+}
+
+void PoolImpl::account(Worker& worker, const Owed& owed, std::chrono::nanoseconds took) {
+  Worker::Life& life = worker.life;
+  ++life.answers;
+  life.backlog -= owed.expected;
+  if (!owed.asked.cancelled && (owed.asked.flags & hash_input) == 0)
+    costs_.learn(owed.cost_key, took);
+  if (owed.task != nullptr && owed.task->limits.flow != nullptr)
+    queue_.charge(*owed.task->limits.flow, took - charge_for(owed.expected));
+  if (life.answers_max > 0 && life.answers >= life.answers_max) life.retiring = true;
+  look_for_growth(worker, took);
 }
 
 void PoolImpl::end_task(Task& task, config::Result<JobOutput> output,
@@ -133,10 +142,15 @@ void PoolImpl::end_task(Task& task, config::Result<JobOutput> output,
                    .queued = (task.runs == 0 ? Clock::now() : task.handed_at) - task.submitted_at,
                    .processed = processed,
                    .runs = task.runs};
-  Job& job = *task.job;
-  job.task_ = nullptr;
+  Job* job = task.job;
+  const bool fingerprint = task.purpose == Task::Purpose::fingerprint;
   free_task(task);
-  job.done(std::move(result));
+  if (fingerprint) {
+    if (result.output && result.output->hash) poison(*result.output->hash);
+    return;
+  }
+  job->task_ = nullptr;
+  job->done(std::move(result));
 }
 
 void PoolImpl::end_later(Task& task, config::ErrorCode code) {
@@ -147,7 +161,7 @@ void PoolImpl::end_later(Task& task, config::ErrorCode code) {
 
 void PoolImpl::end_tasks() {
   while (!ending_.empty()) {
-    Task& task = ending_.front();
+    Task& task = static_cast<Task&>(ending_.front());
     ending_.pop_front();
     config::Error error(task.ending, std::string(detail_of(task.ending)));
     error.stage = "process";
@@ -163,44 +177,56 @@ void PoolImpl::worker_lied(Worker& worker) {
              {{"worker", std::to_string(worker.number)}, {"lie", to_string(worker.area.lie())}});
   // Of a dead one the rest of its answers is not looked at.
   if (worker.state == WorkerState::dead) return settle(worker);
+  blame(worker, EndReason::protocol);
+  kill(worker, EndReason::protocol);
+}
+
+void PoolImpl::kill(Worker& worker, EndReason reason) {
   // It is no longer ready from here on, so nothing goes back to it.
-  supervisor_.kill(worker, EndReason::protocol);
-  blame(worker);
+  supervisor_.kill(worker, reason);
   evacuate(worker);
 }
 
 // It died by itself and what it completed was taken.
 void PoolImpl::settle(Worker& worker) {
-  blame(worker);
+  blame(worker, worker.reason);
   evacuate(worker);
   bury(worker);
   supervisor_.release(worker);
 }
 
 // The oldest unanswered task is the one that ran, by our own books.
-void PoolImpl::blame(Worker& worker) {
+void PoolImpl::blame(Worker& worker, EndReason reason) {
+  describe_culprit(worker);
   Task* task = worker.area.unanswered() == 0 ? nullptr : worker.area.owed(0).task;
   if (task == nullptr) return;
-  log_.warn("pool", "a task lost its worker",
-            {{"worker", std::to_string(worker.number)},
-             {"deaths", std::to_string(task->deaths + 1)},
-             {"pipeline", slots_.pipeline(task->slot).substr(0, 128)}});
-  task->died_at = worker.ended_at;
-  if (++task->deaths < deaths_max) return arm(task->died_at + outlived_time);
+  task->died_at = Clock::now();
+  if (task->purpose == Task::Purpose::run && ++task->deaths < deaths_max)
+    return arm(task->died_at + outlived_time);
   worker.area.owed(0).task = nullptr;
-  end_later(*task, config::ErrorCode::worker_crashed);
+  if (task->purpose == Task::Purpose::run && poison_.wanted()) take_fingerprint(*task);
+  end_later(*task, reason == EndReason::memory ? config::ErrorCode::worker_out_of_memory
+                                               : config::ErrorCode::worker_crashed);
 }
 
-// Back to the front of the queue, in their order. Their slots stay pinned: this worker may still be
+void PoolImpl::describe_culprit(Worker& worker) {
+  if (worker.area.unanswered() == 0) return;
+  const std::uint32_t slot = worker.area.owed(0).slot;
+  worker.life.culprit_ops = ops::op_names(slots_.pipeline(slot));
+  worker.life.culprit_bytes = slots_.place(slot).bytes;
+}
+
+// To the front of the queue, in their order. Their slots stay pinned: this worker may still be
 // reading.
 void PoolImpl::evacuate(Worker& worker) {
-  for (std::uint32_t i = worker.area.unanswered(); i-- > 0;) {
-    Task* task = std::exchange(worker.area.owed(i).task, nullptr);
-    if (task == nullptr) continue;
-    task->where = Task::Where::queued;
-    task->worker = nullptr;
-    queue_.push_front(*task);
-  }
+  for (std::uint32_t i = worker.area.unanswered(); i-- > 0;)
+    if (Task* task = std::exchange(worker.area.owed(i).task, nullptr)) requeue(*task);
+}
+
+void PoolImpl::requeue(Task& task) {
+  task.where = Task::Where::queued;
+  task.worker = nullptr;
+  queue_.push_returned(task);
 }
 
 void PoolImpl::bury(Worker& worker) {
@@ -209,64 +235,31 @@ void PoolImpl::bury(Worker& worker) {
   worker.area.forget();
 }
 
-// ---- time
+// ---- inputs that end workers
 
-void PoolImpl::tick() {
+// Its outcome does not wait for this. Should the worker that hashes it die too, it was not the
+// input's fault, and nothing is refused.
+void PoolImpl::take_fingerprint(const Task& culprit) {
+  Task& task = new_task();
+  task.job = nullptr;
+  task.purpose = Task::Purpose::fingerprint;
+  task.slot = culprit.slot;
+  task.limits = {};
+  task.submitted_at = Clock::now();
+  slots_.pin(task.slot);
+  requeue(task);
+}
+
+void PoolImpl::poison(const PoisonList::Hash& hash) {
   const Clock::time_point now = Clock::now();
-  armed_at_ = Clock::time_point::max();
-  Clock::time_point next = now + housekeeping_interval;
-  expire_tasks(now, next);
-  expire_runs(now, next);
-  supervisor_.tick(now);
-  if (slots_.housekeeping(now)) next = std::min(next, now + give_back_interval);
-  arm(next);
-  end_tasks();
-  if (!stopped_) dispatch(now);
+  poison_.add(hash, now);
+  publish_poison();
+  arm(poison_.entries().front().until);
 }
 
-// The exchange's deadline ends the task, never the worker: a client's short deadline must not cost
-// a process. The queue is as long as admission lets it be, so it is walked.
-void PoolImpl::expire_tasks(Clock::time_point now, Clock::time_point& next) {
-  for (auto place = queue_.begin(); place != queue_.end();) {
-    Task& task = *place++;
-    next = std::min(next, task.limits.deadline);
-    if (task.limits.deadline > now) continue;
-    queue_.erase(queue_.iterator_to(task));
-    end_later(task, config::ErrorCode::deadline_exceeded);
-  }
+void PoolImpl::publish_poison() {
   for (const std::unique_ptr<Worker>& worker : supervisor_.workers())
-    for (std::uint32_t i = 0; i < worker->area.unanswered(); ++i) {
-      Task* task = worker->area.owed(i).task;
-      if (task == nullptr) continue;
-      next = std::min(next, task->limits.deadline);
-      if (task->limits.deadline > now) continue;
-      worker->area.cancel(*task);
-      end_later(*task, config::ErrorCode::deadline_exceeded);
-    }
-}
-
-// A run that takes too long ends the worker. Its task's outcome goes out now, a spare area serves
-// on, and nobody waits for the corpse.
-void PoolImpl::expire_runs(Clock::time_point now, Clock::time_point& next) {
-  for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
-    if (worker->state != WorkerState::ready || worker->area.unanswered() == 0) continue;
-    const Clock::time_point late_at = worker->running_since + options_.task_timeout;
-    if (late_at > now) {
-      next = std::min(next, late_at);
-      continue;
-    }
-    // It has answered, or is being read from: the loop is what is late.
-    if (worker->attention || worker->area.receiving() || !worker->area.may_sleep()) {
-      worker->attention = true;
-      post_turn();
-      next = std::min(next, now + give_back_interval);
-      continue;
-    }
-    if (Task* task = std::exchange(worker->area.owed(0).task, nullptr))
-      end_later(*task, config::ErrorCode::processing_timeout);
-    evacuate(*worker);
-    supervisor_.kill(*worker, EndReason::timeout);
-  }
+    worker->area.publish_poison(poison_.entries());
 }
 
 }  // namespace fetchmill::workers

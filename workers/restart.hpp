@@ -1,8 +1,10 @@
 // When a worker that ended is replaced: a pure function.
 //
-// The first replacement comes at once, since most deaths are one bad input. When its successors do
-// not live long either, the pause doubles up to a cap: a machine on which workers die at once is
-// not kept busy with forking. A worker that lived restart_healthy_time starts the count anew.
+// The first replacement comes at once, since most deaths are one bad input. When its successors
+// come to nothing either, the pause doubles up to a cap: a machine on which workers die at once, or
+// a flood of inputs that kill, is not kept busy with forking. A worker that answered a task, or
+// lived restart_healthy_time, was of use, and starts the count anew: killing good workers throttles
+// nothing.
 #pragma once
 
 #include <chrono>
@@ -14,9 +16,11 @@ inline constexpr std::chrono::milliseconds restart_delay_first{10};
 inline constexpr std::chrono::milliseconds restart_delay_max{1000};
 inline constexpr std::chrono::seconds restart_healthy_time{5};
 
-// The number of short lives in a row, after one more life of this length.
-constexpr std::uint32_t short_lives(std::uint32_t before, std::chrono::nanoseconds lifetime) {
-  if (lifetime >= restart_healthy_time) return 1;
+// The number of useless lives in a row, after one more that lasted so long and gave so many
+// answers.
+constexpr std::uint32_t short_lives(std::uint32_t before, std::chrono::nanoseconds lifetime,
+                                    std::uint64_t answers) {
+  if (lifetime >= restart_healthy_time || answers > 0) return 1;
   return before == UINT32_MAX ? before : before + 1;
 }
 

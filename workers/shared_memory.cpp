@@ -13,6 +13,7 @@ namespace fetchmill::workers {
 config::Result<SharedMemory> SharedMemory::create(const PoolOptions& options) {
   SharedMemory memory;
   memory.may_spin = options.may_spin;
+  memory.memory_limit_bytes = options.memory_limit_bytes;
   config::Result<SlotShape> shape = slot_shape(options.region_bytes, options.body_bytes_max);
   if (!shape) return shape.error();
   memory.shape = *shape;

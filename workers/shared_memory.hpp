@@ -18,14 +18,24 @@
 namespace fetchmill::workers {
 
 struct PoolOptions {
-  std::uint32_t worker_count = 1;                             // workers.count, resolved
-  std::uint64_t region_bytes = std::uint64_t{256} << 20U;     // workers.region_mb, resolved
-  std::uint64_t body_bytes_max = std::uint64_t{16} << 20U;    // the largest any input may be
-  std::uint64_t result_bytes_max = std::uint64_t{16} << 20U;  // workers.max_result_bytes
-  std::chrono::milliseconds task_timeout{10'000};             // workers.task_timeout_ms
-  bool may_spin =
-      true;  // false where one CPU is allowed: spinning would keep the peer from working
+  std::uint32_t worker_count = 1;                                  // workers.count, resolved
+  std::uint64_t region_bytes = std::uint64_t{256} << 20U;          // workers.region_mb, resolved
+  std::uint64_t body_bytes_max = std::uint64_t{16} << 20U;         // the largest any input may be
+  std::uint64_t result_bytes_max = std::uint64_t{16} << 20U;       // workers.max_result_bytes
+  std::chrono::milliseconds task_timeout{10'000};                  // workers.task_timeout_ms
+  std::chrono::milliseconds task_cpu_time{10'000};                 // workers.task_cpu_ms
+  std::uint64_t memory_limit_bytes = std::uint64_t{512} << 20U;    // workers.memory_limit_mb
+  std::uint64_t recycle_after_tasks = 0;                           // workers.recycle_after_tasks
+  std::uint64_t recycle_growth_bytes = std::uint64_t{256} << 20U;  // workers.recycle_growth_mb
+  std::chrono::milliseconds poison_time{60'000};                   // workers.poison_ms
+  int scheduling_policy = 0;  // workers.scheduling, as of sched_setscheduler(2); 0: SCHED_OTHER
+  // False where one CPU is allowed: spinning would keep the peer from working.
+  bool may_spin = true;
 };
+
+// One worker more than run at a time: it takes over the moment another ends, so that no task waits
+// for a fork.
+inline constexpr std::uint32_t standby_workers = 1;
 
 // What one worker and the loop share.
 struct AreaFiles {
@@ -38,13 +48,14 @@ struct AreaFiles {
 // serves. One spare per worker covers all of them being killed at once; two more cover a second
 // death while reports are under way.
 constexpr std::uint32_t area_count(std::uint32_t worker_count) {
-  return 2 * worker_count + 2;
+  return 2 * (worker_count + standby_workers) + 2;
 }
 
 struct SharedMemory {
   SlotShape shape;
   SharedFile inputs;
   std::vector<AreaFiles> areas;
+  std::uint64_t memory_limit_bytes = 0;  // of one worker
   bool may_spin = true;
 
   static config::Result<SharedMemory> create(const PoolOptions& options);

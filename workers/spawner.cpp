@@ -4,16 +4,19 @@
 #include "workers/worker_main.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,26 +25,27 @@
 namespace fetchmill::workers {
 namespace {
 
-// One message with at most one descriptor.
+// A worker's pidfd and its status file travel together, or no descriptor at all.
+using Descriptors = std::array<int, 2>;
 union DescriptorControl {
   cmsghdr header;
-  char bytes[CMSG_SPACE(sizeof(int))];
+  char bytes[CMSG_SPACE(sizeof(Descriptors))];
 };
 
-bool send_report(int control, const SpawnReport& report, int pidfd) {
+bool send_report(int control, const SpawnReport& report, const Descriptors* descriptors) {
   iovec part{const_cast<SpawnReport*>(&report), sizeof report};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   DescriptorControl ancillary{};
-  if (pidfd >= 0) {
+  if (descriptors != nullptr) {
     message.msg_control = ancillary.bytes;
     message.msg_controllen = sizeof ancillary.bytes;
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof pidfd);
-    std::memcpy(CMSG_DATA(header), &pidfd, sizeof pidfd);
+    header->cmsg_len = CMSG_LEN(sizeof *descriptors);
+    std::memcpy(CMSG_DATA(header), descriptors, sizeof *descriptors);
   }
   return ::sendmsg(control, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof report);
 }
@@ -51,19 +55,17 @@ std::uint64_t microseconds(const timeval& time) {
          static_cast<std::uint64_t>(time.tv_usec);
 }
 
-// The process itself. It waits for two things: what the loop asks, and the death of a worker.
+// The process itself. It waits for two things: what the loop asks, and what happens to a worker.
 class SpawnerProcess {
  public:
-  SpawnerProcess(const SharedMemory& memory, int control) : memory_(memory), control_(control) {}
+  SpawnerProcess(const SharedMemory& memory, int control, Fd child_events)
+      : memory_(memory), control_(control), child_events_(std::move(child_events)) {}
 
   [[noreturn]] void serve() {
+    pollfd events[2] = {{control_, POLLIN, 0}, {child_events_.get(), POLLIN, 0}};
     for (;;) {
-      std::vector<pollfd> events{{control_, POLLIN, 0}};
-      for (const Child& child : children_) events.push_back({child.pidfd.get(), POLLIN, 0});
-      if (::poll(events.data(), events.size(), -1) < 0) continue;
-      // From the back, so that taking one out leaves the places of the others.
-      for (std::size_t i = children_.size(); i-- > 0;)
-        if (events[i + 1].revents != 0) bury(i);
+      if (::poll(events, 2, -1) < 0) continue;
+      if (events[1].revents != 0) look_after_children();
       if (events[0].revents != 0) answer_request();
     }
   }
@@ -73,6 +75,7 @@ class SpawnerProcess {
     pid_t pid;
     Fd pidfd;
     SpawnRequest request;
+    bool stopped = false;
   };
 
   void answer_request() {
@@ -81,6 +84,13 @@ class SpawnerProcess {
     if (got < 0 && errno == EINTR) return;
     // The loop closed its end or died.
     if (got != static_cast<ssize_t>(sizeof request)) end();
+    if (request.kind == SpawnRequestKind::spawn) return spawn(request);
+    for (const Child& child : children_)
+      if (child.request.area == request.area && child.request.generation == request.generation)
+        kill(child.pidfd);
+  }
+
+  void spawn(const SpawnRequest& request) {
     SpawnReport report{};
     report.area = request.area;
     report.generation = request.generation;
@@ -88,38 +98,74 @@ class SpawnerProcess {
     Fd pidfd;
     const pid_t pid = fork_with_pidfd(pidfd);
     if (pid == 0) worker_main(memory_, request.area, request.generation, own_pid);
-    report.kind = pid > 0 ? SpawnReportKind::spawned : SpawnReportKind::not_spawned;
-    report.error_number = pid > 0 ? 0 : errno;
+    const Fd status = pid > 0 ? open_status(pid) : Fd();
+    report.kind = status ? SpawnReportKind::spawned : SpawnReportKind::not_spawned;
+    report.error_number = status ? 0 : errno;
     report.pid = pid;
-    const int announced = pidfd.get();
-    if (pid > 0) children_.push_back({pid, std::move(pidfd), request});
-    if (!send_report(control_, report, announced)) end();
+    if (pid > 0 && !status) {
+      // What cannot be watched must not run.
+      kill(pidfd);
+      ::waitpid(pid, nullptr, 0);
+    }
+    const Descriptors descriptors{pidfd.get(), status.get()};
+    if (status) children_.push_back({pid, std::move(pidfd), request});
+    if (!send_report(control_, report, status ? &descriptors : nullptr)) end();
   }
 
-  void bury(std::size_t place) {
-    const Child child = std::move(children_[place]);
-    children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(place));
+  // Until it is waited for, the pid is the child's.
+  static Fd open_status(pid_t pid) {
+    const std::string path = "/proc/" + std::to_string(pid) + "/status";
+    return Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  }
+
+  static void kill(const Fd& pidfd) {
+    ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+  }
+
+  void look_after_children() {
+    // Several signals may have become one: what counts is what wait4 says.
+    signalfd_siginfo news;
+    [[maybe_unused]] const ssize_t got = ::read(child_events_.get(), &news, sizeof news);
+    for (;;) {
+      int status = 0;
+      rusage usage{};
+      const pid_t pid = ::wait4(-1, &status, WNOHANG | WUNTRACED, &usage);
+      if (pid <= 0) return;
+      const auto child = std::find_if(children_.begin(), children_.end(),
+                                      [&](const Child& c) { return c.pid == pid; });
+      if (child == children_.end()) continue;
+      if (WIFSTOPPED(status)) {
+        child->stopped = true;
+        kill(child->pidfd);
+        continue;
+      }
+      report_death(*child, status, usage);
+      children_.erase(child);
+    }
+  }
+
+  void report_death(const Child& child, int status, const rusage& usage) {
     SpawnReport report{};
     report.kind = SpawnReportKind::died;
     report.area = child.request.area;
     report.generation = child.request.generation;
     report.pid = child.pid;
-    rusage usage{};
-    ::wait4(child.pid, &report.wait_status, 0, &usage);
+    report.wait_status = status;
+    report.stopped = child.stopped ? 1 : 0;
     report.cpu_us = microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
     report.resident_max_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
-    if (!send_report(control_, report, -1)) end();
+    if (!send_report(control_, report, nullptr)) end();
   }
 
   [[noreturn]] void end() {
-    for (const Child& child : children_)
-      ::syscall(SYS_pidfd_send_signal, child.pidfd.get(), SIGKILL, nullptr, 0);
+    for (const Child& child : children_) kill(child.pidfd);
     for (const Child& child : children_) ::waitpid(child.pid, nullptr, 0);
     ::_exit(exit_ok);
   }
 
   const SharedMemory& memory_;
   int control_;
+  Fd child_events_;
   std::vector<Child> children_;
 };
 
@@ -162,7 +208,14 @@ config::Result<SpawnerHandle> Spawner::start(const SharedMemory& memory) {
   close_all_but(spawner_descriptors(memory, theirs.get()));
   reset_signals();
   ::prctl(PR_SET_NAME, "fm-spawner");
-  SpawnerProcess(memory, theirs.get()).serve();
+  sigset_t child_signal;
+  sigemptyset(&child_signal);
+  sigaddset(&child_signal, SIGCHLD);
+  Fd child_events;
+  if (::sigprocmask(SIG_BLOCK, &child_signal, nullptr) == 0)
+    child_events = Fd(::signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!child_events) ::_exit(exit_setup_failed);
+  SpawnerProcess(memory, theirs.get(), std::move(child_events)).serve();
 }
 
 bool SpawnerHandle::request(const SpawnRequest& request) {
@@ -182,11 +235,15 @@ SpawnerHandle::Receive SpawnerHandle::receive(Received& into) {
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return Receive::nothing;
   if (got != static_cast<ssize_t>(sizeof into.report)) return Receive::closed;
   into.pidfd.reset();
+  into.status.reset();
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
-    int number = -1;
-    std::memcpy(&number, CMSG_DATA(header), sizeof number);
-    into.pidfd = Fd(number);
+    Descriptors descriptors{-1, -1};
+    // Without free descriptors the kernel delivers fewer.
+    std::memcpy(&descriptors, CMSG_DATA(header),
+                std::min(header->cmsg_len - CMSG_LEN(0), sizeof descriptors));
+    into.pidfd = Fd(descriptors[0]);
+    into.status = Fd(descriptors[1]);
   }
   return Receive::report;
 }

@@ -1,6 +1,9 @@
 // The spawner: a process forked first of all, which forks workers when the loop asks and reports
 // how each died.
 //
+// A worker that something stops would hold its task without ever dying, so a stop counts as a
+// death: the spawner, who is told of it as the parent, kills it at once.
+//
 // Being forked before any thread, socket, TLS or log sink exists, it hands nothing of the kind to a
 // worker. Single-threaded; it holds the descriptors of every area and maps none.
 //
@@ -21,14 +24,17 @@
 
 namespace fetchmill::workers {
 
-// Loop to spawner: a worker for this area, please.
+// Loop to spawner. `end` is for a worker whose pidfd could not be received; otherwise the loop
+// kills.
+enum class SpawnRequestKind : std::uint32_t { spawn = 1, end = 2 };
 struct SpawnRequest {
+  SpawnRequestKind kind;
   std::uint32_t area;
   std::uint32_t generation;
 };
 
 enum class SpawnReportKind : std::uint32_t {
-  spawned = 1,      // pid; the pidfd comes along
+  spawned = 1,      // pid; its pidfd and its /proc/PID/status come along
   died = 2,         // the obituary
   not_spawned = 3,  // error_number
 };
@@ -41,6 +47,8 @@ struct SpawnReport {
   std::int32_t pid;
   std::int32_t wait_status;  // as of waitpid()
   std::int32_t error_number;
+  std::uint32_t stopped;  // not 0: something stopped it (SIGSTOP), so the spawner killed it
+  std::uint32_t reserved;
   std::uint64_t cpu_us;  // user and system time of its life
   std::uint64_t resident_max_bytes;
 };
@@ -61,7 +69,9 @@ class SpawnerHandle {
   bool request(const SpawnRequest& request);
   struct Received {
     SpawnReport report;
-    Fd pidfd;  // with spawned
+    // With spawned.
+    Fd pidfd;
+    Fd status;
   };
   enum class Receive : std::uint8_t { report, nothing, closed };
   Receive receive(Received& into);

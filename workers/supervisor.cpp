@@ -1,14 +1,18 @@
 #include "workers/supervisor.hpp"
 
+#include "workers/child_setup.hpp"
 #include "workers/doorbell.hpp"
+#include "workers/recycle.hpp"
 #include "workers/restart.hpp"
 
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstring>
 #include <string>
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,19 +25,35 @@ std::string_view to_string(WorkerState state) {
 }
 
 std::string_view to_string(EndReason reason) {
-  constexpr std::array<std::string_view, 4> names{"exit", "signal", "timeout", "protocol"};
+  constexpr std::array<std::string_view, end_reason_count> names{"exit",   "signal",   "stopped",
+                                                                 "start",  "timeout",  "cpu_time",
+                                                                 "memory", "protocol", "recycled"};
   return names[static_cast<std::size_t>(reason)];
 }
+
+namespace {
+
+EndReason reason_of(const SpawnReport& report) {
+  if (report.kind != SpawnReportKind::died) return EndReason::start;
+  if (report.stopped != 0) return EndReason::stopped;
+  if (WIFSIGNALED(report.wait_status)) return EndReason::signal;
+  return WEXITSTATUS(report.wait_status) == exit_out_of_memory ? EndReason::memory
+                                                               : EndReason::exit;
+}
+
+}  // namespace
 
 Worker::Worker(boost::asio::io_context& loop, std::uint32_t number_, Area area_, Fd bell_)
     : number(number_), area(std::move(area_)), bell(loop, bell_.release()) {}
 
 Supervisor::Supervisor(boost::asio::io_context& loop, std::vector<std::unique_ptr<Worker>> workers,
-                       SpawnerHandle spawner, std::uint32_t seats, config::Metrics& metrics,
+                       SpawnerHandle spawner, const PoolOptions& options, config::Metrics& metrics,
                        config::Log& log, Client& client)
     : workers_(std::move(workers)),
-      seats_(seats),
+      seats_(options.worker_count + standby_workers),
       spawner_(std::move(spawner)),
+      scheduling_policy_(options.scheduling_policy),
+      recycle_after_tasks_(options.recycle_after_tasks),
       control_(loop, ::dup(spawner_.control())),
       metrics_(metrics),
       log_(log),
@@ -41,9 +61,8 @@ Supervisor::Supervisor(boost::asio::io_context& loop, std::vector<std::unique_pt
 
 void Supervisor::start() {
   // A counter that appears with its first increment hides that increment from rate().
-  for (const EndReason reason :
-       {EndReason::exit, EndReason::signal, EndReason::timeout, EndReason::protocol})
-    metrics_.worker_restarts_total.with({to_string(reason)});
+  for (std::size_t reason = 0; reason < end_reason_count; ++reason)
+    metrics_.worker_restarts_total.with({to_string(static_cast<EndReason>(reason))});
   watch_spawner();
   for (const std::unique_ptr<Worker>& worker : workers_) watch_bell(*worker);
   const Clock::time_point now = Clock::now();
@@ -61,13 +80,14 @@ void Supervisor::fill(Seat& seat, Clock::time_point now) {
   Worker& worker = **spare;
   worker.area.open(++worker.generation);
   worker.area.may_sleep();
-  if (!spawner_.request({worker.number, worker.generation})) {
+  if (!spawner_.request({SpawnRequestKind::spawn, worker.number, worker.generation})) {
     seat.start_at = now + restart_delay_max;
     return client_.call_tick_at(seat.start_at);
   }
   worker.state = WorkerState::starting;
   worker.asked_at = now;
-  worker.typical_task = std::chrono::nanoseconds{0};
+  worker.life = {};
+  worker.life.answers_max = recycle_after(recycle_after_tasks_, worker.number, worker.generation);
   seat.worker = &worker;
   client_.call_tick_at(now + start_time_max);
 }
@@ -79,10 +99,7 @@ void Supervisor::watch_bell(Worker& worker) {
                            // Reset, then check: a ring from here on is a new one.
                            drain_bell(worker.bell.native_handle());
                            watch_bell(worker);
-                           if (worker.state == WorkerState::starting && worker.area.ready()) {
-                             worker.state = WorkerState::ready;
-                             client_.worker_ready(worker);
-                           }
+                           check_ready(worker);
                            if (worker.state == WorkerState::ready) client_.worker_rang(worker);
                          });
 }
@@ -91,7 +108,15 @@ void Supervisor::watch_bell(Worker& worker) {
 void Supervisor::check_ready(Worker& worker) {
   if (worker.state != WorkerState::starting || !worker.pidfd || !worker.area.ready()) return;
   worker.state = WorkerState::ready;
+  set_scheduling(worker, scheduling_policy_);
   client_.worker_ready(worker);
+}
+
+// Only now: a worker of the idle class might never get so far on a busy machine.
+void Supervisor::set_scheduling(const Worker& worker, int policy) {
+  if (scheduling_policy_ == SCHED_OTHER || !alive(worker)) return;
+  const sched_param normal{};
+  ::sched_setscheduler(worker.pid, policy, &normal);
 }
 
 // ---- what the spawner reports
@@ -127,6 +152,10 @@ void Supervisor::read_reports() {
 void Supervisor::on_spawned(Worker& worker, SpawnerHandle::Received& received) {
   worker.pid = received.report.pid;
   worker.pidfd = std::move(received.pidfd);
+  worker.status = std::move(received.status);
+  // Without descriptors to receive them with, it could be neither watched nor killed.
+  if (worker.state == WorkerState::starting && (!worker.pidfd || !worker.status))
+    return kill(worker, EndReason::start);
   // It was given up before it was there.
   if (worker.state == WorkerState::dying) send_kill(worker);
   check_ready(worker);
@@ -135,12 +164,10 @@ void Supervisor::on_spawned(Worker& worker, SpawnerHandle::Received& received) {
 void Supervisor::on_died(Worker& worker, const SpawnReport& report) {
   const bool by_itself =
       worker.state == WorkerState::starting || worker.state == WorkerState::ready;
-  if (by_itself)
-    worker.reason = report.kind == SpawnReportKind::died && WIFSIGNALED(report.wait_status)
-                        ? EndReason::signal
-                        : EndReason::exit;
-  log_obituary(worker, report);
+  if (by_itself) worker.reason = reason_of(report);
+  worker.death = report;
   worker.pidfd.reset();
+  worker.status.reset();
   if (!by_itself) {
     client_.worker_buried(worker);
     release(worker);
@@ -152,22 +179,26 @@ void Supervisor::on_died(Worker& worker, const SpawnReport& report) {
   client_.worker_died(worker);
 }
 
-void Supervisor::log_obituary(const Worker& worker, const SpawnReport& report) {
+void Supervisor::log_obituary(const Worker& worker) {
+  const SpawnReport& report = worker.death;
   const bool spawned = report.kind == SpawnReportKind::died;
-  std::string ending = "not started: " + std::to_string(report.error_number);
+  std::string ending = std::string("not started: ") + std::strerror(report.error_number);
   if (spawned && WIFEXITED(report.wait_status))
     ending = "exit " + std::to_string(WEXITSTATUS(report.wait_status));
   if (spawned && WIFSIGNALED(report.wait_status))
     ending = "signal " + std::to_string(WTERMSIG(report.wait_status));
-  log_.warn("pool", "worker ended",
-            {{"worker", std::to_string(worker.number)},
-             {"pid", std::to_string(report.pid)},
-             {"reason", to_string(worker.reason)},
-             {"ending", ending},
-             {"state", to_string(worker.state)},
-             {"unanswered", std::to_string(worker.area.unanswered())},
-             {"cpu_ms", std::to_string(report.cpu_us / 1000)},
-             {"resident_max_bytes", std::to_string(report.resident_max_bytes)}});
+  log_.write(
+      worker.reason == EndReason::recycled ? config::LogLevel::debug : config::LogLevel::warn,
+      "pool", "worker ended",
+      {{"worker", std::to_string(worker.number)},
+       {"pid", std::to_string(report.pid)},
+       {"reason", to_string(worker.reason)},
+       {"ending", ending},
+       {"ops", worker.life.culprit_ops},
+       {"input_bytes", std::to_string(worker.life.culprit_bytes)},
+       {"answers", std::to_string(worker.life.answers)},
+       {"cpu_ms", std::to_string(report.cpu_us / 1000)},
+       {"resident_max_bytes", std::to_string(report.resident_max_bytes)}});
 }
 
 // ---- ending
@@ -181,8 +212,15 @@ void Supervisor::kill(Worker& worker, EndReason reason) {
 }
 
 void Supervisor::send_kill(Worker& worker) {
-  // Without a pidfd yet it is done when that comes. A pid is never looked up.
-  if (worker.pidfd) ::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), SIGKILL, nullptr, 0);
+  // A killed process of the idle class dies only once it runs again.
+  if (worker.pidfd) {
+    set_scheduling(worker, SCHED_OTHER);
+    // A pid is never looked up.
+    ::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), SIGKILL, nullptr, 0);
+  } else if (worker.pid > 0) {
+    spawner_.request({SpawnRequestKind::end, worker.number, worker.generation});
+  }
+  // Else it is done when the spawner reports it.
 }
 
 bool Supervisor::alive(const Worker& worker) {
@@ -197,7 +235,10 @@ void Supervisor::vacate(Worker& worker, EndReason reason) {
   if (seat == seats_.end()) return;
   const Clock::time_point now = Clock::now();
   seat->worker = nullptr;
-  seat->short_lives = short_lives(seat->short_lives, now - worker.asked_at);
+  if (reason == EndReason::recycled)
+    seat->short_lives = 0;
+  else
+    seat->short_lives = short_lives(seat->short_lives, now - worker.asked_at, worker.life.answers);
   seat->start_at = now + restart_delay(seat->short_lives);
   if (stopped_) return;
   if (seat->start_at <= now)
@@ -207,6 +248,7 @@ void Supervisor::vacate(Worker& worker, EndReason reason) {
 }
 
 void Supervisor::release(Worker& worker) {
+  log_obituary(worker);
   worker.state = WorkerState::none;
   worker.pid = -1;
   if (!stopped_) tick(Clock::now());
@@ -217,7 +259,7 @@ void Supervisor::tick(Clock::time_point now) {
     if (worker->state != WorkerState::starting) continue;
     const Clock::time_point late_at = worker->asked_at + start_time_max;
     if (late_at <= now)
-      kill(*worker, EndReason::timeout);
+      kill(*worker, EndReason::start);
     else
       client_.call_tick_at(late_at);
   }

@@ -1,11 +1,14 @@
 // Keeps the workers: asks for them, sees them become ready, notices how each ends, replaces it.
 //
-// A seat is the right to one living worker; there are workers.count of them. A Worker is an area
-// with, at times, a process in it. A seat whose worker dies takes another area at once, so nobody
-// waits for the corpse:
+// A seat is the right to one living worker; there are workers.count of them, and one for the
+// standby. A Worker is an area with, at times, a process in it. A seat whose worker ends takes
+// another area at once, so nobody waits for the corpse:
 //
 //   none → starting → ready → dying → none         killed by us; or
 //                           → dead  → none         died by itself: its last answers are taken first
+//
+// The way back to none is release(), which writes the obituary: what the spawner reported, and what
+// the Pool knew of the task at hand.
 //
 // Owner: the Pool. Process: loop. Errors: a worker that cannot be started is tried again, with a
 // back-off (restart.hpp); nothing makes the pool give up, except the end of the spawner.
@@ -21,6 +24,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,7 +37,18 @@ enum class WorkerState : std::uint8_t { none, starting, ready, dying, dead };
 std::string_view to_string(WorkerState state);
 
 // Why a worker ended: the label of worker_restarts_total.
-enum class EndReason : std::uint8_t { exit, signal, timeout, protocol };
+enum class EndReason : std::uint8_t {
+  exit,
+  signal,
+  stopped,   // by a signal, and then killed
+  start,     // was not ready in time
+  timeout,   // a task over its wall time
+  cpu_time,  // a task over its CPU time
+  memory,    // above workers.memory_limit_mb, or an allocation failed
+  protocol,
+  recycled,  // it did nothing wrong: workers.recycle_*
+};
+inline constexpr std::size_t end_reason_count = 9;
 std::string_view to_string(EndReason reason);
 
 struct Worker {
@@ -49,13 +64,27 @@ struct Worker {
   EndReason reason = EndReason::exit;
   pid_t pid = -1;
   Fd pidfd;
+  Fd status;                     // /proc/PID/status
   Clock::time_point asked_at{};  // of the spawner
   Clock::time_point ended_at{};
+  SpawnReport death{};  // once it is reported
 
-  // The Pool's.
-  Clock::time_point running_since{};         // the oldest unanswered task
-  std::chrono::nanoseconds typical_task{0};  // a moving average
-  bool attention = false;                    // answers may be there
+  // The Pool's, of the process in it now.
+  struct Life {
+    Clock::time_point running_since{};      // the oldest unanswered task
+    std::chrono::nanoseconds backlog{0};    // what the unanswered tasks are expected to take
+    std::uint64_t answers = 0;              // of tasks
+    std::uint64_t answers_max = 0;          // then it is recycled; 0: no bound
+    std::uint64_t private_bytes_first = 0;  // its memory when it was looked at first
+    std::chrono::nanoseconds work_since_look{0};
+    std::uint64_t watched_task = 0;            // the one whose CPU time is watched
+    std::chrono::nanoseconds watched_from{0};  // the worker's CPU time when that began
+    bool retiring = false;                     // is given nothing more
+    std::string culprit_ops;                   // of the task at hand when it ended
+    std::uint64_t culprit_bytes = 0;
+  };
+  Life life;
+  bool attention = false;  // answers may be there
 };
 
 class Supervisor {
@@ -81,8 +110,8 @@ class Supervisor {
   };
 
   Supervisor(boost::asio::io_context& loop, std::vector<std::unique_ptr<Worker>> workers,
-             SpawnerHandle spawner, std::uint32_t seats, config::Metrics& metrics, config::Log& log,
-             Client& client);
+             SpawnerHandle spawner, const PoolOptions& options, config::Metrics& metrics,
+             config::Log& log, Client& client);
 
   void start();
   // Ends it now and gives its seat to another area. What it still owes is the caller's to move.
@@ -97,7 +126,6 @@ class Supervisor {
 
   std::vector<std::unique_ptr<Worker>>& workers() { return workers_; }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
-  std::uint32_t seats() const { return static_cast<std::uint32_t>(seats_.size()); }
   std::uint32_t ready_workers() const;
   std::uint32_t waiting_seats() const;
 
@@ -122,11 +150,14 @@ class Supervisor {
   void fill(Seat& seat, Clock::time_point now);
   void vacate(Worker& worker, EndReason reason);
   void send_kill(Worker& worker);
-  void log_obituary(const Worker& worker, const SpawnReport& report);
+  void set_scheduling(const Worker& worker, int policy);
+  void log_obituary(const Worker& worker);
 
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Seat> seats_;
   SpawnerHandle spawner_;
+  int scheduling_policy_;
+  std::uint64_t recycle_after_tasks_;
   boost::asio::posix::stream_descriptor control_;
   config::Metrics& metrics_;
   config::Log& log_;

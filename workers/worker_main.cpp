@@ -17,6 +17,7 @@
 #define XXH_INLINE_ALL
 #include <simdjson.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -44,6 +45,19 @@ ResultKind kind_of(ops::LineKind kind) {
       break;
   }
   return ResultKind::base64;
+}
+
+// A library that reserves address space it never touches must not fail, so the limit proper is what
+// the loop measures (usage.hpp). This one is far above it, for what outgrows the measuring.
+void limit_data(std::uint64_t memory_limit_bytes) {
+#if !defined(__SANITIZE_ADDRESS__)
+  const rlim_t bytes = 4 * memory_limit_bytes + (std::uint64_t{1} << 30U);
+  const rlimit limit{bytes, bytes};
+  if (::setrlimit(RLIMIT_DATA, &limit) != 0) ::_exit(exit_setup_failed);
+#else
+  // The shadow memory alone is larger than any limit.
+  (void)memory_limit_bytes;
+#endif
 }
 
 // What the loop takes as a media type: printable ASCII that fits; else without its parameters, else
@@ -113,8 +127,8 @@ class Worker {
     try {
       run_pipeline(task);
     } catch (const std::bad_alloc&) {
-      fail(task,
-           config::Error(config::ErrorCode::processing_failed, "not enough memory for this body"));
+      // What it holds is unclear now, so it ends; the loop runs the task once more elsewhere.
+      ::_exit(exit_out_of_memory);
     }
   }
 
@@ -126,8 +140,16 @@ class Worker {
     std::memcpy(&header, start, sizeof header);
     const std::string_view pipeline(start + sizeof header, header.pipeline_bytes);
     const char* tail = start + header.tail_offset;
+    const std::string_view body(start + header.body_offset, header.body_bytes);
+    if ((task.flags & (hash_input | check_poison)) != 0) {
+      const XXH128_hash_t hash = hash_of(pipeline, body);
+      if ((task.flags & hash_input) != 0) return answer(task, fingerprint(task, hash));
+      if (poisoned(hash))
+        return fail(task, config::Error(config::ErrorCode::poisoned_input,
+                                        "it ended two workers a short while ago"));
+    }
     const ops::Input input{
-        .bytes = {start + header.body_offset, header.body_bytes},
+        .bytes = body,
         .media_type = {tail, header.media_type_bytes},
         .final_url = {tail + header.media_type_bytes, header.final_url_bytes},
     };
@@ -144,6 +166,27 @@ class Worker {
       bytes = line.bytes;
     }
     finish(task, reply, bytes);
+  }
+
+  static XXH128_hash_t hash_of(std::string_view pipeline, std::string_view body) {
+    return XXH3_128bits_withSeed(body.data(), body.size(),
+                                 XXH3_64bits(pipeline.data(), pipeline.size()));
+  }
+
+  static Reply fingerprint(const Submission& task, const XXH128_hash_t& hash) {
+    Reply reply;
+    reply.offset = task.grant_offset;
+    reply.hash = hash;
+    return reply;
+  }
+
+  bool poisoned(const XXH128_hash_t& hash) const {
+    const std::uint32_t count = loop_.poison_count.load(std::memory_order_relaxed);
+    return std::any_of(loop_.poison, loop_.poison + std::min(count, poison_list_max),
+                       [&](const PoisonMark& mark) {
+                         return mark.low.load(std::memory_order_relaxed) == hash.low64 &&
+                                mark.high.load(std::memory_order_relaxed) == hash.high64;
+                       });
   }
 
   // Into the granted output, or a larger one asked for.
@@ -225,6 +268,7 @@ class Worker {
 void worker_main(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation,
                  pid_t parent) {
   Worker worker(memory, area, generation);
+  limit_data(memory.memory_limit_bytes);
   set_up_worker(parent, memory.areas[area].bell.get(), area);
   worker.report_ready();
   worker.serve();

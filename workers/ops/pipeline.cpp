@@ -75,4 +75,18 @@ Result<std::string> pipeline_from_query(
   return within_size(text + "]", "op");
 }
 
+std::string op_names(std::string_view pipeline_json) {
+  constexpr std::string_view step = "{\"op\":\"";
+  constexpr std::size_t names_bytes_max = 256;
+  std::string names;
+  for (std::size_t at = pipeline_json.find(step);
+       at != std::string_view::npos && names.size() < names_bytes_max;
+       at = pipeline_json.find(step, at)) {
+    at += step.size();
+    if (!names.empty()) names += ',';
+    names += pipeline_json.substr(at, pipeline_json.find('"', at) - at);
+  }
+  return names;
+}
+
 }  // namespace fetchmill::workers::ops

@@ -41,6 +41,9 @@ config::Result<std::string> check_pipeline(simdjson::dom::element pipeline, std:
 config::Result<std::string> pipeline_from_query(
     std::string_view op_name, std::span<const std::pair<std::string, std::string>> params);
 
+// The ops of a canonical pipeline, for the log: "json.select,hash".
+std::string op_names(std::string_view pipeline_json);
+
 // ---- Process: worker.
 
 struct RunResult {

@@ -179,6 +179,15 @@ class PoolTest : public testing::Test {
       return std::all_of(jobs.begin(), jobs.end(), [](const auto& job) { return job->is_done(); });
     });
   }
+  // Until so many have reported for work. The standby counts, and comes after the pool is ready.
+  bool wait_for_workers(std::int64_t count) {
+    return run_until([&] {
+      pool_->publish_gauges();
+      return metrics_.workers.with({"idle"}).value() + metrics_.workers.with({"busy"}).value() +
+                 metrics_.workers.with({"standby"}).value() ==
+             count;
+    });
+  }
   // What the worker of that area writes, writable for a test that forges it.
   WorkerPage& answers_of(std::uint32_t area) { return forged_[area].page<WorkerPage>(); }
   std::set<pid_t> worker_pids() const { return children_of(spawner_pid_); }

@@ -124,17 +124,20 @@ TEST_F(PoolTest, AResultAboveItsLimitIsRefused) {
 // ---- deaths
 
 TEST_F(PoolTest, RestartsThatHaveToWaitComeWhenTheyAreDue) {
-  start(1);
+  PoolOptions options = small_options(1);
+  options.poison_time = milliseconds(0);
+  start(options);
   const steady_clock::time_point begin = steady_clock::now();
-  for (int round = 0; round < 2; ++round) EXPECT_EQ(run(op("crash"), "x"), "error: worker_crashed");
+  // Two seats lose eight workers that answered nothing: pauses of 0, 10, 20 and 40 ms each.
+  for (int round = 0; round < 4; ++round) EXPECT_EQ(run(op("crash"), "x"), "error: worker_crashed");
   EXPECT_EQ(run(op("echo"), "after"), "after");
-  // Pauses of 0, 10, 20 and 40 ms.
-  EXPECT_GE(steady_clock::now() - begin, milliseconds(70));
+  EXPECT_GE(steady_clock::now() - begin, milliseconds(30));
   EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(5));
 }
 
 TEST_F(PoolTest, ATaskThatEndsTwoWorkersIsCrashedAndTheOthersSurvive) {
   start(2);
+  ASSERT_TRUE(wait_for_workers(3));
   for (const std::string_view how : {"segv", "abort", "exit"}) {
     const auto before = submit_many(20, op("echo"), "innocent");
     TestJob bad;
@@ -150,11 +153,12 @@ TEST_F(PoolTest, ATaskThatEndsTwoWorkersIsCrashedAndTheOthersSurvive) {
   }
   EXPECT_EQ(restarts("signal"), 4U);
   EXPECT_EQ(restarts("exit"), 2U);
-  EXPECT_TRUE(nothing_leased());
+  EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
 }
 
 TEST_F(PoolTest, AKilledWorkersTaskIsRunAgainElsewhere) {
   start(2);
+  ASSERT_TRUE(wait_for_workers(3));
   TestJob slow;
   submit(slow, op("cpu.loop", ",\"iterations\":300000000"), "x");
   ASSERT_EQ(pool_->stats().jobs_running, 1U);
@@ -162,7 +166,7 @@ TEST_F(PoolTest, AKilledWorkersTaskIsRunAgainElsewhere) {
   ASSERT_TRUE(run_until([&] { return slow.is_done(); }));
   EXPECT_TRUE(slow.ok()) << slow.outcome();
   EXPECT_EQ(slow.result().runs, 2U);
-  EXPECT_EQ(restarts("signal"), 2U);
+  EXPECT_EQ(restarts("signal"), 3U);
 }
 
 TEST_F(PoolTest, KillingEachWorkerInTurnLosesNothing) {
@@ -187,19 +191,21 @@ TEST_F(PoolTest, KillingAllWorkersAtOnceLosesNothing) {
   for (const auto& job : jobs) EXPECT_TRUE(job->ok()) << job->outcome();
 }
 
-TEST_F(PoolTest, StoppedWorkersAreReplacedWhenTheirTimeIsUp) {
-  PoolOptions options = small_options(2);
-  options.task_timeout = milliseconds(300);
-  start(options);
+TEST_F(PoolTest, AStoppedWorkerIsReplacedAtOnceAndItsTaskRunElsewhere) {
+  start(2);
+  const auto jobs = submit_many(2, op("cpu.loop", ",\"iterations\":30000000"), "x");
+  ASSERT_TRUE(wait_for_workers(3));
   for (const pid_t pid : worker_pids()) ::kill(pid, SIGSTOP);
-  const auto jobs = submit_many(2, op("echo"), "x");
   ASSERT_TRUE(run_until_all_done(jobs));
-  for (const auto& job : jobs) EXPECT_EQ(job->outcome(), "error: processing_timeout");
+  for (const auto& job : jobs) EXPECT_TRUE(job->ok()) << job->outcome();
+  EXPECT_EQ(restarts("stopped"), 3U);
+  EXPECT_EQ(restarts("timeout"), 0U);
   EXPECT_EQ(run(op("echo"), "on again"), "on again");
 }
 
 TEST_F(PoolTest, TheLastSignalsOfAGroupDoNotReachWorkers) {
   start(1);
+  ASSERT_TRUE(wait_for_workers(2));
   const std::set<pid_t> pids = worker_pids();
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     ::kill(spawner_pid_, number);
@@ -213,15 +219,17 @@ TEST_F(PoolTest, AWorkerThatBreaksTheProtocolIsKilledAndItsTaskRunElsewhere) {
   start(1);
   TestJob job;
   submit(job, op("cpu.loop", ",\"iterations\":20000000"), "x");
-  // As if the worker had answered more than it was asked.
-  WorkerPage& forged = answers_of(0);
-  forged.answered.store(forged.answered.load() + ring_depth + 5);
-  const std::set<pid_t> liar = worker_pids();
+  // As if the workers had answered more than they were asked; only one of them has a task.
+  for (std::uint32_t area = 0; area < 2; ++area) {
+    WorkerPage& forged = answers_of(area);
+    forged.answered.store(forged.answered.load() + ring_depth + 5);
+  }
+  const std::set<pid_t> liars = worker_pids();
   ASSERT_TRUE(run_until([&] { return job.is_done(); }));
   EXPECT_TRUE(job.ok()) << job.outcome();
   EXPECT_EQ(job.result().runs, 2U);
-  EXPECT_EQ(restarts("protocol"), 1U);
-  EXPECT_TRUE(run_until([&] { return worker_pids().count(*liar.begin()) == 0; }));
+  EXPECT_GE(restarts("protocol"), 1U);
+  EXPECT_TRUE(run_until([&] { return worker_pids() != liars; }));
   EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
 }
 
@@ -232,6 +240,134 @@ TEST_F(PoolTest, AWorkerThatDrainsItsOwnBellDoesNotHangTheLoop) {
   WorkerPage& forged = answers_of(0);
   forged.sleeping.store(1);
   EXPECT_EQ(run(op("echo"), "b"), "b");
+}
+
+// ---- limits
+
+TEST_F(PoolTest, AnInputThatEndsTwoWorkersIsRefusedForAWhile) {
+  PoolOptions options = small_options(1);
+  options.poison_time = milliseconds(400);
+  start(options);
+  EXPECT_EQ(run(op("crash"), "bad"), "error: worker_crashed");
+  pool_->publish_gauges();
+  ASSERT_TRUE(run_until([&] {
+    pool_->publish_gauges();
+    return metrics_.poisoned_inputs.get().value() == 1;
+  }));
+  EXPECT_EQ(run(op("crash"), "bad"), "error: poisoned_input");
+  EXPECT_EQ(run(op("echo"), "bad"), "bad") << "the same body through another pipeline";
+  EXPECT_EQ(run(op("crash", R"(,"how":"exit")"), "other"), "error: worker_crashed");
+  ASSERT_TRUE(run_until([&] {
+    pool_->publish_gauges();
+    return metrics_.poisoned_inputs.get().value() == 0;
+  }));
+  EXPECT_EQ(run(op("crash"), "bad"), "error: worker_crashed");
+  EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
+}
+
+TEST_F(PoolTest, ARunOverItsCpuTimeEnds) {
+  PoolOptions options = small_options(1);
+  options.task_cpu_time = milliseconds(100);
+  start(options);
+  EXPECT_EQ(run(op("spin_forever"), "x"), "error: processing_timeout");
+  EXPECT_EQ(restarts("cpu_time"), 1U);
+  EXPECT_EQ(restarts("timeout"), 0U);
+  // The time is a task's, not the worker's.
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(run(op("burn"), "030"), "030");
+  EXPECT_EQ(restarts("cpu_time"), 1U);
+}
+
+TEST_F(PoolTest, ATaskThatTakesTooMuchMemoryEndsOutOfMemory) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "a sanitizer's shadow memory counts too";
+#endif
+  PoolOptions options = small_options(1);
+  options.memory_limit_bytes = std::uint64_t{64} << 20U;
+  start(options);
+  const auto innocent = submit_many(20, op("echo"), "innocent");
+  EXPECT_EQ(run(op("balloon"), "x"), "error: worker_out_of_memory");
+  ASSERT_TRUE(run_until_all_done(innocent));
+  for (const auto& job : innocent) EXPECT_EQ(job->outcome(), "innocent");
+  EXPECT_EQ(restarts("memory"), 2U);
+}
+
+TEST_F(PoolTest, WorkersAreRecycledWithoutLosingATask) {
+  PoolOptions options = small_options(2);
+  options.recycle_after_tasks = 16;
+  start(options);
+  const auto jobs = submit_many(400, op("echo"), "x");
+  ASSERT_TRUE(run_until_all_done(jobs));
+  for (const auto& job : jobs) {
+    EXPECT_EQ(job->outcome(), "x");
+    EXPECT_EQ(job->result().runs, 1U);
+  }
+  EXPECT_GE(restarts("recycled"), 400U / 16 - 3);
+  EXPECT_EQ(restarts("signal"), 0U) << "a recycled worker's death is not one more";
+}
+
+TEST_F(PoolTest, OneTaskAProcessWhenAskedFor) {
+  PoolOptions options = small_options(2);
+  options.recycle_after_tasks = 1;
+  start(options);
+  const auto jobs = submit_many(30, op("echo"), "x");
+  ASSERT_TRUE(run_until_all_done(jobs));
+  EXPECT_EQ(restarts("recycled"), 30U);
+}
+
+TEST_F(PoolTest, AWorkerThatGrewIsRecycled) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "a sanitizer keeps what was freed";
+#endif
+  PoolOptions options = small_options(1);
+  options.recycle_growth_bytes = std::uint64_t{8} << 20U;
+  start(options);
+  EXPECT_EQ(run(op("echo"), "x"), "x");
+  EXPECT_EQ(run(op("leak"), std::string(3 << 20U, 'x')), "");
+  EXPECT_EQ(restarts("recycled"), 0U);
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(run(op("leak"), std::string(3 << 20U, 'x')), "");
+  EXPECT_GE(restarts("recycled"), 1U);
+  EXPECT_EQ(restarts("memory"), 0U);
+}
+
+// ---- scheduling
+
+TEST_F(PoolTest, WhatWaitsBehindATaskThatTurnsOutLongIsCalledBack) {
+  start(2);
+  // Taught that this pipeline is quick, the pool hands such tasks ahead to busy workers.
+  for (int i = 0; i < 40; ++i) ASSERT_EQ(run(op("burn"), "000"), "000");
+  TestJob long_one;
+  submit(long_one, op("burn"), "900");
+  const auto quick = submit_many(20, op("burn"), "000");
+  ASSERT_TRUE(run_until_all_done(quick));
+  EXPECT_FALSE(long_one.is_done());
+  ASSERT_TRUE(run_until([&] { return long_one.is_done(); }));
+  EXPECT_EQ(long_one.outcome(), "900");
+}
+
+TEST_F(PoolTest, AnInteractiveTaskPassesABatch) {
+  start(1);
+  Flow batch;
+  std::vector<std::unique_ptr<TestJob>> items;
+  for (int i = 0; i < 20; ++i) {
+    items.push_back(std::make_unique<TestJob>());
+    submit(*items.back(), op("burn"), "010", {.flow = &batch});
+  }
+  EXPECT_EQ(run(op("echo"), "request"), "request");
+  const auto done =
+      std::count_if(items.begin(), items.end(), [](const auto& item) { return item->is_done(); });
+  EXPECT_LT(done, 5);
+  ASSERT_TRUE(run_until_all_done(items));
+}
+
+TEST_F(PoolTest, AnIdlePoolSetsNoTimerButTheHousekeeping) {
+  start(1);
+  ASSERT_TRUE(wait_for_workers(2));
+  EXPECT_EQ(run(op("echo"), "x"), "x");
+  // The last look at workers that are idle now.
+  loop_.restart();
+  loop_.run_for(milliseconds(50));
+  loop_.restart();
+  EXPECT_EQ(loop_.run_for(milliseconds(200)), 0U);
 }
 
 // ---- time
@@ -250,7 +386,7 @@ TEST_F(PoolTest, ARunOverItsTimeEndsAndThePoolServesOn) {
   for (const auto& job : behind) EXPECT_EQ(job->outcome(), "behind");
   EXPECT_EQ(restarts("timeout"), 2U);
   EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
-  EXPECT_TRUE(run_until([&] { return worker_pids().size() == 2; }));
+  EXPECT_TRUE(wait_for_workers(3));
 }
 
 TEST_F(PoolTest, ADeadlineEndsATaskButNoWorker) {
@@ -316,10 +452,10 @@ TEST_F(PoolTest, ACancelledSpinnerStillEndsWithItsTime) {
 
 TEST_F(PoolTest, StopEndsEveryJobAndLeavesNoProcess) {
   start(2);
+  ASSERT_TRUE(wait_for_workers(3));
   TestJob job;
   submit(job, op("spin_forever"), "x");
   const std::set<pid_t> pids = worker_pids();
-  ASSERT_EQ(pids.size(), 2U);
   pool_->stop();
   EXPECT_EQ(job.outcome(), "error: draining");
   for (const pid_t pid : pids) EXPECT_EQ(state_of(pid), '-');
@@ -357,6 +493,7 @@ TEST_F(PoolTest, NoDescriptorIsLeftBehind) {
 
 TEST_F(PoolTest, AWorkerHoldsNothingButItsBell) {
   start(1);
+  ASSERT_TRUE(wait_for_workers(2));
   for (const pid_t pid : worker_pids()) {
     std::set<std::string> targets;
     for (const auto& entry :

@@ -1,6 +1,6 @@
 #include "workers/restart.hpp"
 
-#include "workers/depth.hpp"
+#include "workers/ahead.hpp"
 
 #include <gtest/gtest.h>
 
@@ -20,30 +20,25 @@ TEST(Restart, TheFirstIsImmediateThenThePauseDoublesUpToTheCap) {
 }
 
 TEST(Restart, ALongLifeStartsTheCountAnew) {
-  EXPECT_EQ(short_lives(0, milliseconds(1)), 1U);
-  EXPECT_EQ(short_lives(7, milliseconds(1)), 8U);
-  EXPECT_EQ(short_lives(7, restart_healthy_time - milliseconds(1)), 8U);
-  EXPECT_EQ(short_lives(7, restart_healthy_time), 1U);
-  EXPECT_EQ(short_lives(UINT32_MAX, milliseconds(1)), UINT32_MAX);
-  EXPECT_EQ(restart_delay(short_lives(20, seconds(60))), milliseconds(0));
+  EXPECT_EQ(short_lives(0, milliseconds(1), 0), 1U);
+  EXPECT_EQ(short_lives(7, milliseconds(1), 0), 8U);
+  EXPECT_EQ(short_lives(7, restart_healthy_time - milliseconds(1), 0), 8U);
+  EXPECT_EQ(short_lives(7, restart_healthy_time, 0), 1U);
+  EXPECT_EQ(short_lives(UINT32_MAX, milliseconds(1), 0), UINT32_MAX);
+  EXPECT_EQ(restart_delay(short_lives(20, seconds(60), 0)), milliseconds(0));
 }
 
-TEST(Depth, OnlyTinyTasksAreHandedAhead) {
-  EXPECT_EQ(depth_for(nanoseconds(0)), 1U) << "nothing known yet";
-  EXPECT_EQ(depth_for(seconds(10)), 1U);
-  EXPECT_EQ(depth_for(microseconds(150)), 1U);
-  EXPECT_EQ(depth_for(microseconds(100)), 2U);
-  EXPECT_EQ(depth_for(microseconds(10)), 20U);
-  EXPECT_EQ(depth_for(nanoseconds(1)), ring_depth);
+TEST(Restart, AWorkerThatWasOfUseThrottlesNothing) {
+  EXPECT_EQ(short_lives(7, milliseconds(1), 1), 1U);
+  EXPECT_EQ(restart_delay(short_lives(7, milliseconds(1), 1)), milliseconds(0));
 }
 
-TEST(Depth, ASlowTaskEndsHandingAheadAtOnceAndManyQuickOnesBringItBack) {
-  nanoseconds typical = microseconds(1);
-  typical = typical_task(typical, milliseconds(10));
-  EXPECT_EQ(depth_for(typical), 1U);
-  for (int i = 0; i < 80; ++i) typical = typical_task(typical, microseconds(1));
-  EXPECT_GT(depth_for(typical), 30U);
-  EXPECT_EQ(typical_task(nanoseconds(0), microseconds(3)), microseconds(3));
+TEST(Ahead, OnlyTasksKnownToBeTinyWaitBehindOthers) {
+  EXPECT_FALSE(may_hand_ahead(nanoseconds(0), nanoseconds(0))) << "nothing known yet";
+  EXPECT_FALSE(may_hand_ahead(nanoseconds(0), seconds(10)));
+  EXPECT_TRUE(may_hand_ahead(nanoseconds(0), microseconds(200)));
+  EXPECT_TRUE(may_hand_ahead(microseconds(199), microseconds(1)));
+  EXPECT_FALSE(may_hand_ahead(microseconds(200), nanoseconds(1)));
 }
 
 }  // namespace

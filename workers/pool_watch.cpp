@@ -1,0 +1,162 @@
+#include "workers/pool_impl.hpp"
+#include "workers/usage.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace fetchmill::workers {
+namespace {
+
+// Large bodies that went straight to clients leave warm pages without any task.
+constexpr std::chrono::seconds housekeeping_interval{10};
+constexpr std::chrono::milliseconds give_back_interval{100};
+// A worker is looked at for growth once in so much work, which makes the look cost a thousandth.
+constexpr std::chrono::milliseconds work_between_looks{20};
+
+}  // namespace
+
+void PoolImpl::tick() {
+  const Clock::time_point now = Clock::now();
+  armed_at_ = Clock::time_point::max();
+  Clock::time_point next = now + housekeeping_interval;
+  expire_tasks(now, next);
+  expire_runs(now, next);
+  if (poison_.expire(now)) publish_poison();
+  if (!poison_.empty()) next = std::min(next, poison_.entries().front().until);
+  supervisor_.tick(now);
+  if (slots_.housekeeping(now)) next = std::min(next, now + give_back_interval);
+  arm(next);
+  end_tasks();
+  if (!stopped_) dispatch(now);
+}
+
+// The exchange's deadline ends the task, never the worker: a client's short deadline must not cost
+// a process. The queue is as long as admission lets it be, so it is walked.
+void PoolImpl::expire_tasks(Clock::time_point now, Clock::time_point& next) {
+  queue_.for_each([&](Task& task) {
+    next = std::min(next, task.limits.deadline);
+    if (task.limits.deadline > now) return;
+    queue_.erase(task);
+    end_later(task, config::ErrorCode::deadline_exceeded);
+  });
+  for (const std::unique_ptr<Worker>& worker : supervisor_.workers())
+    for (std::uint32_t i = 0; i < worker->area.unanswered(); ++i) {
+      Task* task = worker->area.owed(i).task;
+      if (task == nullptr) continue;
+      next = std::min(next, task->limits.deadline);
+      if (task->limits.deadline > now) continue;
+      worker->area.cancel(worker->area.owed(i));
+      end_later(*task, config::ErrorCode::deadline_exceeded);
+    }
+}
+
+void PoolImpl::expire_runs(Clock::time_point now, Clock::time_point& next) {
+  for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
+    if (worker->state != WorkerState::ready || worker->area.unanswered() == 0) continue;
+    const Clock::time_point late_at = worker->life.running_since + options_.task_timeout;
+    if (late_at > now) {
+      next = std::min(next, late_at);
+      continue;
+    }
+    // It has answered, or is being read from: the loop is what is late.
+    if (worker->attention || worker->area.receiving() || !worker->area.may_sleep()) {
+      worker->attention = true;
+      post_turn();
+      next = std::min(next, now + give_back_interval);
+      continue;
+    }
+    end_run(*worker, EndReason::timeout);
+  }
+}
+
+// A run that takes too long ends the worker. Its task's outcome goes out now, the standby serves
+// on, and nobody waits for the corpse.
+void PoolImpl::end_run(Worker& worker, EndReason reason) {
+  describe_culprit(worker);
+  if (Task* task = std::exchange(worker.area.owed(0).task, nullptr))
+    end_later(*task, config::ErrorCode::processing_timeout);
+  kill(worker, reason);
+}
+
+// ---- watching: only while a worker is busy, so that an idle server is not woken
+
+void PoolImpl::start_watching() {
+  if (watching_ || stopped_) return;
+  watching_ = true;
+  watch_timer_.expires_after(watch_interval);
+  watch_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    watching_ = false;
+    watch();
+  });
+}
+
+void PoolImpl::watch() {
+  const Clock::time_point now = Clock::now();
+  bool any_busy = false;
+  for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
+    if (worker->state != WorkerState::ready || worker->area.unanswered() == 0) continue;
+    any_busy = true;
+    watch_run(*worker, now);
+  }
+  if (any_busy) start_watching();
+  end_tasks();
+  if (!stopped_) dispatch(now);
+}
+
+void PoolImpl::watch_run(Worker& worker, Clock::time_point now) {
+  if (now - worker.life.running_since < watch_interval) return;
+  // What it answered meanwhile is taken first.
+  if (worker.attention || worker.area.receiving()) return;
+  const std::optional<std::uint64_t> bytes = read_private_bytes(worker.status.get());
+  if (bytes && *bytes > options_.memory_limit_bytes) {
+    blame(worker, EndReason::memory);
+    return kill(worker, EndReason::memory);
+  }
+  const std::optional<std::chrono::nanoseconds> used = cpu_time(worker.pid);
+  if (!used) return;
+  const std::uint64_t running = worker.area.owed(0).asked.task;
+  if (worker.life.watched_task != running) {
+    worker.life.watched_task = running;
+    worker.life.watched_from = *used;
+  } else if (*used - worker.life.watched_from >= options_.task_cpu_time) {
+    return end_run(worker, EndReason::cpu_time);
+  }
+  call_back(worker);
+}
+
+// What waits behind a task that turned out to be long goes to a worker that is free. Should its
+// worker have begun it just now it runs twice: ops are pure functions, and only one answer counts.
+void PoolImpl::call_back(Worker& worker) {
+  std::uint32_t free_workers = idle_workers();
+  for (std::uint32_t i = 1; i < worker.area.unanswered() && free_workers > 0; ++i) {
+    Owed& owed = worker.area.owed(i);
+    Task* task = owed.task;
+    if (task == nullptr) continue;
+    worker.area.cancel(owed);
+    worker.life.backlog -= owed.expected;
+    owed.expected = std::chrono::nanoseconds{0};
+    requeue(*task);
+    --free_workers;
+  }
+}
+
+// What a worker holds between tasks is growth.
+void PoolImpl::look_for_growth(Worker& worker, std::chrono::nanoseconds task_time) {
+  Worker::Life& life = worker.life;
+  if (options_.recycle_growth_bytes == 0) return;
+  life.work_since_look += task_time;
+  if (life.answers > 1 && life.work_since_look < work_between_looks) return;
+  life.work_since_look = std::chrono::nanoseconds{0};
+  const std::optional<std::uint64_t> bytes = read_private_bytes(worker.status.get());
+  if (!bytes) return;
+  if (life.private_bytes_first == 0) life.private_bytes_first = *bytes;
+  if (*bytes > life.private_bytes_first + options_.recycle_growth_bytes) life.retiring = true;
+}
+
+void PoolImpl::retire_if_idle(Worker& worker) {
+  if (worker.life.retiring && worker.state == WorkerState::ready && worker.area.unanswered() == 0)
+    kill(worker, EndReason::recycled);
+}
+
+}  // namespace fetchmill::workers

@@ -1,0 +1,58 @@
+#include "workers/run_queue.hpp"
+
+#include <algorithm>
+
+namespace fetchmill::workers {
+
+void RunQueue::push(Task& task) {
+  ++size_;
+  task.returned = false;
+  Flow* flow = task.limits.flow;
+  if (flow == nullptr) return interactive_.push_back(task);
+  if (flow->queued_.empty()) {
+    flow->used_ = std::max(flow->used_, virtual_time_);
+    flows_.insert(*flow);
+  }
+  flow->queued_.push_back(task);
+}
+
+void RunQueue::push_returned(Task& task) {
+  ++size_;
+  task.returned = true;
+  returned_.push_front(task);
+}
+
+void RunQueue::erase(Task& task) {
+  --size_;
+  Flow* flow = task.limits.flow;
+  if (task.returned) return returned_.erase(Tasks::s_iterator_to(task)), void();
+  if (flow == nullptr) return interactive_.erase(Tasks::s_iterator_to(task)), void();
+  flow->queued_.erase(Tasks::s_iterator_to(task));
+  if (flow->queued_.empty()) flows_.erase(Flows::s_iterator_to(*flow));
+}
+
+void RunQueue::clear() {
+  for_each([this](Task& task) { erase(task); });
+}
+
+Task* RunQueue::next() {
+  Task* item = nullptr;
+  if (!flows_.empty()) {
+    Flow& flow = *flows_.begin();
+    virtual_time_ = std::max(virtual_time_, flow.used_);
+    item = static_cast<Task*>(&flow.queued_.front());
+  }
+  if (interactive_.empty()) return item;
+  Task* request = static_cast<Task*>(&interactive_.front());
+  if (item == nullptr) return request;
+  return item->submitted_at + batch_head_start < request->submitted_at ? item : request;
+}
+
+void RunQueue::charge(Flow& flow, std::chrono::nanoseconds time) {
+  const bool active = !flow.queued_.empty();
+  if (active) flows_.erase(Flows::s_iterator_to(flow));
+  flow.used_ += time;
+  if (active) flows_.insert(flow);
+}
+
+}  // namespace fetchmill::workers
