@@ -73,6 +73,8 @@ namespace {
 
 // A worker whose task runs that long is given nothing more in advance.
 constexpr std::chrono::milliseconds long_run{1};
+// Answers may wait for a task that is expected to take no longer (SubmissionFlags::quick).
+constexpr std::chrono::microseconds quick_time{20};
 }  // namespace
 
 PoolImpl::PoolImpl(boost::asio::io_context& loop, Region inputs, const SlotShape& shape,
@@ -248,6 +250,7 @@ void PoolImpl::hand_over(Task& task, Worker& worker, std::chrono::nanoseconds ex
     if (task.limits.encode_for_line) flags |= encode_for_line;
     if (task.limits.hash_result) flags |= hash_result;
     if (!poison_.empty()) flags |= check_poison;
+    if (expected > std::chrono::nanoseconds{0} && expected <= quick_time) flags |= quick;
   }
   if (worker.area.unanswered() == 0) worker.life.running_since = now;
   worker.life.backlog += expected;

@@ -106,8 +106,12 @@ void PoolImpl::watch() {
 
 void PoolImpl::watch_run(Worker& worker, Clock::time_point now) {
   if (now - worker.life.running_since < watch_interval) return;
-  // What it answered meanwhile is taken first.
+  // What it answered meanwhile is taken first; it may not have told (SubmissionFlags::quick).
   if (worker.attention || worker.area.receiving()) return;
+  if (!worker.area.may_sleep()) {
+    worker.attention = true;
+    return post_turn();
+  }
   const std::optional<std::uint64_t> bytes = read_private_bytes(worker.status.get());
   if (bytes && *bytes > options_.memory_limit_bytes) {
     blame(worker, EndReason::memory);

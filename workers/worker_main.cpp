@@ -13,6 +13,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #define XXH_INLINE_ALL
 #include <simdjson.h>
@@ -28,6 +29,9 @@ static_assert(pipeline_bytes_max == ops::pipeline_bytes_max);
 static_assert(body_padding_bytes >= ops::input_padding_bytes);
 
 using Clock = std::chrono::steady_clock;
+
+// The longest that the answers to quick tasks wait for more of them.
+constexpr std::chrono::microseconds tell_within{50};
 
 Region map_or_exit(const Fd& file, std::uint64_t bytes, Access access) {
   config::Result<Region> region = Region::map(file, bytes, access);
@@ -95,12 +99,22 @@ class Worker {
     bell_.ring();
   }
 
+  // One ring tells of all answers to a run of quick tasks: a wake-up costs more than such a task.
+  // The loop is told at once of what nothing follows, and before anything that may take long.
   [[noreturn]] void serve() {
+    const auto has_work = [this] {
+      return loop_.submitted.load(std::memory_order_acquire) != served_;
+    };
     for (;;) {
-      wait_for_loop(loop_, own_, spin_,
-                    [this] { return loop_.submitted.load(std::memory_order_acquire) != served_; });
+      if (!has_work()) {
+        tell_loop();
+        wait_for_loop(loop_, own_, spin_, has_work);
+        now_ = Clock::now();
+      }
       const std::uint32_t place = ring_place(served_);
       const Submission& task = loop_.submissions[place];
+      if ((task.flags & quick) == 0) tell_loop();
+      started_ = now_;
       const bool cancelled = loop_.cancelled[place].load(std::memory_order_relaxed) == task.task;
       if (cancelled)
         answer(task, {.kind = AnswerKind::skipped});
@@ -123,7 +137,6 @@ class Worker {
   };
 
   void run(const Submission& task) {
-    started_ = Clock::now();
     try {
       run_pipeline(task);
     } catch (const std::bad_alloc&) {
@@ -199,6 +212,7 @@ class Worker {
                                   " bytes, allowed are " + std::to_string(task.result_bytes_max)));
     if (bytes.size() > task.grant_bytes) {
       answer(task, {.kind = AnswerKind::need_output, .bytes = bytes.size()});
+      tell_loop();
       wait_for_loop(loop_, own_, spin_, [this, &task] {
         return loop_.grant_task.load(std::memory_order_acquire) == task.task;
       });
@@ -237,7 +251,8 @@ class Worker {
     out.task = task.task;
     out.offset = reply.offset;
     out.bytes = reply.bytes;
-    out.process_ns = static_cast<std::uint64_t>((Clock::now() - started_).count());
+    now_ = Clock::now();
+    out.process_ns = static_cast<std::uint64_t>((now_ - started_).count());
     out.hash[0] = reply.hash.low64;
     out.hash[1] = reply.hash.high64;
     out.kind = static_cast<std::uint32_t>(reply.kind);
@@ -247,7 +262,12 @@ class Worker {
     out.media_type_bytes = static_cast<std::uint32_t>(reply.media_type.size());
     std::copy(reply.media_type.begin(), reply.media_type.end(), out.media_type);
     own_.answered.store(index + 1, std::memory_order_release);
-    bell_.ring_if_wanted(loop_);
+    if (!std::exchange(untold_, true)) untold_since_ = now_;
+    if (now_ - untold_since_ >= tell_within) tell_loop();
+  }
+
+  void tell_loop() {
+    if (std::exchange(untold_, false)) bell_.ring_if_wanted(loop_);
   }
 
   Region inputs_;
@@ -258,7 +278,10 @@ class Worker {
   LoopBell bell_;
   Spin spin_;
   ops::Runner runner_;
-  Clock::time_point started_ = Clock::now();
+  Clock::time_point now_ = Clock::now();  // at the last answer, or the end of the last wait
+  Clock::time_point started_ = now_;
+  Clock::time_point untold_since_ = now_;
+  bool untold_ = false;  // there are answers that the loop was not woken for
   std::uint32_t generation_;
   std::uint32_t served_ = 0;
 };
