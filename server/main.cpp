@@ -1,5 +1,6 @@
-// The life of the process, from top to bottom: settings, shared memory, spawner, loop, workers
-// ready, listen, serve, drain, stop. The composition root: the only file that knows all parts.
+// The life of the process, from top to bottom: settings, shared memory, sandbox, spawner, loop,
+// workers ready, listen, serve, drain, stop. The composition root: the only file that knows all
+// parts.
 #include "config/log.hpp"
 #include "config/metrics.hpp"
 #include "config/version.hpp"
@@ -15,6 +16,7 @@
 #include "server/machine.hpp"
 #include "server/metrics_exposition.hpp"
 #include "server/poller.hpp"
+#include "server/sandbox_report.hpp"
 #include "server/turns.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/pool.hpp"
@@ -52,11 +54,15 @@ int serve(const config::Settings& given) {
   metrics.build_info.with({config::version, config::revision}).set(1);
   raise_open_files_limit();
 
-  // Shared memory, then the spawner: forked before any socket, TLS state or signal handler exists.
+  // Shared memory, the sandbox, then the spawner: forked before any socket, TLS state or signal
+  // handler exists.
   const workers::PoolOptions options = pool_options(settings, machine);
   auto memory = workers::SharedMemory::create(options);
   if (!memory) return failed(log, memory.error());
-  auto spawner = workers::Spawner::start(*memory);
+  auto sandbox = workers::Sandbox::prepare(settings.workers.sandbox);
+  if (!sandbox) return failed(log, sandbox.error());
+  report_sandbox(*sandbox, metrics, log);
+  auto spawner = workers::Spawner::start(*memory, *sandbox);
   if (!spawner) return failed(log, spawner.error());
 
   // The loop and its vocabulary.
@@ -90,7 +96,7 @@ int serve(const config::Settings& given) {
   if (!pool) return failed(log, pool.error());
 
   // The inbound half, on top of both.
-  handlers::App app{settings, metrics, log, wheel, turns, **fetcher, **pool};
+  handlers::App app{settings, metrics, log, wheel, turns, **fetcher, **pool, sandbox->state()};
   const MetricsExposition exposition(metrics);
   const http::Router router(handlers::routes(app, [&] { return exposition.expose(); }));
   http::Service* serving = nullptr;

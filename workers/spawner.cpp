@@ -1,6 +1,7 @@
 #include "workers/spawner.hpp"
 
 #include "workers/child_setup.hpp"
+#include "workers/preload.hpp"
 #include "workers/worker_main.hpp"
 
 #include <algorithm>
@@ -54,7 +55,8 @@ std::uint64_t microseconds(const timeval& time) {
 // The process itself. It waits for two things: what the loop asks, and the death of a worker.
 class SpawnerProcess {
  public:
-  SpawnerProcess(const SharedMemory& memory, int control) : memory_(memory), control_(control) {}
+  SpawnerProcess(const SharedMemory& memory, const Sandbox& sandbox, int control)
+      : memory_(memory), sandbox_(sandbox), control_(control) {}
 
   [[noreturn]] void serve() {
     for (;;) {
@@ -87,7 +89,7 @@ class SpawnerProcess {
     const pid_t own_pid = ::getpid();
     Fd pidfd;
     const pid_t pid = fork_with_pidfd(pidfd);
-    if (pid == 0) worker_main(memory_, request.area, request.generation, own_pid);
+    if (pid == 0) worker_main(memory_, request.area, request.generation, own_pid, sandbox_);
     report.kind = pid > 0 ? SpawnReportKind::spawned : SpawnReportKind::not_spawned;
     report.error_number = pid > 0 ? 0 : errno;
     report.pid = pid;
@@ -119,6 +121,7 @@ class SpawnerProcess {
   }
 
   const SharedMemory& memory_;
+  const Sandbox& sandbox_;
   int control_;
   std::vector<Child> children_;
 };
@@ -142,7 +145,7 @@ pid_t fork_with_pidfd(Fd& pidfd) {
   return static_cast<pid_t>(pid);
 }
 
-config::Result<SpawnerHandle> Spawner::start(const SharedMemory& memory) {
+config::Result<SpawnerHandle> Spawner::start(const SharedMemory& memory, const Sandbox& sandbox) {
   const auto failed = [](const char* what) {
     return config::Error(config::ErrorCode::internal_error,
                          std::string("spawner: ") + what + ": " + std::strerror(errno));
@@ -158,11 +161,14 @@ config::Result<SpawnerHandle> Spawner::start(const SharedMemory& memory) {
   if (handle.pid_ < 0) return failed("clone");
   if (handle.pid_ > 0) return handle;
 
+  drop_capabilities();
   tie_to_parent(loop_pid);
   close_all_but(spawner_descriptors(memory, theirs.get()));
   reset_signals();
   ::prctl(PR_SET_NAME, "fm-spawner");
-  SpawnerProcess(memory, theirs.get()).serve();
+  empty_environment();
+  preload_libraries();
+  SpawnerProcess(memory, sandbox, theirs.get()).serve();
 }
 
 bool SpawnerHandle::request(const SpawnRequest& request) {

@@ -223,9 +223,9 @@ class Worker {
 }  // namespace
 
 void worker_main(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation,
-                 pid_t parent) {
+                 pid_t parent, const Sandbox& sandbox) {
   Worker worker(memory, area, generation);
-  set_up_worker(parent, memory.areas[area].bell.get(), area);
+  set_up_worker(parent, memory.areas[area].bell.get(), area, sandbox);
   worker.report_ready();
   worker.serve();
 }
