@@ -1,6 +1,5 @@
-// The life of the process, from top to bottom: settings, shared memory, sandbox, spawner, loop,
-// workers ready, listen, serve, drain, stop. The composition root: the only file that knows all
-// parts.
+// The life of the process, top to bottom: settings, shared memory, sandbox, spawner, loop, workers
+// ready, listen, serve, drain, stop. The composition root: the only file that knows all parts.
 #include "config/log.hpp"
 #include "config/metrics.hpp"
 #include "config/version.hpp"
@@ -16,10 +15,10 @@
 #include "server/machine.hpp"
 #include "server/metrics_exposition.hpp"
 #include "server/poller.hpp"
-#include "server/sandbox_report.hpp"
 #include "server/turns.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/pool.hpp"
+#include "workers/sandbox_report.hpp"
 #include "workers/spawner.hpp"
 
 #include <csignal>
@@ -61,7 +60,7 @@ int serve(const config::Settings& given) {
   if (!memory) return failed(log, memory.error());
   auto sandbox = workers::Sandbox::prepare(settings.workers.sandbox);
   if (!sandbox) return failed(log, sandbox.error());
-  report_sandbox(*sandbox, metrics, log);
+  workers::report_sandbox(*sandbox, metrics, log);
   auto spawner = workers::Spawner::start(*memory, *sandbox);
   if (!spawner) return failed(log, spawner.error());
 

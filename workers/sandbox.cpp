@@ -1,5 +1,6 @@
 #include "workers/sandbox.hpp"
 
+#include "workers/child_setup.hpp"
 #include "workers/fd.hpp"
 
 #include <algorithm>
@@ -94,6 +95,8 @@ struct Trial {
 
 // Tells through the bell's place, so the filter's most important permission is tried as well.
 [[noreturn]] void try_in_child(const SandboxFilter& filter, int pipe) {
+  // As a worker will be: with a privilege, a filter loads even where no_new_privs is refused.
+  drop_capabilities();
   Trial trial{};
   trial.no_new_privs_error = forbid_new_privileges();
   const int abi = landlock_abi();

@@ -127,8 +127,7 @@ constexpr int without_access[] = {SCMP_SYS(open),
                                   SCMP_SYS(dup),
                                   SCMP_SYS(dup2),
                                   SCMP_SYS(dup3),
-                                  SCMP_SYS(pipe),
-                                  SCMP_SYS(pipe2),
+
                                   SCMP_SYS(eventfd),
                                   SCMP_SYS(eventfd2),
                                   SCMP_SYS(epoll_create),
@@ -220,6 +219,17 @@ constexpr int deadly_prctl[] = {PR_SET_PDEATHSIG, PR_SET_DUMPABLE,   PR_SET_SECC
                                 PR_SET_MM,        PR_SET_PTRACER,    PR_CAPBSET_DROP,
                                 PR_CAP_AMBIENT,   PR_SET_SECUREBITS, PR_SET_KEEPCAPS};
 
+// All that is wider where the code is instrumented by a sanitizer, which reports on stderr and
+// tries through a pipe whether memory can be read. A worker holds no other low descriptors. What a
+// report needs of /proc is read before the sandbox.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+constexpr int pipes[] = {SCMP_SYS(pipe), SCMP_SYS(pipe2)};
+constexpr scmp_datum_t first_descriptors = 16;
+
 // Stand for the worker's numbers in the pattern: larger than any pid or descriptor can be.
 constexpr std::uint32_t any_pid = 0x7ffffff1;
 constexpr std::uint32_t any_bell = 0x7ffffff2;
@@ -257,11 +267,12 @@ class Rules {
 
 void add_memory_rules(Rules& rules) {
   // What is mapped executable or shared was mapped before. All that a worker allocates is private,
-  // so what it uses is counted as its own, and no descriptor can be mapped a second time.
-  rules.add(
-      SCMP_ACT_ALLOW, SCMP_SYS(mmap),
-      {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
-       SCMP_A3(SCMP_CMP_MASKED_EQ, map_type_mask | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS)});
+  // so what it uses is counted as its own, and no descriptor can be mapped a second time. Huge
+  // pages of the reserved kind are counted elsewhere.
+  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(mmap),
+            {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+             SCMP_A3(SCMP_CMP_MASKED_EQ, map_type_mask | MAP_ANONYMOUS | MAP_HUGETLB,
+                     MAP_PRIVATE | MAP_ANONYMOUS)});
   rules.add(SCMP_ACT_ALLOW, SCMP_SYS(mprotect), {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
   // As realloc() does. A size of zero would map shared pages a second time.
   rules.add(SCMP_ACT_ALLOW, SCMP_SYS(mremap),
@@ -288,11 +299,9 @@ void add_process_rules(Rules& rules) {
 
 void add_descriptor_rules(Rules& rules) {
   rules.add(SCMP_ACT_ALLOW, SCMP_SYS(write), {SCMP_A0(SCMP_CMP_EQ, any_bell)});
-#if defined(__SANITIZE_ADDRESS__)
-  // The only widening for sanitizers: their reports. What they read from /proc for one is read
-  // before the sandbox.
-  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(write), {SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO)});
-#endif
+  if (sanitized)
+    rules.add(SCMP_ACT_ALLOW, SCMP_SYS(write), {SCMP_A0(SCMP_CMP_LT, first_descriptors)});
+  rules.add_all(sanitized ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES), pipes);
   for (const int command : {F_GETFD, F_GETFL})
     rules.add(SCMP_ACT_ALLOW, SCMP_SYS(fcntl),
               {SCMP_A1(SCMP_CMP_EQ, static_cast<scmp_datum_t>(command))});

@@ -7,8 +7,8 @@
 #include "config/metrics.hpp"
 #include "workers/sandbox.hpp"
 
-namespace fetchmill::server {
+namespace fetchmill::workers {
 
-void report_sandbox(const workers::Sandbox& sandbox, config::Metrics& metrics, config::Log& log);
+void report_sandbox(const Sandbox& sandbox, config::Metrics& metrics, config::Log& log);
 
-}  // namespace fetchmill::server
+}  // namespace fetchmill::workers

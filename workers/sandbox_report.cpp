@@ -1,8 +1,8 @@
-#include "server/sandbox_report.hpp"
+#include "workers/sandbox_report.hpp"
 
 #include <string>
 
-namespace fetchmill::server {
+namespace fetchmill::workers {
 namespace {
 
 const char* on_or_off(bool on) {
@@ -11,8 +11,8 @@ const char* on_or_off(bool on) {
 
 }  // namespace
 
-void report_sandbox(const workers::Sandbox& sandbox, config::Metrics& metrics, config::Log& log) {
-  const workers::SandboxState& state = sandbox.state();
+void report_sandbox(const Sandbox& sandbox, config::Metrics& metrics, config::Log& log) {
+  const SandboxState& state = sandbox.state();
   metrics.sandbox.with({"no_new_privs"}).set(state.no_new_privs ? 1 : 0);
   metrics.sandbox.with({"seccomp"}).set(state.seccomp ? 1 : 0);
   metrics.sandbox.with({"landlock"}).set(state.landlock_abi > 0 ? 1 : 0);
@@ -26,4 +26,4 @@ void report_sandbox(const workers::Sandbox& sandbox, config::Metrics& metrics, c
                                                 : std::string("off")}});
 }
 
-}  // namespace fetchmill::server
+}  // namespace fetchmill::workers
