@@ -242,6 +242,23 @@ constexpr std::uint64_t thread_options =
 
 constexpr std::uint64_t map_type_mask = 0x0f;
 
+// ---- What is asked of an argument, by its position
+
+scmp_arg_cmp equal(unsigned argument, scmp_datum_t value) {
+  return {argument, SCMP_CMP_EQ, value, 0};
+}
+scmp_arg_cmp other_than(unsigned argument, scmp_datum_t value) {
+  return {argument, SCMP_CMP_NE, value, 0};
+}
+scmp_arg_cmp below(unsigned argument, scmp_datum_t value) {
+  return {argument, SCMP_CMP_LT, value, 0};
+}
+scmp_arg_cmp masked(unsigned argument, scmp_datum_t mask, scmp_datum_t value) {
+  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
+}
+
+// ---- The program
+
 // Collects rules; the first failure stays.
 class Rules {
  public:
@@ -270,46 +287,39 @@ void add_memory_rules(Rules& rules) {
   // so what it uses is counted as its own, and no descriptor can be mapped a second time. Huge
   // pages of the reserved kind are counted elsewhere.
   rules.add(SCMP_ACT_ALLOW, SCMP_SYS(mmap),
-            {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
-             SCMP_A3(SCMP_CMP_MASKED_EQ, map_type_mask | MAP_ANONYMOUS | MAP_HUGETLB,
-                     MAP_PRIVATE | MAP_ANONYMOUS)});
-  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(mprotect), {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
+            {masked(2, PROT_EXEC, 0),
+             masked(3, map_type_mask | MAP_ANONYMOUS | MAP_HUGETLB, MAP_PRIVATE | MAP_ANONYMOUS)});
+  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(mprotect), {masked(2, PROT_EXEC, 0)});
   // As realloc() does. A size of zero would map shared pages a second time.
-  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(mremap),
-            {SCMP_A1(SCMP_CMP_NE, 0), SCMP_A3(SCMP_CMP_EQ, MREMAP_MAYMOVE)});
+  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(mremap), {other_than(1, 0), equal(3, MREMAP_MAYMOVE)});
 }
 
 void add_process_rules(Rules& rules) {
-  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(clone),
-            {SCMP_A0(SCMP_CMP_MASKED_EQ, ~thread_options, thread_flags)});
-  rules.add(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)});
+  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(clone), {masked(0, ~thread_options, thread_flags)});
+  rules.add(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), {masked(0, CLONE_THREAD, 0)});
   // raise() and abort().
-  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(tgkill), {SCMP_A0(SCMP_CMP_EQ, any_pid)});
-  rules.add(SCMP_ACT_KILL_PROCESS, SCMP_SYS(tgkill), {SCMP_A0(SCMP_CMP_NE, any_pid)});
+  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(tgkill), {equal(0, any_pid)});
+  rules.add(SCMP_ACT_KILL_PROCESS, SCMP_SYS(tgkill), {other_than(0, any_pid)});
   // getrlimit().
-  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(prlimit64),
-            {SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0)});
+  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), {equal(0, 0), equal(2, 0)});
   for (const int option : allowed_prctl)
-    rules.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl),
-              {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(option))});
+    rules.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), {equal(0, static_cast<scmp_datum_t>(option))});
   for (const int option : deadly_prctl)
     rules.add(SCMP_ACT_KILL_PROCESS, SCMP_SYS(prctl),
-              {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(option))});
+              {equal(0, static_cast<scmp_datum_t>(option))});
 }
 
 void add_descriptor_rules(Rules& rules) {
-  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(write), {SCMP_A0(SCMP_CMP_EQ, any_bell)});
-  if (sanitized)
-    rules.add(SCMP_ACT_ALLOW, SCMP_SYS(write), {SCMP_A0(SCMP_CMP_LT, first_descriptors)});
+  rules.add(SCMP_ACT_ALLOW, SCMP_SYS(write), {equal(0, any_bell)});
+  if (sanitized) rules.add(SCMP_ACT_ALLOW, SCMP_SYS(write), {below(0, first_descriptors)});
   rules.add_all(sanitized ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES), pipes);
   for (const int command : {F_GETFD, F_GETFL})
-    rules.add(SCMP_ACT_ALLOW, SCMP_SYS(fcntl),
-              {SCMP_A1(SCMP_CMP_EQ, static_cast<scmp_datum_t>(command))});
+    rules.add(SCMP_ACT_ALLOW, SCMP_SYS(fcntl), {equal(1, static_cast<scmp_datum_t>(command))});
   // The bell's flags live in a description shared with the loop, which must never block on it.
-  rules.add(SCMP_ACT_KILL_PROCESS, SCMP_SYS(fcntl), {SCMP_A1(SCMP_CMP_EQ, F_SETFL)});
+  rules.add(SCMP_ACT_KILL_PROCESS, SCMP_SYS(fcntl), {equal(1, F_SETFL)});
   // isatty(), which stdio calls.
-  rules.add(SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_EQ, TCGETS)});
-  rules.add(SCMP_ACT_KILL_PROCESS, SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_NE, TCGETS)});
+  rules.add(SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), {equal(1, TCGETS)});
+  rules.add(SCMP_ACT_KILL_PROCESS, SCMP_SYS(ioctl), {other_than(1, TCGETS)});
 }
 
 // libseccomp writes its program to a descriptor only.

@@ -17,9 +17,13 @@ namespace {
 
 constexpr int landlock_create_ruleset = 444;
 
+void refuse_if(scmp_filter_ctx filter, int call, scmp_arg_cmp condition, unsigned error) {
+  seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(error), call, 1, &condition);
+}
+
 void refuse_prctl(scmp_filter_ctx filter, int option) {
-  seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
-                   SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(option)));
+  refuse_if(filter, SCMP_SYS(prctl), {0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(option), 0},
+            EINVAL);
 }
 
 void refuse(scmp_filter_ctx filter, std::initializer_list<int> calls, int error) {
@@ -34,8 +38,7 @@ void refuse_as_containers_do(scmp_filter_ctx filter) {
           SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(keyctl), SCMP_SYS(userfaultfd),
           SCMP_SYS(pidfd_getfd), SCMP_SYS(process_madvise)},
          EPERM);
-  seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-                   SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
+  refuse_if(filter, SCMP_SYS(clone), {0, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER}, EPERM);
 }
 
 bool add_part(scmp_filter_ctx filter, std::string_view part) {
