@@ -49,7 +49,9 @@ int main(int argc, char** argv) {
       argc > 2 ? static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10)) : 2;
   auto memory = workers::SharedMemory::create(options);
   if (!memory) return 1;
-  auto spawner = workers::Spawner::start(*memory);
+  auto sandbox = workers::Sandbox::prepare(config::SandboxMode::on);
+  if (!sandbox) return 1;
+  auto spawner = workers::Spawner::start(*memory, *sandbox);
   if (!spawner) return 1;
   boost::asio::io_context loop;
   config::Metrics metrics;

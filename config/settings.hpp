@@ -6,6 +6,7 @@
 // unit of the name's end.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -18,12 +19,20 @@ inline constexpr std::uint64_t KiB = 1024;
 inline constexpr std::uint64_t MiB = 1024 * KiB;
 inline constexpr std::uint64_t GiB = 1024 * MiB;
 
+// A list of C++ names as the words that people write.
+template <std::size_t size>
+constexpr std::array<char, size> with_hyphens(const char (&names)[size]) {
+  std::array<char, size> words{};
+  for (std::size_t i = 0; i < size; ++i) words[i] = names[i] == '_' ? '-' : names[i];
+  return words;
+}
 // The word at `index` of an ENUM's list "a, b, c"; empty past its end.
 std::string_view choice_at(std::string_view choices, std::size_t index);
 
-#define ENUM(Type, ...)                                            \
-  enum class Type : std::uint8_t { __VA_ARGS__ };                  \
-  inline constexpr std::string_view Type##_choices = #__VA_ARGS__; \
+#define ENUM(Type, ...)                                                                           \
+  enum class Type : std::uint8_t { __VA_ARGS__ };                                                 \
+  inline constexpr auto Type##_words = with_hyphens(#__VA_ARGS__);                                \
+  inline constexpr std::string_view Type##_choices{Type##_words.data(), Type##_words.size() - 1}; \
   std::string_view to_string(Type value);
 #include "config/settings.def"
 

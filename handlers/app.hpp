@@ -10,6 +10,7 @@
 #include "server/fetch/fetch.hpp"
 #include "server/turns.hpp"
 #include "workers/pool.hpp"
+#include "workers/sandbox.hpp"
 
 namespace fetchmill::handlers {
 
@@ -21,6 +22,7 @@ struct App {
   server::Turns& turns;
   server::fetch::Fetcher& fetcher;
   workers::Pool& pool;
+  const workers::SandboxState& sandbox;
   bool draining = false;  // /readyz fails
 };
 

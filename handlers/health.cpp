@@ -3,6 +3,16 @@
 #include <string>
 
 namespace fetchmill::handlers {
+namespace {
+
+std::string sandbox_json(const workers::SandboxState& state) {
+  const auto word = [](bool value) { return value ? "true" : "false"; };
+  return std::string("{\"no_new_privs\":") + word(state.no_new_privs) +
+         ",\"seccomp\":" + word(state.seccomp) +
+         ",\"landlock_abi\":" + std::to_string(state.landlock_abi) + "}";
+}
+
+}  // namespace
 
 void live(const server::http::Request&, server::http::Response& response) {
   response.media_type = "application/json";
@@ -24,7 +34,8 @@ void ready(const App& app, server::http::Response& response) {
                   "},\"tasks\":{\"queued\":" + std::to_string(pool.jobs_queued) +
                   ",\"running\":" + std::to_string(pool.jobs_running) +
                   "},\"region\":{\"budget_bytes\":" + std::to_string(pool.inputs.budget_bytes) +
-                  ",\"used_bytes\":" + std::to_string(pool.inputs.claimed_bytes) + "}}\n";
+                  ",\"used_bytes\":" + std::to_string(pool.inputs.claimed_bytes) +
+                  "},\"sandbox\":" + sandbox_json(app.sandbox) + "}\n";
 }
 
 }  // namespace fetchmill::handlers

@@ -1,4 +1,4 @@
-// The life of the process, from top to bottom: settings, shared memory, spawner, loop, workers
+// The life of the process, top to bottom: settings, shared memory, sandbox, spawner, loop, workers
 // ready, listen, serve, drain, stop. The composition root: the only file that knows all parts.
 #include "config/log.hpp"
 #include "config/metrics.hpp"
@@ -18,6 +18,7 @@
 #include "server/turns.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/pool.hpp"
+#include "workers/sandbox_report.hpp"
 #include "workers/spawner.hpp"
 
 #include <csignal>
@@ -71,11 +72,15 @@ int serve(const config::Settings& given) {
   metrics.build_info.with({config::version, config::revision}).set(1);
   raise_open_files_limit();
 
-  // Shared memory, then the spawner: forked before any socket, TLS state or signal handler exists.
+  // Shared memory, the sandbox, then the spawner: forked before any socket, TLS state or signal
+  // handler exists.
   const workers::PoolOptions options = pool_options(settings, machine);
   auto memory = workers::SharedMemory::create(options);
   if (!memory) return failed(log, memory.error());
-  auto spawner = workers::Spawner::start(*memory);
+  auto sandbox = workers::Sandbox::prepare(settings.workers.sandbox);
+  if (!sandbox) return failed(log, sandbox.error());
+  workers::report_sandbox(*sandbox, metrics, log);
+  auto spawner = workers::Spawner::start(*memory, *sandbox);
   if (!spawner) return failed(log, spawner.error());
 
   // The loop and its vocabulary.
@@ -109,7 +114,7 @@ int serve(const config::Settings& given) {
   if (!pool) return failed(log, pool.error());
 
   // The inbound half, on top of both.
-  handlers::App app{settings, metrics, log, wheel, turns, **fetcher, **pool};
+  handlers::App app{settings, metrics, log, wheel, turns, **fetcher, **pool, sandbox->state()};
   const MetricsExposition exposition(metrics);
   const http::Router router(handlers::routes(app, [&] { return exposition.expose(); }));
   http::Service* serving = nullptr;

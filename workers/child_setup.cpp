@@ -1,12 +1,17 @@
 #include "workers/child_setup.hpp"
 
+#include "workers/fd.hpp"
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <vector>
+#include <string_view>
 
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace fetchmill::workers {
@@ -23,9 +28,33 @@ constexpr bool keep_stderr = true;
 constexpr bool keep_stderr = false;
 #endif
 
+constexpr rlim_t descriptors_max = 16;
+
 void close_between(int first, int last) {
   if (first > last) return;
   require(::close_range(static_cast<unsigned>(first), static_cast<unsigned>(last), 0) == 0);
+}
+
+void limit(__rlimit_resource resource, rlim_t most) {
+  const rlimit both{most, most};
+  require(::setrlimit(resource, &both) == 0);
+}
+
+void set_limits() {
+  // A core dump would write what was fetched to disk.
+  limit(RLIMIT_CORE, 0);
+  // Enough for the sandbox's own set-up.
+  limit(RLIMIT_NOFILE, descriptors_max);
+  // Shared memory is no file to this; a sanitizer's stderr may be one.
+  if (!keep_stderr) limit(RLIMIT_FSIZE, 0);
+}
+
+// When memory runs out, a worker goes first: it is replaced at once, the loop is not.
+void prefer_for_oom_kill() {
+  const Fd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  constexpr std::string_view most = "1000";
+  // Refused where /proc is read-only, and then it stays as it is.
+  [[maybe_unused]] const ssize_t written = ::write(file.get(), most.data(), most.size());
 }
 
 }  // namespace
@@ -60,18 +89,31 @@ void reset_signals() {
   require(::sigprocmask(SIG_SETMASK, &none, nullptr) == 0);
 }
 
-void set_up_worker(pid_t parent, int bell, std::uint32_t area) {
+void drop_capabilities() {
+  // Out of the bounding set first, which takes a capability; until the first that does not exist.
+  for (int capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability) {
+  }
+  // Fails on a kernel without ambient capabilities.
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+  require(::syscall(SYS_capset, &header, none) == 0);
+}
+
+void set_up_worker(pid_t parent, int bell, std::uint32_t area, const Sandbox& sandbox) {
   tie_to_parent(parent);
   const int kept[] = {bell};
   close_all_but(kept);
   reset_signals();
-  require(::clearenv() == 0);
-  // A core dump would write what was fetched to disk.
-  const rlimit none{0, 0};
-  require(::setrlimit(RLIMIT_CORE, &none) == 0);
+  prefer_for_oom_kill();
+  set_limits();
+  // RLIMIT_CORE does not hold where dumps are piped to a program; this does. The process also
+  // belongs to root in /proc then, so that others of its uid cannot look into it.
+  require(::prctl(PR_SET_DUMPABLE, 0) == 0);
   char name[16];
   std::snprintf(name, sizeof name, "fm-worker-%u", area);
   ::prctl(PR_SET_NAME, name);
+  require(sandbox.enter(bell));
 }
 
 }  // namespace fetchmill::workers

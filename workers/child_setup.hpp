@@ -5,6 +5,8 @@
 // exit_setup_failed; it must not run in a weaker state.
 #pragma once
 
+#include "workers/sandbox.hpp"
+
 #include <cstdint>
 #include <span>
 
@@ -30,9 +32,14 @@ void close_all_but(std::span<const int> kept);
 // decision.
 void reset_signals();
 
-// A worker's whole set-up, in the order that design needs: tied to its parent (after any change of
-// uid, which would clear that), descriptors closed but `bell`, then the limits. The sandbox comes
-// last, here, once everything above needs no more system calls.
-void set_up_worker(pid_t parent, int bell, std::uint32_t area);
+// Gives up all capabilities, for this process and its children. The uid stays: workers share it
+// with the loop, so the loop needs no rights to signal them, and they cannot use it for anything
+// else once they are in the sandbox.
+void drop_capabilities();
+
+// A worker's whole set-up: tied to its parent, descriptors closed but `bell`, limits, no core
+// dumps. The sandbox comes last, once everything above needs no more system calls.
+// Requires: capabilities dropped and the environment emptied by the spawner, once for all workers.
+void set_up_worker(pid_t parent, int bell, std::uint32_t area, const Sandbox& sandbox);
 
 }  // namespace fetchmill::workers

@@ -84,6 +84,7 @@ enum SubmissionFlags : std::uint32_t {
   hash_result = 1U << 1U,
   check_poison = 1U << 2U,  // refuse the input if LoopPage::poison names it
   hash_input = 1U << 3U,    // run nothing: answer the input's hash
+  quick = 1U << 4U,         // takes so little that the answers before it may wait for it
 };
 
 enum class AnswerKind : std::uint32_t {

@@ -1,6 +1,7 @@
 #include "workers/spawner.hpp"
 
 #include "workers/child_setup.hpp"
+#include "workers/preload.hpp"
 #include "workers/worker_main.hpp"
 
 #include <algorithm>
@@ -58,8 +59,11 @@ std::uint64_t microseconds(const timeval& time) {
 // The process itself. It waits for two things: what the loop asks, and what happens to a worker.
 class SpawnerProcess {
  public:
-  SpawnerProcess(const SharedMemory& memory, int control, Fd child_events)
-      : memory_(memory), control_(control), child_events_(std::move(child_events)) {}
+  SpawnerProcess(const SharedMemory& memory, const Sandbox& sandbox, int control, Fd child_events)
+      : memory_(memory),
+        sandbox_(sandbox),
+        control_(control),
+        child_events_(std::move(child_events)) {}
 
   [[noreturn]] void serve() {
     pollfd events[2] = {{control_, POLLIN, 0}, {child_events_.get(), POLLIN, 0}};
@@ -97,7 +101,7 @@ class SpawnerProcess {
     const pid_t own_pid = ::getpid();
     Fd pidfd;
     const pid_t pid = fork_with_pidfd(pidfd);
-    if (pid == 0) worker_main(memory_, request.area, request.generation, own_pid);
+    if (pid == 0) worker_main(memory_, request.area, request.generation, own_pid, sandbox_);
     const Fd status = pid > 0 ? open_status(pid) : Fd();
     report.kind = status ? SpawnReportKind::spawned : SpawnReportKind::not_spawned;
     report.error_number = status ? 0 : errno;
@@ -164,6 +168,7 @@ class SpawnerProcess {
   }
 
   const SharedMemory& memory_;
+  const Sandbox& sandbox_;
   int control_;
   Fd child_events_;
   std::vector<Child> children_;
@@ -188,7 +193,7 @@ pid_t fork_with_pidfd(Fd& pidfd) {
   return static_cast<pid_t>(pid);
 }
 
-config::Result<SpawnerHandle> Spawner::start(const SharedMemory& memory) {
+config::Result<SpawnerHandle> Spawner::start(const SharedMemory& memory, const Sandbox& sandbox) {
   const auto failed = [](const char* what) {
     return config::Error(config::ErrorCode::internal_error,
                          std::string("spawner: ") + what + ": " + std::strerror(errno));
@@ -204,6 +209,7 @@ config::Result<SpawnerHandle> Spawner::start(const SharedMemory& memory) {
   if (handle.pid_ < 0) return failed("clone");
   if (handle.pid_ > 0) return handle;
 
+  drop_capabilities();
   tie_to_parent(loop_pid);
   close_all_but(spawner_descriptors(memory, theirs.get()));
   reset_signals();
@@ -215,7 +221,9 @@ config::Result<SpawnerHandle> Spawner::start(const SharedMemory& memory) {
   if (::sigprocmask(SIG_BLOCK, &child_signal, nullptr) == 0)
     child_events = Fd(::signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!child_events) ::_exit(exit_setup_failed);
-  SpawnerProcess(memory, theirs.get(), std::move(child_events)).serve();
+  empty_environment();
+  preload_libraries();
+  SpawnerProcess(memory, sandbox, theirs.get(), std::move(child_events)).serve();
 }
 
 bool SpawnerHandle::request(const SpawnRequest& request) {

@@ -5,7 +5,8 @@
 // death: the spawner, who is told of it as the parent, kills it at once.
 //
 // Being forked before any thread, socket, TLS or log sink exists, it hands nothing of the kind to a
-// worker. Single-threaded; it holds the descriptors of every area and maps none.
+// worker. Single-threaded; it holds the descriptors of every area and maps none. What workers
+// inherit is made ready here, once: no capabilities, no environment, libraries loaded.
 //
 // Owner: main, then the Pool. Lifetime: dies with the loop (PDEATHSIG, and the end of its control
 // socket), and workers die with it. Process: start() in the loop, the rest in a process of its own.
@@ -14,6 +15,7 @@
 
 #include "config/error.hpp"
 #include "workers/fd.hpp"
+#include "workers/sandbox.hpp"
 #include "workers/shared_memory.hpp"
 
 #include <chrono>
@@ -90,7 +92,7 @@ class SpawnerHandle {
 class Spawner {
  public:
   // Forks it. Requires: one thread, nothing mapped of `memory`. Errors: internal_error.
-  static config::Result<SpawnerHandle> start(const SharedMemory& memory);
+  static config::Result<SpawnerHandle> start(const SharedMemory& memory, const Sandbox& sandbox);
 };
 
 // fork() that also gives a pidfd (clone with CLONE_PIDFD; clone3 is refused by common container

@@ -289,10 +289,10 @@ class Worker {
 }  // namespace
 
 void worker_main(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation,
-                 pid_t parent) {
+                 pid_t parent, const Sandbox& sandbox) {
   Worker worker(memory, area, generation);
   limit_data(memory.memory_limit_bytes);
-  set_up_worker(parent, memory.areas[area].bell.get(), area);
+  set_up_worker(parent, memory.areas[area].bell.get(), area, sandbox);
   worker.report_ready();
   worker.serve();
 }

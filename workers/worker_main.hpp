@@ -5,6 +5,7 @@
 // loop's words are relied on, the bodies are hostile: this process is what they may take down.
 #pragma once
 
+#include "workers/sandbox.hpp"
 #include "workers/shared_memory.hpp"
 
 #include <cstdint>
@@ -15,6 +16,6 @@ namespace fetchmill::workers {
 
 // Maps what area `area` may see, closes all the rest, and serves. `parent` is the spawner.
 [[noreturn]] void worker_main(const SharedMemory& memory, std::uint32_t area,
-                              std::uint32_t generation, pid_t parent);
+                              std::uint32_t generation, pid_t parent, const Sandbox& sandbox);
 
 }  // namespace fetchmill::workers

@@ -120,19 +120,22 @@ class Metrics:
 
 
 class Fetchmill:
-    """A running server on a free port. `settings` are added to DEFAULTS; None removes one."""
+    """A running server on a free port. `settings` are added to DEFAULTS; None removes one.
 
-    def __init__(self, settings=None, testing=False):
+    `prefix` is a command that runs the server's in its own process; `environment` is added.
+    """
+
+    def __init__(self, settings=None, testing=False, prefix=(), environment=None, binary=None):
         merged = {**DEFAULTS, **(settings or {})}
         flags = setting_flags({name: value for name, value in merged.items() if value is not None})
-        self.binary = TESTING_BIN if testing else FETCHMILL_BIN
+        self.binary = binary or (TESTING_BIN if testing else FETCHMILL_BIN)
         self.child = subprocess.Popen(
-            [self.binary, "serve", *flags],
+            [*prefix, self.binary, "serve", *flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env=clean_environment(),
+            env=clean_environment(environment),
         )
         self.log = []
         self._logged = threading.Condition()
@@ -298,10 +301,10 @@ class ServerTest(unittest.TestCase):
         cls.origin = cls.enterClassContext(Origin())
         cls.server = cls.enterClassContext(Fetchmill(cls.settings, testing=cls.testing))
 
-    def start(self, settings=None, testing=None):
+    def start(self, settings=None, testing=None, **how):
         """One more server, for this test only."""
         testing = self.testing if testing is None else testing
-        return self.enterContext(Fetchmill(settings, testing=testing))
+        return self.enterContext(Fetchmill(settings, testing=testing, **how))
 
     def assert_ok(self, response):
         self.assertEqual(response.status, 200, response)

@@ -30,11 +30,23 @@ TEST(Load, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
   EXPECT_EQ(machine.load()->workers.count, 3U);
 }
 
+TEST(Load, WordsOfAChoiceHaveHyphens) {
+  Machine machine;
+  machine.arguments = {"--workers.sandbox=best-effort"};
+  EXPECT_EQ(machine.load()->workers.sandbox, SandboxMode::best_effort);
+  EXPECT_EQ(to_string(SandboxMode::best_effort), "best-effort");
+  machine.arguments = {"--workers.sandbox=best_effort"};
+  EXPECT_FALSE(machine.load());
+}
+
 // A word that the setting takes and that is not its default.
 std::string other_word(const Setting& setting) {
   if (setting.kind == Kind::uint) return std::to_string(setting.max);
-  if (setting.kind == Kind::choice)
-    return std::string(choice_at(setting.choices, 0)) == "json" ? "text" : "warn";
+  if (setting.kind == Kind::choice) {
+    const std::string first(choice_at(setting.choices, 0));
+    const bool is_default = first == std::get<std::string>(setting.get(Settings{}));
+    return is_default ? std::string(choice_at(setting.choices, 1)) : first;
+  }
   switch (setting.form) {
     case Form::listen_address:
       return "[::1]:1";

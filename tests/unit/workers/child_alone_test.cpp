@@ -13,7 +13,9 @@ using namespace fetchmill::workers;
 bool run() {
   auto memory = SharedMemory::create({});
   if (!memory) return false;
-  auto spawner = Spawner::start(*memory);
+  auto sandbox = Sandbox::prepare(fetchmill::config::SandboxMode::on);
+  if (!sandbox) return false;
+  auto spawner = Spawner::start(*memory, *sandbox);
   if (!spawner || !spawner->request({0, 1})) return false;
   pollfd report{spawner->control(), POLLIN, 0};
   if (::poll(&report, 1, 10'000) != 1) return false;

@@ -117,7 +117,9 @@ class PoolTest : public testing::Test {
   void start(const PoolOptions& options) {
     config::Result<SharedMemory> memory = SharedMemory::create(options);
     ASSERT_TRUE(memory) << memory.error().detail;
-    config::Result<SpawnerHandle> spawner = Spawner::start(*memory);
+    config::Result<Sandbox> sandbox = Sandbox::prepare(config::SandboxMode::on);
+    ASSERT_TRUE(sandbox) << sandbox.error().detail;
+    config::Result<SpawnerHandle> spawner = Spawner::start(*memory, *sandbox);
     ASSERT_TRUE(spawner) << spawner.error().detail;
     spawner_pid_ = spawner->pid();
     for (const AreaFiles& area : memory->areas)
