@@ -27,7 +27,7 @@ constexpr const char* charsets[] = {
 
 // glibc keeps a converter's code in memory as long as someone has it open: none of these is closed.
 void load_charsets() {
-  for (const char* name : charsets) ::iconv_open("UTF-8", name);
+  for (const char* name : charsets) static_cast<void>(::iconv_open("UTF-8", name));
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ void preload_libraries() {
   ::tzset();
   load_charsets();
   // Looked up by its name later, it is found as loaded. Never freed, like the converters.
-  ::newlocale(LC_ALL_MASK, "C.UTF-8", nullptr);
+  static_cast<void>(::newlocale(LC_ALL_MASK, "C.UTF-8", nullptr));
   // Loads libgcc_s, which ending a thread needs.
   void* frame[1];
   ::backtrace(frame, 1);

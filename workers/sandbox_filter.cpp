@@ -1,7 +1,9 @@
 #include "workers/sandbox_filter.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -10,6 +12,7 @@
 
 #include <asm/ioctls.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -290,7 +293,7 @@ void add_memory_rules(Rules& rules) {
             {masked(2, PROT_EXEC, 0),
              masked(3, map_type_mask | MAP_ANONYMOUS | MAP_HUGETLB, MAP_PRIVATE | MAP_ANONYMOUS)});
   rules.add(SCMP_ACT_ALLOW, SCMP_SYS(mprotect), {masked(2, PROT_EXEC, 0)});
-  // As realloc() does. A size of zero would map shared pages a second time.
+  // As realloc() does. A size of zero would map shared pages a second time; see also the preface.
   rules.add(SCMP_ACT_ALLOW, SCMP_SYS(mremap), {other_than(1, 0), equal(3, MREMAP_MAYMOVE)});
 }
 
@@ -321,6 +324,18 @@ void add_descriptor_rules(Rules& rules) {
   rules.add(SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), {equal(1, TCGETS)});
   rules.add(SCMP_ACT_KILL_PROCESS, SCMP_SYS(ioctl), {other_than(1, TCGETS)});
 }
+
+// In front of libseccomp's program, which compares an argument only once: the old size of an mremap
+// must not be so large that rounding it up to pages makes zero of it.
+constexpr sock_filter preface[] = {
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SCMP_SYS(mremap), 0, 3),
+    // The high half, on the little-endian machines that this is for.
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[1]) + sizeof(std::uint32_t)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+};
+static_assert(std::endian::native == std::endian::little);
 
 // libseccomp writes its program to a descriptor only.
 std::vector<sock_filter> exported(scmp_filter_ctx context, Rules& rules) {
@@ -378,6 +393,7 @@ Result<SandboxFilter> SandboxFilter::make() {
   add_descriptor_rules(rules);
   std::vector<sock_filter> pattern = exported(context.get(), rules);
   if (rules.error() != 0) return failed(-rules.error());
+  pattern.insert(pattern.begin(), std::begin(preface), std::end(preface));
   if (!mentions(pattern, any_pid) || !mentions(pattern, any_bell)) return failed(ENOTSUP);
   return SandboxFilter(std::move(pattern));
 }

@@ -25,6 +25,7 @@ const std::vector<Attempt> attempts = [] {
 
 const std::vector<std::string_view> attempt_names = [] {
   std::vector<std::string_view> names;
+  names.reserve(attempts.size());
   for (const Attempt& attempt : attempts) names.push_back(attempt.name);
   return names;
 }();

@@ -126,6 +126,10 @@ constexpr Attempt attempts[] = {
      [](const Target& target) {
        return mapped(::mremap(target.input, 0, page, MREMAP_MAYMOVE), page);
      }},
+    {"map_inputs_by_overflow",
+     [](const Target& target) {
+       return mapped(::mremap(target.input, SIZE_MAX, page, MREMAP_MAYMOVE), page);
+     }},
     {"map_bell",
      [](const Target& target) {
        return mapped(map_page(PROT_READ, MAP_SHARED, target.bell), page);

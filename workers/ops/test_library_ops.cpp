@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <clocale>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -40,7 +41,7 @@ std::string local_offset() {
 
 std::string converted(const char* charset, std::string_view text) {
   const iconv_t converter = ::iconv_open("UTF-8", charset);
-  if (converter == reinterpret_cast<iconv_t>(-1)) return "iconv_open fails";
+  if (reinterpret_cast<std::intptr_t>(converter) == -1) return "iconv_open fails";
   char out[64];
   char* to = out;
   char* from = const_cast<char*>(text.data());
