@@ -21,11 +21,11 @@ void require(bool done) {
   if (!done) ::_exit(exit_setup_failed);
 }
 
-// Sanitizers report on stderr, and a report that nobody sees helps nobody.
+// A sanitizer reports on stderr, and a report that nobody sees helps nobody.
 #if defined(__SANITIZE_ADDRESS__)
-constexpr bool keep_stderr = true;
+constexpr bool sanitized = true;
 #else
-constexpr bool keep_stderr = false;
+constexpr bool sanitized = false;
 #endif
 
 constexpr rlim_t descriptors_max = 16;
@@ -40,13 +40,18 @@ void limit(__rlimit_resource resource, rlim_t most) {
   require(::setrlimit(resource, &both) == 0);
 }
 
-void set_limits() {
+void set_limits(std::uint64_t memory_limit_bytes) {
   // A core dump would write what was fetched to disk.
   limit(RLIMIT_CORE, 0);
   // Enough for the sandbox's own set-up.
   limit(RLIMIT_NOFILE, descriptors_max);
+  // A library that reserves address space it never touches must not fail, so the limit proper is
+  // what the loop measures (usage.hpp). This one is far above it, for what outgrows the measuring:
+  // all a worker can still map is private, so this bounds all of it. A sanitizer's shadow is
+  // larger.
+  if (!sanitized) limit(RLIMIT_DATA, 4 * memory_limit_bytes + (std::uint64_t{1} << 30U));
   // Shared memory is no file to this; a sanitizer's stderr may be one.
-  if (!keep_stderr) limit(RLIMIT_FSIZE, 0);
+  if (!sanitized) limit(RLIMIT_FSIZE, 0);
 }
 
 // When memory runs out, a worker goes first: it is replaced at once, the loop is not.
@@ -72,7 +77,7 @@ void close_all_but(std::span<const int> kept) {
     close_between(next, fd - 1);
     next = fd + 1;
   };
-  bool stderr_done = !keep_stderr;
+  bool stderr_done = !sanitized;
   for (const int fd : kept) {
     if (!stderr_done && fd > STDERR_FILENO) keep(STDERR_FILENO);
     stderr_done = stderr_done || fd >= STDERR_FILENO;
@@ -100,13 +105,14 @@ void drop_capabilities() {
   require(::syscall(SYS_capset, &header, none) == 0);
 }
 
-void set_up_worker(pid_t parent, int bell, std::uint32_t area, const Sandbox& sandbox) {
+void set_up_worker(pid_t parent, int bell, std::uint32_t area, std::uint64_t memory_limit_bytes,
+                   const Sandbox& sandbox) {
   tie_to_parent(parent);
   const int kept[] = {bell};
   close_all_but(kept);
   reset_signals();
   prefer_for_oom_kill();
-  set_limits();
+  set_limits(memory_limit_bytes);
   // RLIMIT_CORE does not hold where dumps are piped to a program; this does. The process also
   // belongs to root in /proc then, so that others of its uid cannot look into it.
   require(::prctl(PR_SET_DUMPABLE, 0) == 0);

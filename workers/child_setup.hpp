@@ -40,6 +40,7 @@ void drop_capabilities();
 // A worker's whole set-up: tied to its parent, descriptors closed but `bell`, limits, no core
 // dumps. The sandbox comes last, once everything above needs no more system calls.
 // Requires: capabilities dropped and the environment emptied by the spawner, once for all workers.
-void set_up_worker(pid_t parent, int bell, std::uint32_t area, const Sandbox& sandbox);
+void set_up_worker(pid_t parent, int bell, std::uint32_t area, std::uint64_t memory_limit_bytes,
+                   const Sandbox& sandbox);
 
 }  // namespace fetchmill::workers

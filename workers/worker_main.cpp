@@ -18,7 +18,6 @@
 #define XXH_INLINE_ALL
 #include <simdjson.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -49,19 +48,6 @@ ResultKind kind_of(ops::LineKind kind) {
       break;
   }
   return ResultKind::base64;
-}
-
-// A library that reserves address space it never touches must not fail, so the limit proper is what
-// the loop measures (usage.hpp). This one is far above it, for what outgrows the measuring.
-void limit_data(std::uint64_t memory_limit_bytes) {
-#if !defined(__SANITIZE_ADDRESS__)
-  const rlim_t bytes = 4 * memory_limit_bytes + (std::uint64_t{1} << 30U);
-  const rlimit limit{bytes, bytes};
-  if (::setrlimit(RLIMIT_DATA, &limit) != 0) ::_exit(exit_setup_failed);
-#else
-  // The shadow memory alone is larger than any limit.
-  (void)memory_limit_bytes;
-#endif
 }
 
 // What the loop takes as a media type: printable ASCII that fits; else without its parameters, else
@@ -291,8 +277,7 @@ class Worker {
 void worker_main(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation,
                  pid_t parent, const Sandbox& sandbox) {
   Worker worker(memory, area, generation);
-  limit_data(memory.memory_limit_bytes);
-  set_up_worker(parent, memory.areas[area].bell.get(), area, sandbox);
+  set_up_worker(parent, memory.areas[area].bell.get(), area, memory.memory_limit_bytes, sandbox);
   worker.report_ready();
   worker.serve();
 }
