@@ -282,7 +282,8 @@ TEST_P(SlotsModel, LongRandomSequences) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Spare, SlotsModel,
-                         testing::Values(128 * 1024, 256 * 1024, 320 * 1024, 384 * 1024, 512 * 1024));
+                         testing::Values(128 * 1024, 256 * 1024, 320 * 1024, 384 * 1024,
+                                         512 * 1024));
 
 }  // namespace
 }  // namespace fetchmill::workers
