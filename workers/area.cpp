@@ -26,7 +26,7 @@ Area::Area(Region commands, Region answers, std::uint64_t result_bytes_max)
 
 void Area::open(std::uint32_t generation) {
   generation_ = generation;
-  owed_begin_ = owed_end_ = taken_ = 0;
+  owed_begin_ = owed_end_ = taken_ = rung_for_ = 0;
   receiving_.reset();
   lie_ = Lie::none;
   loop_.submitted.store(0, std::memory_order_relaxed);
@@ -64,7 +64,7 @@ void Area::submit(const Order& order) {
   out.result_bytes_max = owed.asked.result_bytes_max;
   out.flags = order.flags;
   loop_.submitted.store(index + 1, std::memory_order_release);
-  ring_worker(loop_, worker_);
+  ring_worker(loop_, worker_, rung_for_);
 }
 
 void Area::cancel(const Task& task) {
@@ -137,7 +137,7 @@ void Area::grant_large() {
   asked.grant_bytes = asked.result_bytes_max;
   loop_.grant_offset.store(large_output_offset, std::memory_order_relaxed);
   loop_.grant_task.store(asked.task, std::memory_order_release);
-  ring_worker(loop_, worker_);
+  ring_worker(loop_, worker_, rung_for_);
 }
 
 bool Area::copy_piece(TurnBudget& budget) {

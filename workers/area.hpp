@@ -125,6 +125,7 @@ class Area {
   std::uint32_t owed_begin_ = 0;
   std::uint32_t owed_end_ = 0;
   std::uint32_t taken_ = 0;
+  std::uint32_t rung_for_ = 0;  // the worker's sleep
   std::uint32_t generation_ = 0;
   std::optional<Receiving> receiving_;
   Lie lie_ = Lie::none;

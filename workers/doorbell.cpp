@@ -17,9 +17,11 @@ long futex(const std::atomic<std::uint32_t>& word, int operation, std::uint32_t 
 
 }  // namespace
 
-void ring_worker(LoopPage& loop, const WorkerPage& worker) {
+void ring_worker(LoopPage& loop, const WorkerPage& worker, std::uint32_t& rung_for) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (worker.sleeping.load(std::memory_order_relaxed) == 0) return;
+  const std::uint32_t sleep = worker.sleeping.load(std::memory_order_relaxed);
+  if (sleep % 2 == 0 || sleep == rung_for) return;
+  rung_for = sleep;
   loop.doorbell.fetch_add(1, std::memory_order_release);
   futex(loop.doorbell, FUTEX_WAKE, 1);
 }

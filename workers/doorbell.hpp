@@ -11,6 +11,10 @@
 //
 // With seq_cst fences at least one of them sees the other's write: no wake-up is lost.
 //
+// A sleep is rung for once: the words name it by a number that changes with each, and who has rung
+// for that number knows that the sleeper will look again, after whatever was written by then. So a
+// burst of work costs one system call, however long the other side takes to wake.
+//
 // Process: loop and workers. Trust: a worker's "sleeping" may lie, at the cost of a system call; a
 // worker that never rings is caught by its task's deadline.
 #pragma once
@@ -23,8 +27,8 @@ namespace fetchmill::workers {
 
 // ---- loop → worker: a futex in the loop's page.
 
-// Process: loop, after publishing something.
-void ring_worker(LoopPage& loop, const WorkerPage& worker);
+// Process: loop, after publishing something. `rung_for`: the sleep it rang for last; 0 at first.
+void ring_worker(LoopPage& loop, const WorkerPage& worker, std::uint32_t& rung_for);
 
 // How long a worker looks again before it sleeps: longer while that pays, shorter while it does
 // not, never more than rounds_max; not at all where one CPU is allowed.
@@ -54,11 +58,12 @@ void wait_for_loop(const LoopPage& loop, WorkerPage& worker, Spin& spin, HasWork
   spin.paid(false);
   for (;;) {
     const std::uint32_t seen = loop.doorbell.load(std::memory_order_acquire);
-    worker.sleeping.store(1, std::memory_order_relaxed);
+    const std::uint32_t sleep = worker.sleeping.load(std::memory_order_relaxed) + 1;
+    worker.sleeping.store(sleep, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     const bool found = has_work();
     if (!found) sleep_on_doorbell(loop, seen);
-    worker.sleeping.store(0, std::memory_order_relaxed);
+    worker.sleeping.store(sleep + 1, std::memory_order_relaxed);
     if (found) return;
   }
 }

@@ -153,7 +153,8 @@ struct WorkerPage {
   // LoopPage::generation of the worker that is ready for work; anything else: not ready. Release
   // store; publishes that the rest of this page was reset.
   std::atomic<std::uint32_t> ready_generation;
-  // Not 0 while the worker is going to sleep or asleep on the doorbell. A lie costs a system call.
+  // Counts going to sleep on the doorbell and waking up: odd while asleep or about to be. A lie
+  // costs a system call, or the liar its work.
   alignas(cache_line_bytes) std::atomic<std::uint32_t> sleeping;
   // Answers written so far. Release store; publishes Answer and the outputs it names.
   std::atomic<std::uint32_t> answered;

@@ -91,9 +91,7 @@ bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
   bool more = false;
   for (bool looking = true; looking && !stopped_;) {
     Area::Taken taken;
-    const Area::Take take =
-        worker.area.unanswered() == 0 ? Area::Take::nothing : worker.area.take(budget, taken);
-    switch (take) {
+    switch (worker.area.take(budget, taken)) {
       case Area::Take::answer: {
         const std::chrono::nanoseconds took =
             std::min<std::chrono::nanoseconds>(taken.processed, now - worker.life.running_since);

@@ -25,7 +25,7 @@
 namespace fetchmill::workers {
 
 // In place of what makes a process a worker.
-void set_up_worker(pid_t, int, std::uint32_t) {}
+void set_up_worker(pid_t, int, std::uint32_t, std::uint64_t, const Sandbox&) {}
 
 namespace ops {
 
@@ -66,11 +66,17 @@ struct Scenario {
   std::string_view tasks;  // S small result, L large (asks for a larger output), F fails
   bool cancels = false;    // any one task, at any time
   bool dies = false;       // the worker, once, at any time
+  bool quick = false;      // answers may wait for those that follow
 };
 
 constexpr Scenario scenarios[] = {
-    {"one small", "S"}, {"one large", "L"},        {"one fails", "F"},
-    {"round", "SSS"},   {"cancelled", "SS", true}, {"killed", "S", false, true},
+    {"one small", "S"},
+    {"one large", "L"},
+    {"one fails", "F"},
+    {"round", "SSS"},
+    {"cancelled", "SS", true},
+    {"killed", "S", false, true},
+    {"quick", "SSS", false, false, true},
 };
 // Minutes: for a change of the protocol.
 constexpr Scenario larger_scenarios[] = {
@@ -80,6 +86,7 @@ constexpr Scenario larger_scenarios[] = {
     {"mixed", "LSF"},
     {"large cancelled", "LS", true},
     {"large killed", "LS", false, true},
+    {"quick mixed", "SLS", false, false, true},
 };
 
 // What the bodies of the machine's threads work with.
@@ -90,8 +97,11 @@ alignas(page_bytes) std::byte shared[shared_bytes];
 
 std::uint32_t generation = 0;
 
+// Only passed on, to set_up_worker above.
+alignas(Sandbox) std::byte no_sandbox[sizeof(Sandbox)];
+
 void worker_body() {
-  worker_main(*memory, 0, generation, 0);
+  worker_main(*memory, 0, generation, 0, *reinterpret_cast<const Sandbox*>(no_sandbox));
 }
 
 // The loop: what pool and supervisor do with one area, without their books.
@@ -189,7 +199,8 @@ class LoopSide {
                   .task = task(number),
                   .slot_offset = offset,
                   .slot_bytes = slot_stride,
-                  .result_bytes_max = result_max});
+                  .result_bytes_max = result_max,
+                  .flags = scenario->quick ? std::uint32_t{quick} : 0});
   }
 
   void cancel() {
