@@ -122,7 +122,7 @@ class Metrics:
 class Fetchmill:
     """A running server on a free port. `settings` are added to DEFAULTS; None removes one."""
 
-    def __init__(self, settings=None, testing=False):
+    def __init__(self, settings=None, testing=False, environment=None):
         merged = {**DEFAULTS, **(settings or {})}
         flags = setting_flags({name: value for name, value in merged.items() if value is not None})
         self.binary = TESTING_BIN if testing else FETCHMILL_BIN
@@ -132,7 +132,7 @@ class Fetchmill:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env=clean_environment(),
+            env=clean_environment(environment),
         )
         self.log = []
         self._logged = threading.Condition()
