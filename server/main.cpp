@@ -23,6 +23,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <exception>
 
 #include <boost/asio/signal_set.hpp>
 #include <sched.h>
@@ -159,11 +160,22 @@ int serve(const config::Settings& given) {
   return exit_code;
 }
 
+// Asio's constructors throw what the system refuses them: descriptors, mostly. It may also come out
+// of the loop, and then nothing here can be relied on any more: the workers end with this process.
+int serve_or_explain(const config::Settings& settings) {
+  try {
+    return serve(settings);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "fetchmill: cannot go on: %s\n", error.what());
+    return 1;
+  }
+}
+
 }  // namespace
 }  // namespace fetchmill::server
 
 int main(int argc, char** argv) {
   using namespace fetchmill;
-  return server::run_cli(argc, argv,
-                         {.serve = server::serve, .ops_json = workers::ops::catalogue_json});
+  return server::run_cli(
+      argc, argv, {.serve = server::serve_or_explain, .ops_json = workers::ops::catalogue_json});
 }

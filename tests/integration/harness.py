@@ -145,10 +145,13 @@ class Fetchmill:
         try:
             host, _, port = self.wait_for_log("listening", within=20)["address"].rpartition(":")
             self.address = (host.strip("[]"), int(port))
-            eventually(lambda: self.get("/readyz").status == 200, "the server is ready")
+            eventually(self.is_ready, "the server is ready")
         except BaseException:
             self.kill()
             raise
+
+    def is_ready(self):
+        return self.get("/readyz").status == 200
 
     # Requests, each on a connection of its own.
 

@@ -1,0 +1,220 @@
+"""Each system call of the loop, the spawner and a worker fails once; so does each allocation of the
+spawner and of a worker. The server is started again and again until nothing new fails."""
+
+import mmap
+import os
+import pathlib
+import signal
+import struct
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/integration"))
+
+# pylint: disable=wrong-import-position
+import processes  # noqa: E402
+from harness import ERRORS, Fetchmill  # noqa: E402
+from http_client import ConnectionOver  # noqa: E402
+from processes import eventually  # noqa: E402
+from upstreams import Origin  # noqa: E402
+
+SHIM = os.environ.get(
+    "FETCHMILL_TORTURE_SHIM", str(ROOT / "build/release/tests/torture/libtorture_shim.so")
+)
+SITES_MAX, SITE_BYTES = 1 << 14, 32
+BODY = b'{"a":[1,2,3]}'
+
+
+class State:
+    """What the shim and the test share: see shim.cpp."""
+
+    def __init__(self):
+        with tempfile.TemporaryFile() as file:
+            file.truncate(8 + SITES_MAX * SITE_BYTES)
+            self.path = f"/proc/{os.getpid()}/fd/{os.dup(file.fileno())}"
+            self.memory = mmap.mmap(file.fileno(), 0)
+
+    def arm(self, on):
+        self.memory[0:4] = struct.pack("I", int(on))
+
+    @property
+    def failed(self):
+        return struct.unpack("I", self.memory[4:8])[0]
+
+    def sites(self):
+        found = {}
+        for i in range(SITES_MAX):
+            at = 8 + i * SITE_BYTES
+            value = struct.unpack("Q", self.memory[at : at + 8])[0]
+            if value:
+                found[value] = self.memory[at + 8 : at + SITE_BYTES].rstrip(b"\0").decode()
+        return found
+
+
+class Tortured(Fetchmill):
+    """A server that may fail to start: then `child` has ended, with an explanation in its log."""
+
+    def __init__(self, state, role, what):
+        environment = {
+            "LD_PRELOAD": SHIM,
+            "TORTURE_STATE": state.path,
+            "TORTURE_ROLE": role,
+            "TORTURE_WHAT": what,
+        }
+        self.serves = False
+        try:
+            super().__init__(testing=True, environment=environment)
+            self.serves = True
+        except AssertionError:
+            pass
+
+    def is_ready(self):
+        return self.attempt(super().is_ready)
+
+    def attempt(self, request):
+        """One request's response, or None when its connection was closed."""
+        try:
+            return request()
+        except (ConnectionOver, OSError):
+            return None
+
+
+class TortureTest(unittest.TestCase):
+    def setUp(self):
+        self.origin = self.enterContext(Origin())
+        with Fetchmill(testing=True) as untouched:
+            for _, request, _ in self.workload(untouched):
+                request()
+            self.descriptors = untouched.descriptor_count()
+
+    def workload(self, server):
+        """(name, request, the right answer) of everything a server does, in a small way."""
+        url = f"http://127.0.0.1:{self.origin.port}/text?text=hello"
+        task = {"url": url, "pipeline": [{"op": "identity"}]}
+        return [
+            ("fetch", lambda: server.get("/v1/fetch", url=url), b"hello"),
+            ("process", lambda: server.process(BODY, "json.select", pointer="/a/1"), b"2"),
+            ("large", lambda: server.process(b"x" * 70_000, "identity"), b"x" * 70_000),
+            ("batch", lambda: server.post("/v1/batch", {"tasks": [task, task]}), None),
+            ("metrics", lambda: server.get("/metrics"), None),
+            ("ready", lambda: server.get("/readyz"), None),
+        ]
+
+    def run_once(self, state, role, what):
+        """One life of a server, with failures until the clean-up."""
+        state.arm(True)
+        server = Tortured(state, role, what)
+        try:
+            if not server.serves:
+                code = server.child.poll()
+                self.assertIn(code, (1, 2), f"{role}/{what}: {server.log[-8:]}")
+                self.assertTrue(server.log, "it says why it cannot start")
+                return
+            for name, request, right in self.workload(server):
+                response = server.attempt(request)
+                self.check(name, response, right)
+            self.kill_a_worker(server)
+            server.attempt(lambda: server.process(BODY, "identity"))
+            state.arm(False)
+            self.check_whole(server)
+            if self.spawner_was_lost(server):
+                self.assertEqual(server.wait(), 1, server.log[-8:])
+                return
+            state.arm(True)
+            server.terminate()
+            eventually(lambda: server.child.poll() is not None, "it ends on SIGTERM", 10)
+            self.assertEqual(server.wait(), 0, f"{role}/{what}: {server.log[-8:]}")
+        finally:
+            server.kill()
+
+    @staticmethod
+    def kill_a_worker(server):
+        spawners = processes.children(server.pid)
+        for worker in processes.children(spawners[0])[:1] if spawners else []:
+            os.kill(worker, signal.SIGKILL)
+
+    @staticmethod
+    def spawner_was_lost(server):
+        """An orderly end: without a spawner nothing can be served."""
+        return any(entry.get("message") == "spawner lost" for entry in server.log)
+
+    def check(self, name, response, right):
+        if response is None:
+            return
+        if response.status != 200:
+            self.assertEqual(response.header("content-type"), "application/problem+json", response)
+            self.assertIn(response.json()["code"], ERRORS)
+        elif right is not None:
+            self.assertEqual(response.body, right, name)
+
+    def check_whole(self, server):
+        """Once nothing fails any more it serves as if nothing had been, unless its spawner ended."""
+        for name, request, right in self.workload(server):
+            eventually(
+                lambda r=request, b=right: self.spawner_was_lost(server)
+                or self.is_right(server, r, b),
+                f"{name} is served",
+                5,
+            )
+
+        def at_rest():
+            if self.spawner_was_lost(server):
+                return True
+            metrics = server.attempt(server.metrics)
+            return (
+                metrics is not None
+                and metrics.value("http_requests_in_flight") <= 1
+                and metrics.value("region_bytes", state="used") == 0
+                and metrics.value("workers", state="idle") == 2
+                and server.descriptor_count() <= self.descriptors + 2
+            )
+
+        eventually(at_rest, "nothing is held and the pool is whole", 5)
+
+    @staticmethod
+    def is_right(server, request, right):
+        response = server.attempt(request)
+        return (
+            response is not None
+            and response.status == 200
+            and (right is None or response.body == right)
+        )
+
+    def torture(self, role, what, within):
+        state = State()
+        end = time.monotonic() + within
+        runs, before = 0, -1
+        while state.failed != before and time.monotonic() < end:
+            before = state.failed
+            with self.subTest(role=role, what=what, run=runs):
+                known = set(state.sites())
+                try:
+                    self.run_once(state, role, what)
+                except (AssertionError, OSError) as error:
+                    new = [call for hash_, call in state.sites().items() if hash_ not in known]
+                    raise AssertionError(f"after {new}: {error}") from error
+            runs += 1
+        self.assertEqual(state.failed, before, f"new sites are still met after {within} s")
+        print(f"{role} {what}: {state.failed} sites in {runs} runs", file=sys.stderr)
+
+    def test_system_calls_of_the_loop(self):
+        self.torture("loop", "calls", 40)
+
+    def test_system_calls_of_the_spawner(self):
+        self.torture("spawner", "calls", 20)
+
+    def test_system_calls_of_a_worker(self):
+        self.torture("worker", "calls", 20)
+
+    def test_allocations_of_the_spawner(self):
+        self.torture("spawner", "memory", 20)
+
+    def test_allocations_of_a_worker(self):
+        self.torture("worker", "memory", 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
