@@ -1,9 +1,11 @@
-// crash, spin_forever, echo: what the tests need a worker to do. A release build does not contain
-// this file.
+// crash, spin_forever, balloon, echo: what the tests need a worker to do. A release build does not
+// contain this file.
 #include "workers/ops/op.hpp"
 
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <exception>
 
 #include <unistd.h>
 
@@ -12,16 +14,27 @@ namespace {
 
 using config::Result;
 
+// Deeper than any stack; the volatile bytes keep each frame.
+// NOLINTNEXTLINE(misc-no-recursion)
+int overflow_stack(int depth) {
+  if (depth < 0) return 0;
+  volatile char frame[4096];
+  frame[0] = static_cast<char>(depth);
+  return overflow_stack(depth + 1) + frame[0];
+}
+
 class CrashStep final : public Step {
  public:
   explicit CrashStep(std::string how) : how_(std::move(how)) {}
 
   Result<void> run(const Input&, Output&) override {
-    if (how_ == "exit") _exit(3);
     // A sanitizer's own handlers would turn these into an exit.
-    const int number = how_ == "segv" ? SIGSEGV : SIGABRT;
-    std::signal(number, SIG_DFL);
-    std::raise(number);
+    for (const int number : {SIGSEGV, SIGABRT}) std::signal(number, SIG_DFL);
+    if (how_ == "exit") _exit(3);
+    if (how_ == "terminate") std::terminate();
+    if (how_ == "overflow") overflow_stack(0);
+    if (how_ == "stop") std::raise(SIGSTOP);
+    if (how_ == "segv") std::raise(SIGSEGV);
     std::abort();
   }
 
@@ -33,6 +46,22 @@ class SpinStep final : public Step {
  public:
   Result<void> run(const Input&, Output&) override {
     for (;;) asm volatile("");
+  }
+};
+
+// Slow enough that whoever watches memory, not the machine's end of it, is what stops this.
+class BalloonStep final : public Step {
+ public:
+  Result<void> run(const Input&, Output&) override {
+    constexpr std::size_t step_bytes = std::size_t{1} << 20U;
+    for (;;) {
+      void* step = std::malloc(step_bytes);
+      if (step == nullptr) continue;
+      std::memset(step, 1, step_bytes);
+      // Keeps the allocation, which nothing else refers to.
+      asm volatile("" : : "r"(step) : "memory");
+      ::usleep(1000);
+    }
   }
 };
 
@@ -58,7 +87,8 @@ class EchoStep final : public Step {
   bool echoes_input_ = false;
 };
 
-constexpr std::string_view crash_ways[] = {"segv", "abort", "exit"};
+constexpr std::string_view crash_ways[] = {"segv",      "abort",    "exit",
+                                           "terminate", "overflow", "stop"};
 constexpr ParamSpec crash_params[] = {
     {.name = "how", .default_json = "\"segv\"", .values = crash_ways, .description = "How to die."},
 };
@@ -89,6 +119,17 @@ const Op spin_forever_op{
     .output = "text/plain",
     .compile = [](const Op&, const Params&) -> Result<std::unique_ptr<Step>> {
       return std::make_unique<SpinStep>();
+    },
+};
+
+extern const Op balloon_op;
+const Op balloon_op{
+    .name = "balloon",
+    .summary = "Takes memory without end, a step of 1 MiB at a time.",
+    .input = input_types,
+    .output = "text/plain",
+    .compile = [](const Op&, const Params&) -> Result<std::unique_ptr<Step>> {
+      return std::make_unique<BalloonStep>();
     },
 };
 
