@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <csignal>
+#include <stdexcept>
 #include <thread>
 
 namespace fetchmill::tests::fault {
 namespace {
 
-constexpr std::array ways{Way::kill, Way::segv, Way::abort, Way::term, Way::stop, Way::garbage};
+constexpr std::array all_ways{Way::kill, Way::segv, Way::abort, Way::term, Way::stop, Way::garbage};
 constexpr std::array signals{SIGKILL, SIGSEGV, SIGABRT, SIGTERM, SIGSTOP};
 
 }  // namespace
@@ -15,6 +16,13 @@ constexpr std::array signals{SIGKILL, SIGSEGV, SIGABRT, SIGTERM, SIGSTOP};
 const char* to_string(Way way) {
   constexpr std::array names{"SIGKILL", "SIGSEGV", "SIGABRT", "SIGTERM", "SIGSTOP", "garbage"};
   return names[static_cast<std::size_t>(way)];
+}
+
+Killer::Killer(pid_t spawner, double rate, const std::string& ways, std::uint64_t seed)
+    : spawner_(spawner), rate_(rate), random_(seed) {
+  for (const Way way : all_ways)
+    if (ways.empty() || ways.find(to_string(way)) != std::string::npos) ways_.push_back(way);
+  if (ways_.empty()) throw std::runtime_error("no such way: " + ways);
 }
 
 void Killer::run(std::uint64_t shots_max, const std::atomic<bool>& over) {
@@ -31,7 +39,7 @@ void Killer::run(std::uint64_t shots_max, const std::atomic<bool>& over) {
       ++nobody_;
       continue;
     }
-    const Way way = ways[random_() % ways.size()];
+    const Way way = ways_[random_() % ways_.size()];
     if (!fire(way, workers[random_() % workers.size()])) continue;
     ++shots_;
     ++by_way_[static_cast<std::size_t>(way)];

@@ -9,6 +9,8 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace fetchmill::tests::fault {
 
@@ -18,8 +20,8 @@ const char* to_string(Way way);
 
 class Killer {
  public:
-  Killer(pid_t spawner, double rate, std::uint64_t seed)
-      : spawner_(spawner), rate_(rate), random_(seed) {}
+  // `ways`: names, comma-separated; empty: all.
+  Killer(pid_t spawner, double rate, const std::string& ways, std::uint64_t seed);
 
   // Until `shots_max` were fired (0: no such end) or `over`.
   void run(std::uint64_t shots_max, const std::atomic<bool>& over);
@@ -33,6 +35,7 @@ class Killer {
   bool fire(Way way, pid_t worker);
 
   pid_t spawner_;
+  std::vector<Way> ways_;
   double rate_;
   Random random_;
   std::atomic<std::uint64_t> shots_{0};

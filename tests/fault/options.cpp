@@ -21,6 +21,7 @@ constexpr const char* usage =
     "  --clients N       requests under way at once (64)\n"
     "  --workers N       workers.count of the server (2)\n"
     "  --rate N          shots a second, on average (25)\n"
+    "  --ways LIST       SIGKILL,SIGSEGV,SIGABRT,SIGTERM,SIGSTOP,garbage (all)\n"
     "  --probes N        rounds of each time measured after the load (50)\n"
     "  --patience N      multiplies every bound on time, for slow builds (1)\n"
     "  --verbose         the server's warnings on stderr as they come\n";
@@ -37,11 +38,12 @@ std::optional<Options> parse(int count, char** arguments, int& exit_code) {
   };
   const auto text = [](std::string& into) { return [&into](const char* given) { into = given; }; };
   const std::map<std::string_view, std::function<void(const char*)>> flags = {
-      {"--server", text(options.server)},     {"--origin", text(options.origin)},
-      {"--seed", number(options.seed)},       {"--kills", number(options.kills)},
-      {"--seconds", number(options.seconds)}, {"--clients", number(options.clients)},
-      {"--workers", number(options.workers)}, {"--rate", number(options.rate)},
-      {"--probes", number(options.probes)},   {"--patience", number(options.patience)},
+      {"--server", text(options.server)},       {"--ways", text(options.ways)},
+      {"--origin", text(options.origin)},       {"--seed", number(options.seed)},
+      {"--kills", number(options.kills)},       {"--seconds", number(options.seconds)},
+      {"--clients", number(options.clients)},   {"--workers", number(options.workers)},
+      {"--rate", number(options.rate)},         {"--probes", number(options.probes)},
+      {"--patience", number(options.patience)},
   };
   exit_code = 2;
   for (int i = 1; i < count; ++i) {
