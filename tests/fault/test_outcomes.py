@@ -30,9 +30,9 @@ def loop_result(iterations, size):
 
 def body_of(number, size):
     """Bytes that are no other request's."""
-    return (b"%d-" % number + hashlib.sha256(b"%d" % number).hexdigest().encode() * (size // 64 + 1))[
-        :size
-    ]
+    name = b"%d" % number
+    digest = hashlib.sha256(name).hexdigest().encode()
+    return (name + b"-" + digest * (size // 64 + 1))[:size]
 
 
 class OutcomeTest(ServerTest):
@@ -147,7 +147,8 @@ class DescriptorExhaustion(OutcomeTest):
 
         def one(_):
             response = server.fetch(self.origin.url("/bytes?n=2000"), "identity")
-            return self.assert_honest(response, body, {"overloaded", "connect_failed", "dns_failed"})
+            allowed = {"overloaded", "connect_failed", "dns_failed"}
+            return self.assert_honest(response, body, allowed)
 
         with concurrent.futures.ThreadPoolExecutor(40) as pool:
             calls = [pool.submit(one, number) for number in range(120)]
@@ -229,7 +230,10 @@ class Deaths(OutcomeTest):
     def test_a_drain_completes_a_batch_whose_workers_die(self):
         server = self.start()
         step = {"op": "cpu.loop", "iterations": ITERATIONS}
-        tasks = [{"url": self.origin.url(f"/text?text={'x' * n}"), "pipeline": [step]} for n in range(1, 201)]
+        tasks = [
+            {"url": self.origin.url("/text?text=" + "x" * n), "pipeline": [step]}
+            for n in range(1, 201)
+        ]
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             call = pool.submit(server.batch, tasks)
             self.busy_worker(server)
