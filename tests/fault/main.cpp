@@ -231,6 +231,15 @@ class Run {
   Milliseconds whole_after_{0};
 };
 
+// The server would take them for its settings.
+void forget_settings_of_ours() {
+  std::vector<std::string> names;
+  for (char** entry = environ; *entry != nullptr; ++entry)
+    if (const std::string_view text = *entry; text.rfind("FETCHMILL_", 0) == 0)
+      names.emplace_back(text.substr(0, text.find('=')));
+  for (const std::string& name : names) ::unsetenv(name.c_str());
+}
+
 }  // namespace
 }  // namespace fetchmill::tests::fault
 
@@ -240,6 +249,7 @@ int main(int count, char** arguments) {
   const std::optional<fault::Options> options = fault::parse(count, arguments, exit_code);
   if (!options) return exit_code;
   std::signal(SIGPIPE, SIG_IGN);
+  fault::forget_settings_of_ours();
   std::printf("seed %llu\n", static_cast<unsigned long long>(options->seed));
   try {
     return fault::Run(*options).all();
