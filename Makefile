@@ -2,12 +2,13 @@
 # CMakePresets.json; use those directly if you like.
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 10
+FAULT_FLAGS ?= --kills 10000
 
 configure = cmake --preset $(1) --log-level=WARNING $(2)
 build = cmake --build --preset $(1) --parallel $(JOBS) $(2)
 sources = git ls-files '*.cpp' '*.hpp'
 
-.PHONY: help deps deps-build build demo run test bench fmt tidy asan fuzz docs image clean
+.PHONY: help deps deps-build build demo run test bench fmt tidy asan fuzz fault docs image clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +43,12 @@ fuzz: deps ## every fuzzer, FUZZ_SECONDS each (default 10)
 	$(call configure,fuzz,-DFETCHMILL_FUZZ_SECONDS=$(FUZZ_SECONDS))
 	$(call build,fuzz)
 	ctest --preset fuzz --parallel $(JOBS)
+
+fault: deps ## the server under load while 10,000 of its workers are killed (FAULT_FLAGS)
+	$(call configure,release)
+	$(call build,release,--target fetchmill-fault fetchmill-testing fetchmill-origin)
+	build/release/tests/fetchmill-fault --server build/release/tests/fetchmill-testing \
+	  --origin build/release/tests/fetchmill-origin $(FAULT_FLAGS)
 
 bench: deps-build ## the micro benchmarks
 	$(call configure,release)

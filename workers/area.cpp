@@ -30,7 +30,6 @@ void Area::open(std::uint32_t generation) {
   receiving_.reset();
   lie_ = Lie::none;
   loop_.submitted.store(0, std::memory_order_relaxed);
-  loop_.taken.store(0, std::memory_order_relaxed);
   loop_.wake_wanted.store(0, std::memory_order_relaxed);
   loop_.grant_task.store(0, std::memory_order_relaxed);
   for (std::atomic<std::uint64_t>& mark : loop_.cancelled) mark.store(0, std::memory_order_relaxed);
@@ -119,7 +118,7 @@ bool Area::begin(const Answer& answer) {
   }
   if (answer.kind == static_cast<std::uint32_t>(AnswerKind::need_output)) {
     grant_large();
-    took_one();
+    ++taken_;
     return true;
   }
   receiving_.emplace(answer);
@@ -133,6 +132,7 @@ bool Area::begin(const Answer& answer) {
 void Area::grant_large() {
   Asked& asked = owed(0).asked;
   asked.large_granted = true;
+  large_output_used_ = true;
   asked.grant_offset = large_output_offset;
   asked.grant_bytes = asked.result_bytes_max;
   loop_.grant_offset.store(large_output_offset, std::memory_order_relaxed);
@@ -195,12 +195,8 @@ Area::Take Area::finish(Taken& into) {
   }
   receiving_.reset();
   ++owed_begin_;
-  took_one();
+  ++taken_;
   return Take::answer;
-}
-
-void Area::took_one() {
-  loop_.taken.store(++taken_, std::memory_order_release);
 }
 
 bool Area::may_sleep() {

@@ -90,6 +90,9 @@ class Area {
   Take take(TurnBudget& budget, Taken& into);
   bool receiving() const { return receiving_.has_value(); }
   Lie lie() const { return lie_; }
+  // Whether its large output may have pages. Until the spawner gave them back.
+  bool large_output_used() const { return large_output_used_; }
+  void large_output_given_back() { large_output_used_ = false; }
   // Asks for a ring at the next answer; false when one is already there.
   bool may_sleep();
 
@@ -114,7 +117,6 @@ class Area {
   bool copy_piece(TurnBudget& budget);
   bool scan_piece(TurnBudget& budget);
   Take finish(Taken& into);
-  void took_one();
 
   Region commands_;
   Region answers_;
@@ -128,6 +130,7 @@ class Area {
   std::uint32_t rung_for_ = 0;  // the worker's sleep
   std::uint32_t generation_ = 0;
   std::optional<Receiving> receiving_;
+  bool large_output_used_ = false;
   Lie lie_ = Lie::none;
 };
 

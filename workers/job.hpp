@@ -67,8 +67,8 @@ struct JobOutput {
 
 // Errors: what the ops say (processing_failed, invalid_request, …), result_too_large,
 // processing_timeout (ran too long), deadline_exceeded (waited or ran past JobLimits::deadline),
-// worker_crashed (two workers died running it), worker_out_of_memory (the second of them for that),
-// poisoned_input (it did so a while ago), draining (the pool stopped first).
+// worker_crashed (workers died running it, again and again), worker_out_of_memory (the last of them
+// for that), poisoned_input (it did so a while ago), draining (the pool stopped first).
 struct JobResult {
   config::Result<JobOutput> output;
   std::chrono::nanoseconds queued{0};     // from submit to its last start

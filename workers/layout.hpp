@@ -95,7 +95,8 @@ enum class AnswerKind : std::uint32_t {
 };
 
 // One answer. Writer: the worker. Reader: loop, which copies it once. Published by
-// WorkerPage::answered; the place is written again only once LoopPage::taken has passed it.
+// WorkerPage::answered. The place is written again only once it was taken: at most ring_depth tasks
+// are unanswered, and what a task answers before its last answer is taken before it gets a grant.
 struct Answer {
   std::uint64_t task;
   std::uint64_t offset;  // in answers, inside the grant
@@ -113,8 +114,8 @@ struct Answer {
 static_assert(sizeof(Answer) == 176 && std::is_trivially_copyable_v<Answer>);
 inline constexpr std::uint64_t failure_text_bytes_max = 4096;
 
-// An input that ended two workers: the hash of pipeline and body. A worker may see half of an old
-// entry and half of a new one, which then matches nothing, but for a chance of 1 in 2^64.
+// An input that ended workers again and again: the hash of pipeline and body. A worker may see half
+// of an old entry and half of a new one, which then matches nothing, but for a chance of 1 in 2^64.
 struct PoisonMark {
   std::atomic<std::uint64_t> low;
   std::atomic<std::uint64_t> high;
@@ -131,8 +132,6 @@ struct LoopPage {
   alignas(cache_line_bytes) std::atomic<std::uint32_t> doorbell;
   // Submissions written so far. Release store; publishes Submission, SlotHeader and bodies.
   std::atomic<std::uint32_t> submitted;
-  // Answers taken so far. Release store: the worker may reuse their places and outputs.
-  std::atomic<std::uint32_t> taken;
   // Counts the times the loop went to sleep wanting a ring; the worker rings once for each value.
   // Paired with WorkerPage::answered by seq_cst fences.
   std::atomic<std::uint32_t> wake_wanted;

@@ -1,4 +1,4 @@
-// The inputs that ended two workers each, refused for a while: a bounded list of hashes.
+// The inputs that ended workers again and again, refused for a while: a bounded list of hashes.
 //
 // The hash (XXH3, 128 bits, of pipeline and body) is taken and compared in the workers, and only
 // while the list is not empty: the loop never hashes a body. Owner: the Pool. Process: loop. Bytes:

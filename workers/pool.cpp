@@ -158,7 +158,7 @@ void PoolImpl::free_task(Task& task) {
   slots_.unpin(task.slot);
   task.job = nullptr;
   task.worker = nullptr;
-  task.runs = task.deaths = 0;
+  task.runs = task.deaths = task.guilt = 0;
   task.limits.flow = nullptr;
   free_tasks_.push_back(&task);
 }

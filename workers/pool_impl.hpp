@@ -99,6 +99,7 @@ class PoolImpl final : private Supervisor::Client {
   void tick();
   void expire_tasks(Clock::time_point now, Clock::time_point& next);
   void expire_runs(Clock::time_point now, Clock::time_point& next);
+  void give_outputs_back(Clock::time_point now);
   void end_run(Worker& worker, EndReason reason);
   void start_watching();
   void watch();

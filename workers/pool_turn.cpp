@@ -1,25 +1,27 @@
+#include "workers/guilt.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/pool_impl.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
+
+#include <sys/wait.h>
 
 namespace fetchmill::workers {
 namespace {
 
-// Deaths that end a task: one may be the worker's fault, two are the task's.
-constexpr unsigned deaths_max = 2;
-
-std::string_view detail_of(config::ErrorCode code) {
-  switch (code) {
+std::string detail_of(const Task& task) {
+  switch (task.ending) {
     case config::ErrorCode::processing_timeout:
       return "the pipeline ran longer than allowed";
     case config::ErrorCode::deadline_exceeded:
       return "the deadline passed before it was processed";
     case config::ErrorCode::worker_crashed:
-      return "two workers ended while running it";
+      return std::to_string(task.deaths) + " workers ended while running it";
     case config::ErrorCode::worker_out_of_memory:
-      return "two workers ended while running it, the last for the memory it took";
+      return std::to_string(task.deaths) +
+             " workers ended while running it, the last for the memory it took";
     case config::ErrorCode::draining:
       return "the server is shutting down";
     default:
@@ -161,7 +163,7 @@ void PoolImpl::end_tasks() {
   while (!ending_.empty()) {
     Task& task = static_cast<Task&>(ending_.front());
     ending_.pop_front();
-    config::Error error(task.ending, std::string(detail_of(task.ending)));
+    config::Error error(task.ending, detail_of(task));
     error.stage = "process";
     end_task(task, std::move(error), std::chrono::nanoseconds{0});
   }
@@ -199,7 +201,9 @@ void PoolImpl::blame(Worker& worker, EndReason reason) {
   Task* task = worker.area.unanswered() == 0 ? nullptr : worker.area.owed(0).task;
   if (task == nullptr) return;
   task->died_at = Clock::now();
-  if (task->purpose == Task::Purpose::run && ++task->deaths < deaths_max)
+  ++task->deaths;
+  task->guilt += guilt(reason, WTERMSIG(worker.death.wait_status));
+  if (task->purpose == Task::Purpose::run && task->guilt < guilt_max)
     return arm(task->died_at + outlived_time);
   worker.area.owed(0).task = nullptr;
   if (task->purpose == Task::Purpose::run && poison_.wanted()) take_fingerprint(*task);

@@ -25,6 +25,7 @@ void PoolImpl::tick() {
   if (!poison_.empty()) next = std::min(next, poison_.entries().front().until);
   supervisor_.tick(now);
   if (slots_.housekeeping(now)) next = std::min(next, now + give_back_interval);
+  give_outputs_back(now);
   arm(next);
   end_tasks();
   if (!stopped_) dispatch(now);
@@ -76,6 +77,17 @@ void PoolImpl::end_run(Worker& worker, EndReason reason) {
   if (Task* task = std::exchange(worker.area.owed(0).task, nullptr))
     end_later(*task, config::ErrorCode::processing_timeout);
   kill(worker, reason);
+}
+
+// A worker that is idle for long and once had a large result is recycled, which gives the pages of
+// that back.
+void PoolImpl::give_outputs_back(Clock::time_point now) {
+  for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
+    if (!worker->area.large_output_used() || worker->area.unanswered() > 0) continue;
+    if (now - worker->life.running_since < SlotPool::idle_time) continue;
+    worker->life.retiring = true;
+    retire_if_idle(*worker);
+  }
 }
 
 // ---- watching: only while a worker is busy, so that an idle server is not woken

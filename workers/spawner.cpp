@@ -1,6 +1,7 @@
 #include "workers/spawner.hpp"
 
 #include "workers/child_setup.hpp"
+#include "workers/layout.hpp"
 #include "workers/preload.hpp"
 #include "workers/worker_main.hpp"
 
@@ -26,6 +27,8 @@
 namespace fetchmill::workers {
 namespace {
 
+constexpr int send_attempts = 20;
+
 // A worker's pidfd and its status file travel together, or no descriptor at all.
 using Descriptors = std::array<int, 2>;
 union DescriptorControl {
@@ -48,7 +51,14 @@ bool send_report(int control, const SpawnReport& report, const Descriptors* desc
     header->cmsg_len = CMSG_LEN(sizeof *descriptors);
     std::memcpy(CMSG_DATA(header), descriptors, sizeof *descriptors);
   }
-  return ::sendmsg(control, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof report);
+  // Memory for a message may be short for a moment; a report that is lost would be a worker lost.
+  for (int attempt = 0; attempt < send_attempts; ++attempt) {
+    if (::sendmsg(control, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof report))
+      return true;
+    if (errno == EPIPE || errno == ECONNRESET) return false;
+    ::poll(nullptr, 0, attempt);
+  }
+  return false;
 }
 
 std::uint64_t microseconds(const timeval& time) {
@@ -89,6 +99,7 @@ class SpawnerProcess {
     // The loop closed its end or died.
     if (got != static_cast<ssize_t>(sizeof request)) end();
     if (request.kind == SpawnRequestKind::spawn) return spawn(request);
+    if (request.kind == SpawnRequestKind::give_back) return give_back(request.area);
     for (const Child& child : children_)
       if (child.request.area == request.area && child.request.generation == request.generation)
         kill(child.pidfd);
@@ -116,14 +127,24 @@ class SpawnerProcess {
     if (!send_report(control_, report, status ? &descriptors : nullptr)) end();
   }
 
+  // By the spawner, since the loop cannot write to answers and no worker is there. Requests come in
+  // order, so the area's next worker does not run yet.
+  void give_back(std::uint32_t area) {
+    const SharedFile& answers = memory_.areas[area].answers;
+    // Failing, the pages stay until they are used again.
+    [[maybe_unused]] const int done =
+        ::fallocate(answers.writable.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                    large_output_offset, static_cast<off_t>(answers.bytes - large_output_offset));
+  }
+
   // Until it is waited for, the pid is the child's.
   static Fd open_status(pid_t pid) {
     const std::string path = "/proc/" + std::to_string(pid) + "/status";
     return Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   }
 
-  static void kill(const Fd& pidfd) {
-    ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+  static bool kill(const Fd& pidfd) {
+    return ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0) == 0;
   }
 
   void look_after_children() {
@@ -162,8 +183,10 @@ class SpawnerProcess {
   }
 
   [[noreturn]] void end() {
-    for (const Child& child : children_) kill(child.pidfd);
-    for (const Child& child : children_) ::waitpid(child.pid, nullptr, 0);
+    // Waiting for one that could not be killed would keep the loop waiting too; PDEATHSIG is behind
+    // it.
+    for (const Child& child : children_)
+      if (kill(child.pidfd)) ::waitpid(child.pid, nullptr, 0);
     ::_exit(exit_ok);
   }
 

@@ -251,6 +251,9 @@ void Supervisor::release(Worker& worker) {
   log_obituary(worker);
   worker.state = WorkerState::none;
   worker.pid = -1;
+  if (worker.area.large_output_used() &&
+      spawner_.request({SpawnRequestKind::give_back, worker.number, worker.generation}))
+    worker.area.large_output_given_back();
   if (!stopped_) tick(Clock::now());
 }
 

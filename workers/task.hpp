@@ -14,7 +14,7 @@ struct Worker;
 
 struct Task : QueueHook {
   enum class Where : std::uint8_t { queued, handed, ending };
-  // fingerprint: nobody's. It asks a worker for the hash of an input that ended two others.
+  // fingerprint: nobody's. It asks a worker for the hash of an input that ended others.
   enum class Purpose : std::uint8_t { run, fingerprint };
   using Clock = std::chrono::steady_clock;
 
@@ -31,6 +31,7 @@ struct Task : QueueHook {
   Clock::time_point handed_at{};
   unsigned runs = 0;
   unsigned deaths = 0;          // workers that died running it
+  unsigned guilt = 0;           // how much of that was its own doing (guilt.hpp)
   Clock::time_point died_at{};  // the last of them
   config::ErrorCode ending = config::ErrorCode::internal_error;
 };

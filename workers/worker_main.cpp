@@ -17,7 +17,6 @@
 
 #define XXH_INLINE_ALL
 #include <simdjson.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -75,10 +74,8 @@ class Worker {
         spin_(memory.may_spin),
         generation_(generation) {}
 
-  // The area may have had another worker before: its indices and its large output go.
+  // The area may have had another worker before: its indices go.
   void report_ready() {
-    const std::span<std::byte> large = answers_.all().subspan(large_output_offset);
-    ::madvise(large.data(), large.size(), MADV_REMOVE);
     own_.sleeping.store(0, std::memory_order_relaxed);
     own_.answered.store(0, std::memory_order_relaxed);
     own_.ready_generation.store(generation_, std::memory_order_release);
@@ -145,7 +142,7 @@ class Worker {
       if ((task.flags & hash_input) != 0) return answer(task, fingerprint(task, hash));
       if (poisoned(hash))
         return fail(task, config::Error(config::ErrorCode::poisoned_input,
-                                        "it ended two workers a short while ago"));
+                                        "it ended several workers a short while ago"));
     }
     const ops::Input input{
         .bytes = body,

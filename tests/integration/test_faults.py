@@ -106,7 +106,7 @@ class KilledWorkers(FaultTest):
 
 class CrashingOps(FaultTest):
     def test_every_way_to_crash(self):
-        for how in ("segv", "abort", "exit"):
+        for how in ("segv", "abort", "exit", "terminate", "overflow"):
             with self.subTest(how=how):
                 server = self.start()
                 response = server.fetch(self.origin.url("/json"), ("crash", {"how": how}))

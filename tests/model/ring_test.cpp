@@ -272,7 +272,6 @@ class RingModel : public testing::Test {
     loop_field(MODEL_FIELD(LoopPage, generation));
     loop_field(MODEL_FIELD(LoopPage, doorbell));
     loop_field(MODEL_FIELD(LoopPage, submitted));
-    loop_field(MODEL_FIELD(LoopPage, taken));
     loop_field(MODEL_FIELD(LoopPage, wake_wanted));
     loop_field(MODEL_FIELD(LoopPage, grant_task));
     loop_field(MODEL_FIELD(LoopPage, grant_offset));

@@ -1,0 +1,352 @@
+#include "hostile_worker.hpp"
+
+#include "workers/child_setup.hpp"
+#include "workers/doorbell.hpp"
+#include "workers/job.hpp"
+#include "workers/layout.hpp"
+#include "workers/region.hpp"
+#include "workers/worker_main.hpp"
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <random>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace fetchmill::workers {
+namespace {
+
+HostilePlan plan_;
+
+constexpr std::string_view bad_lines[] = {
+    "",
+    "{\"a\":1}\n{\"type\":\"summary\"}",
+    "{\"a\":1},{\"a\":2}",
+    "{\"a\":",
+    "\"open",
+    "\"\x01\"",
+    "\"\xff\xfe\"",
+    "1 2",
+    "]",
+    "nul",
+    "\"a\"\n",
+};
+
+Region map_or_exit(const Fd& file, std::uint64_t bytes, Access access) {
+  config::Result<Region> region = Region::map(file, bytes, access);
+  if (!region) ::_exit(exit_setup_failed);
+  return std::move(*region);
+}
+
+class HostileWorker {
+ public:
+  HostileWorker(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation)
+      : inputs_(map_or_exit(memory.inputs.readable, memory.inputs.bytes, Access::read_only)),
+        commands_(map_or_exit(memory.areas[area].commands.readable,
+                              memory.areas[area].commands.bytes, Access::read_only)),
+        answers_(map_or_exit(memory.areas[area].answers.writable, memory.areas[area].answers.bytes,
+                             Access::read_write)),
+        loop_(commands_.page<const LoopPage>()),
+        own_(answers_.page<WorkerPage>()),
+        bell_number_(memory.areas[area].bell.get()),
+        bell_(bell_number_),
+        generation_(generation),
+        random_(plan_.seed * 1'000'003 + area * 1009 + generation) {}
+
+  [[noreturn]] void live() {
+    report_ready();
+    for (;;) {
+      wait_for_loop(loop_, own_, spin_,
+                    [this] { return loop_.submitted.load(std::memory_order_acquire) != served_; });
+      const Submission task = loop_.submissions[ring_place(served_)];
+      ++served_;
+      act(pick(), task);
+    }
+  }
+
+ private:
+  Deed pick() {
+    if (random_() % 2 == 0) return Deed::honest;
+    if (plan_.only != Deed::count_) return plan_.only;
+    return static_cast<Deed>(random_() % static_cast<unsigned>(Deed::count_));
+  }
+
+  void report_ready() {
+    own_.sleeping.store(0);
+    own_.answered.store(0);
+    switch (random_() % 8) {
+      case 0:  // of another generation at first
+        own_.ready_generation.store(generation_ + 1);
+        bell_.ring();
+        break;
+      case 1:  // twice
+        own_.ready_generation.store(generation_);
+        bell_.ring();
+        break;
+      case 2:  // with answers already there
+        own_.answered.store(static_cast<std::uint32_t>(random_() % 3));
+        break;
+      default:
+        break;
+    }
+    own_.ready_generation.store(generation_, std::memory_order_release);
+    bell_.ring();
+  }
+
+  // ---- an honest answer, and its pieces
+
+  std::string_view body(const Submission& task) {
+    const char* start = reinterpret_cast<const char*>(inputs_.all().data()) + task.slot_offset;
+    SlotHeader header;
+    std::memcpy(&header, start, sizeof header);
+    return {start + header.body_offset, header.body_bytes};
+  }
+
+  Answer honest_answer(const Submission& task, std::string_view bytes) {
+    Answer answer{};
+    answer.task = task.task;
+    answer.kind = static_cast<std::uint32_t>(AnswerKind::done);
+    answer.offset = task.grant_offset;
+    std::string line;
+    if ((task.flags & encode_for_line) != 0) {
+      line = "\"" + std::string(bytes) + "\"";
+      bytes = line;
+      answer.result_kind = static_cast<std::uint32_t>(ResultKind::text);
+    }
+    answer.bytes = bytes.size();
+    if (bytes.size() > task.grant_bytes) {
+      Answer need = answer;
+      need.kind = static_cast<std::uint32_t>(AnswerKind::need_output);
+      publish(need);
+      wait_for_loop(loop_, own_, spin_, [this, &task] {
+        return loop_.grant_task.load(std::memory_order_acquire) == task.task;
+      });
+      answer.offset = loop_.grant_offset.load();
+    }
+    std::memcpy(output(answer.offset), bytes.data(), bytes.size());
+    return answer;
+  }
+
+  char* output(std::uint64_t offset) {
+    return reinterpret_cast<char*>(answers_.all().data()) + offset;
+  }
+
+  Answer& publish(const Answer& answer, std::uint32_t indices = 1) {
+    const std::uint32_t index = own_.answered.load();
+    Answer& place = own_.answers[ring_place(index)];
+    place = answer;
+    own_.answered.store(index + indices, std::memory_order_release);
+    bell_.ring_if_wanted(loop_);
+    return place;
+  }
+
+  // ---- deeds
+
+  void act(Deed deed, const Submission& task) {
+    switch (deed) {
+      case Deed::never:
+        for (;;) ::pause();
+      case Deed::die:
+        std::raise(SIGKILL);
+        return;
+      case Deed::skip:
+      case Deed::greedy:
+      case Deed::ungranted:
+      case Deed::bad_failure:
+      case Deed::bad_line:
+        return act_instead(deed, task);
+      case Deed::false_sleep:
+        own_.sleeping.store(1);
+        break;
+      case Deed::flood:
+        for (int i = 0; i < 100'000; ++i) bell_.ring();
+        break;
+      case Deed::write_to_inputs:
+        write_to(inputs_);
+        write_to(commands_);
+        break;
+      default:
+        break;
+    }
+    const std::string bytes = deed == Deed::other_bytes
+                                  ? std::string(1 + random_() % 20'000, devils_byte)
+                                  : std::string(body(task));
+    Answer answer = honest_answer(task, bytes);
+    if (deed == Deed::lie_in_a_field) lie(answer);
+    if (deed == Deed::other_task) answer.task += random_() % 2 == 0 ? 1 : UINT64_MAX;
+    if (deed == Deed::scribble) scribble();
+    Answer& published = publish(answer, leap(deed));
+    act_afterwards(deed, answer, published);
+  }
+
+  std::uint32_t leap(Deed deed) {
+    constexpr std::array<std::uint32_t, 4> leaps{ring_depth, ring_depth + 1, 0x80000000U,
+                                                 UINT32_MAX};
+    return deed == Deed::huge_index ? leaps[random_() % leaps.size()] : 1;
+  }
+
+  // Answers of its own making.
+  void act_instead(Deed deed, const Submission& task) {
+    Answer answer{};
+    answer.task = task.task;
+    answer.offset = task.grant_offset;
+    switch (deed) {
+      case Deed::skip:
+        answer.kind = static_cast<std::uint32_t>(AnswerKind::skipped);
+        break;
+      case Deed::greedy:
+        answer.kind = static_cast<std::uint32_t>(AnswerKind::need_output);
+        answer.bytes = random_() % 2 == 0 ? task.grant_bytes : UINT64_MAX - random_() % 4096;
+        break;
+      case Deed::ungranted:
+        answer.kind = static_cast<std::uint32_t>(AnswerKind::need_output);
+        answer.bytes = task.grant_bytes + 1;
+        publish(answer);
+        answer.kind = static_cast<std::uint32_t>(AnswerKind::done);
+        answer.offset = large_output_offset + page_bytes;
+        break;
+      case Deed::bad_failure:
+        answer.kind = static_cast<std::uint32_t>(AnswerKind::failed);
+        answer.error_code = static_cast<std::uint32_t>(random_() % 64);
+        answer.bytes = random_() % 5000;
+        answer.field_bytes = static_cast<std::uint32_t>(random_() % 5000);
+        std::memset(output(answer.offset), '\xc3', std::min<std::uint64_t>(answer.bytes, 4096));
+        break;
+      default: {
+        const std::string_view line = bad_lines[random_() % std::size(bad_lines)];
+        answer.kind = static_cast<std::uint32_t>(AnswerKind::done);
+        answer.result_kind = static_cast<std::uint32_t>(ResultKind::json);
+        answer.bytes = line.size();
+        std::memcpy(output(answer.offset), line.data(), line.size());
+      }
+    }
+    publish(answer);
+  }
+
+  void act_afterwards(Deed deed, const Answer& answer, Answer& published) {
+    switch (deed) {
+      case Deed::twice:
+        publish(answer);
+        break;
+      case Deed::early:
+        publish(answer);
+        bell_.ring();
+        break;
+      case Deed::index_back:
+        own_.answered.fetch_sub(1 + static_cast<std::uint32_t>(random_() % 3));
+        bell_.ring();
+        break;
+      case Deed::flicker:
+        for (int i = 0; i < 20'000; ++i) own_.answered.fetch_add(i % 2 == 0 ? 1U : UINT32_MAX);
+        break;
+      case Deed::change_answer:
+        for (int i = 0; i < 2000; ++i) lie(published);
+        break;
+      case Deed::change_output:
+        for (int i = 0; i < 50; ++i)
+          std::memset(output(answer.offset), i % 2 == 0 ? devils_byte : '\n', answer.bytes);
+        break;
+      case Deed::steal_ring: {
+        std::uint64_t count = 0;
+        bell_.ring();
+        ::fcntl(bell_number_, F_SETFL, 0);
+        [[maybe_unused]] const ssize_t got = ::read(bell_number_, &count, sizeof count);
+        break;
+      }
+      case Deed::false_wake:
+        own_.sleeping.store(0);
+        ::usleep(20'000);
+        break;
+      default:
+        break;
+    }
+  }
+
+  void lie(Answer& answer) {
+    constexpr std::array<std::uint64_t, 6> values{0,          1,          4095,
+                                                  UINT32_MAX, UINT64_MAX, std::uint64_t{1} << 40U};
+    const std::uint64_t value = random_() % 2 == 0 ? random_() : values[random_() % values.size()];
+    const auto small = static_cast<std::uint32_t>(value);
+    switch (random_() % 9) {
+      case 0:
+        answer.task = value;
+        break;
+      case 1:
+        answer.offset = value;
+        break;
+      case 2:
+        answer.bytes = value;
+        break;
+      case 3:
+        answer.kind = small;
+        break;
+      case 4:
+        answer.result_kind = small;
+        break;
+      case 5:
+        answer.error_code = small;
+        break;
+      case 6:
+        answer.field_bytes = small;
+        break;
+      case 7:
+        answer.media_type_bytes = small;
+        break;
+      default:
+        answer.media_type_bytes = 8;
+        std::memset(answer.media_type, static_cast<int>(value), 8);
+    }
+  }
+
+  // All of it that exists, its own page last: answers, outputs, indices.
+  void scribble() {
+    for (std::uint64_t at = large_output_offset + page_bytes; at >= 8; at -= 8) {
+      const std::uint64_t word = random_();
+      std::memcpy(output(at - 8), &word, sizeof word);
+    }
+  }
+
+  // The mapping is read-only and the descriptor it came from is closed; a protection that could be
+  // lifted would let this write.
+  void write_to(const Region& region) {
+    const std::span<std::byte> all = region.all();
+    const std::uint64_t bytes = std::min<std::uint64_t>(all.size(), std::uint64_t{1} << 20U);
+    if (::mprotect(all.data(), bytes, PROT_READ | PROT_WRITE) == 0)
+      std::memset(all.data(), devils_byte, bytes);
+  }
+
+  Region inputs_;
+  Region commands_;
+  Region answers_;
+  const LoopPage& loop_;
+  WorkerPage& own_;
+  int bell_number_;
+  LoopBell bell_;
+  Spin spin_{true};
+  std::uint32_t generation_;
+  std::uint32_t served_ = 0;
+  std::mt19937_64 random_;
+};
+
+}  // namespace
+
+void set_plan(const HostilePlan& plan) {
+  plan_ = plan;
+}
+
+void worker_main(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation,
+                 pid_t parent, const Sandbox& sandbox) {
+  if (!plan_.hostile(area)) honest_worker_main(memory, area, generation, parent, sandbox);
+  const int bell = memory.areas[area].bell.get();
+  HostileWorker worker(memory, area, generation);
+  tie_to_parent(parent);
+  close_all_but(std::array{bell});
+  reset_signals();
+  worker.live();
+}
+
+}  // namespace fetchmill::workers

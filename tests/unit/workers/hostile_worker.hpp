@@ -1,0 +1,63 @@
+// A worker that breaks every rule it can, in some areas; in the others the product's own.
+//
+// Linked in place of workers/worker_main.cpp by one test program. What it does follows from the
+// seed, the area and the generation alone, up to the timing of its races.
+#pragma once
+
+#include "workers/shared_memory.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+#include <sys/types.h>
+
+namespace fetchmill::workers {
+
+// What the hostile ones do with a task, or when they start.
+enum class Deed : std::uint8_t {
+  honest,
+  other_bytes,      // a well-formed answer of other bytes
+  lie_in_a_field,   // any descriptor field, any value
+  other_task,       // in the name of another task
+  twice,            // the same answer again
+  early,            // an answer more than was asked for
+  huge_index,       // the index leaps
+  index_back,       // the index goes back
+  flicker,          // the index changes faster than it can be read
+  change_answer,    // rewrites the descriptor once it is published
+  change_output,    // rewrites the result once it is published
+  scribble,         // writes all over its memory while it answers
+  flood,            // rings without end
+  steal_ring,       // empties the bell it rang
+  false_sleep,      // says it sleeps while it works
+  false_wake,       // says it works while it sleeps
+  greedy,           // asks for more output than allowed, or for less than it has
+  ungranted,        // asks for output and does not wait for it
+  skip,             // skips what nobody cancelled
+  bad_failure,      // an error no op may end in, or a text that is none
+  bad_line,         // what is not one JSON value on one line
+  write_to_inputs,  // tries to change what the loop wrote
+  die,
+  never,  // does not answer
+  count_,
+};
+
+struct HostilePlan {
+  std::uint64_t seed = 0;
+  std::uint32_t areas = 0;   // a bit for each hostile one
+  Deed only = Deed::count_;  // besides honest; count_: all of them
+
+  bool hostile(std::uint32_t area) const { return (areas >> area & 1U) != 0; }
+};
+// Before the spawner forks: it and its workers inherit this.
+void set_plan(const HostilePlan& plan);
+
+// The product's, from the same source under this name.
+[[noreturn]] void honest_worker_main(const SharedMemory& memory, std::uint32_t area,
+                                     std::uint32_t generation, pid_t parent,
+                                     const Sandbox& sandbox);
+
+// What a hostile result that passes for one is made of; no honest body holds it.
+inline constexpr char devils_byte = '~';
+
+}  // namespace fetchmill::workers
