@@ -13,6 +13,7 @@
 #include "server/http/service.hpp"
 #include "server/lag_probe.hpp"
 #include "server/machine.hpp"
+#include "server/memory_reserve.hpp"
 #include "server/metrics_exposition.hpp"
 #include "server/poller.hpp"
 #include "server/turns.hpp"
@@ -70,6 +71,7 @@ int serve(const config::Settings& given) {
   const config::Settings settings = fit_to_machine(given, machine);
   config::Metrics metrics;
   config::Log log(settings.log, metrics.log_dropped_total.get());
+  count_memory_shortages(metrics.memory_reserve_used_total.get());
   metrics.build_info.with({config::version, config::revision}).set(1);
   raise_open_files_limit();
 
@@ -176,6 +178,7 @@ int serve_or_explain(const config::Settings& settings) {
 
 int main(int argc, char** argv) {
   using namespace fetchmill;
+  server::put_memory_aside();
   return server::run_cli(
       argc, argv, {.serve = server::serve_or_explain, .ops_json = workers::ops::catalogue_json});
 }

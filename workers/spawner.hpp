@@ -26,9 +26,12 @@
 
 namespace fetchmill::workers {
 
-// Loop to spawner. `end` is for a worker whose pidfd could not be received; otherwise the loop
-// kills.
-enum class SpawnRequestKind : std::uint32_t { spawn = 1, end = 2 };
+// Loop to spawner.
+enum class SpawnRequestKind : std::uint32_t {
+  spawn = 1,
+  end = 2,        // a worker whose pidfd could not be received; otherwise the loop kills
+  give_back = 3,  // the pages of a large output, to the system. Requires: the area has no worker
+};
 struct SpawnRequest {
   SpawnRequestKind kind;
   std::uint32_t area;

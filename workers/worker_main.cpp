@@ -273,6 +273,8 @@ class Worker {
 
 void worker_main(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation,
                  pid_t parent, const Sandbox& sandbox) {
+  // The loop's, which would make an op's failed allocation wait for memory; here it ends the task.
+  std::set_new_handler(nullptr);
   Worker worker(memory, area, generation);
   set_up_worker(parent, memory.areas[area].bell.get(), area, memory.memory_limit_bytes, sandbox);
   worker.report_ready();

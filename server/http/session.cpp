@@ -1,6 +1,7 @@
 #include "server/http/session.hpp"
 
 #include "server/http/response_head.hpp"
+#include "server/memory_reserve.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -303,13 +304,13 @@ std::optional<config::Error> Session::check(const Request& request, const Route*
   if (!(route->methods & Router::bit(request.head.method)))
     return Error(ErrorCode::method_not_allowed,
                  std::string(route->path) + " supports " + Router::allow(route->methods));
-  if (std::holds_alternative<ExchangeHandler>(route->handler) &&
-      service_.in_flight >= service_.settings.max_requests_in_flight) {
-    Error error(ErrorCode::overloaded, "server.max_requests_in_flight requests are in flight");
-    error.retry_after = std::chrono::seconds(1);
-    return error;
-  }
-  return std::nullopt;
+  if (!std::holds_alternative<ExchangeHandler>(route->handler)) return std::nullopt;
+  const bool full = service_.in_flight >= service_.settings.max_requests_in_flight;
+  if (!full && memory_is_available()) return std::nullopt;
+  Error error(ErrorCode::overloaded, full ? "server.max_requests_in_flight requests are in flight"
+                                          : "the server is short of memory");
+  error.retry_after = std::chrono::seconds(1);
+  return error;
 }
 
 // The body of a request whose handler does not read one: gone if it is here already, else the

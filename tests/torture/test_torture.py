@@ -1,5 +1,5 @@
-"""Each system call of the loop, the spawner and a worker fails once; so does each allocation of the
-spawner and of a worker. The server is started again and again until nothing new fails."""
+"""Each system call and each allocation of the loop, the spawner and a worker fails once. The server is
+started again and again until nothing new fails."""
 
 import mmap
 import os
@@ -110,7 +110,8 @@ class TortureTest(unittest.TestCase):
         try:
             if not server.serves:
                 code = server.child.poll()
-                self.assertIn(code, (1, 2), f"{role}/{what}: {server.log[-8:]}")
+                if not self.ended_before_main(server, what):
+                    self.assertIn(code, (1, 2), f"{role}/{what}: {server.log[-8:]}")
                 self.assertTrue(server.log, "it says why it cannot start")
                 return
             for name, request, right in self.workload(server):
@@ -129,6 +130,12 @@ class TortureTest(unittest.TestCase):
             self.assertEqual(server.wait(), 0, f"{role}/{what}: {server.log[-8:]}")
         finally:
             server.kill()
+
+    @staticmethod
+    def ended_before_main(server, what):
+        """Static objects of libraries are made before any handler of ours could be there."""
+        first = server.log[0].get("message", "") if server.log else ""
+        return what == "memory" and first.startswith("terminate called") and "bad_alloc" in first
 
     @staticmethod
     def kill_a_worker(server):
@@ -183,7 +190,7 @@ class TortureTest(unittest.TestCase):
             and (right is None or response.body == right)
         )
 
-    def torture(self, role, what, within):
+    def torture(self, role, what, within, to_the_end=True):
         state = State()
         end = time.monotonic() + within
         runs, before = 0, -1
@@ -197,7 +204,9 @@ class TortureTest(unittest.TestCase):
                     new = [call for hash_, call in state.sites().items() if hash_ not in known]
                     raise AssertionError(f"after {new}: {error}") from error
             runs += 1
-        self.assertEqual(state.failed, before, f"new sites are still met after {within} s")
+        self.assertGreater(state.failed, 1, "the shim was loaded")
+        if to_the_end:
+            self.assertEqual(state.failed, before, f"new sites are still met after {within} s")
         print(f"{role} {what}: {state.failed} sites in {runs} runs", file=sys.stderr)
 
     def test_system_calls_of_the_loop(self):
@@ -208,6 +217,10 @@ class TortureTest(unittest.TestCase):
 
     def test_system_calls_of_a_worker(self):
         self.torture("worker", "calls", 20)
+
+    def test_allocations_of_the_loop(self):
+        # Its turns combine in ever new ways, so there is no last site.
+        self.torture("loop", "memory", 30, to_the_end=False)
 
     def test_allocations_of_the_spawner(self):
         self.torture("spawner", "memory", 20)

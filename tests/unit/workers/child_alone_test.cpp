@@ -16,7 +16,7 @@ bool run() {
   auto sandbox = Sandbox::prepare(fetchmill::config::SandboxMode::on);
   if (!sandbox) return false;
   auto spawner = Spawner::start(*memory, *sandbox);
-  if (!spawner || !spawner->request({0, 1})) return false;
+  if (!spawner || !spawner->request({SpawnRequestKind::spawn, 0, 1})) return false;
   pollfd report{spawner->control(), POLLIN, 0};
   if (::poll(&report, 1, 10'000) != 1) return false;
   SpawnerHandle::Received received;

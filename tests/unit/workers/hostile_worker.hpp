@@ -4,6 +4,7 @@
 // seed, the area and the generation alone, up to the timing of its races.
 #pragma once
 
+#include "workers/sandbox.hpp"
 #include "workers/shared_memory.hpp"
 
 #include <cstdint>
