@@ -24,7 +24,7 @@
 namespace fetchmill::workers {
 
 // A worker that lives this long after another's death was not killed together with it.
-inline constexpr std::chrono::milliseconds outlived_time{100};
+inline constexpr std::chrono::milliseconds outlived_time{20};
 // How often busy workers are looked at: their CPU time, their memory, what waits behind a long
 // task.
 inline constexpr std::chrono::milliseconds watch_interval{5};
@@ -91,7 +91,7 @@ class PoolImpl final : private Supervisor::Client {
   void describe_culprit(Worker& worker);
   void blame(Worker& worker, EndReason reason);
   void bury(Worker& worker);
-  void take_fingerprint(const Task& culprit);
+  void ask_about(const Task& culprit, Task::Purpose purpose);
   void poison(const PoisonList::Hash& hash);
   void publish_poison();
 

@@ -143,12 +143,11 @@ void PoolImpl::end_task(Task& task, config::Result<JobOutput> output,
                    .processed = processed,
                    .runs = task.runs};
   Job* job = task.job;
-  const bool fingerprint = task.purpose == Task::Purpose::fingerprint;
+  const Task::Purpose purpose = task.purpose;
   free_task(task);
-  if (fingerprint) {
-    if (result.output && result.output->hash) poison(*result.output->hash);
-    return;
-  }
+  if (purpose == Task::Purpose::fingerprint && result.output && result.output->hash)
+    poison(*result.output->hash);
+  if (purpose != Task::Purpose::run) return;
   job->task_ = nullptr;
   job->done(std::move(result));
 }
@@ -206,7 +205,10 @@ void PoolImpl::blame(Worker& worker, EndReason reason) {
   if (task->purpose == Task::Purpose::run && task->guilt < guilt_max)
     return arm(task->died_at + outlived_time);
   worker.area.owed(0).task = nullptr;
-  if (task->purpose == Task::Purpose::run && poison_.wanted()) take_fingerprint(*task);
+  if (task->purpose == Task::Purpose::run && poison_.wanted())
+    ask_about(*task, Task::Purpose::trial);
+  if (task->purpose == Task::Purpose::trial && task->guilt >= guilt_max / 2)
+    ask_about(*task, Task::Purpose::fingerprint);
   end_later(*task, reason == EndReason::memory ? config::ErrorCode::worker_out_of_memory
                                                : config::ErrorCode::worker_crashed);
 }
@@ -239,14 +241,16 @@ void PoolImpl::bury(Worker& worker) {
 
 // ---- inputs that end workers
 
-// Its outcome does not wait for this. Should the worker that hashes it die too, it was not the
-// input's fault, and nothing is refused.
-void PoolImpl::take_fingerprint(const Task& culprit) {
+// The outcome does not wait for this. Workers may have been killed from outside, and the input be
+// one that thousands of others send: ops are pure functions, so one more run tells. Only if that
+// ends its worker too the input is refused; should the worker that hashes it die, nothing is.
+void PoolImpl::ask_about(const Task& culprit, Task::Purpose purpose) {
   Task& task = new_task();
   task.job = nullptr;
-  task.purpose = Task::Purpose::fingerprint;
+  task.purpose = purpose;
   task.slot = culprit.slot;
-  task.limits = {};
+  task.cost_key = culprit.cost_key;
+  task.limits = {.result_bytes_max = culprit.limits.result_bytes_max};
   task.submitted_at = Clock::now();
   slots_.pin(task.slot);
   requeue(task);

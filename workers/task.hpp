@@ -14,8 +14,9 @@ struct Worker;
 
 struct Task : QueueHook {
   enum class Where : std::uint8_t { queued, handed, ending };
-  // fingerprint: nobody's. It asks a worker for the hash of an input that ended others.
-  enum class Purpose : std::uint8_t { run, fingerprint };
+  // After an input ended workers again and again, and its task with them: is it the input, and
+  // which? trial: runs it once more, for nobody; fingerprint: asks for its hash.
+  enum class Purpose : std::uint8_t { run, trial, fingerprint };
   using Clock = std::chrono::steady_clock;
 
   PoolImpl* pool = nullptr;

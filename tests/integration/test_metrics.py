@@ -113,7 +113,9 @@ class Truth(ServerTest):
         self.assertEqual(timed[1] - timed[0], 50)
 
     def test_workers_and_connections_are_gauges_of_now(self):
-        self.assertEqual(self.server.metrics().value("workers"), 2)
+        workers = self.server.metrics()
+        self.assertEqual(workers.value("workers", state="idle"), 2)
+        self.assertEqual(workers.value("workers", state="standby"), 1)
         with self.server.raw() as client:
             client.send_request("GET", "/livez")
             client.read_response()

@@ -174,7 +174,7 @@ class Confined(SandboxTest):
                 self.assertEqual(answer.json()["code"], "worker_crashed")
         self.assertGreater(sum(answer.status == 200 for answer in answers), 150)
         self.assertIsNone(self.server.child.poll())
-        eventually(lambda: len(self.server.workers()) == 24, "all workers are back")
+        eventually(lambda: len(self.server.workers()) == 25, "all workers are back")
         self.assert_confined(self.server)
         self.assert_serves(self.server)
 
@@ -232,7 +232,7 @@ class Unprivileged(SandboxTest):
         self.assertEqual(attack(server, "open_passwd"), "refused: Permission denied")
         self.assertEqual(attack(server, "kill_loop"), "killed")
         # A dead worker is replaced, so the loop may signal and the spawner may fork.
-        eventually(lambda: len(server.workers()) == 2, "two workers run")
+        eventually(lambda: len(server.workers()) == 3, "two workers and the standby run")
 
     def test_works(self):
         self.assert_all_works(self.start_as_user())

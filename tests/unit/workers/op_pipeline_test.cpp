@@ -187,10 +187,11 @@ TEST(Catalogue, ListsEveryOpWithASchema) {
 }
 
 TEST(Catalogue, ASchemaSaysWhatTheTableSays) {
-  EXPECT_EQ(parameters_schema_json(*find_op("crash")),
-            R"({"type":"object","properties":{"how":{"description":"How to die.","default":"segv",)"
-            R"("type":"string","enum":["segv","abort","exit"]}},"required":[],)"
-            R"("additionalProperties":false})");
+  EXPECT_EQ(
+      parameters_schema_json(*find_op("crash")),
+      R"({"type":"object","properties":{"how":{"description":"How to die.","default":"segv",)"
+      R"("type":"string","enum":["segv","abort","exit","terminate","overflow","stop"]}},"required":[],)"
+      R"("additionalProperties":false})");
   const std::string loop = parameters_schema_json(*find_op("cpu.loop"));
   EXPECT_NE(loop.find(R"("type":"integer","minimum":0,"maximum":1e+12})"), std::string::npos);
   EXPECT_NE(loop.find(R"("required":["iterations"])"), std::string::npos);

@@ -136,7 +136,9 @@ TEST_F(PoolTest, RestartsThatHaveToWaitComeWhenTheyAreDue) {
 }
 
 TEST_F(PoolTest, ATaskThatEndsTwoWorkersIsCrashedAndTheOthersSurvive) {
-  start(2);
+  PoolOptions options = small_options(2);
+  options.poison_time = milliseconds(0);
+  start(options);
   ASSERT_TRUE(wait_for_workers(3));
   for (const std::string_view how : {"segv", "abort", "exit"}) {
     const auto before = submit_many(20, op("echo"), "innocent");
@@ -265,6 +267,25 @@ TEST_F(PoolTest, AnInputThatEndsTwoWorkersIsRefusedForAWhile) {
   EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
 }
 
+TEST_F(PoolTest, AnInputThatWasOnlyUnluckyIsNotRefused) {
+  start(1);
+  // Killed four times while it runs, from outside, the task is given up; its input is innocent.
+  TestJob unlucky;
+  submit(unlucky, op("burn"), "300");
+  std::set<pid_t> killed;
+  ASSERT_TRUE(run_until([&] {
+    for (const pid_t pid : worker_pids())
+      if (cpu_ticks_of(pid) >= 3 && killed.insert(pid).second) ::kill(pid, SIGKILL);
+    return unlucky.is_done();
+  }));
+  EXPECT_EQ(unlucky.outcome(), "error: worker_crashed");
+  EXPECT_EQ(unlucky.result().runs, 4U);
+  ASSERT_TRUE(run_until([&] { return nothing_leased(); }));
+  pool_->publish_gauges();
+  EXPECT_EQ(metrics_.poisoned_inputs.get().value(), 0);
+  EXPECT_EQ(run(op("burn"), "300"), "300");
+}
+
 TEST_F(PoolTest, ARunOverItsCpuTimeEnds) {
   PoolOptions options = small_options(1);
   options.task_cpu_time = milliseconds(100);
@@ -283,6 +304,7 @@ TEST_F(PoolTest, ATaskThatTakesTooMuchMemoryEndsOutOfMemory) {
 #endif
   PoolOptions options = small_options(1);
   options.memory_limit_bytes = std::uint64_t{64} << 20U;
+  options.poison_time = milliseconds(0);
   start(options);
   const auto innocent = submit_many(20, op("echo"), "innocent");
   EXPECT_EQ(run(op("balloon"), "x"), "error: worker_out_of_memory");
