@@ -141,6 +141,9 @@ class DescriptorExhaustion(OutcomeTest):
     def test_every_request_is_answered(self):
         server = self.start(self.settings)
         body = self.origin.get("/bytes?n=2000").body
+        eventually(
+            lambda: server.metrics().value("workers", state="standby") == 1, "the pool is whole"
+        )
         before = server.descriptor_count()
         limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (before + 8, limits[1]))
