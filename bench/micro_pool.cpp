@@ -71,7 +71,7 @@ void measure(Row& row, std::size_t tasks) {
 // The script prints "NANOSECONDS NAME" lines.
 void measure_python(std::map<std::string, Figures>& figures, std::size_t tasks) {
   const std::string command =
-      "python3 " FETCHMILL_BENCH_FOLDER "/python_pools.py " + std::to_string(tasks);
+      "/usr/bin/python3 " FETCHMILL_BENCH_FOLDER "/python_pools.py " + std::to_string(tasks);
   FILE* output = ::popen(command.c_str(), "r");
   if (output == nullptr) return;
   double wall_ns = 0;

@@ -9,6 +9,7 @@ build=${BUILD:-build/release}
 sed -n 's/^model name[^:]*: /CPU: /p' /proc/cpuinfo | head -n 1
 echo "load before: $(cut -d' ' -f1 /proc/loadavg) on $(nproc) CPUs"
 
+# The scripts run by Debian's Python, which finds the Debian packages.
 run() {
   printf '\n== %s\n' "$1"
   shift
@@ -17,5 +18,7 @@ run() {
 run "JSON ops beside simdjson" "$build/bench/micro_json"
 run "tiny tasks" "$build/bench/micro_pool"
 run "isolation: in-process against through the pool" "$build/bench/isolation"
-run "a worker killed in the middle of a run" python3 bench/broken_pool/compare.py --build "$build"
-run "answers while the pool is saturated" python3 bench/saturation.py --build "$build"
+
+export FETCHMILL_BIN="$build/fetchmill" FETCHMILL_ORIGIN="$build/tests/fetchmill-origin"
+run "a worker killed in the middle of a run" /usr/bin/python3 bench/broken_pool/compare.py
+run "answers while the pool is saturated" /usr/bin/python3 bench/saturation.py
