@@ -20,5 +20,6 @@ run "tiny tasks" "$build/bench/micro_pool"
 run "isolation: in-process against through the pool" "$build/bench/isolation"
 
 export FETCHMILL_BIN="$build/fetchmill" FETCHMILL_ORIGIN="$build/tests/fetchmill-origin"
+export PROBE_BIN="$build/bench/latency_probe"
 run "a worker killed in the middle of a run" /usr/bin/python3 bench/broken_pool/compare.py
 run "answers while the pool is saturated" /usr/bin/python3 bench/saturation.py
