@@ -62,14 +62,17 @@ class InProcess {
 
 class CountedJob final : public workers::Job {
  public:
-  explicit CountedJob(std::size_t& in_flight) : in_flight_(in_flight) {}
+  CountedJob(std::size_t& in_flight, std::chrono::nanoseconds& worked)
+      : in_flight_(in_flight), worked_(worked) {}
   void done(workers::JobResult&& result) override {
     if (!result.output || result.output->bytes.empty()) std::abort();
+    worked_ += result.processed;
     --in_flight_;
   }
 
  private:
   std::size_t& in_flight_;
+  std::chrono::nanoseconds& worked_;
 };
 
 // The op in a worker.
@@ -80,24 +83,27 @@ class ThroughPool {
 
   void run_one(const Case& work) {
     std::size_t in_flight = 1;
-    CountedJob job(in_flight);
+    std::chrono::nanoseconds worked{0};
+    CountedJob job(in_flight, worked);
     submit(job, work);
     while (in_flight > 0) pool_.run_one();
   }
 
-  // Runs `count` tasks.
-  void run(const Case& work, std::size_t count) {
+  // Runs `count` tasks. Returns what the workers say they took, together.
+  std::chrono::nanoseconds run(const Case& work, std::size_t count) {
     // Of large bodies no more than one that runs and one that waits, for each worker: more would
     // only push each other out of the cache.
     const std::size_t window =
         std::clamp<std::size_t>(window_bytes / work.body.size(), std::size_t{2} * workers_, 64);
     std::size_t in_flight = 0;
+    std::chrono::nanoseconds worked{0};
     std::deque<CountedJob> jobs;
     while (jobs.size() < count || in_flight > 0) {
       for (; in_flight < window && jobs.size() < count; ++in_flight)
-        submit(jobs.emplace_back(in_flight), work);
+        submit(jobs.emplace_back(in_flight, worked), work);
       pool_.run_one();
     }
+    return worked;
   }
 
  private:
@@ -131,9 +137,13 @@ struct Latency {
 // A way to run a case, and what was measured of it.
 struct Way {
   const char* name;
-  std::function<void(const Case&, std::size_t count)> run_many;
+  // Returns the workers' time.
+  std::function<Seconds(const Case&, std::size_t count)> run_many;
   std::function<void(const Case&)> run_one = {};
-  std::vector<double> task_s = {};  // a round each
+  // Of one task; a round each.
+  std::vector<double> task_s = {};
+  std::vector<double> own_cpu_s = {};  // of this process
+  std::vector<double> worker_s = {};
   Latency latency = {};
 };
 
@@ -159,6 +169,8 @@ Seconds time_of(const std::function<void()>& run) {
 void measure(const Case& work, std::vector<Way>& ways, const Options& options) {
   for (Way& way : ways) {
     way.task_s.clear();
+    way.own_cpu_s.clear();
+    way.worker_s.clear();
     way.latency.samples_us.clear();
     // Pages are touched a first time, and the pool learns what the op costs.
     way.run_many(work, 100);
@@ -168,8 +180,14 @@ void measure(const Case& work, std::vector<Way>& ways, const Options& options) {
       std::clamp<std::size_t>(static_cast<std::size_t>(options.round_time / once), 15, 20'000);
   for (int round = 0; round < options.rounds; ++round) {
     for (Way& way : ways) {
-      const Seconds took = time_of([&] { way.run_many(work, count); });
-      way.task_s.push_back(took.count() / static_cast<double>(count));
+      const Seconds cpu_begin = bench::own_cpu_time();
+      Seconds worked{0};
+      const Seconds took = time_of([&] { worked = way.run_many(work, count); });
+      const Seconds cpu = bench::own_cpu_time() - cpu_begin;
+      const auto tasks = static_cast<double>(count);
+      way.task_s.push_back(took.count() / tasks);
+      way.own_cpu_s.push_back(cpu.count() / tasks);
+      way.worker_s.push_back(worked.count() / tasks);
       if (way.run_one) way.latency.measure([&] { way.run_one(work); }, options.round_time / 2);
     }
   }
@@ -184,6 +202,8 @@ void print_text(const Case& work, const std::vector<Way>& ways) {
     std::printf("  %-24s %9.0f tasks/s %6.0f MB/s %7.3f s/GB   %5.2f x (%.2f–%.2f)", way.name,
                 1 / task_s, bytes / task_s / 1e6, task_s / bytes * 1e9, of.median, of.lowest,
                 of.highest);
+    std::printf("   CPU here %.1f µs, worker %.1f µs", bench::median(way.own_cpu_s) * 1e6,
+                bench::median(way.worker_s) * 1e6);
     if (way.run_one)
       std::printf("   alone: p50 %.1f µs, p99 %.1f µs", way.latency.p50(), way.latency.p99());
     std::puts("");
@@ -192,15 +212,15 @@ void print_text(const Case& work, const std::vector<Way>& ways) {
 
 void print_markdown_head() {
   std::puts(
-      "| op | input | in-process, tasks/s | MB/s | 1 worker | 2 workers | 1 worker, no sandbox | "
-      "2 workers, no sandbox | alone, in-process: p50 / p99 µs | alone, 1 worker: p50 / p99 µs "
-      "|\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+      "| op | input | in-process: µs a task | through the pool: loop's CPU, µs a task | 1 worker | "
+      "2 workers | 1 worker, no sandbox | 2 workers, no sandbox | alone, in-process: p50 / p99 µs "
+      "| alone, 1 worker: p50 / p99 µs |\n"
+      "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
 }
 
 void print_markdown(const Case& work, const std::vector<Way>& ways) {
-  const double task_s = bench::median(ways.front().task_s);
-  std::printf("| %s | %s | %.0f | %.0f", work.op.c_str(), work.size.c_str(), 1 / task_s,
-              static_cast<double>(work.body.size()) / task_s / 1e6);
+  std::printf("| %s | %s | %.1f | %.1f", work.op.c_str(), work.size.c_str(),
+              bench::median(ways[0].task_s) * 1e6, bench::median(ways[1].own_cpu_s) * 1e6);
   for (std::size_t i = 1; i < ways.size(); ++i) {
     const Ratio of = ratio(ways[i], ways.front());
     std::printf(" | %.2f × (%.2f–%.2f)", of.median, of.lowest, of.highest);
@@ -262,12 +282,13 @@ int main(int argc, char** argv) {
   ThroughPool one_open(1, config::SandboxMode::off);
   ThroughPool two_open(2, config::SandboxMode::off);
   const auto through = [](ThroughPool& pool) {
-    return [&pool](const Case& work, std::size_t count) { pool.run(work, count); };
+    return [&pool](const Case& work, std::size_t count) { return pool.run(work, count); };
   };
   std::vector<Way> ways{
       {"in-process",
        [&](const Case& work, std::size_t count) {
          for (std::size_t i = 0; i < count; ++i) here.run(work);
+         return Seconds(0);
        },
        [&](const Case& work) { here.run(work); }},
       {"1 worker", through(one), [&](const Case& work) { one.run_one(work); }},
