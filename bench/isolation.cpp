@@ -89,7 +89,7 @@ class ThroughPool {
     while (in_flight > 0) pool_.run_one();
   }
 
-  // Runs `count` tasks. Returns what the workers say they took, together.
+  // Runs `count` tasks. Returns what the pool says the workers took.
   std::chrono::nanoseconds run(const Case& work, std::size_t count) {
     // Of large bodies no more than one that runs and one that waits, for each worker: more would
     // only push each other out of the cache.
@@ -137,7 +137,7 @@ struct Latency {
 // A way to run a case, and what was measured of it.
 struct Way {
   const char* name;
-  // Returns the workers' time.
+  // Returns the workers' time, by the pool's account.
   std::function<Seconds(const Case&, std::size_t count)> run_many;
   std::function<void(const Case&)> run_one = {};
   // Of one task; a round each.
