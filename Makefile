@@ -50,9 +50,10 @@ fault: deps ## the server under load while 10,000 of its workers are killed (FAU
 	build/release/tests/fetchmill-fault --server build/release/tests/fetchmill-testing \
 	  --origin build/release/tests/fetchmill-origin $(FAULT_FLAGS)
 
-bench: deps-build ## the micro benchmarks
+bench: deps-build ## what things cost, beside references on this machine, in about two minutes
+	@deploy/install-packages.sh deploy/packages-build.txt bench
 	$(call configure,release)
-	$(call build,release,--target bench)
+	$(call build,release,--target bench fetchmill fetchmill-origin)
 	@bench/run.sh
 
 fmt: deps ## clang-format over the sources

@@ -4,6 +4,7 @@
 // Usage: micro_json [FILE]. Without a file it makes records of its own; a file must be an array of
 // objects with a number `score` and a string `lang`. Rounds are interleaved; the medians are
 // printed.
+#include "bench/records.hpp"
 #include "workers/json/json_value_scan.hpp"
 #include "workers/ops/pipeline.hpp"
 
@@ -20,22 +21,6 @@
 namespace {
 
 using fetchmill::workers::ops::Runner;
-
-std::string make_records(std::size_t bytes) {
-  constexpr std::string_view langs[] = {"en", "ja", "es", "pt", "ar", "fr", "ko", "tr"};
-  std::string text = "[";
-  for (unsigned i = 0; text.size() < bytes; ++i) {
-    if (i > 0) text += ',';
-    const std::string n = std::to_string(i);
-    text += R"({"id":50587492409581)" + n + R"(,"text":"async fetch worker caf\u00e9 \"quoted\" )" +
-            std::string(i % 90, 'x') + R"(","user":{"id":)" + n + R"(,"screen_name":"user_)" + n +
-            R"(","verified":false,"location":"São Paulo"},"lang":")" +
-            std::string(langs[i * 7 % 8]) + R"(","score":)" + std::to_string(i % 1000) + "." +
-            std::to_string(i % 97) + R"(,"retweet_count":)" + std::to_string(i % 5000) +
-            R"(,"entities":{"hashtags":["queue","latency"],"indices":[1,99]}})";
-  }
-  return text + "]";
-}
 
 // What one would write by hand: the sum and the count of one field, by another.
 double hand_written(simdjson::ondemand::parser& parser, std::string_view text) {
@@ -80,7 +65,7 @@ void measure(std::vector<Row>& rows, std::size_t bytes) {
   }
 }
 
-void bench(std::string text) {
+void compare(std::string text) {
   const std::size_t size = text.size();
   text.append(simdjson::SIMDJSON_PADDING, '\0');
   const std::string_view bytes = std::string_view(text).substr(0, size);
@@ -130,9 +115,9 @@ void bench(std::string text) {
 int main(int argc, char** argv) {
   if (argc > 1) {
     std::ifstream file(argv[1], std::ios::binary);
-    bench({std::istreambuf_iterator<char>(file), {}});
+    compare({std::istreambuf_iterator<char>(file), {}});
     return 0;
   }
   for (const std::size_t bytes : {1'000, 100'000, 1'000'000, 10'000'000})
-    bench(make_records(bytes));
+    compare(fetchmill::bench::make_records(bytes).text);
 }

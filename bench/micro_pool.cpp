@@ -1,28 +1,34 @@
 // What one tiny task costs on its way through the pool: lease, submit, a real worker, answer.
 //
-//   micro_pool [tasks] [workers] [sandbox: on or off]
+//   micro_pool [tasks] [rounds]
 //
 // Tasks are submitted in batches of 1,000 and their answers awaited, as ten batch requests would.
-#include "workers/pool.hpp"
+// Beside it, in the same rounds: the least that handing over can cost (bare_ring.hpp), and the
+// process pools of Python's library (python_pools.py).
+#include "bench/bare_ring.hpp"
+#include "bench/bench_pool.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
-
-#include <boost/asio/io_context.hpp>
-#include <sys/resource.h>
 
 namespace {
 
 using namespace fetchmill;
 using Clock = std::chrono::steady_clock;
 
+constexpr std::size_t batch = bench::BareRing::batch;
+
 class CountedJob final : public workers::Job {
  public:
   explicit CountedJob(std::size_t& left) : left_(&left) {}
-  CountedJob(CountedJob&& other) noexcept : left_(other.left_) {}
   void done(workers::JobResult&& result) override {
     if (!result.output) std::abort();
     --*left_;
@@ -32,64 +38,90 @@ class CountedJob final : public workers::Job {
   std::size_t* left_;
 };
 
-double cpu_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+void run_batch(bench::BenchPool& pool) {
+  std::size_t left = batch;
+  std::deque<CountedJob> jobs;
+  for (std::size_t i = 0; i < batch; ++i)
+    pool.submit(jobs.emplace_back(left), R"([{"op":"identity"}])", "hello", {});
+  while (left > 0) pool.run_one();
+}
+
+// Of one reference, a figure a round.
+struct Figures {
+  std::vector<double> wall_ns;
+  std::vector<double> cpu_ns;  // of this process; empty where the caller is another
+};
+
+struct Row {
+  std::string name;
+  std::function<void()> run_batch;
+  Figures figures = {};
+};
+
+void measure(Row& row, std::size_t tasks) {
+  const Clock::time_point begin = Clock::now();
+  const std::chrono::nanoseconds cpu_begin = bench::own_cpu_time();
+  for (std::size_t done = 0; done < tasks; done += batch) row.run_batch();
+  const std::chrono::duration<double, std::nano> elapsed = Clock::now() - begin;
+  const std::chrono::duration<double, std::nano> cpu = bench::own_cpu_time() - cpu_begin;
+  row.figures.wall_ns.push_back(elapsed.count() / static_cast<double>(tasks));
+  row.figures.cpu_ns.push_back(cpu.count() / static_cast<double>(tasks));
+}
+
+// The script prints "NANOSECONDS NAME" lines.
+void measure_python(std::map<std::string, Figures>& figures, std::size_t tasks) {
+  const std::string command =
+      "/usr/bin/python3 " FETCHMILL_BENCH_FOLDER "/python_pools.py " + std::to_string(tasks);
+  FILE* output = ::popen(command.c_str(), "r");
+  if (output == nullptr) return;
+  double wall_ns = 0;
+  char name[100];
+  while (std::fscanf(output, "%lf %99[^\n]", &wall_ns, name) == 2)
+    figures[name].wall_ns.push_back(wall_ns);
+  ::pclose(output);
+}
+
+void print(std::string_view name, const Figures& figures) {
+  const auto [lowest, highest] =
+      std::minmax_element(figures.wall_ns.begin(), figures.wall_ns.end());
+  std::printf("%-34.*s %8.0f  %7.0f–%-7.0f", static_cast<int>(name.size()), name.data(),
+              bench::median(figures.wall_ns), *lowest, *highest);
+  if (figures.cpu_ns.empty())
+    std::puts("");
+  else
+    std::printf(" %12.0f\n", bench::median(figures.cpu_ns));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::size_t tasks = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 10'000;
-  workers::PoolOptions options;
-  options.worker_count =
-      argc > 2 ? static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10)) : 2;
-  auto memory = workers::SharedMemory::create(options);
-  if (!memory) return 1;
-  const bool confined = argc <= 3 || std::string_view(argv[3]) != "off";
-  auto sandbox =
-      workers::Sandbox::prepare(confined ? config::SandboxMode::on : config::SandboxMode::off);
-  if (!sandbox) return 1;
-  auto spawner = workers::Spawner::start(*memory, *sandbox);
-  if (!spawner) return 1;
-  boost::asio::io_context loop;
-  config::Metrics metrics;
-  config::Counter dropped;
-  config::Settings settings;
-  config::Log log(settings.log, dropped);
-  bool ready = false;
-  auto pool = workers::Pool::start(loop, std::move(*memory), std::move(*spawner), options, metrics,
-                                   log, {.ready = [&] { ready = true; }, .spawner_lost = {}});
-  if (!pool) return 1;
-  while (!ready) loop.run_one();
+  const int rounds = argc > 2 ? std::atoi(argv[2]) : 5;
+  if (tasks < batch || rounds < 1) return 2;
 
-  constexpr std::size_t batch = 1000;
-  std::size_t left = 0;
-  for (int round = 0; round < 5; ++round) {
-    const Clock::time_point begin = Clock::now();
-    const double cpu_begin = cpu_seconds();
-    for (std::size_t done = 0; done < tasks; done += batch) {
-      std::vector<CountedJob> jobs;
-      jobs.reserve(batch);
-      left = batch;
-      for (std::size_t i = 0; i < batch; ++i) {
-        auto slot = (*pool)->slots().lease("[{\"op\":\"identity\"}]", 5);
-        if (!slot) return 1;
-        auto room = slot->writable(5);
-        std::copy_n("hello", 5, room->begin());
-        slot->commit(5);
-        (*pool)->submit(jobs.emplace_back(left), std::move(*slot), {});
-      }
-      while (left > 0) loop.run_one();
+  bench::BareRing ring;
+  std::deque<bench::BenchPool> pools;
+  std::vector<Row> rows{{"bare rings, 1 worker", [&] { ring.run_batch(); }}};
+  for (const std::uint32_t workers : {1U, 2U}) {
+    for (const auto mode : {config::SandboxMode::on, config::SandboxMode::off}) {
+      bench::BenchPool& pool = pools.emplace_back(workers, mode);
+      const std::string sandbox = mode == config::SandboxMode::on ? "" : ", sandbox off";
+      rows.push_back(
+          {"pool, " + std::to_string(workers) + " worker" + (workers > 1 ? "s" : "") + sandbox,
+           [&pool] { run_batch(pool); }});
     }
-    const std::chrono::duration<double, std::nano> elapsed = Clock::now() - begin;
-    std::printf("%zu tasks, %u workers: %.0f ns a task, %.0f ns of the loop's CPU\n", tasks,
-                options.worker_count, elapsed.count() / static_cast<double>(tasks),
-                (cpu_seconds() - cpu_begin) * 1e9 / static_cast<double>(tasks));
   }
+  std::map<std::string, Figures> python;
+  // What tasks cost must be known before any is handed ahead, and pages are touched a first time.
+  for (Row& row : rows) row.run_batch();
+  for (int round = 0; round < rounds; ++round) {
+    for (Row& row : rows) measure(row, tasks);
+    measure_python(python, tasks);
+  }
+
+  std::printf("%zu tiny tasks, medians of %d interleaved rounds, ns a task\n", tasks, rounds);
+  std::printf("%-34s %8s  %-15s %12s\n", "", "wall", "least–most", "caller's CPU");
+  for (const Row& row : rows) print(row.name, row.figures);
+  for (const auto& [name, figures] : python) print(name, figures);
   return 0;
 }

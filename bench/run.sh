@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every micro benchmark of the build in BUILD (default: build/release), one after the other.
+# Runs every benchmark of the build in BUILD (default: build/release), one after the other.
 # The figures mean something on an otherwise idle machine only.
 set -eu
 
@@ -8,8 +8,18 @@ build=${BUILD:-build/release}
 
 sed -n 's/^model name[^:]*: /CPU: /p' /proc/cpuinfo | head -n 1
 echo "load before: $(cut -d' ' -f1 /proc/loadavg) on $(nproc) CPUs"
-for program in "$build"/bench/micro_*; do
-  [ -f "$program" ] || continue # the pattern itself, where nothing was built
-  printf '\n%s\n' "${program##*/}"
-  "$program"
-done
+
+# The scripts run by Debian's Python, which finds the Debian packages.
+run() {
+  printf '\n== %s\n' "$1"
+  shift
+  "$@"
+}
+run "JSON ops beside simdjson" "$build/bench/micro_json"
+run "tiny tasks" "$build/bench/micro_pool"
+run "isolation: in-process against through the pool" "$build/bench/isolation"
+
+export FETCHMILL_BIN="$build/fetchmill" FETCHMILL_ORIGIN="$build/tests/fetchmill-origin"
+export PROBE_BIN="$build/bench/latency_probe"
+run "a worker killed in the middle of a run" /usr/bin/python3 bench/broken_pool/compare.py
+run "answers while the pool is saturated" /usr/bin/python3 bench/saturation.py
