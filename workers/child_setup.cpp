@@ -54,6 +54,12 @@ void set_limits(std::uint64_t memory_limit_bytes) {
   if (!sanitized) limit(RLIMIT_FSIZE, 0);
 }
 
+void on_crash_signal(int number, siginfo_t* info, void*) {
+  if (info->si_code <= 0 && info->si_pid != ::getpid()) ::_exit(exit_killed);
+  // A crash after all: it comes again, from the instruction or from abort(), and ends the process.
+  std::signal(number, SIG_DFL);
+}
+
 // When memory runs out, a worker goes first: it is replaced at once, the loop is not.
 void prefer_for_oom_kill() {
   const Fd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
@@ -94,6 +100,16 @@ void reset_signals() {
   require(::sigprocmask(SIG_SETMASK, &none, nullptr) == 0);
 }
 
+void tell_kills_from_crashes() {
+  // A sanitizer has handlers of its own, which say more.
+  if (sanitized) return;
+  struct sigaction action {};
+  action.sa_sigaction = on_crash_signal;
+  action.sa_flags = SA_SIGINFO;
+  for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE})
+    require(::sigaction(number, &action, nullptr) == 0);
+}
+
 void drop_capabilities() {
   // Out of the bounding set first, which takes a capability; until the first that does not exist.
   for (int capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability) {
@@ -111,6 +127,7 @@ void set_up_worker(pid_t parent, int bell, std::uint32_t area, std::uint64_t mem
   const int kept[] = {bell};
   close_all_but(kept);
   reset_signals();
+  tell_kills_from_crashes();
   prefer_for_oom_kill();
   set_limits(memory_limit_bytes);
   // RLIMIT_CORE does not hold where dumps are piped to a program; this does. The process also

@@ -19,6 +19,7 @@ enum ExitStatus : int {
   exit_setup_failed = 70,
   exit_orphaned = 71,  // the parent was gone before it could be watched
   exit_out_of_memory = 72,
+  exit_killed = 73,  // a signal of a crash came, but from another process
 };
 
 // Dies with `parent`: SIGKILL when the thread that forked it ends.
@@ -31,6 +32,11 @@ void close_all_but(std::span<const int> kept);
 // terminal or a service manager sends them to the whole group, and when a worker ends is the loop's
 // decision.
 void reset_signals();
+
+// A signal that means a crash may also be sent by somebody: then the process ends with exit_killed,
+// so that nobody takes the task at hand for its cause. A worker that lies so gains a few more
+// deaths.
+void tell_kills_from_crashes();
 
 // Gives up all capabilities, for this process and its children. The uid stays: workers share it
 // with the loop, so the loop needs no rights to signal them, and they cannot use it for anything

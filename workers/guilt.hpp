@@ -8,20 +8,16 @@
 
 #include "workers/supervisor.hpp"
 
-#include <csignal>
-
 namespace fetchmill::workers {
 
 inline constexpr unsigned guilt_max = 4;
 
-// `number`: the signal it died of, when the reason is EndReason::signal.
-constexpr unsigned guilt(EndReason reason, int number) {
+constexpr unsigned guilt(EndReason reason) {
   switch (reason) {
+    case EndReason::killed:
     case EndReason::stopped:
     case EndReason::protocol:
       return guilt_max / 4;
-    case EndReason::signal:
-      return number == SIGKILL || number == SIGTERM ? guilt_max / 4 : guilt_max / 2;
     default:
       return guilt_max / 2;
   }

@@ -74,7 +74,7 @@ namespace {
 // A worker whose task runs that long is given nothing more in advance.
 constexpr std::chrono::milliseconds long_run{1};
 // Answers may wait for a task that is expected to take no longer (SubmissionFlags::quick).
-constexpr std::chrono::microseconds quick_time{20};
+constexpr std::chrono::microseconds quick_time{100};
 }  // namespace
 
 PoolImpl::PoolImpl(boost::asio::io_context& loop, Region inputs, const SlotShape& shape,

@@ -6,8 +6,6 @@
 #include <string>
 #include <utility>
 
-#include <sys/wait.h>
-
 namespace fetchmill::workers {
 namespace {
 
@@ -90,13 +88,15 @@ void PoolImpl::turn() {
 // False: the budget is spent, and there is more.
 bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
   const Clock::time_point now = Clock::now();
+  // Of all answers of this turn together, by the loop's clock.
+  std::chrono::nanoseconds elapsed = now - worker.life.running_since;
   bool more = false;
   for (bool looking = true; looking && !stopped_;) {
     Area::Taken taken;
     switch (worker.area.take(budget, taken)) {
       case Area::Take::answer: {
-        const std::chrono::nanoseconds took =
-            std::min<std::chrono::nanoseconds>(taken.processed, now - worker.life.running_since);
+        const std::chrono::nanoseconds took = std::min(taken.processed, elapsed);
+        elapsed -= took;
         worker.life.running_since = now;
         account(worker, taken.owed, took);
         slots_.unpin(taken.owed.slot);
@@ -201,7 +201,7 @@ void PoolImpl::blame(Worker& worker, EndReason reason) {
   if (task == nullptr) return;
   task->died_at = Clock::now();
   ++task->deaths;
-  task->guilt += guilt(reason, WTERMSIG(worker.death.wait_status));
+  task->guilt += guilt(reason);
   if (task->purpose == Task::Purpose::run && task->guilt < guilt_max)
     return arm(task->died_at + outlived_time);
   worker.area.owed(0).task = nullptr;

@@ -25,9 +25,10 @@ std::string_view to_string(WorkerState state) {
 }
 
 std::string_view to_string(EndReason reason) {
-  constexpr std::array<std::string_view, end_reason_count> names{"exit",   "signal",   "stopped",
-                                                                 "start",  "timeout",  "cpu_time",
-                                                                 "memory", "protocol", "recycled"};
+  using namespace std::literals;
+  constexpr std::array names{"exit"sv,    "signal"sv,   "killed"sv, "stopped"sv,  "start"sv,
+                             "timeout"sv, "cpu_time"sv, "memory"sv, "protocol"sv, "recycled"sv};
+  static_assert(names.size() == end_reason_count);
   return names[static_cast<std::size_t>(reason)];
 }
 
@@ -36,9 +37,18 @@ namespace {
 EndReason reason_of(const SpawnReport& report) {
   if (report.kind != SpawnReportKind::died) return EndReason::start;
   if (report.stopped != 0) return EndReason::stopped;
-  if (WIFSIGNALED(report.wait_status)) return EndReason::signal;
-  return WEXITSTATUS(report.wait_status) == exit_out_of_memory ? EndReason::memory
-                                                               : EndReason::exit;
+  if (WIFSIGNALED(report.wait_status)) {
+    const int number = WTERMSIG(report.wait_status);
+    return number == SIGKILL || number == SIGTERM ? EndReason::killed : EndReason::signal;
+  }
+  switch (WEXITSTATUS(report.wait_status)) {
+    case exit_killed:
+      return EndReason::killed;
+    case exit_out_of_memory:
+      return EndReason::memory;
+    default:
+      return EndReason::exit;
+  }
 }
 
 }  // namespace

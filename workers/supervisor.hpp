@@ -39,8 +39,9 @@ std::string_view to_string(WorkerState state);
 // Why a worker ended: the label of worker_restarts_total.
 enum class EndReason : std::uint8_t {
   exit,
-  signal,
-  stopped,   // by a signal, and then killed
+  signal,    // it crashed
+  killed,    // by a signal that somebody sent
+  stopped,   // likewise, and then killed by the spawner
   start,     // was not ready in time
   timeout,   // a task over its wall time
   cpu_time,  // a task over its CPU time
@@ -48,7 +49,7 @@ enum class EndReason : std::uint8_t {
   protocol,
   recycled,  // it did nothing wrong: workers.recycle_*
 };
-inline constexpr std::size_t end_reason_count = 9;
+inline constexpr std::size_t end_reason_count = 10;
 std::string_view to_string(EndReason reason);
 
 struct Worker {

@@ -29,7 +29,7 @@ static_assert(body_padding_bytes >= ops::input_padding_bytes);
 using Clock = std::chrono::steady_clock;
 
 // The longest that the answers to quick tasks wait for more of them.
-constexpr std::chrono::microseconds tell_within{50};
+constexpr std::chrono::microseconds tell_within{100};
 
 Region map_or_exit(const Fd& file, std::uint64_t bytes, Access access) {
   config::Result<Region> region = Region::map(file, bytes, access);
