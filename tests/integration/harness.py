@@ -211,6 +211,15 @@ class Fetchmill:
     def workers(self):
         return processes.children(self.spawner())
 
+    def whole_family(self, workers=2):
+        """All processes below the server's: spawner, workers and the standby, which comes last."""
+
+        def found():
+            family = processes.descendants(self.pid)
+            return family if len(family) == workers + 2 else None
+
+        return eventually(found, "all processes run")
+
     def descriptor_count(self):
         return len(processes.descriptors(self.pid))
 
