@@ -52,6 +52,7 @@ REFUSED_ANYWAY = {
     "read_spawner",
     "reopen_bell",
     "set_tracer",
+    "set_user",
     "socket_alg",
     "socket_packet",
     "spawner_memory",
