@@ -145,7 +145,7 @@ show_computing() {
   worst=$(tail -n 1 "$scratch/latencies")
   lag=$(lag_p99)
   say "$ok of 4000 ok in $(awk -v a="$started" -v b="$ended" 'BEGIN { printf "%.1f", b - a }') s" \
-    "on $(metric workers) workers"
+    "on $(($(metric workers) - $(metric 'workers{state="standby"}'))) workers"
   say "meanwhile /healthz: median $(in_ms "$median"), worst $(in_ms "$worst") of $samples"
   say "the loop was late by $(in_ms "$lag") at most, 99 times of 100 (event_loop_lag_seconds)"
   [ "$ok" -eq 4000 ] || fail "$((4000 - ok)) tasks failed"
