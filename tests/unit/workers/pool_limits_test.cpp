@@ -1,0 +1,158 @@
+// The pool's limits and its scheduling, with real workers.
+#include "pool_fixture.hpp"
+
+#include <algorithm>
+
+namespace fetchmill::workers {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST_F(PoolTest, AnInputThatEndsTwoWorkersIsRefusedForAWhile) {
+  PoolOptions options = small_options(1);
+  options.poison_time = milliseconds(400);
+  start(options);
+  EXPECT_EQ(run(op("crash"), "bad"), "error: worker_crashed");
+  pool_->publish_gauges();
+  ASSERT_TRUE(run_until([&] {
+    pool_->publish_gauges();
+    return metrics_.poisoned_inputs.get().value() == 1;
+  }));
+  EXPECT_EQ(run(op("crash"), "bad"), "error: poisoned_input");
+  EXPECT_EQ(run(op("echo"), "bad"), "bad") << "the same body through another pipeline";
+  EXPECT_EQ(run(op("crash", R"(,"how":"exit")"), "other"), "error: worker_crashed");
+  ASSERT_TRUE(run_until([&] {
+    pool_->publish_gauges();
+    return metrics_.poisoned_inputs.get().value() == 0;
+  }));
+  EXPECT_EQ(run(op("crash"), "bad"), "error: worker_crashed");
+  EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
+}
+
+TEST_F(PoolTest, AnInputThatWasOnlyUnluckyIsNotRefused) {
+  start(1);
+  // Killed four times while it runs, from outside, the task is given up; its input is innocent.
+  TestJob unlucky;
+  submit(unlucky, op("burn"), "300");
+  std::set<pid_t> killed;
+  ASSERT_TRUE(run_until([&] {
+    for (const pid_t pid : worker_pids())
+      if (cpu_ticks_of(pid) >= 3 && killed.insert(pid).second) ::kill(pid, SIGKILL);
+    return unlucky.is_done();
+  }));
+  EXPECT_EQ(unlucky.outcome(), "error: worker_crashed");
+  EXPECT_EQ(unlucky.result().runs, 4U);
+  ASSERT_TRUE(run_until([&] { return nothing_leased(); }));
+  pool_->publish_gauges();
+  EXPECT_EQ(metrics_.poisoned_inputs.get().value(), 0);
+  EXPECT_EQ(run(op("burn"), "300"), "300");
+}
+
+TEST_F(PoolTest, ARunOverItsCpuTimeEnds) {
+  PoolOptions options = small_options(1);
+  options.task_cpu_time = milliseconds(100);
+  start(options);
+  EXPECT_EQ(run(op("spin_forever"), "x"), "error: processing_timeout");
+  EXPECT_EQ(restarts("cpu_time"), 1U);
+  EXPECT_EQ(restarts("timeout"), 0U);
+  // The time is a task's, not the worker's.
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(run(op("burn"), "030"), "030");
+  EXPECT_EQ(restarts("cpu_time"), 1U);
+}
+
+TEST_F(PoolTest, ATaskThatTakesTooMuchMemoryEndsOutOfMemory) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "a sanitizer's shadow memory counts too";
+#endif
+  PoolOptions options = small_options(1);
+  options.memory_limit_bytes = std::uint64_t{64} << 20U;
+  options.poison_time = milliseconds(0);
+  start(options);
+  const auto innocent = submit_many(20, op("echo"), "innocent");
+  EXPECT_EQ(run(op("balloon"), "x"), "error: worker_out_of_memory");
+  ASSERT_TRUE(run_until_all_done(innocent));
+  for (const auto& job : innocent) EXPECT_EQ(job->outcome(), "innocent");
+  EXPECT_EQ(restarts("memory"), 2U);
+}
+
+TEST_F(PoolTest, WorkersAreRecycledWithoutLosingATask) {
+  PoolOptions options = small_options(2);
+  options.recycle_after_tasks = 16;
+  start(options);
+  const auto jobs = submit_many(400, op("echo"), "x");
+  ASSERT_TRUE(run_until_all_done(jobs));
+  for (const auto& job : jobs) {
+    EXPECT_EQ(job->outcome(), "x");
+    EXPECT_EQ(job->result().runs, 1U);
+  }
+  EXPECT_GE(restarts("recycled"), 400U / 16 - 3);
+  EXPECT_EQ(restarts("killed"), 0U) << "a recycled worker's death is not one more";
+}
+
+TEST_F(PoolTest, OneTaskAProcessWhenAskedFor) {
+  PoolOptions options = small_options(2);
+  options.recycle_after_tasks = 1;
+  start(options);
+  const auto jobs = submit_many(30, op("echo"), "x");
+  ASSERT_TRUE(run_until_all_done(jobs));
+  EXPECT_EQ(restarts("recycled"), 30U);
+}
+
+TEST_F(PoolTest, AWorkerThatGrewIsRecycled) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "a sanitizer keeps what was freed";
+#endif
+  PoolOptions options = small_options(1);
+  options.recycle_growth_bytes = std::uint64_t{8} << 20U;
+  start(options);
+  EXPECT_EQ(run(op("echo"), "x"), "x");
+  EXPECT_EQ(run(op("leak"), std::string(3 << 20U, 'x')), "");
+  EXPECT_EQ(restarts("recycled"), 0U);
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(run(op("leak"), std::string(3 << 20U, 'x')), "");
+  EXPECT_GE(restarts("recycled"), 1U);
+  EXPECT_EQ(restarts("memory"), 0U);
+}
+
+// ---- scheduling
+
+TEST_F(PoolTest, WhatWaitsBehindATaskThatTurnsOutLongIsCalledBack) {
+  start(2);
+  // Taught that this pipeline is quick, the pool hands such tasks ahead to busy workers.
+  for (int i = 0; i < 40; ++i) ASSERT_EQ(run(op("burn"), "000"), "000");
+  TestJob long_one;
+  submit(long_one, op("burn"), "900");
+  const auto quick = submit_many(20, op("burn"), "000");
+  ASSERT_TRUE(run_until_all_done(quick));
+  EXPECT_FALSE(long_one.is_done());
+  ASSERT_TRUE(run_until([&] { return long_one.is_done(); }));
+  EXPECT_EQ(long_one.outcome(), "900");
+}
+
+TEST_F(PoolTest, AnInteractiveTaskPassesABatch) {
+  start(1);
+  Flow batch;
+  std::vector<std::unique_ptr<TestJob>> items;
+  for (int i = 0; i < 20; ++i) {
+    items.push_back(std::make_unique<TestJob>());
+    submit(*items.back(), op("burn"), "010", {.flow = &batch});
+  }
+  EXPECT_EQ(run(op("echo"), "request"), "request");
+  const auto done =
+      std::count_if(items.begin(), items.end(), [](const auto& item) { return item->is_done(); });
+  EXPECT_LT(done, 5);
+  ASSERT_TRUE(run_until_all_done(items));
+}
+
+TEST_F(PoolTest, AnIdlePoolSetsNoTimerButTheHousekeeping) {
+  start(1);
+  ASSERT_TRUE(wait_for_workers(2));
+  EXPECT_EQ(run(op("echo"), "x"), "x");
+  // The last look at workers that are idle now.
+  loop_.restart();
+  loop_.run_for(milliseconds(50));
+  loop_.restart();
+  EXPECT_EQ(loop_.run_for(milliseconds(200)), 0U);
+}
+
+}  // namespace
+}  // namespace fetchmill::workers
