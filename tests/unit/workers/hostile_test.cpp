@@ -39,6 +39,8 @@ class HostileTest : public PoolTest {
     set_plan(plan);
     PoolOptions options = small_options(worker_count);
     options.task_timeout = std::chrono::milliseconds(200);
+    // Honest workers would hold their areas for good, and hostile ones get no area any more.
+    options.recycle_after_tasks = 200;
     start(options);
     for (std::size_t i = 0; i < 30; ++i) {
       kept_bodies_.push_back(letters(i, 100 + i * 3000));
