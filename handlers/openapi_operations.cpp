@@ -36,9 +36,20 @@ constexpr std::array contents{
         R"("required":["outcomes","summary"],"properties":{"outcomes":{"type":"array","items":)"
         R"({"$ref":"#/components/schemas/Outcome"}},"summary":)"
         R"({"$ref":"#/components/schemas/Summary"}}}}})"},
-    Content{"readiness",
-            R"({"application/json":{"schema":{"type":"object","required":["status"],"properties":)"
-            R"({"status":{"type":"string","enum":["starting","ready","draining"]}}}}})"},
+    Content{
+        "readiness",
+        R"({"application/json":{"schema":{"type":"object","required":["status","workers","tasks",)"
+        R"("region","sandbox"],"properties":)"
+        R"({"status":{"type":"string","enum":["starting","ready","draining"]},)"
+        R"("workers":{"type":"object","required":["total","ready"],"properties":)"
+        R"({"total":{"type":"integer"},"ready":{"type":"integer"}}},)"
+        R"("tasks":{"type":"object","required":["queued","running"],"properties":)"
+        R"({"queued":{"type":"integer"},"running":{"type":"integer"}}},)"
+        R"("region":{"type":"object","required":["budget_bytes","used_bytes"],"properties":)"
+        R"({"budget_bytes":{"type":"integer"},"used_bytes":{"type":"integer"}}},)"
+        R"("sandbox":{"type":"object","required":["no_new_privs","seccomp","landlock_abi"],)"
+        R"("properties":{"no_new_privs":{"type":"boolean"},"seccomp":{"type":"boolean"},)"
+        R"("landlock_abi":{"description":"0: not in force.","type":"integer"}}}}}}})"},
     Content{"result",
             R"({"*/*":{"schema":{"description":"The result's bytes, in its media type."}}})"},
     Content{"result_or_outcome",

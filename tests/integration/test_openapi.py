@@ -77,6 +77,23 @@ class Documents(ServerTest):
                     status = self.server.request(method.upper(), target, body).status
                     self.assertNotIn(status, (404, 405, 500, 501))
 
+    def test_readiness_is_what_openapi_says(self):
+        responses = self.openapi()["paths"]["/readyz"]["get"]["responses"]
+        schema = responses["200"]["content"]["application/json"]["schema"]
+        kinds = {"object": dict, "string": str, "integer": int, "boolean": bool}
+
+        def check(value, schema, where):
+            with self.subTest(where):
+                self.assertIs(type(value), kinds[schema["type"]])
+                self.assertIn(value, schema.get("enum", [value]))
+            if schema["type"] == "object":
+                self.assertEqual(set(value), set(schema["properties"]), where)
+                self.assertEqual(set(value), set(schema["required"]), where)
+                for key, part in schema["properties"].items():
+                    check(value[key], part, f"{where}.{key}")
+
+        check(self.server.get("/readyz").json(), schema, "readyz")
+
     def test_the_error_catalogue(self):
         self.assertEqual({code: status for code, (status, _) in ERRORS.items()}, STATUSES)
         for code in ERRORS:
