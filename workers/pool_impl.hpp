@@ -88,8 +88,7 @@ class PoolImpl final : private Supervisor::Client {
   void settle(Worker& worker);
   void evacuate(Worker& worker);
   void requeue(Task& task);
-  void describe_culprit(Worker& worker);
-  void blame(Worker& worker, EndReason reason);
+  void blame(Worker& worker);
   void bury(Worker& worker);
   void ask_about(const Task& culprit, Task::Purpose purpose);
   void poison(const PoisonList::Hash& hash);

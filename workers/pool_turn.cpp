@@ -176,48 +176,45 @@ void PoolImpl::worker_lied(Worker& worker) {
              {{"worker", std::to_string(worker.number)}, {"lie", to_string(worker.area.lie())}});
   // Of a dead one the rest of its answers is not looked at.
   if (worker.state == WorkerState::dead) return settle(worker);
-  blame(worker, EndReason::protocol);
   kill(worker, EndReason::protocol);
 }
 
 void PoolImpl::kill(Worker& worker, EndReason reason) {
   // It is no longer ready from here on, so nothing goes back to it.
   supervisor_.kill(worker, reason);
+  blame(worker);
   evacuate(worker);
 }
 
 // It died by itself and what it completed was taken.
 void PoolImpl::settle(Worker& worker) {
-  blame(worker, worker.reason);
+  blame(worker);
   evacuate(worker);
   bury(worker);
   supervisor_.release(worker);
 }
 
 // The oldest unanswered task is the one that ran, by our own books.
-void PoolImpl::blame(Worker& worker, EndReason reason) {
-  describe_culprit(worker);
-  Task* task = worker.area.unanswered() == 0 ? nullptr : worker.area.owed(0).task;
+void PoolImpl::blame(Worker& worker) {
+  if (worker.area.unanswered() == 0) return;
+  Owed& owed = worker.area.owed(0);
+  worker.life.culprit_ops = ops::op_names(slots_.pipeline(owed.slot));
+  worker.life.culprit_bytes = slots_.place(owed.slot).bytes;
+  Task* task = owed.task;
   if (task == nullptr) return;
-  task->died_at = Clock::now();
+  // Not now: what replaces the worker is younger than its death, and may take the task at once.
+  task->died_at = worker.ended_at;
   ++task->deaths;
-  task->guilt += guilt(reason);
+  task->guilt += guilt(worker.reason);
   if (task->purpose == Task::Purpose::run && task->guilt < guilt_max)
     return arm(task->died_at + outlived_time);
-  worker.area.owed(0).task = nullptr;
+  owed.task = nullptr;
   if (task->purpose == Task::Purpose::run && poison_.wanted())
     ask_about(*task, Task::Purpose::trial);
   if (task->purpose == Task::Purpose::trial && task->guilt >= guilt_max / 2)
     ask_about(*task, Task::Purpose::fingerprint);
-  end_later(*task, reason == EndReason::memory ? config::ErrorCode::worker_out_of_memory
-                                               : config::ErrorCode::worker_crashed);
-}
-
-void PoolImpl::describe_culprit(Worker& worker) {
-  if (worker.area.unanswered() == 0) return;
-  const std::uint32_t slot = worker.area.owed(0).slot;
-  worker.life.culprit_ops = ops::op_names(slots_.pipeline(slot));
-  worker.life.culprit_bytes = slots_.place(slot).bytes;
+  end_later(*task, worker.reason == EndReason::memory ? config::ErrorCode::worker_out_of_memory
+                                                      : config::ErrorCode::worker_crashed);
 }
 
 // To the front of the queue, in their order. Their slots stay pinned: this worker may still be

@@ -73,7 +73,6 @@ void PoolImpl::expire_runs(Clock::time_point now, Clock::time_point& next) {
 // A run that takes too long ends the worker. Its task's outcome goes out now, the standby serves
 // on, and nobody waits for the corpse.
 void PoolImpl::end_run(Worker& worker, EndReason reason) {
-  describe_culprit(worker);
   if (Task* task = std::exchange(worker.area.owed(0).task, nullptr))
     end_later(*task, config::ErrorCode::processing_timeout);
   kill(worker, reason);
@@ -125,10 +124,7 @@ void PoolImpl::watch_run(Worker& worker, Clock::time_point now) {
     return post_turn();
   }
   const std::optional<std::uint64_t> bytes = read_private_bytes(worker.status.get());
-  if (bytes && *bytes > options_.memory_limit_bytes) {
-    blame(worker, EndReason::memory);
-    return kill(worker, EndReason::memory);
-  }
+  if (bytes && *bytes > options_.memory_limit_bytes) return kill(worker, EndReason::memory);
   const std::optional<std::chrono::nanoseconds> used = cpu_time(worker.pid);
   if (!used) return;
   const std::uint64_t running = worker.area.owed(0).asked.task;
