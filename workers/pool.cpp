@@ -10,6 +10,14 @@
 #include <boost/asio/post.hpp>
 
 namespace fetchmill::workers {
+namespace {
+
+// A worker whose task runs that long is given nothing more in advance.
+constexpr std::chrono::milliseconds long_run{1};
+// Answers may wait for a task that is expected to take no longer (SubmissionFlags::quick).
+constexpr std::chrono::microseconds quick_time{100};
+
+}  // namespace
 
 // ---- Pool and Job
 
@@ -68,14 +76,6 @@ Job::~Job() {
 }
 
 // ---- PoolImpl: what callers start
-
-namespace {
-
-// A worker whose task runs that long is given nothing more in advance.
-constexpr std::chrono::milliseconds long_run{1};
-// Answers may wait for a task that is expected to take no longer (SubmissionFlags::quick).
-constexpr std::chrono::microseconds quick_time{100};
-}  // namespace
 
 PoolImpl::PoolImpl(boost::asio::io_context& loop, Region inputs, const SlotShape& shape,
                    std::vector<std::unique_ptr<Worker>> workers, SpawnerHandle spawner,

@@ -25,10 +25,10 @@ void RunQueue::push_returned(Task& task) {
 void RunQueue::erase(Task& task) {
   --size_;
   Flow* flow = task.limits.flow;
-  if (task.returned) return returned_.erase(Tasks::s_iterator_to(task)), void();
-  if (flow == nullptr) return interactive_.erase(Tasks::s_iterator_to(task)), void();
-  flow->queued_.erase(Tasks::s_iterator_to(task));
-  if (flow->queued_.empty()) flows_.erase(Flows::s_iterator_to(*flow));
+  Tasks& tasks = task.returned ? returned_ : flow == nullptr ? interactive_ : flow->queued_;
+  tasks.erase(Tasks::s_iterator_to(task));
+  if (!task.returned && flow != nullptr && flow->queued_.empty())
+    flows_.erase(Flows::s_iterator_to(*flow));
 }
 
 void RunQueue::clear() {
