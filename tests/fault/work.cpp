@@ -39,6 +39,11 @@ std::size_t body_size(Random& random) {
   return between(random, 256 * 1024, 4 * 1024 * 1024);
 }
 
+void echo(Work& work) {
+  work.op = "echo";
+  work.right = work.body();
+}
+
 void cpu_loop(Work& work, Random& random) {
   const std::uint64_t iterations = between(random, 1000, 4'000'000);
   work.op = "cpu.loop";
@@ -109,8 +114,7 @@ Work make_process_work(Random& random, const Materials& materials, const Mix& mi
   if (may_be_bad(work, random, mix)) return work;
   const std::uint64_t dice = random() % 100;
   if (dice < 45) {
-    work.op = "echo";
-    work.right = work.body();
+    echo(work);
   } else if (dice < 65) {
     work.op = "hash";
     work.right = sha256(work.body());
@@ -133,8 +137,7 @@ Work make_fetch_work(Random& random, const Materials& materials, const Mix& mix)
   if (may_be_bad(work, random, mix)) return work;
   const std::uint64_t dice = random() % 100;
   if (dice < 45) {
-    work.op = "echo";
-    work.right = work.body();
+    echo(work);
   } else if (dice < 65) {
     const Materials::Page& page = materials.page(random);
     work.op = "hash";

@@ -135,4 +135,10 @@ struct Op {
   config::Result<std::unique_ptr<Step>> (*compile)(const Op& self, const Params& params) = nullptr;
 };
 
+// Op::compile of an op without parameters, whose step is an S.
+template <class S>
+config::Result<std::unique_ptr<Step>> compile_plain(const Op&, const Params&) {
+  return std::make_unique<S>();
+}
+
 }  // namespace fetchmill::workers::ops

@@ -23,9 +23,7 @@ const Op identity_op{
     .summary = "The bytes as they are.",
     .input = input_types,
     .output = "*/*",
-    .compile = [](const Op&, const Params&) -> config::Result<std::unique_ptr<Step>> {
-      return std::make_unique<IdentityStep>();
-    },
+    .compile = compile_plain<IdentityStep>,
 };
 
 }  // namespace fetchmill::workers::ops

@@ -41,9 +41,7 @@ const Op json_validate_op{
     .summary = "Whether the body is valid JSON (RFC 8259), and the place of the first error.",
     .input = input_types,
     .output = "application/json",
-    .compile = [](const Op&, const Params&) -> config::Result<std::unique_ptr<Step>> {
-      return std::make_unique<ValidateStep>();
-    },
+    .compile = compile_plain<ValidateStep>,
 };
 
 }  // namespace fetchmill::workers::ops

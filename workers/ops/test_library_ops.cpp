@@ -216,9 +216,7 @@ const Op library_work_op{
     .summary = "Does what libraries do, and says piece by piece how that went.",
     .input = input_types,
     .output = "text/plain",
-    .compile = [](const Op&, const Params&) -> Result<std::unique_ptr<Step>> {
-      return std::make_unique<LibraryStep>();
-    },
+    .compile = compile_plain<LibraryStep>,
 };
 
 }  // namespace fetchmill::workers::ops

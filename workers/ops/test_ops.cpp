@@ -140,9 +140,7 @@ const Op spin_forever_op{
     .summary = "Never ends.",
     .input = input_types,
     .output = "text/plain",
-    .compile = [](const Op&, const Params&) -> Result<std::unique_ptr<Step>> {
-      return std::make_unique<SpinStep>();
-    },
+    .compile = compile_plain<SpinStep>,
 };
 
 extern const Op balloon_op;
@@ -151,9 +149,7 @@ const Op balloon_op{
     .summary = "Takes memory without end, a step of 1 MiB at a time.",
     .input = input_types,
     .output = "text/plain",
-    .compile = [](const Op&, const Params&) -> Result<std::unique_ptr<Step>> {
-      return std::make_unique<BalloonStep>();
-    },
+    .compile = compile_plain<BalloonStep>,
 };
 
 extern const Op burn_op;
@@ -162,9 +158,7 @@ const Op burn_op{
     .summary = "Uses the CPU for as many milliseconds as its input says.",
     .input = input_types,
     .output = "text/plain",
-    .compile = [](const Op&, const Params&) -> Result<std::unique_ptr<Step>> {
-      return std::make_unique<BurnStep>();
-    },
+    .compile = compile_plain<BurnStep>,
 };
 
 extern const Op leak_op;
@@ -173,9 +167,7 @@ const Op leak_op{
     .summary = "Keeps a copy of its input for good.",
     .input = input_types,
     .output = "text/plain",
-    .compile = [](const Op&, const Params&) -> Result<std::unique_ptr<Step>> {
-      return std::make_unique<LeakStep>();
-    },
+    .compile = compile_plain<LeakStep>,
 };
 
 extern const Op echo_op;
