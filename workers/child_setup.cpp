@@ -1,6 +1,7 @@
 #include "workers/child_setup.hpp"
 
 #include "workers/fd.hpp"
+#include "workers/sanitized.hpp"
 
 #include <csignal>
 #include <cstdio>
@@ -20,13 +21,6 @@ namespace {
 void require(bool done) {
   if (!done) ::_exit(exit_setup_failed);
 }
-
-// A sanitizer reports on stderr, and a report that nobody sees helps nobody.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
 
 constexpr rlim_t descriptors_max = 16;
 
@@ -83,6 +77,7 @@ void close_all_but(std::span<const int> kept) {
     close_between(next, fd - 1);
     next = fd + 1;
   };
+  // A report that nobody sees helps nobody.
   bool stderr_done = !sanitized;
   for (const int fd : kept) {
     if (!stderr_done && fd > STDERR_FILENO) keep(STDERR_FILENO);

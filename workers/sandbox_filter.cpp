@@ -1,5 +1,7 @@
 #include "workers/sandbox_filter.hpp"
 
+#include "workers/sanitized.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cerrno>
@@ -225,11 +227,6 @@ constexpr int deadly_prctl[] = {PR_SET_PDEATHSIG, PR_SET_DUMPABLE,   PR_SET_SECC
 // All that is wider where the code is instrumented by a sanitizer, which reports on stderr and
 // tries through a pipe whether memory can be read. A worker holds no other low descriptors. What a
 // report needs of /proc is read before the sandbox.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
 constexpr int pipes[] = {SCMP_SYS(pipe), SCMP_SYS(pipe2)};
 constexpr scmp_datum_t first_descriptors = 16;
 

@@ -5,7 +5,7 @@
 #include "workers/job.hpp"
 #include "workers/layout.hpp"
 #include "workers/ops/pipeline.hpp"
-#include "workers/region.hpp"
+#include "workers/worker_regions.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -30,12 +30,6 @@ using Clock = std::chrono::steady_clock;
 
 // The longest that the answers to quick tasks wait for more of them.
 constexpr std::chrono::microseconds tell_within{100};
-
-Region map_or_exit(const Fd& file, std::uint64_t bytes, Access access) {
-  config::Result<Region> region = Region::map(file, bytes, access);
-  if (!region) ::_exit(exit_setup_failed);
-  return std::move(*region);
-}
 
 ResultKind kind_of(ops::LineKind kind) {
   switch (kind) {
@@ -63,13 +57,9 @@ std::string_view presentable(std::string_view media_type) {
 class Worker {
  public:
   Worker(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation)
-      : inputs_(map_or_exit(memory.inputs.readable, memory.inputs.bytes, Access::read_only)),
-        commands_(map_or_exit(memory.areas[area].commands.readable,
-                              memory.areas[area].commands.bytes, Access::read_only)),
-        answers_(map_or_exit(memory.areas[area].answers.writable, memory.areas[area].answers.bytes,
-                             Access::read_write)),
-        loop_(commands_.page<const LoopPage>()),
-        own_(answers_.page<WorkerPage>()),
+      : regions_(memory, area),
+        loop_(regions_.loop()),
+        own_(regions_.own()),
         bell_(memory.areas[area].bell.get()),
         spin_(memory.may_spin),
         generation_(generation) {}
@@ -129,7 +119,7 @@ class Worker {
   }
 
   void run_pipeline(const Submission& task) {
-    const auto slot = inputs_.span(task.slot_offset, task.slot_bytes);
+    const auto slot = regions_.inputs.span(task.slot_offset, task.slot_bytes);
     if (!slot) ::_exit(exit_setup_failed);
     const char* start = reinterpret_cast<const char*>(slot->data());
     SlotHeader header;
@@ -202,7 +192,7 @@ class Worker {
       reply.offset = loop_.grant_offset.load(std::memory_order_relaxed);
     }
     reply.bytes = bytes.size();
-    const auto output = answers_.writable_span(reply.offset, reply.bytes);
+    const auto output = regions_.answers.writable_span(reply.offset, reply.bytes);
     if (!output) ::_exit(exit_setup_failed);
     std::memcpy(output->data(), bytes.data(), bytes.size());
     answer(task, reply);
@@ -216,7 +206,7 @@ class Worker {
       std::replace_if(
           text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; },
           '?');
-    const auto output = answers_.writable_span(task.grant_offset, text.size());
+    const auto output = regions_.answers.writable_span(task.grant_offset, text.size());
     if (!output) ::_exit(exit_setup_failed);
     std::memcpy(output->data(), text.data(), text.size());
     answer(task, {.kind = AnswerKind::failed,
@@ -253,9 +243,7 @@ class Worker {
     if (std::exchange(untold_, false)) bell_.ring_if_wanted(loop_);
   }
 
-  Region inputs_;
-  Region commands_;
-  Region answers_;
+  WorkerRegions regions_;
   const LoopPage& loop_;
   WorkerPage& own_;
   LoopBell bell_;

@@ -6,6 +6,7 @@
 #include "workers/layout.hpp"
 #include "workers/region.hpp"
 #include "workers/worker_main.hpp"
+#include "workers/worker_regions.hpp"
 
 #include <array>
 #include <csignal>
@@ -36,22 +37,12 @@ constexpr std::string_view bad_lines[] = {
     "\"a\"\n",
 };
 
-Region map_or_exit(const Fd& file, std::uint64_t bytes, Access access) {
-  config::Result<Region> region = Region::map(file, bytes, access);
-  if (!region) ::_exit(exit_setup_failed);
-  return std::move(*region);
-}
-
 class HostileWorker {
  public:
   HostileWorker(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation)
-      : inputs_(map_or_exit(memory.inputs.readable, memory.inputs.bytes, Access::read_only)),
-        commands_(map_or_exit(memory.areas[area].commands.readable,
-                              memory.areas[area].commands.bytes, Access::read_only)),
-        answers_(map_or_exit(memory.areas[area].answers.writable, memory.areas[area].answers.bytes,
-                             Access::read_write)),
-        loop_(commands_.page<const LoopPage>()),
-        own_(answers_.page<WorkerPage>()),
+      : regions_(memory, area),
+        loop_(regions_.loop()),
+        own_(regions_.own()),
         bell_number_(memory.areas[area].bell.get()),
         bell_(bell_number_),
         generation_(generation),
@@ -100,7 +91,8 @@ class HostileWorker {
   // ---- an honest answer, and its pieces
 
   std::string_view body(const Submission& task) {
-    const char* start = reinterpret_cast<const char*>(inputs_.all().data()) + task.slot_offset;
+    const char* start =
+        reinterpret_cast<const char*>(regions_.inputs.all().data()) + task.slot_offset;
     SlotHeader header;
     std::memcpy(&header, start, sizeof header);
     return {start + header.body_offset, header.body_bytes};
@@ -132,7 +124,7 @@ class HostileWorker {
   }
 
   char* output(std::uint64_t offset) {
-    return reinterpret_cast<char*>(answers_.all().data()) + offset;
+    return reinterpret_cast<char*>(regions_.answers.all().data()) + offset;
   }
 
   Answer& publish(const Answer& answer, std::uint32_t indices = 1) {
@@ -166,8 +158,8 @@ class HostileWorker {
         for (int i = 0; i < 100'000; ++i) bell_.ring();
         break;
       case Deed::write_to_inputs:
-        write_to(inputs_);
-        write_to(commands_);
+        write_to(regions_.inputs);
+        write_to(regions_.commands);
         break;
       default:
         break;
@@ -319,9 +311,7 @@ class HostileWorker {
       std::memset(all.data(), devils_byte, bytes);
   }
 
-  Region inputs_;
-  Region commands_;
-  Region answers_;
+  WorkerRegions regions_;
   const LoopPage& loop_;
   WorkerPage& own_;
   int bell_number_;

@@ -1,0 +1,13 @@
+// Whether this build is instrumented by a sanitizer, which needs more than a worker may have
+// otherwise: memory for its shadow, a descriptor to report on, handlers of its own.
+#pragma once
+
+namespace fetchmill::workers {
+
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool sanitized = true;
+#else
+inline constexpr bool sanitized = false;
+#endif
+
+}  // namespace fetchmill::workers
