@@ -26,7 +26,7 @@ Area::Area(Region commands, Region answers, std::uint64_t result_bytes_max)
 
 void Area::open(std::uint32_t generation) {
   generation_ = generation;
-  owed_begin_ = owed_end_ = taken_ = rung_for_ = 0;
+  owed_begin_ = owed_end_ = answered_ = taken_ = rung_for_ = 0;
   receiving_.reset();
   lie_ = Lie::none;
   loop_.submitted.store(0, std::memory_order_relaxed);
@@ -63,6 +63,9 @@ void Area::submit(const Order& order) {
   out.result_bytes_max = owed.asked.result_bytes_max;
   out.flags = order.flags;
   loop_.submitted.store(index + 1, std::memory_order_release);
+}
+
+void Area::ring() {
   ring_worker(loop_, worker_, rung_for_);
 }
 
@@ -90,10 +93,14 @@ void Area::publish_poison(std::span<const PoisonList::Entry> entries) {
 Area::Take Area::take(TurnBudget& budget, Taken& into) {
   if (lie_ != Lie::none) return Take::lie;
   while (!receiving_) {
-    const std::uint32_t answered = worker_.answered.load(std::memory_order_acquire);
-    const std::optional<std::uint32_t> pending = ring_pending(answered, taken_);
-    if (pending == 0U) return Take::nothing;
-    if (!pending || unanswered() == 0) return tell(Lie::index);
+    if (answered_ == taken_) {
+      const std::uint32_t answered = worker_.answered.load(std::memory_order_acquire);
+      const std::optional<std::uint32_t> pending = ring_pending(answered, taken_);
+      if (pending == 0U) return Take::nothing;
+      if (!pending) return tell(Lie::index);
+      answered_ = answered;
+    }
+    if (unanswered() == 0) return tell(Lie::index);
     if (budget.spent()) return Take::later;
     if (!begin(read_once(worker_.answers[ring_place(taken_)]))) return Take::lie;
   }
@@ -137,7 +144,7 @@ void Area::grant_large() {
   asked.grant_bytes = asked.result_bytes_max;
   loop_.grant_offset.store(large_output_offset, std::memory_order_relaxed);
   loop_.grant_task.store(asked.task, std::memory_order_release);
-  ring_worker(loop_, worker_, rung_for_);
+  ring();
 }
 
 bool Area::copy_piece(TurnBudget& budget) {

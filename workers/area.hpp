@@ -24,11 +24,11 @@
 
 namespace fetchmill::workers {
 
-// What one turn of the loop may spend before it yields.
+// What one turn of the loop may spend before it yields, and gives the workers more to do.
 struct TurnBudget {
   std::uint64_t copy_bytes = 256 * 1024;
   std::uint64_t scan_bytes = 64 * 1024;
-  std::uint32_t answers = 256;
+  std::uint32_t answers = 64;
 
   bool spent() const { return copy_bytes == 0 || scan_bytes == 0 || answers == 0; }
 };
@@ -80,6 +80,8 @@ class Area {
   std::uint32_t unanswered() const { return owed_end_ - owed_begin_; }
   // Requires: unanswered() < ring_depth.
   void submit(const Order& order);
+  // Wakes the worker for what was submitted, if it sleeps.
+  void ring();
   // Marks it; its answer, if one comes, will be nobody's.
   void cancel(const Task& task);
   void cancel(Owed& entry);
@@ -126,6 +128,7 @@ class Area {
   std::array<Owed, ring_depth> owed_{};
   std::uint32_t owed_begin_ = 0;
   std::uint32_t owed_end_ = 0;
+  std::uint32_t answered_ = 0;  // of WorkerPage::answered, when last looked at: a line not ours
   std::uint32_t taken_ = 0;
   std::uint32_t rung_for_ = 0;  // the worker's sleep
   std::uint32_t generation_ = 0;

@@ -124,7 +124,8 @@ void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
   queue_.push(task);
   if (limits.deadline != Clock::time_point::max()) arm(limits.deadline);
   if (stopped_) return post_turn();
-  dispatch(now);
+  fill_rings(now);
+  if (!to_ring_.empty()) post_turn();
 }
 
 void PoolImpl::cancel(Job& job) {
@@ -164,6 +165,15 @@ void PoolImpl::free_task(Task& task) {
 }
 
 void PoolImpl::dispatch(Clock::time_point now) {
+  fill_rings(now);
+  for (Worker* worker : to_ring_) {
+    worker->ring_due = false;
+    worker->area.ring();
+  }
+  to_ring_.clear();
+}
+
+void PoolImpl::fill_rings(Clock::time_point now) {
   // Each of these may have to wait for a worker of its own (may_take); the others may not pass
   // those that could be handed over.
   bool full = false;
@@ -264,6 +274,10 @@ void PoolImpl::hand_over(Task& task, Worker& worker, std::chrono::nanoseconds ex
                       .flags = flags,
                       .cost_key = task.cost_key,
                       .expected = expected});
+  if ((flags & quick) == 0)
+    worker.area.ring();
+  else if (!std::exchange(worker.ring_due, true))
+    to_ring_.push_back(&worker);
   metrics_.task_queue_wait_seconds.get().observe(
       std::chrono::duration<double>(now - task.submitted_at).count());
   arm(now + options_.task_timeout);

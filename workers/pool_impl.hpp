@@ -59,6 +59,7 @@ class PoolImpl final : private Supervisor::Client {
   Task& new_task();
   void free_task(Task& task);
   void dispatch(Clock::time_point now);
+  void fill_rings(Clock::time_point now);
   bool dispatch_one(Task& task, Clock::time_point now);
   Worker* choose_worker(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
   bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;
@@ -120,6 +121,9 @@ class PoolImpl final : private Supervisor::Client {
   std::vector<Task*> free_tasks_;
   RunQueue queue_;
   TaskList ending_;
+  // They have quick tasks that nobody woke them for. Such tasks come many at a time, from one turn
+  // of the loop: it ends with one ring for all.
+  std::vector<Worker*> to_ring_;
   CostTable costs_;
   PoisonList poison_;
   Supervisor supervisor_;

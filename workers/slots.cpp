@@ -276,7 +276,8 @@ void SlotPool::free(std::uint32_t index) {
   Entry& entry = entries_[index];
   claimed_ -= entry.claimed;
   entry.claimed = 0;
-  entry.freed_at = Clock::now();
+  // Small ones are never given back (housekeeping).
+  if (class_of(index) != Class::small) entry.freed_at = Clock::now();
   free_of(index).push_back(index);
   --leased_;
   if (reserve_holder_ == index) reserve_holder_ = no_slot;

@@ -86,6 +86,7 @@ struct Worker {
   };
   Life life;
   bool attention = false;  // answers may be there
+  bool ring_due = false;   // tasks were submitted that it was not woken for
 };
 
 class Supervisor {

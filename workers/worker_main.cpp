@@ -28,8 +28,9 @@ static_assert(body_padding_bytes >= ops::input_padding_bytes);
 
 using Clock = std::chrono::steady_clock;
 
-// The longest that the answers to quick tasks wait for more of them.
-constexpr std::chrono::microseconds tell_within{100};
+// The longest that the answers to quick tasks wait for more of them: about what the loop takes to
+// wake, so that it comes while the worker still has some to do.
+constexpr std::chrono::microseconds tell_within{20};
 
 ResultKind kind_of(ops::LineKind kind) {
   switch (kind) {
