@@ -62,10 +62,10 @@ void Area::submit(const Order& order) {
   out.grant_bytes = owed.asked.grant_bytes;
   out.result_bytes_max = owed.asked.result_bytes_max;
   out.flags = order.flags;
-  loop_.submitted.store(index + 1, std::memory_order_release);
 }
 
-void Area::ring() {
+void Area::publish() {
+  loop_.submitted.store(owed_end_, std::memory_order_release);
   ring_worker(loop_, worker_, rung_for_);
 }
 
@@ -144,7 +144,7 @@ void Area::grant_large() {
   asked.grant_bytes = asked.result_bytes_max;
   loop_.grant_offset.store(large_output_offset, std::memory_order_relaxed);
   loop_.grant_task.store(asked.task, std::memory_order_release);
-  ring();
+  ring_worker(loop_, worker_, rung_for_);
 }
 
 bool Area::copy_piece(TurnBudget& budget) {

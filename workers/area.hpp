@@ -80,8 +80,8 @@ class Area {
   std::uint32_t unanswered() const { return owed_end_ - owed_begin_; }
   // Requires: unanswered() < ring_depth.
   void submit(const Order& order);
-  // Wakes the worker for what was submitted, if it sleeps.
-  void ring();
+  // Shows the worker what was submitted, and wakes it if it sleeps.
+  void publish();
   // Marks it; its answer, if one comes, will be nobody's.
   void cancel(const Task& task);
   void cancel(Owed& entry);

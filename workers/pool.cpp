@@ -125,7 +125,7 @@ void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
   if (limits.deadline != Clock::time_point::max()) arm(limits.deadline);
   if (stopped_) return post_turn();
   fill_rings(now);
-  if (!to_ring_.empty()) post_turn();
+  if (!unpublished_.empty()) post_turn();
 }
 
 void PoolImpl::cancel(Job& job) {
@@ -166,11 +166,11 @@ void PoolImpl::free_task(Task& task) {
 
 void PoolImpl::dispatch(Clock::time_point now) {
   fill_rings(now);
-  for (Worker* worker : to_ring_) {
-    worker->ring_due = false;
-    worker->area.ring();
+  for (Worker* worker : unpublished_) {
+    worker->unpublished = false;
+    worker->area.publish();
   }
-  to_ring_.clear();
+  unpublished_.clear();
 }
 
 void PoolImpl::fill_rings(Clock::time_point now) {
@@ -275,9 +275,9 @@ void PoolImpl::hand_over(Task& task, Worker& worker, std::chrono::nanoseconds ex
                       .cost_key = task.cost_key,
                       .expected = expected});
   if ((flags & quick) == 0)
-    worker.area.ring();
-  else if (!std::exchange(worker.ring_due, true))
-    to_ring_.push_back(&worker);
+    worker.area.publish();
+  else if (!std::exchange(worker.unpublished, true))
+    unpublished_.push_back(&worker);
   metrics_.task_queue_wait_seconds.get().observe(
       std::chrono::duration<double>(now - task.submitted_at).count());
   arm(now + options_.task_timeout);

@@ -121,9 +121,10 @@ class PoolImpl final : private Supervisor::Client {
   std::vector<Task*> free_tasks_;
   RunQueue queue_;
   TaskList ending_;
-  // They have quick tasks that nobody woke them for. Such tasks come many at a time, from one turn
-  // of the loop: it ends with one ring for all.
-  std::vector<Worker*> to_ring_;
+  // They were submitted quick tasks that they do not see yet. Such tasks come many at a time, from
+  // one turn of the loop, which ends with showing them all: one ring, and the line with the index
+  // goes from one CPU to the other once.
+  std::vector<Worker*> unpublished_;
   CostTable costs_;
   PoisonList poison_;
   Supervisor supervisor_;

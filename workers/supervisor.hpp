@@ -85,8 +85,8 @@ struct Worker {
     std::uint64_t culprit_bytes = 0;
   };
   Life life;
-  bool attention = false;  // answers may be there
-  bool ring_due = false;   // tasks were submitted that it was not woken for
+  bool attention = false;    // answers may be there
+  bool unpublished = false;  // tasks were submitted that it does not see yet
 };
 
 class Supervisor {

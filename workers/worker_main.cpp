@@ -76,8 +76,11 @@ class Worker {
   // One ring tells of all answers to a run of quick tasks: a wake-up costs more than such a task.
   // The loop is told at once of what nothing follows, and before anything that may take long.
   [[noreturn]] void serve() {
-    const auto has_work = [this] {
-      return loop_.submitted.load(std::memory_order_acquire) != served_;
+    // The loop's line is read again only when what it said is done.
+    std::uint32_t submitted = 0;
+    const auto has_work = [this, &submitted] {
+      if (submitted == served_) submitted = loop_.submitted.load(std::memory_order_acquire);
+      return submitted != served_;
     };
     for (;;) {
       if (!has_work()) {

@@ -116,15 +116,15 @@ class LoopSide {
           ready_ && next_ < scenario->tasks.size() && area_.unanswered() < ring_depth;
       const bool may_cancel = scenario->cancels && !cancelled_ && area_.unanswered() > 0;
       const bool may_die = scenario->dies && !died_;
-      // Before a ring that is due the loop does not sleep.
-      const bool awaits = !ring_due_ && (!ready_ || area_.unanswered() > 0);
-      int event = machine->wait_event(may_submit + ring_due_ + may_cancel + may_die, awaits);
+      // With something to publish the loop does not sleep.
+      const bool awaits = !unpublished_ && (!ready_ || area_.unanswered() > 0);
+      int event = machine->wait_event(may_submit + unpublished_ + may_cancel + may_die, awaits);
       if (event-- == 0)
         rang();
       else if (may_submit && event-- == 0)
         submit();
-      else if (ring_due_ && event-- == 0)
-        ring();
+      else if (unpublished_ && event-- == 0)
+        publish();
       else if (may_cancel && event-- == 0)
         cancel();
       else
@@ -204,14 +204,14 @@ class LoopSide {
                   .slot_bytes = slot_stride,
                   .result_bytes_max = result_max,
                   .flags = scenario->quick ? std::uint32_t{quick} : 0});
-    ring_due_ = true;
-    if (!scenario->quick) ring();
+    unpublished_ = true;
+    if (!scenario->quick) publish();
   }
 
   // At the end of the turn for quick tasks, and whatever else the turn did is before it.
-  void ring() {
-    ring_due_ = false;
-    area_.ring();
+  void publish() {
+    unpublished_ = false;
+    area_.publish();
   }
 
   void cancel() {
@@ -228,12 +228,12 @@ class LoopSide {
     if (ready_) take_answers(false);
     area_.forget();
     next_ = ended_;
-    ready_ = ring_due_ = false;
+    ready_ = unpublished_ = false;
     if (ended_ < scenario->tasks.size()) hire();
   }
 
   Area area_;
-  bool ring_due_ = false;
+  bool unpublished_ = false;
   std::uint64_t last_id_ = 0;
   std::size_t next_ = 0;   // to be submitted
   std::size_t ended_ = 0;  // answered
