@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include <sched.h>
 #include <sys/wait.h>
 
 namespace fetchmill::workers {
@@ -35,6 +36,24 @@ TEST_F(PoolTest, DoneIsNeverCalledFromWithinSubmit) {
   submit(job, op("identity"), "x");
   EXPECT_FALSE(job.is_done());
   EXPECT_TRUE(run_until([&] { return job.is_done(); }));
+}
+
+// They are published at the end of the turn; that turn must come by itself, not with a timer.
+TEST_F(PoolTest, QuickTasksReachAnIdleWorkerInTheSameTurn) {
+  start(1);
+  const auto answered = [this] { return answers_of(0).answered + answers_of(1).answered; };
+  // What they take must be known first.
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(run(op("echo"), "x"), "x");
+  const std::uint32_t before = answered();
+  TestJob first;
+  TestJob second;
+  submit(first, op("echo"), "a");
+  submit(second, op("echo"), "b");
+  loop_.restart();
+  loop_.poll();
+  const auto give_up = std::chrono::steady_clock::now() + patience;
+  while (answered() != before + 2 && std::chrono::steady_clock::now() < give_up) ::sched_yield();
+  EXPECT_EQ(answered(), before + 2);
 }
 
 TEST_F(PoolTest, ResultsOfAnySizeArrive) {
