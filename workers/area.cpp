@@ -1,7 +1,6 @@
 #include "workers/area.hpp"
 
 #include "workers/doorbell.hpp"
-#include "workers/ring.hpp"
 
 #include <limits>
 #include <string_view>
@@ -102,7 +101,7 @@ Area::Take Area::take(TurnBudget& budget, Taken& into) {
     }
     if (unanswered() == 0) return tell(Lie::index);
     if (budget.spent()) return Take::later;
-    if (!begin(read_once(worker_.answers[ring_place(taken_)]))) return Take::lie;
+    if (!begin()) return Take::lie;
   }
   if (!copy_piece(budget) || !scan_piece(budget))
     return lie_ == Lie::none ? Take::later : Take::lie;
@@ -117,21 +116,22 @@ Area::Take Area::tell(Lie lie) {
 }
 
 // An answer that ends its task, or a larger output granted. False: a lie.
-bool Area::begin(const Answer& answer) {
-  Owed& oldest = owed(0);
-  if (const Lie lie = judge(answer, oldest.asked); lie != Lie::none) {
+bool Area::begin() {
+  const Owed& oldest = owed(0);
+  Receiving& now = receiving_.emplace(worker_.answers[ring_place(taken_)]);
+  if (const Lie lie = judge(now.answer, oldest.asked); lie != Lie::none) {
     tell(lie);
     return false;
   }
-  if (answer.kind == static_cast<std::uint32_t>(AnswerKind::need_output)) {
+  if (now.answer.kind == static_cast<std::uint32_t>(AnswerKind::need_output)) {
+    receiving_.reset();
     grant_large();
     ++taken_;
     return true;
   }
-  receiving_.emplace(answer);
   // What nobody wants need not be copied.
-  if (oldest.task == nullptr) receiving_->answer.bytes = 0;
-  receiving_->bytes.reserve(receiving_->answer.bytes);
+  if (oldest.task == nullptr) now.answer.bytes = 0;
+  now.bytes.reserve(now.answer.bytes);
   return true;
 }
 
@@ -192,13 +192,12 @@ Area::Take Area::finish(Taken& into) {
     error.stage = "process";
     into.output.emplace(std::move(error));
   } else if (into.owed.task != nullptr) {
-    JobOutput output;
+    JobOutput& output = *into.output.emplace(JobOutput{});
     output.bytes = std::move(bytes);
     output.kind = static_cast<ResultKind>(answer.result_kind);
     output.media_type.assign(answer.media_type, answer.media_type_bytes);
     if ((into.owed.asked.flags & (hash_result | hash_input)) != 0)
       output.hash = std::array{answer.hash[0], answer.hash[1]};
-    into.output.emplace(std::move(output));
   }
   receiving_.reset();
   ++owed_begin_;

@@ -13,6 +13,7 @@
 #include "workers/layout.hpp"
 #include "workers/poison.hpp"
 #include "workers/region.hpp"
+#include "workers/ring.hpp"
 
 #include <algorithm>
 #include <array>
@@ -105,7 +106,7 @@ class Area {
 
  private:
   struct Receiving {
-    explicit Receiving(const Answer& answer_) : answer(answer_) {}
+    explicit Receiving(const Answer& shared) : answer(read_once(shared)) {}
 
     Answer answer;
     std::string bytes;
@@ -114,7 +115,7 @@ class Area {
   };
 
   Take tell(Lie lie);
-  bool begin(const Answer& answer);
+  bool begin();
   void grant_large();
   bool copy_piece(TurnBudget& budget);
   bool scan_piece(TurnBudget& budget);

@@ -80,7 +80,7 @@ class PoolImpl final : private Supervisor::Client {
   void call_tick_at(Clock::time_point at) override { arm(at); }
   void turn();
   bool take_answers(Worker& worker, TurnBudget& budget);
-  void end_task(Task& task, config::Result<JobOutput> output, std::chrono::nanoseconds processed);
+  void end_task(Task& task, config::Result<JobOutput>&& output, std::chrono::nanoseconds processed);
   void end_later(Task& task, config::ErrorCode code);
   void end_tasks();
   void account(Worker& worker, const Owed& owed, std::chrono::nanoseconds took);

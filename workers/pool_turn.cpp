@@ -136,7 +136,7 @@ void PoolImpl::account(Worker& worker, const Owed& owed, std::chrono::nanosecond
   look_for_growth(worker, took);
 }
 
-void PoolImpl::end_task(Task& task, config::Result<JobOutput> output,
+void PoolImpl::end_task(Task& task, config::Result<JobOutput>&& output,
                         std::chrono::nanoseconds processed) {
   JobResult result{.output = std::move(output),
                    .queued = (task.runs == 0 ? Clock::now() : task.handed_at) - task.submitted_at,
