@@ -1,70 +1,254 @@
 // links: fetchmill_workers fetchmill_child fetchmill_ops
+// The loop's side of an area against a worker that may write anything: whatever it lets through is
+// what was asked for.
 //
-// Arbitrary bytes as what a worker wrote: the loop's side must neither crash nor read outside, nor
-// take more answers than it asked for, nor let through a line that is not one JSON value.
+// An input is a script. A step is a line: [TIMES] LETTER, decimal numbers, then TEXT to the end of
+// the line, where ` stands for a line break. Answers are an honest worker's but for what `=` adds.
+//   s FLAGS LIMIT         submit a task
+//   c PLACE               cancel one; 0: the oldest
+//   d TEXT                answer the oldest that is left: done, with this output
+//   f CODE TEXT           … failed; CODE is a place in `failures`
+//   n                     … a large output is needed
+//   k                     … skipped
+//   = FIELD NUMBER        add to a field of the last answer (ForgedWorker::forge)
+//   w TEXT                write over the output of the last answer
+//   + NUMBER              add to WorkerPage::answered
+//   z NUMBER              add to WorkerPage::sleeping, and ring
+//   t ANSWERS COPY SCAN   one turn of the loop, with this budget
+//   o                     a new worker takes over
+#include "config/utf8.hpp"
+#include "tests/fuzz/forged_worker.hpp"
+#include "tests/support/fuzz_check.hpp"
 #include "workers/area.hpp"
+#include "workers/json/json_validator.hpp"
 
-#include <cstdlib>
-#include <cstring>
-#include <memory>
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <deque>
+#include <string>
+#include <string_view>
 
 namespace {
 
 using namespace fetchmill::workers;
+using fetchmill::config::ErrorCode;
+using fetchmill::support::check;
 
-constexpr std::uint64_t result_max = 64 * 1024;
+constexpr std::uint64_t result_max = ForgedMemory::result_max;
+constexpr int steps_max = 4096;
+constexpr std::array failures{ErrorCode::processing_failed, ErrorCode::invalid_request,
+                              ErrorCode::result_too_large,  ErrorCode::unknown_op,
+                              ErrorCode::unknown_field,     ErrorCode::internal_error,
+                              ErrorCode::poisoned_input};
 
-struct Memory {
-  SharedFile commands = *make_shared_file("commands", command_bytes);
-  SharedFile answers = *make_shared_file("answers", answer_bytes(result_max));
-  Region forged = *Region::map(answers.writable, answers.bytes, Access::read_write);
-  Area area{*Region::map(commands.writable, command_bytes, Access::read_write),
-            *Region::map(answers.readable, answers.bytes, Access::read_only), result_max};
+struct Told {
+  // Never looked into by an Area.
+  Task* task() const { return reinterpret_cast<Task*>(id * 16); }
+
+  std::uint64_t id = 0;
+  std::uint32_t flags = 0;
+  std::uint64_t limit = 0;
+  bool wanted = true;
 };
 
-Task* some_task() {
-  return reinterpret_cast<Task*>(std::uintptr_t{16});
+bool is_utf8(std::string_view rest) {
+  while (const std::size_t size = fetchmill::config::utf8_sequence(rest)) rest.remove_prefix(size);
+  return rest.empty();
 }
 
-void require(bool holds) {
-  if (!holds) std::abort();
+bool is_json_line(std::string bytes) {
+  static json::JsonValidator validator;
+  bytes.reserve(bytes.size() + simdjson::SIMDJSON_PADDING);
+  return bytes.find_first_of("\t\n\r") == bytes.npos && validator.is_valid(bytes);
+}
+
+void check_output(const JobOutput& output, const Told& told) {
+  const std::string& type = output.media_type;
+  const bool for_line = (told.flags & encode_for_line) != 0;
+  check(output.bytes.size() <= std::min(told.limit, result_max), "a result is within its limit");
+  check(output.kind <= ResultKind::base64, "a result is of a known kind");
+  check(for_line == (output.kind != ResultKind::raw), "a result is encoded as was asked");
+  check(!for_line || is_json_line(output.bytes), "a line is one JSON value");
+  check(type.size() <= sizeof Answer::media_type, "a media type is short");
+  check(std::all_of(type.begin(), type.end(), [](char c) { return c >= ' ' && c <= '~'; }),
+        "a media type is printable");
+  check(output.hash.has_value() == ((told.flags & (hash_result | hash_input)) != 0),
+        "there is a hash where one was asked for");
+}
+
+void check_failure(const fetchmill::config::Error& error, const Told& told) {
+  check(std::find(failures.begin(), failures.end(), error.code) != failures.end(),
+        "a failure is one that an op may end in");
+  check(error.code != ErrorCode::poisoned_input || (told.flags & check_poison) != 0,
+        "poison is found where it was looked for");
+  check(error.field.size() + error.detail.size() <= failure_text_bytes_max, "its text is short");
+  check(is_utf8(error.field + error.detail), "its text is UTF-8");
+}
+
+// An Area, and books of its own about what is owed.
+class Loop {
+ public:
+  explicit Loop(const ForgedMemory& memory)
+      : area_(*Region::map(memory.commands.writable, memory.commands.bytes, Access::read_write),
+              *Region::map(memory.answers.readable, memory.answers.bytes, Access::read_only),
+              result_max) {
+    open();
+  }
+
+  void open() {
+    area_.forget();
+    area_.open(++generation_);
+    owed_.clear();
+    lied_ = false;
+  }
+  bool full() const { return owed_.size() == ring_depth; }
+  void submit(std::uint32_t flags, std::uint64_t limit) {
+    if (full()) return;
+    const Told& told = owed_.emplace_back(Told{.id = ++last_id_, .flags = flags, .limit = limit});
+    area_.submit({.id = told.id, .task = told.task(), .result_bytes_max = limit, .flags = flags});
+  }
+  void cancel(std::size_t place) {
+    if (place >= owed_.size() || !owed_[place].wanted) return;
+    area_.cancel(*owed_[place].task());
+    owed_[place].wanted = false;
+  }
+  void ring() { area_.ring(); }
+
+  // Whether there is more.
+  bool turn(TurnBudget budget) {
+    Area::Take take = Area::Take::answer;
+    while (take == Area::Take::answer) {
+      const TurnBudget had = budget;
+      Area::Taken taken;
+      take = area_.take(budget, taken);
+      check(budget.answers <= had.answers && budget.copy_bytes <= had.copy_bytes &&
+                budget.scan_bytes <= had.scan_bytes,
+            "no more is spent than there was");
+      check(!lied_ || take == Area::Take::lie, "a liar is not listened to again");
+      if (take == Area::Take::answer) check_answer(taken);
+      check(area_.unanswered() == owed_.size(), "each answer ends one task");
+    }
+    lied_ = take == Area::Take::lie;
+    check(lied_ == (area_.lie() != Lie::none), "a lie has a name");
+    check(take != Area::Take::later || budget.spent(), "a turn goes on while it can");
+    check(take != Area::Take::nothing || area_.may_sleep(), "the loop sleeps if nothing is there");
+    return take == Area::Take::later;
+  }
+
+ private:
+  void check_answer(const Area::Taken& taken) {
+    check(!owed_.empty(), "no more is answered than was asked");
+    const Told told = owed_.front();
+    owed_.pop_front();
+    check(taken.owed.asked.task == told.id, "answers come in order");
+    check(taken.owed.task == (told.wanted ? told.task() : nullptr), "an answer is its task's");
+    check(taken.output.has_value() == told.wanted, "what nobody wants has no output");
+    check(taken.processed.count() >= 0, "time does not run backwards");
+    if (!told.wanted) return;
+    if (!*taken.output) return check_failure(taken.output->error(), told);
+    const JobOutput& output = **taken.output;
+    const Asked& asked = taken.owed.asked;
+    check_output(output, told);
+    check(output.bytes.size() <= (asked.large_granted ? result_max : small_output_bytes),
+          "a result fits its grant");
+    check(!output.hash || *output.hash == std::array{told.id, asked.grant_offset},
+          "a result is of the task and the place it claims");
+  }
+
+  Area area_;
+  std::deque<Told> owed_;
+  std::uint64_t last_id_ = 0;
+  std::uint32_t generation_ = 0;
+  bool lied_ = false;
+};
+
+// The rest of a step's line.
+struct Words {
+  std::string_view rest;
+
+  char letter() {
+    const char first = skip_spaces().empty() ? '\0' : rest.front();
+    rest.remove_prefix(rest.empty() ? 0 : 1);
+    return first;
+  }
+  template <class Number>
+  Number number(Number otherwise) {
+    skip_spaces();
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+    if (error != std::errc{}) return otherwise;
+    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+    return static_cast<Number>(value);
+  }
+  std::string text() {
+    std::string made(skip_spaces());
+    std::replace(made.begin(), made.end(), '`', '\n');
+    return made;
+  }
+  std::string_view skip_spaces() {
+    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+    return rest;
+  }
+};
+
+void step(char letter, Words words, Loop& loop, ForgedWorker& worker) {
+  const auto answer = [&](AnswerKind kind) {
+    const bool failed = kind == AnswerKind::failed;
+    const std::size_t code = failed ? words.number(std::size_t{0}) % failures.size() : 0;
+    worker.answer(kind, words.text(), failures[code]);
+  };
+  // clang-format off
+  switch (letter) {
+    case 'd': return answer(AnswerKind::done);
+    case 'f': return answer(AnswerKind::failed);
+    case 'n': return answer(AnswerKind::need_output);
+    case 'k': return answer(AnswerKind::skipped);
+    case 'c': return loop.cancel(words.number(std::size_t{0}));
+    case 'w': return worker.write_over(words.text());
+    case '+': return worker.claim(words.number(1U));
+    default: break;
+  }
+  // clang-format on
+  if (letter == 's') {
+    const auto flags = words.number(0U);
+    loop.submit(flags, words.number(result_max));
+  } else if (letter == '=') {
+    const char field = words.letter();
+    worker.forge(field, words.number(std::uint64_t{1}));
+  } else if (letter == 'z') {
+    worker.sleep(words.number(1U));
+    loop.ring();
+  } else if (letter == 't') {
+    TurnBudget budget;
+    // At least one: take() ends an answer that it began, whatever is left.
+    budget.answers = std::max(1U, words.number(budget.answers));
+    budget.copy_bytes = words.number(budget.copy_bytes);
+    budget.scan_bytes = words.number(budget.scan_bytes);
+    loop.turn(budget);
+  } else if (letter == 'o') {
+    worker.open();
+    loop.open();
+  }
 }
 
 }  // namespace
 
-// The first byte says how many tasks were submitted, and how; then come pieces of 18 bytes or more:
-// where to write, how much, what.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static Memory memory;
-  if (size < 2) return 0;
-  const std::uint32_t submitted = data[0] % (ring_depth + 1);
-  const std::uint32_t flags = data[1] % 4;
-  memory.area.open(1);
-  std::memset(memory.forged.all().data(), 0, sizeof(WorkerPage));
-  for (std::uint32_t i = 0; i < submitted; ++i)
-    memory.area.submit(
-        {.id = i + 1, .task = some_task(), .result_bytes_max = result_max, .flags = flags});
-  if (submitted > 2 && (data[1] & 4U) != 0) memory.area.cancel(*some_task());
-  // Most of the bytes go where they matter: the worker's page.
-  const std::uint64_t page = std::min<std::uint64_t>(size - 2, sizeof(WorkerPage));
-  std::memcpy(memory.forged.all().data(), data + 2, page);
-  if (size > 2 + page)
-    std::memcpy(memory.forged.all().data() + small_outputs_offset, data + 2 + page,
-                std::min<std::uint64_t>(size - 2 - page, small_output_bytes));
-
-  std::uint32_t taken = 0;
-  for (int turn = 0; turn < 1000; ++turn) {
-    TurnBudget budget;
-    Area::Taken answer;
-    const Area::Take take = memory.area.take(budget, answer);
-    if (take == Area::Take::nothing || take == Area::Take::lie) break;
-    if (take != Area::Take::answer) continue;
-    require(++taken <= submitted);
-    if (!answer.output || !*answer.output) continue;
-    const JobOutput& output = **answer.output;
-    require(output.bytes.size() <= result_max);
-    if ((flags & encode_for_line) != 0)
-      require(output.bytes.find('\n') == std::string::npos && !output.bytes.empty());
+  static ForgedMemory memory;
+  Loop loop(memory);
+  ForgedWorker worker(memory);
+  std::string_view script(reinterpret_cast<const char*>(data), size);
+  for (int steps = 0; !script.empty();) {
+    Words words{script.substr(0, script.find('\n'))};
+    script.remove_prefix(std::min(script.size(), words.rest.size() + 1));
+    const int times = words.number(1);
+    const char letter = words.letter();
+    // Repeated only while there is room to submit, or a task left to answer.
+    const auto done = [&] { return letter == 's' ? loop.full() : worker.left() == 0; };
+    for (int i = 0; i < times && steps < steps_max && (i == 0 || !done()); ++i, ++steps)
+      step(letter, words, loop, worker);
   }
+  while (loop.turn({})) continue;
   return 0;
 }
