@@ -100,9 +100,10 @@ Area::Take Area::take(TurnBudget& budget, Taken& into) {
       answered_ = answered;
     }
     if (unanswered() == 0) return tell(Lie::index);
-    if (budget.spent()) return Take::later;
     if (!begin()) return Take::lie;
   }
+  // Another area may have spent it while this one was in the middle of an answer.
+  if (budget.spent()) return Take::later;
   if (!copy_piece(budget) || !scan_piece(budget))
     return lie_ == Lie::none ? Take::later : Take::lie;
   --budget.answers;

@@ -221,8 +221,7 @@ void step(char letter, Words words, Loop& loop, ForgedWorker& worker) {
     loop.ring();
   } else if (letter == 't') {
     TurnBudget budget;
-    // At least one: take() ends an answer that it began, whatever is left.
-    budget.answers = std::max(1U, words.number(budget.answers));
+    budget.answers = words.number(budget.answers);
     budget.copy_bytes = words.number(budget.copy_bytes);
     budget.scan_bytes = words.number(budget.scan_bytes);
     loop.turn(budget);

@@ -246,5 +246,18 @@ TEST_F(AreaTest, AnswersPerTurnAreBounded) {
   EXPECT_EQ(area_->take(budget, taken_), Area::Take::later);
 }
 
+// Areas share a turn's budget.
+TEST_F(AreaTest, WhatAnotherAreaSpentIsNotSpentAgain) {
+  order(1);
+  say(done(1, "0123456789"));
+  TurnBudget budget{.copy_bytes = 5};
+  EXPECT_EQ(area_->take(budget, taken_), Area::Take::later);
+  budget = {.answers = 0};
+  EXPECT_EQ(area_->take(budget, taken_), Area::Take::later);
+  EXPECT_EQ(budget.answers, 0U);
+  ASSERT_EQ(take(), Area::Take::answer);
+  EXPECT_EQ((*taken_.output)->bytes, "0123456789");
+}
+
 }  // namespace
 }  // namespace fetchmill::workers
