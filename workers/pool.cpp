@@ -16,6 +16,8 @@ namespace {
 constexpr std::chrono::milliseconds long_run{1};
 // Answers may wait for a task that is expected to take no longer (SubmissionFlags::quick).
 constexpr std::chrono::microseconds quick_time{100};
+// How long quick tasks may wait for the end of a turn that submits more of them.
+constexpr std::chrono::microseconds publish_within{20};
 
 }  // namespace
 
@@ -166,11 +168,14 @@ void PoolImpl::free_task(Task& task) {
 
 void PoolImpl::dispatch(Clock::time_point now) {
   fill_rings(now);
-  for (Worker* worker : unpublished_) {
-    worker->unpublished = false;
-    worker->area.publish();
-  }
+  for (Worker* worker : unpublished_) publish(*worker, now);
   unpublished_.clear();
+}
+
+void PoolImpl::publish(Worker& worker, Clock::time_point now) {
+  worker.unpublished = false;
+  worker.published_at = now;
+  worker.area.publish();
 }
 
 void PoolImpl::fill_rings(Clock::time_point now) {
@@ -274,8 +279,8 @@ void PoolImpl::hand_over(Task& task, Worker& worker, std::chrono::nanoseconds ex
                       .flags = flags,
                       .cost_key = task.cost_key,
                       .expected = expected});
-  if ((flags & quick) == 0)
-    worker.area.publish();
+  if ((flags & quick) == 0 || now - worker.published_at >= publish_within)
+    publish(worker, now);
   else if (!std::exchange(worker.unpublished, true))
     unpublished_.push_back(&worker);
   metrics_.task_queue_wait_seconds.get().observe(

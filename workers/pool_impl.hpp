@@ -65,6 +65,7 @@ class PoolImpl final : private Supervisor::Client {
   bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;
   void hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
                  Clock::time_point now);
+  void publish(Worker& worker, Clock::time_point now);
   std::uint32_t busy_workers() const;
   std::uint32_t idle_workers() const;
   void drain_queue();
@@ -121,7 +122,7 @@ class PoolImpl final : private Supervisor::Client {
   std::vector<Task*> free_tasks_;
   RunQueue queue_;
   TaskList ending_;
-  // They were submitted quick tasks that they do not see yet. Such tasks come many at a time, from
+  // They were submitted quick tasks that they may not see yet. Such tasks come many at a time, from
   // one turn of the loop, which ends with showing them all: one ring, and the line with the index
   // goes from one CPU to the other once.
   std::vector<Worker*> unpublished_;

@@ -85,8 +85,9 @@ struct Worker {
     std::uint64_t culprit_bytes = 0;
   };
   Life life;
-  bool attention = false;    // answers may be there
-  bool unpublished = false;  // tasks were submitted that it does not see yet
+  bool attention = false;            // answers may be there
+  Clock::time_point published_at{};  // the last submission that it sees
+  bool unpublished = false;          // tasks were submitted that it does not see yet
 };
 
 class Supervisor {
