@@ -99,9 +99,13 @@ int main(int argc, char** argv) {
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 5;
   if (tasks < batch || rounds < 1) return 2;
 
-  bench::BareRing ring;
+  bench::BareRing ring(bench::BareRing::Layout::numbers);
+  bench::BareRing ring_like_pool(bench::BareRing::Layout::pool);
   std::deque<bench::BenchPool> pools;
-  std::vector<Row> rows{{"bare rings, 1 worker", [&] { ring.run_batch(); }}};
+  std::vector<Row> rows{
+      {"bare rings, 1 worker", [&] { ring.run_batch(); }},
+      {"bare rings, the pool's memory", [&] { ring_like_pool.run_batch(); }},
+  };
   for (const std::uint32_t workers : {1U, 2U}) {
     for (const auto mode : {config::SandboxMode::on, config::SandboxMode::off}) {
       bench::BenchPool& pool = pools.emplace_back(workers, mode);
