@@ -13,7 +13,7 @@
 //   = FIELD NUMBER        add to a field of the last answer (ForgedWorker::forge)
 //   w TEXT                write over the output of the last answer
 //   + NUMBER              add to WorkerPage::answered
-//   z NUMBER              add to WorkerPage::sleeping, and ring
+//   z NUMBER              add to WorkerPage::sleeping, and publish
 //   t ANSWERS COPY SCAN   one turn of the loop, with this budget
 //   o                     a new worker takes over
 #include "config/utf8.hpp"
@@ -113,7 +113,7 @@ class Loop {
     area_.cancel(*owed_[place].task());
     owed_[place].wanted = false;
   }
-  void ring() { area_.ring(); }
+  void publish() { area_.publish(); }
 
   // Whether there is more.
   bool turn(TurnBudget budget) {
@@ -218,7 +218,7 @@ void step(char letter, Words words, Loop& loop, ForgedWorker& worker) {
     worker.forge(field, words.number(std::uint64_t{1}));
   } else if (letter == 'z') {
     worker.sleep(words.number(1U));
-    loop.ring();
+    loop.publish();
   } else if (letter == 't') {
     TurnBudget budget;
     budget.answers = words.number(budget.answers);
