@@ -81,7 +81,8 @@ class Area {
   std::uint32_t unanswered() const { return owed_end_ - owed_begin_; }
   // Requires: unanswered() < ring_depth.
   void submit(const Order& order);
-  // Shows the worker what was submitted, and wakes it if it sleeps.
+  // Shows the worker what was submitted, and wakes it if it sleeps. Requires: ready(); what an
+  // earlier worker left behind would be taken for its sleep.
   void publish();
   // Marks it; its answer, if one comes, will be nobody's.
   void cancel(const Task& task);

@@ -168,7 +168,8 @@ void PoolImpl::free_task(Task& task) {
 
 void PoolImpl::dispatch(Clock::time_point now) {
   fill_rings(now);
-  for (Worker* worker : unpublished_) publish(*worker, now);
+  for (Worker* worker : unpublished_)
+    if (worker->unpublished) publish(*worker, now);
   unpublished_.clear();
 }
 

@@ -220,6 +220,8 @@ void PoolImpl::blame(Worker& worker) {
 // To the front of the queue, in their order. Their slots stay pinned: this worker may still be
 // reading.
 void PoolImpl::evacuate(Worker& worker) {
+  // Its area may be another worker's before they would be.
+  worker.unpublished = false;
   for (std::uint32_t i = worker.area.unanswered(); i-- > 0;)
     if (Task* task = std::exchange(worker.area.owed(i).task, nullptr)) requeue(*task);
 }
