@@ -148,6 +148,7 @@ void PoolImpl::call_back(Worker& worker) {
     worker.area.cancel(owed);
     worker.life.backlog -= owed.expected;
     owed.expected = std::chrono::nanoseconds{0};
+    --task->runs;
     requeue(*task);
     --free_workers;
   }

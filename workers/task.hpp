@@ -30,7 +30,7 @@ struct Task : QueueHook {
   std::uint64_t cost_key = 0;
   Clock::time_point submitted_at{};
   Clock::time_point handed_at{};
-  unsigned runs = 0;
+  unsigned runs = 0;            // that it was not called back from
   unsigned deaths = 0;          // workers that died running it
   unsigned guilt = 0;           // how much of that was its own doing (guilt.hpp)
   Clock::time_point died_at{};  // the last of them
