@@ -107,6 +107,7 @@ class Loop {
     if (full()) return;
     const Told& told = owed_.emplace_back(Told{.id = ++last_id_, .flags = flags, .limit = limit});
     area_.submit({.id = told.id, .task = told.task(), .result_bytes_max = limit, .flags = flags});
+    area_.publish();
   }
   void cancel(std::size_t place) {
     if (place >= owed_.size() || !owed_[place].wanted) return;
@@ -211,8 +212,10 @@ void step(char letter, Words words, Loop& loop, ForgedWorker& worker) {
   }
   // clang-format on
   if (letter == 's') {
+    const std::uint32_t left = worker.left() + (loop.full() ? 0 : 1);
     const auto flags = words.number(0U);
     loop.submit(flags, words.number(result_max));
+    check(worker.left() == left, "what is submitted is seen");
   } else if (letter == '=') {
     const char field = words.letter();
     worker.forge(field, words.number(std::uint64_t{1}));
