@@ -1,5 +1,6 @@
 // The pool's limits and its scheduling, with real workers.
 #include "pool_fixture.hpp"
+#include "workers/sanitized.hpp"
 
 #include <algorithm>
 
@@ -61,9 +62,7 @@ TEST_F(PoolTest, ARunOverItsCpuTimeEnds) {
 }
 
 TEST_F(PoolTest, ATaskThatTakesTooMuchMemoryEndsOutOfMemory) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "a sanitizer's shadow memory counts too";
-#endif
+  if (sanitized) GTEST_SKIP() << "a sanitizer's shadow memory counts too";
   PoolOptions options = small_options(1);
   options.memory_limit_bytes = std::uint64_t{64} << 20U;
   options.poison_time = milliseconds(0);
@@ -99,9 +98,7 @@ TEST_F(PoolTest, OneTaskAProcessWhenAskedFor) {
 }
 
 TEST_F(PoolTest, AWorkerThatGrewIsRecycled) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "a sanitizer keeps what was freed";
-#endif
+  if (sanitized) GTEST_SKIP() << "a sanitizer keeps what was freed";
   PoolOptions options = small_options(1);
   options.recycle_growth_bytes = std::uint64_t{8} << 20U;
   start(options);

@@ -1,5 +1,6 @@
 // The pool end to end: a real spawner, real workers, real shared memory.
 #include "pool_fixture.hpp"
+#include "workers/sanitized.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -196,9 +197,7 @@ TEST_F(PoolTest, AKilledWorkersTaskIsRunAgainElsewhere) {
 }
 
 TEST_F(PoolTest, ASignalOfACrashThatSomebodySentIsNone) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "a sanitizer handles these itself";
-#endif
+  if (sanitized) GTEST_SKIP() << "a sanitizer handles these itself";
   start(1);
   std::uint64_t sent = 0;
   for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE}) {
@@ -413,9 +412,7 @@ TEST_F(PoolTest, AWorkerHoldsNothingButItsBell) {
          std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd"))
       targets.insert(std::filesystem::read_symlink(entry.path()));
     targets.erase("/dev/null");
-#if defined(__SANITIZE_ADDRESS__)
-    GTEST_SKIP() << "a sanitizer's worker keeps stderr";
-#endif
+    if (sanitized) GTEST_SKIP() << "a sanitizer's worker keeps stderr";
     EXPECT_EQ(targets, std::set<std::string>{"anon_inode:[eventfd]"});
     std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
     for (std::string line; std::getline(maps, line);) {
