@@ -1,10 +1,11 @@
 #include "handlers/process.hpp"
 
-#include "handlers/media_type.hpp"
 #include "handlers/outcome.hpp"
 #include "handlers/query.hpp"
 #include "handlers/run_task.hpp"
 #include "handlers/slot_sink.hpp"
+#include "workers/content_coding.hpp"
+#include "workers/ops/pipeline.hpp"
 
 namespace fetchmill::handlers {
 namespace {
@@ -18,12 +19,23 @@ using server::http::Exchange;
 // Read in one go into shared memory, at most; what a slot of unknown length grows by.
 constexpr std::size_t read_step_bytes = 64 * 1024;
 
-Result<TaskSpec> parse(const App& app, const server::http::Request& request) {
-  const std::string_view coding = request.field(server::wire::FieldId::content_encoding);
-  if (!coding.empty() && !is_media_type(coding, "identity"))
-    return Error(ErrorCode::unsupported_media_type, "send the body without a Content-Encoding; '" +
-                                                        std::string(coding.substr(0, 100)) +
-                                                        "' is not undone");
+struct ProcessCall {
+  TaskSpec task;
+  workers::BodyCoding coding;
+};
+
+Result<workers::ContentCoding> parse_coding(const server::http::Request& request) {
+  std::string field;
+  for (const server::wire::Field& each : request.head.fields)
+    if (each.id == server::wire::FieldId::content_encoding)
+      field.append(field.empty() ? "" : ", ").append(each.value);
+  if (const auto coding = workers::parse_content_coding(field)) return *coding;
+  return Error(ErrorCode::unsupported_media_type,
+               "send the body without a Content-Encoding or with one of " +
+                   std::string(workers::content_codings) + ", not '" + field.substr(0, 100) + "'");
+}
+
+Result<ProcessCall> parse(const App& app, const server::http::Request& request) {
   Result<QueryPairs> pairs = parse_query(request.query);
   if (!pairs) return pairs.error();
   Result<std::string> pipeline = pipeline_from_query(*pairs);
@@ -35,11 +47,23 @@ Result<TaskSpec> parse(const App& app, const server::http::Request& request) {
                  "say what to do with the body: ?op=NAME&PARAMETER=VALUE or ?pipeline=[…]; GET "
                  "/v1/ops lists the ops",
                  "op");
-  return task;
+  ProcessCall call{std::move(task), {}};
+  if (workers::ops::wants_original(call.task.pipeline)) return call;
+  const Result<workers::ContentCoding> coding = parse_coding(request);
+  if (!coding) return coding.error();
+  call.coding = {*coding, app.settings.server.max_body_bytes};
+  return call;
+}
+
+// What is wrong with a coding is here the client's mistake.
+Error as_request_error(Error error) {
+  if (error.code == ErrorCode::upstream_body_too_large) error.code = ErrorCode::payload_too_large;
+  if (error.code == ErrorCode::upstream_protocol) error.code = ErrorCode::invalid_request;
+  return error;
 }
 
 // The body, from the socket straight into its slot.
-Task<Result<workers::Slot>> receive(App& app, Exchange& exchange, const TaskSpec& task) {
+Task<Result<workers::Slot>> receive(App& app, Exchange& exchange, const ProcessCall& call) {
   const std::uint64_t bytes_max = app.settings.server.max_body_bytes;
   const auto too_large = [&] {
     return Error(ErrorCode::payload_too_large,
@@ -48,7 +72,7 @@ Task<Result<workers::Slot>> receive(App& app, Exchange& exchange, const TaskSpec
   };
   const std::optional<std::uint64_t> length = exchange.body_length();
   if (length.value_or(0) > bytes_max) co_return too_large();
-  SlotSink sink(app.pool.slots(), task.pipeline);
+  SlotSink sink(app.pool.slots(), call.task.pipeline);
   sink.begin(length);
   std::uint64_t received = 0;
   while (!length || received < *length) {
@@ -74,19 +98,20 @@ Task<Result<workers::Slot>> receive(App& app, Exchange& exchange, const TaskSpec
   Result<workers::Slot> slot = co_await taking;
   if (!slot) co_return slot.error();
   const std::string_view type = exchange.request().field(server::wire::FieldId::content_type);
-  if (Result<void> described = slot->describe(type, {}); !described) co_return described.error();
+  if (Result<void> described = slot->describe(type, {}, call.coding); !described)
+    co_return described.error();
   co_return std::move(*slot);
 }
 
 }  // namespace
 
 Task<void> process(App& app, Exchange& exchange) {
-  Result<TaskSpec> task = parse(app, exchange.request());
-  if (!task) {
-    Task<void> refusing = exchange.respond(task.error());
+  Result<ProcessCall> call = parse(app, exchange.request());
+  if (!call) {
+    Task<void> refusing = exchange.respond(call.error());
     co_return co_await refusing;
   }
-  Task<Result<workers::Slot>> receiving = receive(app, exchange, *task);
+  Task<Result<workers::Slot>> receiving = receive(app, exchange, *call);
   Result<workers::Slot> slot = co_await receiving;
   if (!slot) {
     Task<void> refusing = exchange.respond(slot.error());
@@ -95,8 +120,9 @@ Task<void> process(App& app, Exchange& exchange) {
 
   TaskReport report;
   Task<Result<TaskResult>> processing = process_body(app, exchange.activity(), std::move(*slot),
-                                                     *task, Encoding::bytes, nullptr, report);
+                                                     call->task, Encoding::bytes, nullptr, report);
   Result<TaskResult> result = co_await processing;
+  if (!result) result = as_request_error(result.error());
 
   Task<void> responding = exchange.respond(result_response(result, report, exchange.request().id));
   co_await responding;

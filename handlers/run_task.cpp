@@ -2,6 +2,8 @@
 
 #include "handlers/pool_waits.hpp"
 #include "handlers/slot_sink.hpp"
+#include "workers/content_coding.hpp"
+#include "workers/ops/pipeline.hpp"
 
 #include <array>
 #include <cstdio>
@@ -10,11 +12,15 @@ namespace fetchmill::handlers {
 namespace {
 
 using config::Error;
+using config::ErrorCode;
 using config::Result;
 using server::Activity;
 using server::Clock;
 using server::Task;
 namespace fetch = server::fetch;
+
+// What is asked for is what is undone; the halves do not know each other.
+static_assert(fetch::asked_codings == workers::content_codings);
 
 // A strong entity tag (RFC 9110 §8.8.3) of the result's hash.
 std::string entity_tag(const std::array<std::uint64_t, 2>& hash) {
@@ -44,6 +50,29 @@ fetch::FetchRequest make_request(TaskSpec& task, fetch::Url url) {
   return request;
 }
 
+// What a worker has to undo before anyone sees the body.
+Result<workers::BodyCoding> coding_of(const fetch::FetchResponse& response,
+                                      std::uint64_t decoded_bytes_max) {
+  // So also the answers to HEAD, which only speak of a coding.
+  if (response.body_bytes == 0) return workers::BodyCoding();
+  const std::string field = response.list("Content-Encoding");
+  if (const auto coding = workers::parse_content_coding(field))
+    return workers::BodyCoding{*coding, decoded_bytes_max};
+  Error error(ErrorCode::upstream_protocol, "the body's Content-Encoding is '" +
+                                                field.substr(0, 100) + "', asked for was one of " +
+                                                std::string(fetch::asked_codings));
+  error.stage = "fetch";
+  return error;
+}
+
+// The coding is part of what the upstream sent, wherever it is undone.
+Error with_stage(Error error) {
+  if (error.code == ErrorCode::upstream_body_too_large ||
+      error.code == ErrorCode::upstream_protocol)
+    error.stage = "fetch";
+  return error;
+}
+
 }  // namespace
 
 Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, Encoding encoding,
@@ -55,9 +84,10 @@ Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, 
     co_return error;
   }
 
-  const bool visits_worker = task.has_pipeline() || encoding == Encoding::line;
   fetch::FetchRequest request = make_request(task, std::move(*url));
-  SlotSink sink(app.pool.slots(), visits_worker ? std::string_view(task.pipeline) : "");
+  const bool decodes =
+      fetch::codings_are_ours(request) && !workers::ops::wants_original(task.pipeline);
+  SlotSink sink(app.pool.slots(), task.pipeline);
   Task<Result<void>> fetching = app.fetcher.fetch(activity, request, report.response, sink);
   Result<void> fetched = co_await fetching;
   if (!fetched) co_return fetched.error();
@@ -66,19 +96,25 @@ Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, 
   Result<workers::Slot> slot = co_await taking;
   if (!slot) co_return slot.error();
 
-  if (!visits_worker) {
+  Result<workers::BodyCoding> coding = workers::BodyCoding();
+  if (decodes) coding = coding_of(report.response, task.max_bytes);
+  if (!coding) co_return coding.error();
+  const bool is_coded = coding->coding != workers::ContentCoding::none;
+  if (!task.has_pipeline() && encoding == Encoding::bytes && !is_coded) {
     TaskResult result;
     result.body = std::move(*slot);
     result.etag = report.response.field("ETag");
     co_return result;
   }
   if (Result<void> described =
-          slot->describe(report.response.media_type(), report.response.final_url.href());
+          slot->describe(report.response.media_type(), report.response.final_url.href(), *coding);
       !described)
     co_return described.error();
   Task<Result<TaskResult>> processing =
       process_body(app, activity, std::move(*slot), task, encoding, flow, report);
-  co_return co_await processing;
+  Result<TaskResult> result = co_await processing;
+  if (!result) co_return with_stage(result.error());
+  co_return result;
 }
 
 Task<Result<TaskResult>> process_body(App& app, Activity& activity, workers::Slot slot,

@@ -20,12 +20,12 @@ namespace fetchmill::handlers {
 
 enum class Encoding : std::uint8_t {
   bytes,  // as the pipeline made them; without a pipeline the body stays in its slot and visits no
-          // worker
+          // worker, unless it has a content coding to be undone
   line,   // one JSON value on one line, made and checked as design §5.6 says
 };
 
 struct TaskResult {
-  workers::Slot body;         // without a pipeline
+  workers::Slot body;         // where it visited no worker
   workers::JobOutput output;  // else
   bool processed = false;     // which of the two
   std::string etag;           // quoted; empty: unknown

@@ -15,7 +15,8 @@ namespace fetchmill::handlers {
 
 class SlotSink final : public server::fetch::BodySink {
  public:
-  // `pipeline` outlives the sink; empty when the body will visit no worker.
+  // `pipeline` outlives the sink. It goes in front of the body, so also of one that will visit no
+  // worker: that is known only once the head is here.
   SlotSink(workers::SlotPool& slots, std::string_view pipeline)
       : slots_(slots), pipeline_(pipeline) {}
 

@@ -32,11 +32,14 @@ Lie judge_failed(const Answer& answer, const Asked& asked) {
   constexpr std::array allowed{ErrorCode::processing_failed, ErrorCode::invalid_request,
                                ErrorCode::result_too_large,  ErrorCode::unknown_op,
                                ErrorCode::unknown_field,     ErrorCode::internal_error};
-  const bool poisoned = (asked.flags & check_poison) != 0 &&
-                        answer.error_code == static_cast<std::uint32_t>(ErrorCode::poisoned_input);
-  if (!poisoned && std::none_of(allowed.begin(), allowed.end(), [&](ErrorCode code) {
-        return answer.error_code == static_cast<std::uint32_t>(code);
-      }))
+  const auto says = [&](ErrorCode code) {
+    return answer.error_code == static_cast<std::uint32_t>(code);
+  };
+  const bool poisoned = (asked.flags & check_poison) != 0 && says(ErrorCode::poisoned_input);
+  const bool badly_coded =
+      (asked.flags & undo_coding) != 0 &&
+      (says(ErrorCode::upstream_body_too_large) || says(ErrorCode::upstream_protocol));
+  if (!poisoned && !badly_coded && std::none_of(allowed.begin(), allowed.end(), says))
     return Lie::error_code;
   if (const Lie lie = judge_span(answer, asked); lie != Lie::none) return lie;
   if (answer.bytes > failure_text_bytes_max || answer.field_bytes > answer.bytes)

@@ -31,7 +31,7 @@ enum class Lie : std::uint8_t {
   span,         // outside what was granted
   length,       // longer than allowed, or than it says
   result_kind,  // not a ResultKind, or not one that was asked for
-  error_code,   // not one an op may end in
+  error_code,   // not one that what was asked for may end in
   media_type,   // too long, or not printable ASCII
   text,         // a failure's text is not UTF-8
   line,         // not exactly one JSON value on one line

@@ -1,5 +1,5 @@
 // What tasks cost, learned from those that ran: a moving average of the worker's time by pipeline
-// and size of the body.
+// and size of the body, and by whether a content coding has to be undone first.
 //
 // It decides what may be handed ahead to a worker that is still busy (only what is known to be
 // tiny), and what a batch is charged. A wrong guess costs latency, never a result. Owner: the Pool.
@@ -21,9 +21,9 @@ namespace fetchmill::workers {
 class CostTable {
  public:
   // Bodies within a factor of two count as one size.
-  static std::uint64_t key(std::string_view pipeline, std::uint64_t body_bytes) {
+  static std::uint64_t key(std::string_view pipeline, std::uint64_t body_bytes, bool coded) {
     const std::uint64_t hash = XXH3_64bits(pipeline.data(), pipeline.size());
-    return hash * 64 + static_cast<std::uint64_t>(std::bit_width(body_bytes));
+    return hash * 128 + (coded ? 64 : 0) + static_cast<std::uint64_t>(std::bit_width(body_bytes));
   }
 
   // Zero: not known.

@@ -52,7 +52,9 @@ struct SlotHeader {
   std::uint32_t pipeline_bytes;  // directly behind this header
   std::uint32_t media_type_bytes;
   std::uint32_t final_url_bytes;
-  std::uint32_t reserved[5];
+  std::uint32_t content_coding;     // ContentCoding: what stands between the body and the pipeline
+  std::uint64_t decoded_bytes_max;  // of the body without it
+  std::uint32_t reserved[2];
 };
 static_assert(sizeof(SlotHeader) == 64 && std::is_trivially_copyable_v<SlotHeader>);
 
@@ -86,6 +88,7 @@ enum SubmissionFlags : std::uint32_t {
   check_poison = 1U << 2U,  // refuse the input if LoopPage::poison names it
   hash_input = 1U << 3U,    // run nothing: answer the input's hash
   quick = 1U << 4U,         // takes so little that the answers before it may wait for it
+  undo_coding = 1U << 5U,   // of the body, as SlotHeader says, before the pipeline
 };
 
 enum class AnswerKind : std::uint32_t {

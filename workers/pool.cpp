@@ -122,7 +122,8 @@ void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
   task.submitted_at = now;
   task.where = Task::Where::queued;
   task.purpose = Task::Purpose::run;
-  task.cost_key = CostTable::key(slots_.pipeline(task.slot), slots_.place(task.slot).bytes);
+  const SlotPool::Place place = slots_.place(task.slot);
+  task.cost_key = CostTable::key(slots_.pipeline(task.slot), place.bytes, place.coded);
   queue_.push(task);
   if (limits.deadline != Clock::time_point::max()) arm(limits.deadline);
   if (stopped_) return post_turn();
@@ -266,6 +267,7 @@ void PoolImpl::hand_over(Task& task, Worker& worker, std::chrono::nanoseconds ex
     if (task.limits.encode_for_line) flags |= encode_for_line;
     if (task.limits.hash_result) flags |= hash_result;
     if (!poison_.empty()) flags |= check_poison;
+    if (place.coded) flags |= undo_coding;
     if (expected > std::chrono::nanoseconds{0} && expected <= quick_time) flags |= quick;
   }
   if (worker.area.unanswered() == 0) worker.life.running_since = now;

@@ -118,7 +118,8 @@ std::string_view Slot::pipeline() const {
   return pool_->pipeline(index_);
 }
 
-config::Result<void> Slot::describe(std::string_view media_type, std::string_view final_url) {
+config::Result<void> Slot::describe(std::string_view media_type, std::string_view final_url,
+                                    const BodyCoding& coding) {
   if (media_type.size() > media_type_bytes_max) media_type = {};
   if (final_url.size() > final_url_bytes_max) final_url = {};
   SlotPool::Entry* entry = &pool_->entries_[index_];
@@ -141,9 +142,12 @@ config::Result<void> Slot::describe(std::string_view media_type, std::string_vie
   header.pipeline_bytes = entry->pipeline_bytes;
   header.media_type_bytes = static_cast<std::uint32_t>(media_type.size());
   header.final_url_bytes = static_cast<std::uint32_t>(final_url.size());
+  header.content_coding = static_cast<std::uint32_t>(coding.coding);
+  header.decoded_bytes_max = coding.decoded_bytes_max;
   std::memcpy(start, &header, sizeof header);
   entry->sealed_bytes = tail_offset + tail_bytes;
   entry->described = true;
+  entry->coded = coding.coding != ContentCoding::none;
   return {};
 }
 
@@ -371,7 +375,7 @@ void SlotPool::unpin(std::uint32_t index) {
 }
 
 SlotPool::Place SlotPool::place(std::uint32_t index) const {
-  return {offset_of(index), entries_[index].sealed_bytes};
+  return {offset_of(index), entries_[index].sealed_bytes, entries_[index].coded};
 }
 
 std::string_view SlotPool::pipeline(std::uint32_t index) const {

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "config/error.hpp"
+#include "workers/content_coding.hpp"
 #include "workers/layout.hpp"
 
 #include <array>
@@ -76,10 +77,11 @@ class Slot {
   std::string_view pipeline() const;
 
   // What the head of the response said, once the body is complete: nothing can be appended after
-  // it. Pool::submit does it without either when nobody did. A media type above
+  // it. Pool::submit does it without any of it when nobody did. A media type above
   // media_type_bytes_max or a URL above final_url_bytes_max is left out. Errors: overloaded, as
   // writable().
-  config::Result<void> describe(std::string_view media_type, std::string_view final_url);
+  config::Result<void> describe(std::string_view media_type, std::string_view final_url,
+                                const BodyCoding& coding = {});
 
   void release();
 
@@ -116,6 +118,7 @@ class SlotPool {
   struct Place {
     std::uint64_t offset = 0;
     std::uint64_t bytes = 0;
+    bool coded = false;  // the body has a content coding to be undone
   };
   struct Usage {
     std::uint64_t budget_bytes = 0;
@@ -131,7 +134,7 @@ class SlotPool {
   SlotPool(const SlotPool&) = delete;
   SlotPool& operator=(const SlotPool&) = delete;
 
-  // A slot that holds `pipeline`; empty means a body that goes straight to the client.
+  // A slot that holds `pipeline`, in front of its body.
   // `expected_body_bytes` (0: unknown) only picks the class, so that a body of declared length need
   // not move; room is claimed as the body arrives. Errors: overloaded, also while others wait;
   // payload_too_large: pipeline above pipeline_bytes_max or body above body_bytes_max.
@@ -175,6 +178,7 @@ class SlotPool {
     std::uint32_t generation = 0;
     std::uint32_t pins = 0;
     bool described = false;
+    bool coded = false;
     Clock::time_point freed_at{};
   };
 

@@ -1,6 +1,7 @@
 #include "workers/worker_main.hpp"
 
 #include "workers/child_setup.hpp"
+#include "workers/content_decoder.hpp"
 #include "workers/doorbell.hpp"
 #include "workers/job.hpp"
 #include "workers/layout.hpp"
@@ -138,11 +139,17 @@ class Worker {
         return fail(task, config::Error(config::ErrorCode::poisoned_input,
                                         "it ended several workers a short while ago"));
     }
-    const ops::Input input{
+    ops::Input input{
         .bytes = body,
         .media_type = {tail, header.media_type_bytes},
         .final_url = {tail + header.media_type_bytes, header.final_url_bytes},
     };
+    if ((task.flags & undo_coding) != 0) {
+      const config::Result<std::string_view> decoded = decoder_.decode(
+          {static_cast<ContentCoding>(header.content_coding), header.decoded_bytes_max}, body);
+      if (!decoded) return fail(task, decoded.error());
+      input.bytes = *decoded;
+    }
     const config::Result<ops::RunResult> result = runner_.run(pipeline, input);
     if (!result) return fail(task, result.error());
 
@@ -252,6 +259,7 @@ class Worker {
   WorkerPage& own_;
   LoopBell bell_;
   Spin spin_;
+  ContentDecoder decoder_;
   ops::Runner runner_;
   Clock::time_point now_ = Clock::now();  // at the last answer, or the end of the last wait
   Clock::time_point started_ = now_;

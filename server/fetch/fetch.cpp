@@ -71,6 +71,23 @@ struct PhaseHistograms {
   config::Histogram& transfer;
 };
 
+// The next field of that name; `rest` is where to go on: at the start of its line.
+std::optional<std::string_view> next_field(std::string_view& rest, std::string_view name) {
+  for (;;) {
+    const std::size_t line_end = rest.find("\r\n");
+    if (line_end == std::string_view::npos) return std::nullopt;
+    rest.remove_prefix(line_end + 2);
+    if (rest.size() <= name.size() || rest[name.size()] != ':' ||
+        !boost::beast::iequals(rest.substr(0, name.size()), name))
+      continue;
+    std::string_view value = rest.substr(name.size() + 1);
+    value = value.substr(0, value.find("\r\n"));
+    const std::size_t first = value.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return std::string_view();
+    return value.substr(first, value.find_last_not_of(" \t") - first + 1);
+  }
+}
+
 void record(std::optional<Clock::duration>& phase, config::Histogram& histogram, TimePoint from,
             TimePoint to) {
   phase = to - from;
@@ -132,19 +149,17 @@ struct Fetcher::State {
 
 std::string_view FetchResponse::field(std::string_view name) const {
   std::string_view rest = head;
-  for (;;) {
-    const std::size_t line_end = rest.find("\r\n");
-    if (line_end == std::string_view::npos) return {};
-    rest.remove_prefix(line_end + 2);
-    if (rest.size() <= name.size() || rest[name.size()] != ':' ||
-        !boost::beast::iequals(rest.substr(0, name.size()), name))
-      continue;
-    std::string_view value = rest.substr(name.size() + 1);
-    value = value.substr(0, value.find("\r\n"));
-    const std::size_t first = value.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return value.substr(first, value.find_last_not_of(" \t") - first + 1);
+  return next_field(rest, name).value_or(std::string_view());
+}
+
+std::string FetchResponse::list(std::string_view name) const {
+  std::string joined;
+  std::string_view rest = head;
+  while (const std::optional<std::string_view> value = next_field(rest, name)) {
+    if (!joined.empty()) joined += ", ";
+    joined += *value;
   }
+  return joined;
 }
 
 Fetcher::Fetcher(std::unique_ptr<State> state) : state_(std::move(state)) {}

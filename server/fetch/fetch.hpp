@@ -47,6 +47,8 @@ struct FetchResponse {
   // The first field of that name, any case; empty when there is none. A view into `head`.
   std::string_view field(std::string_view name) const;
   std::string_view media_type() const { return field("Content-Type"); }
+  // All fields of that name as one list, joined by ", " (RFC 9110 §5.3).
+  std::string list(std::string_view name) const;
 };
 
 struct FetchStats {

@@ -140,6 +140,10 @@ bool accepts(std::span<const StatusRange> ranges, unsigned status) {
   return ranges.empty() ? holds(StatusRange{}) : std::any_of(ranges.begin(), ranges.end(), holds);
 }
 
+bool codings_are_ours(const FetchRequest& request) {
+  return !has_header(request, "Accept-Encoding");
+}
+
 bool is_idempotent(wire::Method method) {
   return method != wire::Method::post && method != wire::Method::patch;
 }
@@ -164,6 +168,11 @@ void append_request_head(std::string& to, const FetchRequest& request) {
     to += config::version;
   }
   if (!has_header(request, "Accept")) to += "\r\nAccept: */*";
+  if (codings_are_ours(request)) {
+    to += "\r\nAccept-Encoding: ";
+    // A range is one of the representation, and a piece of a coded one cannot be decoded.
+    to += has_header(request, "Range") ? "identity" : asked_codings;
+  }
   for (const Header& header : request.headers) {
     to += "\r\n";
     to += header.name;

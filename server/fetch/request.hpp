@@ -55,8 +55,14 @@ config::Result<void> check_headers(std::span<const Header> headers);
 config::Result<StatusRange> parse_status_range(std::string_view text);
 bool accepts(std::span<const StatusRange> ranges, unsigned status);
 
+// Whether the content codings are ours to choose, and to undo: the caller sets no Accept-Encoding.
+bool codings_are_ours(const FetchRequest& request);
+
 // Safe to send twice: RFC 9110 §9.2.2.
 bool is_idempotent(wire::Method method);
+
+// The codings asked for where they are ours: what the workers undo.
+inline constexpr std::string_view asked_codings = "gzip, deflate, br, zstd";
 
 // Appends the head of `request` as it goes on the wire, empty line included.
 void append_request_head(std::string& to, const FetchRequest& request);

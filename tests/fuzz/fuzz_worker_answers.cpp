@@ -37,10 +37,10 @@ using fetchmill::support::check;
 
 constexpr std::uint64_t result_max = ForgedMemory::result_max;
 constexpr int steps_max = 4096;
-constexpr std::array failures{ErrorCode::processing_failed, ErrorCode::invalid_request,
-                              ErrorCode::result_too_large,  ErrorCode::unknown_op,
-                              ErrorCode::unknown_field,     ErrorCode::internal_error,
-                              ErrorCode::poisoned_input};
+constexpr std::array failures{
+    ErrorCode::processing_failed, ErrorCode::invalid_request,   ErrorCode::result_too_large,
+    ErrorCode::unknown_op,        ErrorCode::unknown_field,     ErrorCode::internal_error,
+    ErrorCode::poisoned_input,    ErrorCode::upstream_protocol, ErrorCode::upstream_body_too_large};
 
 struct Told {
   // Never looked into by an Area.
@@ -82,6 +82,10 @@ void check_failure(const fetchmill::config::Error& error, const Told& told) {
         "a failure is one that an op may end in");
   check(error.code != ErrorCode::poisoned_input || (told.flags & check_poison) != 0,
         "poison is found where it was looked for");
+  check((error.code != ErrorCode::upstream_protocol &&
+         error.code != ErrorCode::upstream_body_too_large) ||
+            (told.flags & undo_coding) != 0,
+        "a coding is bad where one was to be undone");
   check(error.field.size() + error.detail.size() <= failure_text_bytes_max, "its text is short");
   check(is_utf8(error.field + error.detail), "its text is UTF-8");
 }

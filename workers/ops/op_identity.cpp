@@ -1,4 +1,7 @@
-// identity: the bytes as they are.
+// identity: the bytes as they are; or as they came, before their content coding was undone.
+//
+// `decode` is for the loop (wants_original): with false it asks for no decoding, so the input is
+// what came.
 #include "workers/ops/op.hpp"
 
 namespace fetchmill::workers::ops {
@@ -13,6 +16,14 @@ class IdentityStep final : public Step {
   }
 };
 
+constexpr ParamSpec params[] = {
+    {.name = "decode",
+     .types = boolean_type,
+     .default_json = "true",
+     .description = "false: the original, with the content coding that the body came in. Only as "
+                    "the first step."},
+};
+
 constexpr std::string_view input_types[] = {"*/*"};
 
 }  // namespace
@@ -21,6 +32,7 @@ extern const Op identity_op;
 const Op identity_op{
     .name = "identity",
     .summary = "The bytes as they are.",
+    .params = params,
     .input = input_types,
     .output = "*/*",
     .compile = compile_plain<IdentityStep>,

@@ -10,6 +10,9 @@ using config::Error;
 using config::ErrorCode;
 using config::Result;
 
+// As append_step_json writes it.
+constexpr std::string_view original_start = R"([{"op":"identity","decode":false})";
+
 Error unknown_op(std::string_view name, std::string field) {
   std::vector<std::string_view> known;
   for (const Op* op : all_ops()) known.push_back(op->name);
@@ -58,7 +61,11 @@ Result<std::string> check_pipeline(simdjson::dom::element pipeline, std::string_
   for (const simdjson::dom::element step : steps) {
     if (index > 0) text += ',';
     const std::string step_field = std::string(field) + "[" + std::to_string(index) + "]";
+    const std::size_t start = text.size();
     if (auto appended = append_step(step, step_field, text); !appended) return appended.error();
+    if (index > 0 && std::string_view(text).substr(start) == original_start.substr(1))
+      return Error(ErrorCode::invalid_request, "only the first step can have the original",
+                   step_field + ".decode");
     ++index;
   }
   return within_size(text + "]", field);
@@ -73,6 +80,10 @@ Result<std::string> pipeline_from_query(
   std::string text = "[";
   append_step_json(text, *op, *typed);
   return within_size(text + "]", "op");
+}
+
+bool wants_original(std::string_view pipeline_json) {
+  return pipeline_json.starts_with(original_start);
 }
 
 std::string op_names(std::string_view pipeline_json) {

@@ -30,8 +30,8 @@ inline constexpr std::size_t pipeline_bytes_max = 64 * 1024;
 
 // The canonical text of a task's `pipeline`, which must be an array of steps (an empty one means
 // the bytes as they are, and gives "[]"). `field` is what errors call it: "tasks[3].pipeline".
-// Errors: unknown_op (with a near name), unknown_field, invalid_request; all with `field`, such as
-// "pipeline[0].pointer".
+// Errors: unknown_op (with a near name), unknown_field, invalid_request (also identity's `decode`:
+// false behind the first step); all with `field`, such as "pipeline[0].pointer".
 config::Result<std::string> check_pipeline(simdjson::dom::element pipeline, std::string_view field);
 
 // The canonical text of the one-step pipeline that `?op=NAME&PARAM=VALUE…` asks for. `params` are
@@ -40,6 +40,10 @@ config::Result<std::string> check_pipeline(simdjson::dom::element pipeline, std:
 // Errors: as check_pipeline, with `field` "op" or the parameter's own name.
 config::Result<std::string> pipeline_from_query(
     std::string_view op_name, std::span<const std::pair<std::string, std::string>> params);
+
+// Whether a canonical pipeline begins with identity's `decode`: false, so that the body's content
+// coding is left alone.
+bool wants_original(std::string_view pipeline_json);
 
 // The ops of a canonical pipeline, for the log: "json.select,hash".
 std::string op_names(std::string_view pipeline_json);

@@ -219,13 +219,18 @@ TEST_F(FetchExchange, SendsTheBodyWithTheHead) {
 
 TEST_F(FetchExchange, KeepsTheHeadForTheCaller) {
   Fetched fetched;
-  fetch_from(
-      ok_response("x", "Content-Type: text/html; charset=utf-8\r\neTaG:\t\"a\" \r\nEmpty:\r\n"),
-      fetched);
+  fetch_from(ok_response("x",
+                         "Content-Type: text/html; charset=utf-8\r\neTaG:\t\"a\" \r\nEmpty:\r\n"
+                         "List: a\r\nlist: b, c\r\n"),
+             fetched);
   EXPECT_EQ(fetched.response.media_type(), "text/html; charset=utf-8");
   EXPECT_EQ(fetched.response.field("ETag"), "\"a\"");
   EXPECT_EQ(fetched.response.field("Empty"), "");
   EXPECT_EQ(fetched.response.field("Type"), "");
+  EXPECT_EQ(fetched.response.field("List"), "a");
+  EXPECT_EQ(fetched.response.list("LIST"), "a, b, c");
+  EXPECT_EQ(fetched.response.list("Empty"), "");
+  EXPECT_EQ(fetched.response.list("None"), "");
   EXPECT_TRUE(fetched.response.timings.connect);
   EXPECT_TRUE(fetched.response.timings.ttfb);
   EXPECT_TRUE(fetched.response.timings.transfer);

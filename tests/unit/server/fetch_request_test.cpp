@@ -101,7 +101,31 @@ TEST(FetchRequestHead, SaysWhatIsNeededAndNoMore) {
   std::string head;
   append_request_head(head, request);
   EXPECT_EQ(head, "GET /a%20b?q=1 HTTP/1.1\r\nHost: example.com\r\nUser-Agent: fetchmill/" +
-                      std::string(config::version) + "\r\nAccept: */*\r\n\r\n");
+                      std::string(config::version) +
+                      "\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\r\n");
+}
+
+TEST(FetchRequestHead, AsksForCodingsUnlessTheCallerDoes) {
+  struct Case {
+    std::vector<Header> headers;
+    std::string_view fields;
+    bool ours;
+  };
+  const std::vector<Case> cases{
+      {{}, "Accept-Encoding: gzip, deflate, br, zstd\r\n", true},
+      {{{"accept-encoding", "br;q=0.5"}}, "accept-encoding: br;q=0.5\r\n", false},
+      {{{"Accept-Encoding", ""}}, "Accept-Encoding: \r\n", false},
+      {{{"range", "bytes=0-9"}}, "Accept-Encoding: identity\r\nrange: bytes=0-9\r\n", true},
+  };
+  for (const Case& c : cases) {
+    FetchRequest request;
+    request.url = url("http://a/");
+    request.headers = c.headers;
+    std::string head;
+    append_request_head(head, request);
+    EXPECT_TRUE(head.ends_with("Accept: */*\r\n" + std::string(c.fields) + "\r\n")) << head;
+    EXPECT_EQ(codings_are_ours(request), c.ours) << head;
+  }
 }
 
 TEST(FetchRequestHead, KeepsTheCallersFieldsAndDeclaresTheBody) {
@@ -113,8 +137,8 @@ TEST(FetchRequestHead, KeepsTheCallersFieldsAndDeclaresTheBody) {
   std::string head;
   append_request_head(head, request);
   EXPECT_EQ(head,
-            "POST / HTTP/1.1\r\nHost: [::1]:8443\r\naccept: text/html\r\nUser-Agent: me\r\n"
-            "Content-Length: 5\r\n\r\n");
+            "POST / HTTP/1.1\r\nHost: [::1]:8443\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n"
+            "accept: text/html\r\nUser-Agent: me\r\nContent-Length: 5\r\n\r\n");
 }
 
 TEST(FetchRequestHead, DeclaresAnEmptyBodyWhereOneIsExpected) {

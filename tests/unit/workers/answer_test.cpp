@@ -54,6 +54,15 @@ TEST(Answer, HonestOnesPass) {
   Answer json = answer(AnswerKind::done, 2);
   json.result_kind = static_cast<std::uint32_t>(ResultKind::json);
   EXPECT_EQ(judge(json, for_line), Lie::none);
+
+  Asked coded = asked();
+  coded.flags = undo_coding;
+  for (const ErrorCode code : {ErrorCode::upstream_protocol, ErrorCode::upstream_body_too_large,
+                               ErrorCode::processing_failed}) {
+    Answer failed = answer(AnswerKind::failed, 10);
+    failed.error_code = static_cast<std::uint32_t>(code);
+    EXPECT_EQ(judge(failed, coded), Lie::none) << config::info(code).name;
+  }
 }
 
 TEST(Answer, EveryLieIsFound) {
@@ -113,6 +122,23 @@ TEST(Answer, EveryLieIsFound) {
       {"a code no op has", AnswerKind::failed, 1,
        [](Answer& a, Asked&) {
          a.error_code = static_cast<std::uint32_t>(ErrorCode::address_denied);
+       },
+       Lie::error_code},
+      {"a bad coding, where none was to be undone", AnswerKind::failed, 1,
+       [](Answer& a, Asked& q) {
+         a.error_code = static_cast<std::uint32_t>(ErrorCode::upstream_protocol);
+         q.flags = ~undo_coding;
+       },
+       Lie::error_code},
+      {"a bomb, where no coding was to be undone", AnswerKind::failed, 1,
+       [](Answer& a, Asked&) {
+         a.error_code = static_cast<std::uint32_t>(ErrorCode::upstream_body_too_large);
+       },
+       Lie::error_code},
+      {"a fetch's code that no coding has", AnswerKind::failed, 1,
+       [](Answer& a, Asked& q) {
+         a.error_code = static_cast<std::uint32_t>(ErrorCode::upstream_status);
+         q.flags = undo_coding;
        },
        Lie::error_code},
       {"a code that is none", AnswerKind::failed, 1, [](Answer& a, Asked&) { a.error_code = 5000; },

@@ -17,20 +17,21 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-TEST(Cost, IsLearnedByPipelineAndSize) {
+TEST(Cost, IsLearnedByPipelineSizeAndCoding) {
   CostTable costs;
-  const std::uint64_t key = CostTable::key("[a]", 1000);
+  const std::uint64_t key = CostTable::key("[a]", 1000, false);
   EXPECT_EQ(costs.expected(key), nanoseconds(0));
   costs.learn(key, nanoseconds(800));
   EXPECT_EQ(costs.expected(key), nanoseconds(800));
-  EXPECT_EQ(costs.expected(CostTable::key("[a]", 1001)), nanoseconds(800));
-  EXPECT_EQ(costs.expected(CostTable::key("[a]", 5000)), nanoseconds(0));
-  EXPECT_EQ(costs.expected(CostTable::key("[b]", 1000)), nanoseconds(0));
+  EXPECT_EQ(costs.expected(CostTable::key("[a]", 1001, false)), nanoseconds(800));
+  EXPECT_EQ(costs.expected(CostTable::key("[a]", 5000, false)), nanoseconds(0));
+  EXPECT_EQ(costs.expected(CostTable::key("[b]", 1000, false)), nanoseconds(0));
+  EXPECT_EQ(costs.expected(CostTable::key("[a]", 1000, true)), nanoseconds(0));
 }
 
 TEST(Cost, ASurpriseCountsAtOnceAndIsForgottenSlowly) {
   CostTable costs;
-  const std::uint64_t key = CostTable::key("[a]", 1000);
+  const std::uint64_t key = CostTable::key("[a]", 1000, false);
   costs.learn(key, nanoseconds(1000));
   costs.learn(key, nanoseconds(101'000));
   EXPECT_EQ(costs.expected(key), nanoseconds(51'000));
@@ -40,7 +41,7 @@ TEST(Cost, ASurpriseCountsAtOnceAndIsForgottenSlowly) {
 
 TEST(Cost, ATaskThatTookNoTimeIsKnownAllTheSame) {
   CostTable costs;
-  const std::uint64_t key = CostTable::key("[a]", 1);
+  const std::uint64_t key = CostTable::key("[a]", 1, false);
   costs.learn(key, nanoseconds(0));
   EXPECT_GT(costs.expected(key), nanoseconds(0));
 }

@@ -37,6 +37,8 @@ constexpr CheckCase accepted[] = {
      R"([{"op":"json.select","pointer":["/a","/b"]}])"},
     {R"([{"op":"json.select","pointer":{"x\n":"/a\"é"}}])",
      R"([{"op":"json.select","pointer":{"x\n":"/a\"é"}}])"},
+    {R"([{"decode":false,"op":"identity"},{"op":"identity","decode":true}])",
+     R"([{"op":"identity","decode":false},{"op":"identity","decode":true}])"},
     {R"([{"op":"cpu.loop","iterations":1e6}])", R"([{"op":"cpu.loop","iterations":1000000}])"},
     {R"([{"op":"hash","algorithm":["md5","crc32"]}])",
      R"([{"op":"hash","algorithm":["md5","crc32"]}])"},
@@ -64,6 +66,10 @@ constexpr CheckCase refused[] = {
      "pointer?"},
     {R"([{"op":"identity","x":1}])",
      "unknown_field pipeline[0].x: identity has no parameter of this name"},
+    {R"([{"op":"identity"},{"op":"identity","decode":false}])",
+     "invalid_request pipeline[1].decode: only the first step can have the original"},
+    {R"([{"op":"identity","decode":0}])",
+     "invalid_request pipeline[0].decode: decode must be true or false"},
     {R"([{"op":"json.select"}])",
      "invalid_request pipeline[0].pointer: json.select needs the parameter pointer"},
     {R"([{"op":"json.select","pointer":7}])",
@@ -127,6 +133,15 @@ TEST(CheckPipeline, BoundsStepsAndSize) {
             "invalid_request pipeline: the pipeline is larger than 65536 bytes");
 }
 
+TEST(WantsOriginal, IsWhatTheFirstStepSays) {
+  EXPECT_TRUE(wants_original(R"([{"op":"identity","decode":false}])"));
+  EXPECT_TRUE(wants_original(R"([{"op":"identity","decode":false},{"op":"hash"}])"));
+  EXPECT_FALSE(wants_original(R"([{"op":"identity","decode":true}])"));
+  EXPECT_FALSE(wants_original(R"([{"op":"identity"}])"));
+  EXPECT_FALSE(wants_original("[]"));
+  EXPECT_FALSE(wants_original(""));
+}
+
 struct QueryCase {
   std::string_view op;
   Query params;
@@ -135,6 +150,7 @@ struct QueryCase {
 TEST(PipelineFromQuery, TypesValuesByTheTable) {
   const QueryCase rows[] = {
       {"identity", {}, R"([{"op":"identity"}])"},
+      {"identity", {{"decode", "false"}}, R"([{"op":"identity","decode":false}])"},
       {"json.select", {{"pointer", "/a"}}, R"([{"op":"json.select","pointer":"/a"}])"},
       {"json.select",
        {{"pointer", "/a"}, {"validate", "true"}, {"pointer", "/b"}},

@@ -92,7 +92,7 @@ TEST_F(SlotsTest, ASealedSlotSaysWhereEverythingIs) {
   ASSERT_TRUE(append(slot, "world"));
   EXPECT_EQ(slot.body(), "hello world");
   EXPECT_EQ(slot.pipeline(), R"([{"op":"identity"}])");
-  ASSERT_TRUE(slot.describe("text/plain", "http://a.example/"));
+  ASSERT_TRUE(slot.describe("text/plain", "http://a.example/", {ContentCoding::br, 1234}));
   const std::uint32_t index = pool_->seal(std::move(slot));
   EXPECT_FALSE(slot);
   const SlotHeader head = header(index);
@@ -102,6 +102,9 @@ TEST_F(SlotsTest, ASealedSlotSaysWhereEverythingIs) {
   EXPECT_EQ(bytes_of(index, head.tail_offset, head.media_type_bytes), "text/plain");
   EXPECT_EQ(bytes_of(index, head.tail_offset + head.media_type_bytes, head.final_url_bytes),
             "http://a.example/");
+  EXPECT_EQ(head.content_coding, static_cast<std::uint32_t>(ContentCoding::br));
+  EXPECT_EQ(head.decoded_bytes_max, 1234U);
+  EXPECT_TRUE(pool_->place(index).coded);
   EXPECT_EQ(pool_->place(index).bytes,
             head.tail_offset + head.media_type_bytes + head.final_url_bytes);
   pool_->unpin(index);
@@ -116,6 +119,7 @@ TEST_F(SlotsTest, PaddingIsZeroWhereALongerBodyStoodBefore) {
   Slot second = lease();
   ASSERT_TRUE(append(second, "short"));
   const std::uint32_t index = pool_->seal(std::move(second));
+  EXPECT_FALSE(pool_->place(index).coded);
   const SlotHeader head = header(index);
   EXPECT_EQ(bytes_of(index, head.body_offset + head.body_bytes, body_padding_bytes),
             std::string(body_padding_bytes, '\0'));
