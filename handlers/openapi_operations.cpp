@@ -15,7 +15,8 @@ struct Content {
 };
 
 constexpr std::array contents{
-    Content{"any", R"({"*/*":{"schema":{"description":"Bytes of any kind."}}})"},
+    Content{"any", R"({"*/*":{"schema":{"description":"Bytes of any kind. A Content-Encoding of )"
+                   R"(gzip, deflate, br or zstd is undone first."}}})"},
     Content{"batch", R"({"application/json":{"schema":{"$ref":"#/components/schemas/Batch"}}})"},
     Content{"error", R"({"application/json":{"schema":{"$ref":"#/components/schemas/ErrorInfo"}},)"
                      R"("text/html":{"schema":{"type":"string"}}})"},

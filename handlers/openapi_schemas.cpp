@@ -68,19 +68,24 @@ std::string step_schema() {
 }
 
 std::string pipeline_schema() {
-  return object({member("description", text("Steps that run one after the other, each on what the "
-                                            "one before it made. Empty: the bytes as they are.")),
-                 R"("type":"array","default":[])",
-                 member("maxItems", std::to_string(workers::ops::pipeline_steps_max)),
-                 member("items", schema_reference("Step"))});
+  return object(
+      {member("description", text("Steps that run one after the other, each on what the "
+                                  "one before it made. Empty: the bytes as they are, without "
+                                  "their content coding.")),
+       R"("type":"array","default":[])",
+       member("maxItems", std::to_string(workers::ops::pipeline_steps_max)),
+       member("items", schema_reference("Step"))});
 }
 
 std::vector<std::string> request_fields() {
   return {
       property("url", "An absolute http or https URL.", R"("type":"string","maxLength":16384)"),
       property("method", "The upstream request's method.", R"("type":"string","default":"GET")"),
-      property("headers", "Header fields for the upstream.",
-               R"("type":"object","maxProperties":64,"additionalProperties":{"type":"string"})"),
+      property(
+          "headers",
+          "Header fields for the upstream. With an Accept-Encoding among them the body is left "
+          "in the coding that it comes in; without one, codings are asked for and undone.",
+          R"("type":"object","maxProperties":64,"additionalProperties":{"type":"string"})"),
       property("body", "The upstream request's body, as text.", string_type),
       property("body_base64", "The same, as base64.",
                R"("type":"string","contentEncoding":"base64")"),
@@ -94,7 +99,7 @@ std::vector<std::string> limit_fields(const config::Settings& settings) {
   return {
       property("timeout_ms", "Time for the whole fetch, redirects included; then upstream_timeout.",
                integer(1, timeout_ms_max, settings.fetch.timeout_ms)),
-      property("max_bytes", "Largest upstream body.",
+      property("max_bytes", "Largest upstream body, with its content coding and without it.",
                integer(1, settings.fetch.max_bytes, settings.fetch.max_bytes)),
       property("max_result_bytes", "Largest result of the pipeline.",
                integer(1, settings.workers.max_result_bytes, settings.workers.max_result_bytes)),
@@ -169,7 +174,7 @@ std::string upstream_schema() {
                  fields({property("status", "Its status.", R"("type":"integer")"),
                          property("final_url", "The URL after redirects.", string_type),
                          property("media_type", "Its Content-Type.", string_type),
-                         property("bytes", "Size of its body.", count_type)})});
+                         property("bytes", "Size of its body as it came.", count_type)})});
 }
 
 std::string timings_schema() {
