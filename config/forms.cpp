@@ -21,7 +21,7 @@ struct FormInfo {
 };
 
 // In the order of Form.
-constexpr std::array<FormInfo, 6> forms{{
+constexpr std::array<FormInfo, 7> forms{{
     {"IP:PORT", "an IP address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080"},
     {"PATH", "a file path in UTF-8 without control characters"},
     {"NETWORK",
@@ -31,6 +31,9 @@ constexpr std::array<FormInfo, 6> forms{{
     {"ORIGIN",
      "an origin as browsers send it: http:// or https://, a lower-case host, and the port unless "
      "it is the default one"},
+    {"IP[:PORT]",
+     "an IP address, with a port unless it is 53, such as 192.0.2.53, 192.0.2.53:5353 or "
+     "[2001:db8::53]:5353"},
 }};
 
 struct Address {
@@ -88,6 +91,12 @@ bool is_listen_address(std::string_view text) {
   if (is_bracketed_ipv6(host)) return true;
   const std::optional<Address> address = parse_address(host);
   return address && address->bits == 32;
+}
+
+bool is_name_server(std::string_view text) {
+  const std::optional<Address> address = parse_address(text);
+  if (is_bracketed_ipv6(text) || (address && address->bits == 32)) return true;
+  return is_listen_address(text) && !text.ends_with(":0");
 }
 
 bool is_network(std::string_view text) {
@@ -151,6 +160,8 @@ bool matches(Form form, std::string_view text) {
       return is_host(text);
     case Form::origin:
       return is_origin(text);
+    case Form::name_server:
+      return is_name_server(text);
   }
   return false;
 }

@@ -15,6 +15,7 @@ enum class Form : std::uint8_t {
   port,            // 1 to 65535
   host,            // of a Host header, without a port
   origin,          // as browsers send it in Origin
+  name_server,     // IP or IP:PORT, an IPv6 address in brackets
 };
 
 bool matches(Form form, std::string_view text);

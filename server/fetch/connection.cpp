@@ -3,10 +3,8 @@
 #include "server/fetch/interrupted.hpp"
 
 #include <cerrno>
-#include <cstring>
 #include <string>
 
-#include <netinet/tcp.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -58,47 +56,7 @@ const BIO_METHOD* bio_method() {
   return method;
 }
 
-Error connect_error(int error) {
-  if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
-    return Error(ErrorCode::overloaded, "no socket is left for a connection to the upstream");
-  return Error(ErrorCode::connect_failed,
-               std::string("connecting to the upstream failed: ") + std::strerror(error));
-}
-
 }  // namespace
-
-Task<config::Result<void>> Connection::dial(Activity& activity, Address address,
-                                            std::uint16_t port) {
-  sockaddr_storage target{};
-  const socklen_t target_bytes = to_sockaddr(address, port, target);
-  const int fd =
-      ::socket(target.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-  if (fd < 0) co_return connect_error(errno);
-  const int on = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  // Connecting comes before watching: an unconnected socket reports a hang-up.
-  const bool started =
-      ::connect(fd, reinterpret_cast<const sockaddr*>(&target), target_bytes) == 0 ||
-      errno == EINPROGRESS;
-  const int connect_errno = errno;
-  if (!open(fd)) co_return connect_error(errno);
-  if (!started) {
-    close();
-    co_return connect_error(connect_errno);
-  }
-  if (!co_await writable(activity)) {
-    close();
-    co_return interrupted(activity, "connecting");
-  }
-  int failure = 0;
-  socklen_t failure_bytes = sizeof failure;
-  ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &failure_bytes);
-  if (failure != 0) {
-    close();
-    co_return connect_error(failure);
-  }
-  co_return config::Result<void>();
-}
 
 std::optional<Address> Connection::peer() const {
   sockaddr_storage address{};

@@ -12,7 +12,6 @@
 #include "server/fetch/tls.hpp"
 #include "server/socket.hpp"
 
-#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -23,8 +22,6 @@ class Connection : public Socket {
   explicit Connection(Poller& poller) : Socket(poller) {}
   ~Connection() { close(); }
 
-  // Errors: connect_failed, overloaded (no descriptor left), the activity's code.
-  Task<config::Result<void>> dial(Activity& activity, Address address, std::uint16_t port);
   // Whom the kernel says we are connected to.
   std::optional<Address> peer() const;
 

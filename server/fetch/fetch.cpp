@@ -1,10 +1,14 @@
 #include "server/fetch/fetch.hpp"
 
+#include "server/fetch/address_order.hpp"
 #include "server/fetch/connections.hpp"
+#include "server/fetch/dial.hpp"
 #include "server/fetch/exchange.hpp"
 #include "server/fetch/interrupted.hpp"
+#include "server/fetch/ipv6_route.hpp"
 #include "server/fetch/redirect.hpp"
 #include "server/fetch/resolver.hpp"
+#include "server/fetch/system_file.hpp"
 #include "server/fetch/tls.hpp"
 
 #include <algorithm>
@@ -97,10 +101,11 @@ void record(std::optional<Clock::duration>& phase, config::Histogram& histogram,
 }  // namespace
 
 struct Fetcher::State {
-  State(asio::io_context& io, Poller& poller, Deadlines& deadlines,
+  State(asio::io_context& io, Poller& poller_, Deadlines& deadlines,
         const config::Settings::Fetch& settings, AddressPolicy policy_, config::Metrics& metrics_,
         TlsContext tls_, std::unique_ptr<Resolver> resolver_)
-      : policy(std::move(policy_)),
+      : poller(poller_),
+        policy(std::move(policy_)),
         metrics(metrics_),
         connect_timeout(settings.connect_timeout_ms),
         outcomes(metrics_),
@@ -110,7 +115,7 @@ struct Fetcher::State {
                metrics_.fetch_bytes_total.with({"out"})),
         tls(std::move(tls_)),
         resolver(std::move(resolver_)),
-        connections(io, poller, deadlines,
+        connections(io, poller_, deadlines,
                     {settings.max_connections_per_origin, settings.max_connections,
                      milliseconds(settings.idle_timeout_ms)},
                     metrics_) {}
@@ -119,8 +124,6 @@ struct Fetcher::State {
                                  BodySink& sink);
   Task<config::Result<void>> connect(Activity& activity, const Url& url,
                                      Connections::Pooled& connection, PhaseTimings& timings);
-  Task<config::Result<void>> dial(Activity& activity, const Url& url, Connection& connection,
-                                  const std::vector<Address>& addresses);
   Task<bool> drained(Activity& activity, Exchange& exchange);
 
   config::Result<void> judge_peer(const Url& url, Connections::Pooled& connection);
@@ -133,6 +136,7 @@ struct Fetcher::State {
   config::Result<void> ended(config::Result<void> outcome, FetchRequest& request,
                              FetchResponse& response);
 
+  Poller& poller;
   AddressPolicy policy;
   std::uint64_t policy_generation = 1;
   config::Metrics& metrics;
@@ -144,6 +148,7 @@ struct Fetcher::State {
   Drain drain;
   TlsContext tls;
   std::unique_ptr<Resolver> resolver;
+  Ipv6Route ipv6_route;
   Connections connections;
 };
 
@@ -177,7 +182,8 @@ config::Result<std::unique_ptr<Fetcher>> Fetcher::make(asio::io_context& io, Pol
     log.warn("fetch", "no certificate authorities found: https upstreams will be refused",
              {{"advice", "install ca-certificates or set fetch.ca_file"}});
   config::Result<std::unique_ptr<Resolver>> resolver =
-      Resolver::make(io, parse_hosts(read_hosts_file()));
+      Resolver::make(io, parse_hosts(read_system_file("/etc/hosts")),
+                     parse_resolv_conf(read_system_file("/etc/resolv.conf")), settings.dns_servers);
   if (!resolver) return resolver.error();
   return std::unique_ptr<Fetcher>(
       new Fetcher(std::make_unique<State>(io, poller, deadlines, settings, std::move(policy),
@@ -271,7 +277,7 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
                                                    PhaseTimings& timings) {
   TimePoint from = Clock::now();
   DeadlineScope limit(activity, from + connect_timeout, ErrorCode::connect_failed);
-  config::Result<Resolver::Addresses> addresses = co_await resolver->resolve(activity, url.host);
+  const Resolved addresses = co_await resolver->resolve(activity, url.host);
   if (!addresses) co_return addresses.error();
   TimePoint to = Clock::now();
   if (!url.host.address) record(timings.dns, phases.dns, from, to);
@@ -279,7 +285,9 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   const Verdict verdict = policy.judge_all(*addresses, url.port);
   if (!verdict.allowed()) co_return denied(url, verdict);
   from = to;
-  config::Result<void> step = co_await dial(activity, url, connection, *addresses);
+  std::vector<Address> order = dial_order(*addresses, ipv6_route.exists(from));
+  config::Result<void> step =
+      co_await dial(activity, poller, connection, std::move(order), url.port);
   if (!step) co_return step;
   connection.judged_by = 0;
   step = judge_peer(url, connection);
@@ -291,21 +299,6 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   from = to;
   step = co_await connection.handshake(activity, tls.session(url.host, connection.resumption()));
   if (step) record(timings.tls, phases.tls, from, Clock::now());
-  co_return step;
-}
-
-// Address by address, each with its share of the time that is left.
-Task<config::Result<void>> Fetcher::State::dial(Activity& activity, const Url& url,
-                                                Connection& connection,
-                                                const std::vector<Address>& addresses) {
-  config::Result<void> step;
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    const TimePoint now = Clock::now();
-    const auto share = (activity.limit() - now) / static_cast<std::int64_t>(addresses.size() - i);
-    DeadlineScope limit(activity, now + share, ErrorCode::connect_failed);
-    step = co_await connection.dial(activity, addresses[i], url.port);
-    if (step || (activity.interrupted() && !limit.expired())) break;
-  }
   co_return step;
 }
 

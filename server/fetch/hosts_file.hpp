@@ -18,7 +18,4 @@ using HostsFile = std::unordered_map<std::string, std::vector<Address>>;
 
 HostsFile parse_hosts(std::string_view text);
 
-// Blocking, for start-up. Empty where the file cannot be read.
-std::string read_hosts_file();
-
 }  // namespace fetchmill::server::fetch

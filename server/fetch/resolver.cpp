@@ -1,12 +1,13 @@
 #include "server/fetch/resolver.hpp"
 
+#include "server/fetch/dns_answer.hpp"
 #include "server/fetch/interrupted.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include <ares.h>
+#include <arpa/nameser.h>
 #include <boost/asio/post.hpp>
 
 namespace fetchmill::server::fetch {
@@ -15,66 +16,55 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 
-constexpr std::size_t cached_names_max = 1024;
-constexpr std::chrono::seconds ttl_max{300};
-constexpr int server_timeout_ms = 2000;
-constexpr int server_tries = 3;
-
-const Resolver::Addresses localhost{make_ipv4(0x7f000001)};
+constexpr std::size_t cached_names_max = 8192;
+// Each takes two of the 65,536 numbers that tell questions apart. Who waits for a lookup may give
+// up before the name servers do.
+constexpr std::size_t lookups_max = 16384;
+// Where resolv.conf says nothing: short, so that a second try fits into a fetch's connect timeout.
+constexpr milliseconds default_timeout{2000};
+constexpr int default_attempts = 3;
 
 bool is_localhost(std::string_view name) {
   return name == "localhost" || name.ends_with(".localhost");
 }
 
-std::string words(int status) {
-  switch (status) {
-    case ARES_ENOTFOUND:
-      return "no such name (NXDOMAIN)";
-    case ARES_ENODATA:
-      return "the name has no address";
-    case ARES_ETIMEOUT:
-      return "the name servers did not answer in time";
-    case ARES_ECONNREFUSED:
-      return "the name servers cannot be reached";
-    case ARES_ESERVFAIL:
-      return "the name servers failed to find out (SERVFAIL)";
-    case ARES_EREFUSED:
-      return "the name servers refused to answer";
-    case ARES_EBADNAME:
-      return "not a name that can be looked up";
-    default:
-      return std::string("the lookup failed: ") + ares_strerror(status);
-  }
+Resolved resolved(const std::string& name, const DnsAnswer& answer) {
+  if (answer.outcome == DnsOutcome::found) return answer.addresses;
+  return Error(ErrorCode::dns_failed, name + ": " + std::string(words(answer.outcome)));
+}
+
+// As c-ares wants them: it takes brackets for a sign of a port.
+std::string joined(const std::vector<std::string>& servers) {
+  std::string csv;
+  for (const std::string& server : servers)
+    csv += (csv.empty() ? "" : ",") + server + (server.ends_with(']') ? ":53" : "");
+  return csv;
 }
 
 }  // namespace
 
 struct Resolver::Question {
   Lookup* lookup = nullptr;
-  int status = ARES_SUCCESS;
-  Addresses addresses;
+  Family family = Family::ipv4;
+  DnsAnswer answer;
 };
 
-// One name being asked for; both questions refer to it until they are answered.
+// One name being asked for, under one search domain after the other; both questions refer to it
+// until they are answered.
 struct Resolver::Lookup {
   Resolver* resolver = nullptr;
   std::string name;
-  Question ipv4;
-  Question ipv6;
-  bool asked = false;
-  int unanswered = 2;
-  std::chrono::seconds ttl = ttl_max;
+  std::vector<std::string> names_to_ask;
+  std::size_t asked = 0;
+  int unanswered = 0;
+  DnsAnswer answer;
+  Question ipv4{this, Family::ipv4, {}};
+  Question ipv6{this, Family::ipv6, {}};
   IntrusiveList<Resolve> waiting;
 
-  config::Result<Addresses> result() const {
-    // IPv4 first: addresses are tried one after the other, and a host without IPv6 is common.
-    Addresses all = ipv4.addresses;
-    all.insert(all.end(), ipv6.addresses.begin(), ipv6.addresses.end());
-    if (!all.empty()) return all;
-    // "No address of that kind" says less than whatever became of the other question.
-    const int status = ipv4.status == ARES_ENODATA ? ipv6.status : ipv4.status;
-    return Error(ErrorCode::dns_failed,
-                 name + ": " + words(status == ARES_SUCCESS ? ARES_ENODATA : status));
+  // There may be another of that name only where this one is known not to exist.
+  bool may_ask_on() const {
+    return answer.outcome <= DnsOutcome::no_address && asked < names_to_ask.size();
   }
 };
 
@@ -88,32 +78,34 @@ struct Resolver::Watch {
   bool awaits_write = false;
 };
 
-Resolver::Resolver(asio::io_context& io, HostsFile hosts)
-    : io_(io), hosts_(std::move(hosts)), timer_(io) {}
+Resolver::Resolver(asio::io_context& io, HostsFile hosts, ResolvConf conf)
+    : io_(io),
+      hosts_(std::move(hosts)),
+      conf_(std::move(conf)),
+      cache_(cached_names_max),
+      timer_(io) {}
 
 config::Result<std::unique_ptr<Resolver>> Resolver::make(asio::io_context& io, HostsFile hosts,
-                                                         const std::string& servers) {
+                                                         ResolvConf conf,
+                                                         const std::vector<std::string>& servers) {
   const auto failed = [](int status) {
     return Error(ErrorCode::invalid_request,
                  std::string("the resolver cannot be started: ") + ares_strerror(status));
   };
   if (const int status = ares_library_init(ARES_LIB_INIT_ALL); status != ARES_SUCCESS)
     return failed(status);
-  std::unique_ptr<Resolver> made(new Resolver(io, std::move(hosts)));
+  std::unique_ptr<Resolver> made(new Resolver(io, std::move(hosts), std::move(conf)));
+  const ResolvConf& patience = made->conf_;
   ares_options options{};
-  // HOSTALIASES names a file that would be read at every lookup.
-  options.flags = ARES_FLAG_NOALIASES;
-  options.timeout = server_timeout_ms;
-  options.tries = server_tries;
-  std::string ask_servers_only = "b";
-  options.lookups = ask_servers_only.data();
+  options.timeout =
+      static_cast<int>((patience.timeout.count() > 0 ? patience.timeout : default_timeout).count());
+  options.tries = patience.attempts > 0 ? patience.attempts : default_attempts;
   options.sock_state_cb = &Resolver::watch;
   options.sock_state_cb_data = made.get();
   int status = ares_init_options(&made->channel_, &options,
-                                 ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-                                     ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
+                                 ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
   if (status == ARES_SUCCESS && !servers.empty())
-    status = ares_set_servers_ports_csv(made->channel_, servers.c_str());
+    status = ares_set_servers_ports_csv(made->channel_, joined(servers).c_str());
   if (status != ARES_SUCCESS) return failed(status);
   return made;
 }
@@ -128,30 +120,50 @@ void Resolver::stop() {
   timer_.cancel();
 }
 
-const Resolver::Addresses* Resolver::known(const Host& host) {
+const Resolved* Resolver::known(const Host& host) {
   if (host.address) {
-    literal_.assign(1, *host.address);
-    return &literal_;
+    at_once_ = std::vector{*host.address};
+    return &at_once_;
   }
   std::string name = host.text;
   if (name.ends_with('.')) name.pop_back();
-  if (const auto in_file = hosts_.find(name); in_file != hosts_.end()) return &in_file->second;
-  if (is_localhost(name)) return &localhost;
-  const auto cached = cache_.find(host.text);
-  if (cached == cache_.end()) return nullptr;
-  if (cached->second.expires > Clock::now()) return &cached->second.addresses;
-  cache_.erase(cached);
-  return nullptr;
+  if (const auto in_file = hosts_.find(name); in_file != hosts_.end()) {
+    at_once_ = in_file->second;
+    return &at_once_;
+  }
+  if (is_localhost(name)) {
+    at_once_ = std::vector{make_ipv4(0x7f000001)};
+    return &at_once_;
+  }
+  if (const Resolved* cached = cache_.find(host.text, Clock::now())) return cached;
+  if (has_room_for(host.text)) return nullptr;
+  at_once_ = Error(ErrorCode::overloaded, "too many host names are being looked up");
+  return &at_once_;
 }
 
-Resolver::Lookup& Resolver::lookup(const std::string& name) {
+bool Resolver::has_room_for(const std::string& name) const {
+  return lookups_.size() < lookups_max || lookups_.contains(name);
+}
+
+void Resolver::join(Resolve& wait, const std::string& name) {
   if (const auto under_way = lookups_.find(name); under_way != lookups_.end())
-    return *under_way->second;
-  auto made = std::make_unique<Lookup>();
-  made->resolver = this;
-  made->name = name;
-  made->ipv4.lookup = made->ipv6.lookup = made.get();
-  return *lookups_.emplace(name, std::move(made)).first->second;
+    return under_way->second->waiting.push_back(wait);
+  Lookup& lookup = *lookups_.emplace(name, std::make_unique<Lookup>()).first->second;
+  lookup.resolver = this;
+  lookup.name = name;
+  lookup.names_to_ask = names_to_ask(name, conf_);
+  lookup.waiting.push_back(wait);
+  if (lookup.names_to_ask.empty()) return asio::post(io_, [this, name] { finish(name); });
+  ask(lookup);
+  await_timeout();
+}
+
+// c-ares answers what it cannot ask at once, from within.
+void Resolver::ask(Lookup& lookup) {
+  const std::string& name = lookup.names_to_ask[lookup.asked++];
+  lookup.unanswered = 2;
+  ares_query(channel_, name.c_str(), ns_c_in, ns_t_a, &Resolver::answered, &lookup.ipv4);
+  ares_query(channel_, name.c_str(), ns_c_in, ns_t_aaaa, &Resolver::answered, &lookup.ipv6);
 }
 
 Resolver::Resolve Resolver::resolve(Activity& activity, const Host& host) {
@@ -159,73 +171,48 @@ Resolver::Resolve Resolver::resolve(Activity& activity, const Host& host) {
 }
 
 bool Resolver::Resolve::await_ready() {
-  if (!interrupted()) known_ = resolver_.known(host_);
-  return interrupted() || known_;
+  if (!interrupted()) resolved_ = resolver_.known(host_);
+  return interrupted() || resolved_;
 }
 
 void Resolver::Resolve::await_suspend(std::coroutine_handle<> sequence) {
   suspend(sequence);
-  Lookup& lookup = resolver_.lookup(host_.text);
-  lookup.waiting.push_back(*this);
-  if (std::exchange(lookup.asked, true)) return;
-  ares_addrinfo_hints hints{};
-  hints.ai_flags = ARES_AI_NOSORT;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_family = AF_INET;
-  ares_getaddrinfo(resolver_.channel_, lookup.name.c_str(), nullptr, &hints, &Resolver::answered,
-                   &lookup.ipv4);
-  hints.ai_family = AF_INET6;
-  ares_getaddrinfo(resolver_.channel_, lookup.name.c_str(), nullptr, &hints, &Resolver::answered,
-                   &lookup.ipv6);
-  resolver_.await_timeout();
+  resolver_.join(*this, host_.text);
 }
 
-config::Result<Resolver::Addresses> Resolver::Resolve::await_resume() {
-  if (known_) return *known_;
-  if (finished_) return finished_->result();
+Resolved Resolver::Resolve::await_resume() {
+  if (resolved_) return *resolved_;
   return fetch::interrupted(activity(), "resolving the host name");
 }
 
-// c-ares calls this from within ares_getaddrinfo, ares_process_fd or ares_cancel: whoever waits is
+// c-ares calls this from within ares_query, ares_process_fd or ares_cancel: whoever waits is
 // resumed from the loop's own queue instead.
-void Resolver::answered(void* question_, int status, int, ares_addrinfo* answer) {
+void Resolver::answered(void* question_, int status, int, unsigned char* message, int bytes) {
   auto& question = *static_cast<Question*>(question_);
   Lookup& lookup = *question.lookup;
-  question.status = status;
-  if (answer) {
-    for (const ares_addrinfo_node* node = answer->nodes; node; node = node->ai_next) {
-      if (const std::optional<Address> address = from_sockaddr(node->ai_addr))
-        question.addresses.push_back(*address);
-      lookup.ttl = std::min(lookup.ttl, std::chrono::seconds(std::max(node->ai_ttl, 0)));
-    }
-    ares_freeaddrinfo(answer);
-  }
-  if (--lookup.unanswered > 0 || status == ARES_EDESTRUCTION) return;
-  asio::post(lookup.resolver->io_,
-             [resolver = lookup.resolver, name = lookup.name] { resolver->finish(name); });
+  if (status == ARES_EDESTRUCTION) return;
+  question.answer =
+      read_answer(status, {message, static_cast<std::size_t>(bytes)}, question.family);
+  if (--lookup.unanswered > 0) return;
+  lookup.answer = merge(std::move(lookup.answer), lookup.ipv4.answer);
+  lookup.answer = merge(std::move(lookup.answer), lookup.ipv6.answer);
+  Resolver& self = *lookup.resolver;
+  if (lookup.may_ask_on()) return self.ask(lookup);
+  asio::post(self.io_, [&self, name = lookup.name] { self.finish(name); });
 }
 
 void Resolver::finish(const std::string& name) {
   const auto found = lookups_.find(name);
   const std::unique_ptr<Lookup> lookup = std::move(found->second);
   lookups_.erase(found);
-  remember(name, *lookup);
+  const Resolved outcome = resolved(name, lookup->answer);
+  cache_.remember(name, outcome, Clock::now() + kept_for(lookup->answer));
   while (!lookup->waiting.empty()) {
     Resolve& wait = lookup->waiting.front();
     wait.unlink();
-    wait.finished_ = lookup.get();
+    wait.resolved_ = &outcome;
     wait.complete();
   }
-}
-
-void Resolver::remember(const std::string& name, const Lookup& lookup) {
-  config::Result<Addresses> result = lookup.result();
-  if (!result || lookup.ttl <= std::chrono::seconds::zero()) return;
-  const TimePoint now = Clock::now();
-  if (cache_.size() >= cached_names_max)
-    std::erase_if(cache_, [now](const auto& entry) { return entry.second.expires <= now; });
-  if (cache_.size() >= cached_names_max) cache_.erase(cache_.begin());
-  cache_[name] = {std::move(*result), now + lookup.ttl};
 }
 
 void Resolver::watch(void* resolver, int fd, int readable, int writable) {

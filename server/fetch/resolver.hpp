@@ -1,8 +1,9 @@
 // Names to addresses: c-ares on the loop, one lookup per name at a time, answers kept for as long
-// as they say.
+// as they say, also those that there is nothing.
 //
 // Literals, the hosts file and localhost (RFC 6761) are answered at once; everything else is asked
-// of the name servers of resolv.conf, A and AAAA in parallel, with its search domains.
+// of the name servers, A and AAAA in parallel, with the search domains of resolv.conf. A lookup
+// belongs to nobody: whoever waits for it may go away.
 //
 // Owner: the Fetcher. Lifetime: outlives io_context::run(). Process: loop. Trust: answers are
 // untrusted: every address is judged before it is dialled.
@@ -11,6 +12,8 @@
 #include "config/error.hpp"
 #include "server/activity.hpp"
 #include "server/fetch/hosts_file.hpp"
+#include "server/fetch/name_cache.hpp"
+#include "server/fetch/resolv_conf.hpp"
 #include "server/fetch/url_host.hpp"
 #include "server/intrusive_list.hpp"
 #include "server/loop.hpp"
@@ -24,24 +27,23 @@
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 struct ares_channeldata;
-struct ares_addrinfo;
 
 namespace fetchmill::server::fetch {
 
 class Resolver {
  public:
-  using Addresses = std::vector<Address>;
-
-  // Reads resolv.conf: blocking, for start-up. `servers` ("192.0.2.1:53,…") are asked instead of
-  // those named there; empty: those. Errors: invalid_request, for the operator.
+  // `servers` ("192.0.2.1", "[2001:db8::1]:53") are asked instead of those named in resolv.conf,
+  // which c-ares reads: blocking, for start-up. Errors: invalid_request, for the operator.
   static config::Result<std::unique_ptr<Resolver>> make(asio::io_context& io, HostsFile hosts,
-                                                        const std::string& servers = {});
+                                                        ResolvConf conf,
+                                                        const std::vector<std::string>& servers);
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();
 
   class Resolve;
-  // Awaitable: Result<Addresses>, never an empty list. Errors: dns_failed, the activity's code.
+  // Awaitable: Resolved. Errors: dns_failed, overloaded (too many
+  // lookups under way), the activity's code.
   // Requires: `host` outlives the wait.
   Resolve resolve(Activity& activity, const Host& host);
 
@@ -52,19 +54,16 @@ class Resolver {
   struct Lookup;
   struct Question;
   struct Watch;
-  struct Cached {
-    Addresses addresses;
-    TimePoint expires;
-  };
 
-  Resolver(asio::io_context& io, HostsFile hosts);
-  // Null: it has to be asked for.
-  const Addresses* known(const Host& host);
-  Lookup& lookup(const std::string& name);
+  Resolver(asio::io_context& io, HostsFile hosts, ResolvConf conf);
+  // Null: it has to be asked for. Valid until the next call.
+  const Resolved* known(const Host& host);
+  bool has_room_for(const std::string& name) const;
+  void join(Resolve& wait, const std::string& name);
 
-  static void answered(void* question, int status, int timeouts, ares_addrinfo* answer);
+  static void answered(void* question, int status, int timeouts, unsigned char* message, int bytes);
+  void ask(Lookup& lookup);
   void finish(const std::string& name);
-  void remember(const std::string& name, const Lookup& lookup);
 
   static void watch(void* resolver, int fd, int readable, int writable);
   void await_events(const std::shared_ptr<Watch>& socket, bool for_read);
@@ -73,8 +72,9 @@ class Resolver {
   asio::io_context& io_;
   ares_channeldata* channel_ = nullptr;
   HostsFile hosts_;
-  Addresses literal_;  // scratch
-  std::unordered_map<std::string, Cached> cache_;
+  ResolvConf conf_;
+  Resolved at_once_;  // scratch: what needs no question
+  NameCache cache_;
   std::unordered_map<std::string, std::unique_ptr<Lookup>> lookups_;
   std::unordered_map<int, std::shared_ptr<Watch>> sockets_;
   Timer timer_;
@@ -86,7 +86,7 @@ class [[nodiscard]] Resolver::Resolve : public Wait, public ListHook {
       : Wait(activity), resolver_(resolver), host_(host) {}
   bool await_ready();
   void await_suspend(std::coroutine_handle<> sequence);
-  config::Result<Addresses> await_resume();
+  Resolved await_resume();
 
  private:
   friend class Resolver;
@@ -94,8 +94,7 @@ class [[nodiscard]] Resolver::Resolve : public Wait, public ListHook {
 
   Resolver& resolver_;
   const Host& host_;
-  const Addresses* known_ = nullptr;
-  const Lookup* finished_ = nullptr;
+  const Resolved* resolved_ = nullptr;
 };
 
 }  // namespace fetchmill::server::fetch

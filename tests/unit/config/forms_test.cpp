@@ -39,6 +39,10 @@ const std::vector<FormCase> cases{
       "http://a:443"},
      {"", "a", "*", "null", "ftp://a", "https://", "https://a/", "https://A", "https://a:443",
       "http://a:80", "https://a:0", "https://a:x", "https://u@a", "https://[a]", "HTTPS://a"}},
+    {Form::name_server,
+     {"192.0.2.53", "127.0.0.1:5353", "[::1]", "[2001:db8::53]:53"},
+     {"", "ns.example", "192.0.2.53:", "192.0.2.53:0", "192.0.2.53:65536", "192.0.2.53,192.0.2.54",
+      "::1", "[::1", "[fe80::1%eth0]", "1.2.3", " 192.0.2.53"}},
 };
 
 TEST(Forms, AreRecognised) {
@@ -55,6 +59,7 @@ TEST(Forms, HaveTheirOwnNames) {
   EXPECT_EQ(placeholder(Form::port), "PORT");
   EXPECT_EQ(placeholder(Form::host), "HOST");
   EXPECT_EQ(placeholder(Form::origin), "ORIGIN");
+  EXPECT_EQ(placeholder(Form::name_server), "IP[:PORT]");
 }
 
 }  // namespace

@@ -60,6 +60,8 @@ std::string other_word(const Setting& setting) {
       return "a.example";
     case Form::origin:
       return "https://a.example";
+    case Form::name_server:
+      return "192.0.2.53";
   }
   return {};
 }

@@ -75,9 +75,10 @@ class NameServer {
     std::string data;
     if (name == "both.test." && type == type_a) data = std::string("\xc0\x00\x02\x01", 4);
     if (name == "four.test." && type == type_a) data = std::string("\xc0\x00\x02\x04", 4);
-    if (name == "both.test." && type == type_aaaa)
+    if ((name == "both.test." || name == "four.more.test.") && type == type_aaaa)
       data = std::string("\x20\x01\x0d\xb8", 4) + std::string(11, '\0') + '\1';
-    const bool known = name == "both.test." || name == "four.test." || name == "none.test.";
+    const bool known = name == "both.test." || name == "four.test." || name == "none.test." ||
+                       name == "four.more.test.";
     std::string answer(query.substr(0, 2));
     answer += '\x81';
     answer += static_cast<char>('\x80' | (known ? 0 : response_nxdomain));
@@ -102,7 +103,7 @@ class NameServer {
 
 class FetchResolver : public ::testing::Test {
  protected:
-  using Answer = std::optional<config::Result<Resolver::Addresses>>;
+  using Answer = std::optional<Resolved>;
 
   ~FetchResolver() override {
     if (resolver_) resolver_->stop();
@@ -110,9 +111,9 @@ class FetchResolver : public ::testing::Test {
     io_.poll();
   }
 
-  void ask(NameServer& server, std::string_view hosts = "") {
+  void ask(NameServer& server, std::string_view hosts = "", std::string_view conf = "") {
     config::Result<std::unique_ptr<Resolver>> made =
-        Resolver::make(io_, parse_hosts(hosts), server.servers());
+        Resolver::make(io_, parse_hosts(hosts), parse_resolv_conf(conf), {server.servers()});
     ASSERT_TRUE(made) << made.error().detail;
     resolver_ = std::move(*made);
   }
@@ -147,7 +148,7 @@ class FetchResolver : public ::testing::Test {
 
  private:
   static Detached drive(FetchResolver& test, Activity& activity, const Host& host, Answer& answer) {
-    config::Result<Resolver::Addresses> resolved = co_await test.resolver_->resolve(activity, host);
+    Resolved resolved = co_await test.resolver_->resolve(activity, host);
     answer = std::move(resolved);
     if (--test.running_ == 0) test.io_.stop();
   }
@@ -190,12 +191,47 @@ TEST_F(FetchResolver, AsksOnceForManyAndRemembers) {
   EXPECT_EQ(server.queries(), 2);
 }
 
-TEST_F(FetchResolver, DoesNotRememberWhatMustNotBeKept) {
+TEST_F(FetchResolver, OutlivesWhoAskedFirst) {
+  NameServer server;
+  ask(server);
+  const Host host = *parse_host("both.test");
+  std::array<Answer, 2> answers;
+  Activity first(deadlines_);
+  Activity second(deadlines_);
+  start(first, host, answers[0]);
+  first.interrupt(ErrorCode::cancelled);
+  start(second, host, answers[1]);
+  run();
+  EXPECT_EQ(answers[0]->error().code, ErrorCode::cancelled);
+  EXPECT_EQ(words(answers[1]), "192.0.2.1 2001:db8::1");
+  EXPECT_EQ(server.queries(), 2);
+}
+
+TEST_F(FetchResolver, RemembersForAMomentWhatMayNotBeKept) {
   NameServer server(0);
   ask(server);
-  resolve("both.test");
-  resolve("both.test");
+  for (int i = 0; i < 3; ++i) {
+    resolve("both.test");
+    resolve("missing.test");
+    resolve("none.test");
+  }
+  EXPECT_EQ(server.queries(), 6);
+}
+
+TEST_F(FetchResolver, LooksThroughSearchDomains) {
+  NameServer server;
+  ask(server, "", "search nowhere.test test more.test");
+  EXPECT_EQ(resolve("both"), "192.0.2.1 2001:db8::1");
   EXPECT_EQ(server.queries(), 4);
+  EXPECT_EQ(resolve("four"), "192.0.2.4") << "not together with four.more.test's";
+  EXPECT_EQ(resolve("none"), "none: the name has no address");
+  EXPECT_EQ(resolve("both."), "both.: no such name (NXDOMAIN)");
+}
+
+TEST_F(FetchResolver, TakesEveryFormOfServer) {
+  const std::vector<std::string> servers{"192.0.2.53", "192.0.2.53:5353", "[::1]", "[::1]:5353"};
+  const auto made = Resolver::make(io_, {}, {}, servers);
+  EXPECT_TRUE(made) << made.error().detail;
 }
 
 TEST_F(FetchResolver, AnswersLiteralsHostsAndLocalhostAtOnce) {

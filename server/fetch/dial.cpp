@@ -1,0 +1,189 @@
+#include "server/fetch/dial.hpp"
+
+#include "server/fetch/interrupted.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <list>
+#include <optional>
+#include <string>
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace fetchmill::server::fetch {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+
+constexpr milliseconds attempt_delay{250};
+constexpr std::size_t attempts_max = 4;
+
+Error connect_error(int error) {
+  if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
+    return Error(ErrorCode::overloaded, "no socket is left for a connection to the upstream");
+  return Error(ErrorCode::connect_failed,
+               std::string("connecting to the upstream failed: ") + std::strerror(error));
+}
+
+// The attempts under way. Closes what is left of them at its end.
+class Attempts {
+ public:
+  class Decided;
+
+  explicit Attempts(Poller& poller) : poller_(poller) {}
+  Attempts(const Attempts&) = delete;
+  Attempts& operator=(const Attempts&) = delete;
+  ~Attempts() {
+    while (!open_.empty()) give_up(open_.front());
+  }
+
+  bool empty() const { return open_.empty(); }
+
+  // Returns an errno; 0: it is under way.
+  int start(const Address& address, std::uint16_t port) {
+    if (open_.size() == attempts_max) give_up(open_.front());
+    sockaddr_storage target{};
+    const socklen_t target_bytes = to_sockaddr(address, port, target);
+    const int fd =
+        ::socket(target.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (fd < 0) return errno;
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    Attempt& attempt = open_.emplace_back(*this, fd);
+    // Connecting comes before watching: an unconnected socket reports a hang-up.
+    const bool started =
+        ::connect(fd, reinterpret_cast<const sockaddr*>(&target), target_bytes) == 0 ||
+        errno == EINPROGRESS;
+    if (started && poller_.add(fd, attempt)) return 0;
+    const int error = errno;
+    ::close(fd);
+    open_.pop_back();
+    return error;
+  }
+
+  struct Outcome {
+    int fd;     // the caller's now, to close on an error too
+    int error;  // 0: connected
+  };
+  // Empty: none is decided.
+  std::optional<Outcome> take_decided() {
+    for (auto attempt = open_.begin(); attempt != open_.end(); ++attempt) {
+      if (!attempt->decided) continue;
+      Outcome outcome{attempt->fd, 0};
+      socklen_t bytes = sizeof outcome.error;
+      ::getsockopt(outcome.fd, SOL_SOCKET, SO_ERROR, &outcome.error, &bytes);
+      poller_.remove(outcome.fd, *attempt);
+      open_.erase(attempt);
+      return outcome;
+    }
+    return std::nullopt;
+  }
+
+  // Awaitable: until one is decided, or `at`.
+  Decided decided(Activity& activity, TimePoint at);
+
+ private:
+  struct Attempt final : EventSink {
+    Attempt(Attempts& all_, int fd_) : all(all_), fd(fd_) {}
+    void on_events(std::uint32_t) override;
+    Attempts& all;
+    int fd;
+    bool decided = false;
+  };
+
+  void give_up(Attempt& attempt) {
+    poller_.remove(attempt.fd, attempt);
+    ::close(attempt.fd);
+    open_.remove_if([&](const Attempt& other) { return &other == &attempt; });
+  }
+  bool any_decided() const {
+    for (const Attempt& attempt : open_)
+      if (attempt.decided) return true;
+    return false;
+  }
+
+  Poller& poller_;
+  std::list<Attempt> open_;  // started longest ago first; addresses must not change
+  Decided* waiting_ = nullptr;
+};
+
+class [[nodiscard]] Attempts::Decided : public Wait {
+ public:
+  Decided(Activity& activity, Attempts& attempts, TimePoint at)
+      : Wait(activity), attempts_(attempts), timer_(activity.wheel(), *this), at_(at) {}
+  bool await_ready() const { return interrupted() || attempts_.any_decided(); }
+  void await_suspend(std::coroutine_handle<> sequence) {
+    suspend(sequence);
+    attempts_.waiting_ = this;
+    if (at_ != TimePoint::max()) timer_.arm(at_);
+  }
+  void await_resume() const {}
+  void end() {
+    withdraw();
+    complete();
+  }
+
+ private:
+  struct OwnTimer : Deadline {
+    OwnTimer(Deadlines& wheel, Decided& wait_)
+        : Deadline(wheel, [](Deadline& deadline) { static_cast<OwnTimer&>(deadline).wait.end(); }),
+          wait(wait_) {}
+    Decided& wait;
+  };
+  void withdraw() override {
+    attempts_.waiting_ = nullptr;
+    timer_.disarm();
+  }
+
+  Attempts& attempts_;
+  OwnTimer timer_;
+  TimePoint at_;
+};
+
+Attempts::Decided Attempts::decided(Activity& activity, TimePoint at) {
+  return Decided(activity, *this, at);
+}
+
+// The end of the wait may be the end of this attempt.
+void Attempts::Attempt::on_events(std::uint32_t) {
+  decided = true;
+  if (all.waiting_) all.waiting_->end();
+}
+
+}  // namespace
+
+Task<config::Result<void>> dial(Activity& activity, Poller& poller, Connection& connection,
+                                std::vector<Address> addresses, std::uint16_t port) {
+  Attempts attempts(poller);
+  Error failure(ErrorCode::connect_failed, "no address to connect to");
+  std::size_t next = 0;
+  TimePoint next_due = Clock::now();
+  while (!activity.interrupted()) {
+    if (next < addresses.size() && Clock::now() >= next_due) {
+      const int error = attempts.start(addresses[next++], port);
+      if (error == 0) next_due = Clock::now() + attempt_delay;
+      if (error != 0) failure = connect_error(error);
+    } else if (attempts.empty()) {
+      co_return failure;
+    } else {
+      const bool more = next < addresses.size();
+      Attempts::Decided decided = attempts.decided(activity, more ? next_due : TimePoint::max());
+      co_await decided;
+    }
+    while (const std::optional<Attempts::Outcome> outcome = attempts.take_decided()) {
+      if (outcome->error == 0) {
+        if (connection.open(outcome->fd)) co_return config::Result<void>();
+        co_return connect_error(errno);
+      }
+      ::close(outcome->fd);
+      failure = connect_error(outcome->error);
+      next_due = Clock::now();
+    }
+  }
+  co_return interrupted(activity, "connecting");
+}
+
+}  // namespace fetchmill::server::fetch

@@ -1,0 +1,37 @@
+// The system's small text files about names: read whole, at start, and taken apart by line and
+// word.
+#pragma once
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+namespace fetchmill::server::fetch {
+
+// Blocking, for start-up. Empty where the file cannot be read.
+inline std::string read_system_file(const char* path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// Takes the next line off the front, without its end.
+inline std::string_view next_line(std::string_view& text) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(line.size() + 1, text.size()));
+  return line;
+}
+
+// Takes the next word off the front; empty at the end of the line.
+inline std::string_view next_word(std::string_view& line) {
+  constexpr std::string_view blanks = " \t\r";
+  line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
+  const std::string_view word = line.substr(0, line.find_first_of(blanks));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+}  // namespace fetchmill::server::fetch

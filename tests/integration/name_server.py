@@ -1,0 +1,149 @@
+"""A name server for the server under test: scripted answers over UDP and TCP on one loopback port."""
+
+import socket
+import struct
+import threading
+
+A, CNAME, SOA, AAAA = 1, 5, 6, 28
+NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
+
+
+def encoded(name):
+    labels = [label.encode() for label in name.split(".") if label]
+    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+
+
+def record(name, kind, ttl, data):
+    return encoded(name) + struct.pack("!HHIH", kind, 1, ttl, len(data)) + data
+
+
+def address(name, ttl, *texts):
+    """A or AAAA records of a name; a question is answered with those of its own type."""
+    forms = [(AAAA, socket.AF_INET6) if ":" in text else (A, socket.AF_INET) for text in texts]
+    return [
+        (kind, record(name, kind, ttl, socket.inet_pton(family, text)))
+        for (kind, family), text in zip(forms, texts)
+    ]
+
+
+def alias(name, ttl, target):
+    return [(CNAME, record(name, CNAME, ttl, encoded(target)))]
+
+
+def start_of_authority(zone, ttl, minimum):
+    data = encoded("ns." + zone) + encoded("admin." + zone) + struct.pack("!5I", *[1] * 4, minimum)
+    return record(zone, SOA, ttl, data)
+
+
+class Answer:
+    """What is said to one question: records, or a code, and how.
+
+    `negative_ttl` adds the zone's SOA record; `truncated` cuts it over UDP; `when` is an Event that
+    is waited for first. NEVER is no answer at all.
+    """
+
+    def __init__(self, *records, code=NOERROR, negative_ttl=None, truncated=False, when=None):
+        self.records = [one for group in records for one in group]
+        self.code = code
+        self.negative_ttl = negative_ttl
+        self.truncated = truncated
+        self.when = when
+
+
+NEVER = object()
+NO_SUCH_NAME = Answer(code=NXDOMAIN)
+
+
+class NameServer:
+    """Answers by `names`: {name: Answer, or a list of them, one a question until the last}.
+
+    The list is walked for A and AAAA apart. A name not listed does not exist.
+    """
+
+    def __init__(self, names):
+        self._names = names
+        self._lock = threading.Lock()
+        self._questions = []  # (name, type, "udp" or "tcp")
+        self._stopped = threading.Event()
+        self._tcp = socket.create_server(("127.0.0.1", 0))
+        self.port = self._tcp.getsockname()[1]
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.bind(("127.0.0.1", self.port))
+        self.address = f"127.0.0.1:{self.port}"
+        for serve in (self._serve_udp, self._serve_tcp):
+            threading.Thread(target=serve, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._stopped.set()
+        # An empty datagram and a shutdown wake the two threads.
+        self._udp.sendto(b"", ("127.0.0.1", self.port))
+        self._tcp.shutdown(socket.SHUT_RDWR)
+        self._tcp.close()
+
+    def asked(self, name, kind=None, over=None):
+        """How often that was asked."""
+        with self._lock:
+            return sum(
+                one == name and kind in (None, its_kind) and over in (None, its_way)
+                for one, its_kind, its_way in self._questions
+            )
+
+    def _serve_udp(self):
+        while True:
+            query, client = self._udp.recvfrom(4096)
+            if self._stopped.is_set():
+                self._udp.close()
+                return
+            threading.Thread(target=self._answer_udp, args=(query, client), daemon=True).start()
+
+    def _answer_udp(self, query, client):
+        answer = self._answer(query, "udp")
+        if answer and not self._stopped.is_set():
+            self._udp.sendto(answer, client)
+
+    def _serve_tcp(self):
+        while True:
+            try:
+                connection, _ = self._tcp.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer_tcp, args=(connection,), daemon=True).start()
+
+    def _answer_tcp(self, connection):
+        with connection, connection.makefile("rb") as stream:
+            while len(head := stream.read(2)) == 2:
+                answer = self._answer(stream.read(int.from_bytes(head, "big")), "tcp")
+                if answer:
+                    connection.sendall(len(answer).to_bytes(2, "big") + answer)
+
+    def _answer(self, query, way):
+        labels, at = [], 12
+        while query[at]:
+            labels.append(query[at + 1 : at + 1 + query[at]].decode())
+            at += 1 + query[at]
+        name, (kind,) = ".".join(labels), struct.unpack_from("!H", query, at + 1)
+        with self._lock:
+            said = self._names.get(name, NO_SUCH_NAME)
+            if isinstance(said, list):
+                before = sum((name, kind) == one[:2] for one in self._questions)
+                said = said[min(before, len(said) - 1)]
+            self._questions.append((name, kind, way))
+        if said is NEVER or (said.when and not said.when.wait(timeout=60)):
+            return None
+        question = query[12 : at + 5]
+        return self._message(query[:2], question, kind, said, said.truncated and way == "udp")
+
+    @staticmethod
+    def _message(number, question, kind, said, truncated):
+        records = [data for its_kind, data in said.records if its_kind in (kind, CNAME)]
+        authority = []
+        if said.negative_ttl is not None:
+            authority = [start_of_authority("test", said.negative_ttl, said.negative_ttl)]
+        if truncated:
+            records, authority = [], []
+        flags = 0x8180 | said.code | (0x0200 if truncated else 0)
+        head = struct.pack("!5H", flags, 1, len(records), len(authority), 0)
+        return number + head + question + b"".join(records + authority)

@@ -1,0 +1,156 @@
+#include "server/coroutine.hpp"
+#include "server/fetch/dial.hpp"
+#include "tests/unit/server/fetch_upstream.hpp"
+
+#include <filesystem>
+#include <initializer_list>
+#include <optional>
+#include <string>
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace fetchmill::server::fetch::testing {
+namespace {
+
+Address loopback(unsigned last) {
+  return make_ipv4(0x7f000000U + last);
+}
+
+// A listener on 127.0.0.LAST that answers no SYN: its backlog is full.
+class SilentListener {
+ public:
+  SilentListener(unsigned last, std::uint16_t port) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_storage address{};
+    const socklen_t bytes = to_sockaddr(loopback(last), port, address);
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), bytes), 0);
+    EXPECT_EQ(::listen(listener_, 0), 0);
+    filler_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(filler_, reinterpret_cast<sockaddr*>(&address), bytes), 0);
+  }
+  ~SilentListener() {
+    ::close(filler_);
+    ::close(listener_);
+  }
+
+ private:
+  int listener_;
+  int filler_;
+};
+
+std::ptrdiff_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return std::distance(begin(all), end(all));
+}
+
+class FetchDial : public ::testing::Test {
+ protected:
+  ~FetchDial() override {
+    connection.close();
+    deadlines.stop();
+    poller.stop();
+    io.restart();
+    io.poll();
+  }
+
+  void start(std::initializer_list<unsigned> lasts, std::uint16_t port) {
+    std::vector<Address> addresses;
+    for (const unsigned last : lasts) addresses.push_back(loopback(last));
+    drive(*this, std::move(addresses), port);
+  }
+  // Whom we are connected to, or the error's detail.
+  std::string run() {
+    if (!outcome) {
+      io.restart();
+      io.run();
+    }
+    return *outcome ? to_string(connection.peer().value()) : outcome->error().detail;
+  }
+  std::string dial_all(std::initializer_list<unsigned> lasts, std::uint16_t port) {
+    start(lasts, port);
+    return run();
+  }
+  milliseconds taken() const {
+    return std::chrono::duration_cast<milliseconds>(Clock::now() - started);
+  }
+
+  asio::io_context io{loop_concurrency};
+  Poller poller{io};
+  Deadlines deadlines{io};
+  Activity activity{deadlines};
+  Connection connection{poller};
+  std::optional<config::Result<void>> outcome;
+  TimePoint started = Clock::now();
+
+ private:
+  static Detached drive(FetchDial& test, std::vector<Address> addresses, std::uint16_t port) {
+    config::Result<void> dialled =
+        co_await dial(test.activity, test.poller, test.connection, std::move(addresses), port);
+    test.outcome = std::move(dialled);
+    test.io.stop();
+  }
+};
+
+const Script hold = [](Peer& peer) { peer.wait_for_close(); };
+
+TEST_F(FetchDial, TakesTheFirstThatConnects) {
+  Upstream upstream({hold});
+  EXPECT_EQ(dial_all({1, 2, 3}, upstream.port()), "127.0.0.1");
+  EXPECT_LT(taken(), milliseconds(200));
+}
+
+TEST_F(FetchDial, GoesOnAtOnceAfterARefusal) {
+  Upstream upstream({hold});
+  EXPECT_EQ(dial_all({2, 3, 4, 5, 6, 1}, upstream.port()), "127.0.0.1");
+  EXPECT_LT(taken(), milliseconds(200));
+}
+
+TEST_F(FetchDial, StartsTheNextWhileOneIsSilentAndClosesTheLoser) {
+  Upstream upstream({hold});
+  SilentListener silent(2, upstream.port());
+  const auto before = open_descriptors();
+  EXPECT_EQ(dial_all({2, 1}, upstream.port()), "127.0.0.1");
+  EXPECT_GE(taken(), milliseconds(250));
+  EXPECT_LT(taken(), milliseconds(2000));
+  EXPECT_EQ(open_descriptors(), before + 2) << "the connection, and the upstream's side of it";
+}
+
+TEST_F(FetchDial, HoldsAtMostFourAtOnce) {
+  const std::uint16_t port = closed_port();
+  SilentListener two(2, port), three(3, port), four(4, port), five(5, port), six(6, port);
+  const auto before = open_descriptors();
+  DeadlineScope limit(activity, Clock::now() + milliseconds(1500), ErrorCode::connect_failed);
+  std::ptrdiff_t most = 0;
+  start({2, 3, 4, 5, 6}, port);
+  while (!outcome) {
+    io.run_one();
+    most = std::max(most, open_descriptors() - before);
+  }
+  EXPECT_EQ(run(), "the time ran out while connecting");
+  EXPECT_EQ(most, 4);
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(FetchDial, SaysWhyNoneConnected) {
+  EXPECT_EQ(dial_all({1, 2}, closed_port()),
+            "connecting to the upstream failed: Connection refused");
+  EXPECT_FALSE(connection.is_open());
+}
+
+TEST_F(FetchDial, EndsWithItsActivityAndLeavesNothingOpen) {
+  const std::uint16_t port = closed_port();
+  SilentListener two(2, port), three(3, port);
+  const auto before = open_descriptors();
+  start({2, 3}, port);
+  EXPECT_EQ(open_descriptors(), before + 1);
+  activity.interrupt(ErrorCode::cancelled);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->error().code, ErrorCode::cancelled);
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+}  // namespace
+}  // namespace fetchmill::server::fetch::testing
