@@ -23,6 +23,7 @@ constexpr std::size_t lookups_max = 16384;
 // Where resolv.conf says nothing: short, so that a second try fits into a fetch's connect timeout.
 constexpr milliseconds default_timeout{2000};
 constexpr int default_attempts = 3;
+constexpr milliseconds timeout_resolution{100};
 
 bool is_localhost(std::string_view name) {
   return name == "localhost" || name.ends_with(".localhost");
@@ -118,6 +119,7 @@ Resolver::~Resolver() {
 void Resolver::stop() {
   ares_cancel(channel_);
   timer_.cancel();
+  awaits_timeouts_ = false;
 }
 
 const Resolved* Resolver::known(const Host& host) {
@@ -155,7 +157,7 @@ void Resolver::join(Resolve& wait, const std::string& name) {
   lookup.waiting.push_back(wait);
   if (lookup.names_to_ask.empty()) return asio::post(io_, [this, name] { finish(name); });
   ask(lookup);
-  await_timeout();
+  await_timeouts();
 }
 
 // c-ares answers what it cannot ask at once, from within.
@@ -253,21 +255,18 @@ void Resolver::await_events(const std::shared_ptr<Watch>& socket, bool for_read)
         ares_process_fd(channel_, for_read ? fd : ARES_SOCKET_BAD, for_read ? ARES_SOCKET_BAD : fd);
         if (socket->descriptor.is_open() && (*socket).*wanted && !((*socket).*awaits))
           await_events(socket, for_read);
-        await_timeout();
       });
 }
 
-void Resolver::await_timeout() {
-  timeval due{};
-  if (!ares_timeout(channel_, nullptr, &due)) {
-    timer_.cancel();
-    return;
-  }
-  timer_.expires_after(std::chrono::seconds(due.tv_sec) + std::chrono::microseconds(due.tv_usec));
+// ares_timeout would tell when the next one is due, by going through every question.
+void Resolver::await_timeouts() {
+  if (lookups_.empty() || std::exchange(awaits_timeouts_, true)) return;
+  timer_.expires_after(timeout_resolution);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
+    awaits_timeouts_ = false;
     ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    await_timeout();
+    await_timeouts();
   });
 }
 

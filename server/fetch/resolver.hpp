@@ -67,7 +67,7 @@ class Resolver {
 
   static void watch(void* resolver, int fd, int readable, int writable);
   void await_events(const std::shared_ptr<Watch>& socket, bool for_read);
-  void await_timeout();
+  void await_timeouts();
 
   asio::io_context& io_;
   ares_channeldata* channel_ = nullptr;
@@ -78,6 +78,7 @@ class Resolver {
   std::unordered_map<std::string, std::unique_ptr<Lookup>> lookups_;
   std::unordered_map<int, std::shared_ptr<Watch>> sockets_;
   Timer timer_;
+  bool awaits_timeouts_ = false;
 };
 
 class [[nodiscard]] Resolver::Resolve : public Wait, public ListHook {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <deque>
 #include <optional>
 #include <thread>
 
@@ -19,18 +20,34 @@ constexpr std::uint16_t type_a = 1;
 constexpr std::uint16_t type_aaaa = 28;
 constexpr int response_nxdomain = 3;
 
-// A name server on a free port of 127.0.0.1 that knows a few names under .test, all with a TTL.
-class NameServer {
+// A datagram socket on a free port of 127.0.0.1.
+class LoopbackSocket {
  public:
-  explicit NameServer(std::uint8_t ttl_seconds = 60) : ttl_seconds_(ttl_seconds) {
-    socket_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  LoopbackSocket() {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t bytes = sizeof address;
-    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), bytes), 0);
-    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &bytes), 0);
-    servers_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+    EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), bytes), 0);
+    EXPECT_EQ(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &bytes), 0);
+    name_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  LoopbackSocket(const LoopbackSocket&) = delete;
+  LoopbackSocket& operator=(const LoopbackSocket&) = delete;
+  ~LoopbackSocket() { ::close(fd_); }
+
+  int fd() const { return fd_; }
+  const std::string& name() const { return name_; }
+
+ private:
+  int fd_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  std::string name_;
+};
+
+// A name server on a free port of 127.0.0.1 that knows a few names under .test, all with a TTL.
+class NameServer {
+ public:
+  explicit NameServer(std::uint8_t ttl_seconds = 60) : ttl_seconds_(ttl_seconds) {
     EXPECT_EQ(::pipe(stop_), 0);
     thread_ = std::thread([this] { serve(); });
   }
@@ -38,27 +55,26 @@ class NameServer {
     ::close(stop_[1]);
     thread_.join();
     ::close(stop_[0]);
-    ::close(socket_);
   }
 
-  const std::string& servers() const { return servers_; }
+  const std::string& servers() const { return socket_.name(); }
   int queries() const { return queries_; }
 
  private:
   void serve() {
     for (;;) {
-      std::array<pollfd, 2> ready{pollfd{socket_, POLLIN, 0}, pollfd{stop_[0], POLLIN, 0}};
+      std::array<pollfd, 2> ready{pollfd{socket_.fd(), POLLIN, 0}, pollfd{stop_[0], POLLIN, 0}};
       ::poll(ready.data(), ready.size(), -1);
       if (ready[1].revents != 0) return;
       std::array<char, 512> query{};
       sockaddr_in from{};
       socklen_t from_bytes = sizeof from;
-      const ssize_t count = ::recvfrom(socket_, query.data(), query.size(), 0,
+      const ssize_t count = ::recvfrom(socket_.fd(), query.data(), query.size(), 0,
                                        reinterpret_cast<sockaddr*>(&from), &from_bytes);
       if (count < 17) continue;
       ++queries_;
       const std::string answer = reply({query.data(), static_cast<std::size_t>(count)});
-      ::sendto(socket_, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from),
+      ::sendto(socket_.fd(), answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from),
                from_bytes);
     }
   }
@@ -94,9 +110,8 @@ class NameServer {
   }
 
   std::uint8_t ttl_seconds_;
-  int socket_ = -1;
+  LoopbackSocket socket_;
   int stop_[2] = {-1, -1};
-  std::string servers_;
   std::atomic<int> queries_{0};
   std::thread thread_;
 };
@@ -111,9 +126,12 @@ class FetchResolver : public ::testing::Test {
     io_.poll();
   }
 
-  void ask(NameServer& server, std::string_view hosts = "", std::string_view conf = "") {
+  void ask(const NameServer& server, std::string_view hosts = "", std::string_view conf = "") {
+    ask(server.servers(), hosts, conf);
+  }
+  void ask(const std::string& server, std::string_view hosts = "", std::string_view conf = "") {
     config::Result<std::unique_ptr<Resolver>> made =
-        Resolver::make(io_, parse_hosts(hosts), parse_resolv_conf(conf), {server.servers()});
+        Resolver::make(io_, parse_hosts(hosts), parse_resolv_conf(conf), {server});
     ASSERT_TRUE(made) << made.error().detail;
     resolver_ = std::move(*made);
   }
@@ -121,6 +139,7 @@ class FetchResolver : public ::testing::Test {
     ++running_;
     drive(*this, activity, host, answer);
   }
+  void stop() { resolver_->stop(); }
   void run() {
     if (running_ == 0) return;
     io_.restart();
@@ -226,6 +245,41 @@ TEST_F(FetchResolver, LooksThroughSearchDomains) {
   EXPECT_EQ(resolve("four"), "192.0.2.4") << "not together with four.more.test's";
   EXPECT_EQ(resolve("none"), "none: the name has no address");
   EXPECT_EQ(resolve("both."), "both.: no such name (NXDOMAIN)");
+}
+
+TEST_F(FetchResolver, BoundsTheLookupsUnderWay) {
+  LoopbackSocket mute;  // nobody reads from it: no question is ever answered
+  ask(mute.name());
+  struct Asked {
+    explicit Asked(Deadlines& deadlines) : activity(deadlines) {}
+    Activity activity;
+    Host host;
+    Answer answer;
+  };
+  std::deque<Asked> all;
+  const auto one_more = [&](const std::string& name) -> Answer& {
+    Asked& asked = all.emplace_back(deadlines_);
+    asked.host = *parse_host(name);
+    start(asked.activity, asked.host, asked.answer);
+    return asked.answer;
+  };
+  for (int i = 0; i < 16384; ++i) EXPECT_FALSE(one_more("n" + std::to_string(i) + ".test")) << i;
+  const Answer& refused = one_more("more.test");
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->error().code, ErrorCode::overloaded);
+  EXPECT_FALSE(one_more("n7.test")) << "joins a lookup under way";
+  stop();
+  run();
+  EXPECT_EQ(words(all.front().answer), "n0.test: the lookup was broken off; that may pass");
+}
+
+TEST_F(FetchResolver, WaitsAsLongAsResolvConfSays) {
+  LoopbackSocket mute;
+  ask(mute.name(), "", "options timeout:1 attempts:1");
+  const TimePoint begun = Clock::now();
+  EXPECT_EQ(resolve("a.test"), "a.test: the name servers did not answer in time; that may pass");
+  EXPECT_GE(Clock::now() - begun, std::chrono::seconds(1));
+  EXPECT_LT(Clock::now() - begun, std::chrono::seconds(2)) << "one attempt";
 }
 
 TEST_F(FetchResolver, TakesEveryFormOfServer) {
