@@ -1,4 +1,4 @@
-"""A name server for the server under test: scripted answers over UDP and TCP on one loopback port."""
+"""A name server for the server under test: scripted answers over UDP and TCP on one port."""
 
 import socket
 import struct

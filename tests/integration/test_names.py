@@ -1,4 +1,4 @@
-"""Host names: what a name server says, for how long it is believed, and which address is dialled."""
+"""Host names: what name servers say, for how long it is believed, which address is dialled."""
 
 import contextlib
 import socket
