@@ -44,7 +44,8 @@ struct Error {
   std::string stage;                         // "fetch", "process"
   std::uint64_t line = 0;                    // 1-based line of a batch in NDJSON or text
   unsigned upstream_status = 0;              // with upstream_status
-  std::chrono::milliseconds retry_after{0};  // with overloaded and rate_limited
+  std::chrono::milliseconds retry_after{0};  // when to try again; 0: unknown
+  bool transient = false;  // with dns_failed and tls_failed: another try may go better
 
   Error() = default;
   explicit Error(ErrorCode code_, std::string detail_ = {}, std::string field_ = {})

@@ -61,6 +61,7 @@ std::string parameters() {
       field_parameter("max_bytes", "Largest upstream body."),
       field_parameter("max_result_bytes", "Largest result."),
       field_parameter("max_redirects", "Redirects to follow."),
+      field_parameter("retries", "How often the request is sent again."),
       query_parameter("accept_status", false,
                       "Upstream statuses whose body is wanted: codes or classes; may be repeated.",
                       R"({"type":"array","items":{"type":"string"}})",

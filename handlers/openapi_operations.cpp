@@ -86,7 +86,7 @@ const std::vector<Operation>& operations() {
   static const std::vector<std::string_view> task_query{
       "url",          "op",        "op_parameters",    "pipeline",
       "timeout_ms",   "max_bytes", "max_result_bytes", "max_redirects",
-      "accept_status"};
+      "retries",      "accept_status"};
   static const std::vector<std::string_view> processed{"Server-Timing", "ETag"};
   static const std::vector<std::string_view> fetched{
       "Server-Timing", "ETag", "Fetchmill-Upstream-Status", "Fetchmill-Final-Url"};

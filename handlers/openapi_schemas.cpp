@@ -97,7 +97,8 @@ std::vector<std::string> request_fields() {
 
 std::vector<std::string> limit_fields(const config::Settings& settings) {
   return {
-      property("timeout_ms", "Time for the whole fetch, redirects included; then upstream_timeout.",
+      property("timeout_ms",
+               "Time for the whole fetch, redirects and retries included; then upstream_timeout.",
                integer(1, timeout_ms_max, settings.fetch.timeout_ms)),
       property("max_bytes", "Largest upstream body, with its content coding and without it.",
                integer(1, settings.fetch.max_bytes, settings.fetch.max_bytes)),
@@ -105,6 +106,11 @@ std::vector<std::string> limit_fields(const config::Settings& settings) {
                integer(1, settings.workers.max_result_bytes, settings.workers.max_result_bytes)),
       property("max_redirects", "Redirects to follow.",
                integer(0, settings.fetch.max_redirects, settings.fetch.max_redirects)),
+      property("retries",
+               "How often the request is sent again, after a pause, when the upstream cannot be "
+               "reached or answers 429, 502, 503 or 504. What may have been acted on is sent "
+               "again only where the method is idempotent.",
+               integer(0, settings.fetch.retries, settings.fetch.retries)),
       property("accept_status",
                "Upstream statuses whose body is wanted: codes or classes. Any other is "
                "upstream_status.",
@@ -198,7 +204,9 @@ std::vector<std::string> outcome_fields(std::string_view type) {
           member("meta", object({member("description", text("The task's meta."))})),
           property("url", "The task's URL.", string_type),
           member("upstream", schema_reference("Upstream")),
-          property("attempts", "Requests sent to the upstream.", count_type),
+          property("attempts",
+                   "Tries at getting an answer, of all hops: redirects and retries included.",
+                   count_type),
           member("timings_ms", schema_reference("Timings"))};
 }
 
@@ -226,7 +234,8 @@ std::vector<std::string> error_fields() {
       property("retryable", "Whether sending the same again may succeed.", R"("type":"boolean")"),
       property("stage", "Where it happened.", R"("type":"string","enum":["fetch","process"])"),
       property("field", "The field or parameter that is wrong.", string_type),
-      property("upstream_status", "The status that was not accepted.", R"("type":"integer")")};
+      property("upstream_status", "The status that was not accepted.", R"("type":"integer")"),
+      property("retry_after_ms", "When to try again.", count_type)};
 }
 
 std::string error_outcome_schema() {
@@ -266,7 +275,6 @@ std::string problem_schema() {
       property("instance", "This occurrence.", R"("type":"string","format":"uri-reference")"));
   properties.push_back(property("request_id", "As in X-Request-Id.", string_type));
   properties.push_back(property("line", "The line of a batch, from 1.", count_type));
-  properties.push_back(property("retry_after_ms", "When to try again.", count_type));
   return object({member("description", text("An error (RFC 9457).")), fields(properties),
                  required({"type", "title", "status", "code", "retryable"})});
 }

@@ -161,6 +161,10 @@ void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
     out += ",\"upstream_status\":";
     append_number(out, error.upstream_status);
   }
+  if (error.retry_after.count() > 0) {
+    out += ",\"retry_after_ms\":";
+    append_number(out, static_cast<std::uint64_t>(error.retry_after.count()));
+  }
   out += row.retryable ? ",\"retryable\":true}" : ",\"retryable\":false}";
   append_timings(out, report);
   out += '}';

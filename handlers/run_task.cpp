@@ -46,6 +46,7 @@ fetch::FetchRequest make_request(TaskSpec& task, fetch::Url url) {
   request.deadline = Clock::now() + server::milliseconds(task.timeout_ms);
   request.max_bytes = task.max_bytes;
   request.max_redirects = task.max_redirects;
+  request.retries = task.retries;
   request.accept_status = std::move(task.accept_status);
   return request;
 }

@@ -202,6 +202,9 @@ Result<void> read_max_result_bytes(const FieldReader& in) {
 Result<void> read_max_redirects(const FieldReader& in) {
   return read_bounded<&TaskSpec::max_redirects>(in, 0, in.settings.fetch.max_redirects);
 }
+Result<void> read_retries(const FieldReader& in) {
+  return read_bounded<&TaskSpec::retries>(in, 0, in.settings.fetch.retries);
+}
 
 struct TaskField {
   std::string_view name;
@@ -225,6 +228,7 @@ constexpr std::array task_fields{
     TaskField{"max_bytes", read_max_bytes, true},
     TaskField{"max_result_bytes", read_max_result_bytes, true},
     TaskField{"max_redirects", read_max_redirects, true},
+    TaskField{"retries", read_retries, true},
     TaskField{"accept_status", read_accept_status, false},
 };
 
@@ -254,6 +258,7 @@ TaskSpec default_task(const config::Settings& settings) {
   task.max_bytes = settings.fetch.max_bytes;
   task.max_result_bytes = settings.workers.max_result_bytes;
   task.max_redirects = settings.fetch.max_redirects;
+  task.retries = settings.fetch.retries;
   return task;
 }
 

@@ -38,6 +38,7 @@ struct TaskSpec {
   std::uint64_t max_bytes = 0;
   std::uint64_t max_result_bytes = 0;
   std::uint64_t max_redirects = 0;
+  std::uint64_t retries = 0;
   std::vector<server::fetch::StatusRange> accept_status;
 
   bool has_pipeline() const { return pipeline != "[]"; }

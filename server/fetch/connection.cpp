@@ -83,9 +83,11 @@ Task<config::Result<void>> Connection::handshake(Activity& activity, TlsSession 
       co_return interrupted(activity, "establishing TLS");
     }
     const bool cut = ERR_peek_error() == 0;
-    co_return Error(ErrorCode::tls_failed,
-                    cut ? "the upstream closed the connection during the TLS handshake"
-                        : "the TLS handshake failed: " + tls_failure(tls_.get()));
+    Error error(ErrorCode::tls_failed,
+                cut ? "the upstream closed the connection during the TLS handshake"
+                    : "the TLS handshake failed: " + tls_failure(tls_.get()));
+    error.transient = cut;
+    co_return error;
   }
 }
 

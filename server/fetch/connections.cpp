@@ -27,10 +27,7 @@ Connections::Take Connections::take(Activity& activity, const Url& url) {
 }
 
 Connections::Origin& Connections::origin_of(const Url& url) {
-  key_.assign(url.scheme).append("://").append(url.host.text);
-  key_ += ':';
-  key_ += static_cast<char>(url.port >> 8);
-  key_ += static_cast<char>(url.port & 0xff);
+  assign_origin_key(key_, url);
   const auto found = origins_.find(std::string_view(key_));
   if (found != origins_.end()) return found->second;
   const auto added = origins_.try_emplace(key_).first;

@@ -11,6 +11,7 @@
 
 #include "config/metrics.hpp"
 #include "server/fetch/connection.hpp"
+#include "server/fetch/origin_key.hpp"
 #include "server/fetch/url.hpp"
 #include "server/intrusive_list.hpp"
 
@@ -80,12 +81,6 @@ class Connections {
   std::size_t waiting() const { return waiting_; }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view key) const {
-      return std::hash<std::string_view>()(key);
-    }
-  };
   enum class Obstacle : std::uint8_t { none, origin_full, all_full };
 
   Origin& origin_of(const Url& url);
@@ -106,7 +101,7 @@ class Connections {
   config::Gauge& active_gauge_;
   config::Gauge& idle_gauge_;
 
-  std::unordered_map<std::string, Origin, Hash, std::equal_to<>> origins_;
+  std::unordered_map<std::string, Origin, OriginKeyHash, std::equal_to<>> origins_;
   std::string key_;                         // scratch
   IntrusiveList<Pooled> idle_by_age_;       // used longest ago first
   IntrusiveList<Take> waiting_for_any_;     // while everything is full

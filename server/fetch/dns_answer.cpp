@@ -153,17 +153,22 @@ std::string_view words(DnsOutcome outcome) {
     case DnsOutcome::bad_name:
       return "not a name that can be looked up";
     case DnsOutcome::timed_out:
-      return "the name servers did not answer in time; that may pass";
+      return "the name servers did not answer in time";
     case DnsOutcome::servers_failed:
-      return "the name servers failed, refused or cannot be reached; that may pass";
+      return "the name servers failed, refused or cannot be reached";
     case DnsOutcome::bad_answer:
-      return "the name servers' answer makes no sense; that may pass";
+      return "the name servers' answer makes no sense";
     case DnsOutcome::broken_off:
-      return "the lookup was broken off; that may pass";
+      return "the lookup was broken off";
     case DnsOutcome::found:
       break;
   }
   return "found";
+}
+
+bool is_transient(DnsOutcome outcome) {
+  return outcome == DnsOutcome::timed_out || outcome == DnsOutcome::servers_failed ||
+         outcome == DnsOutcome::bad_answer || outcome == DnsOutcome::broken_off;
 }
 
 DnsAnswer read_answer(int status, std::span<const unsigned char> message, Family family) {

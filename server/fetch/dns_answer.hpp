@@ -31,6 +31,8 @@ enum class DnsOutcome : std::uint8_t {
 
 // Completes "NAME: …".
 std::string_view words(DnsOutcome outcome);
+// The name servers, not the name, are to blame: to ask again may help.
+bool is_transient(DnsOutcome outcome);
 
 struct DnsAnswer {
   DnsOutcome outcome = DnsOutcome::no_such_name;

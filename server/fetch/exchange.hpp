@@ -69,6 +69,8 @@ class Exchange {
   bool may_repeat(wire::Method method) const {
     return !answered_ && (!sent_ || is_idempotent(method));
   }
+  bool sent() const { return sent_; }          // any byte of the request
+  bool answered() const { return answered_; }  // any byte of an answer
   // After the body: both sides agree on where the answer ended, and want to go on.
   bool reusable() const { return complete_ && keep_alive_ && buffered_.empty(); }
 

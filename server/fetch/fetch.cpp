@@ -1,18 +1,23 @@
 #include "server/fetch/fetch.hpp"
 
 #include "server/fetch/address_order.hpp"
+#include "server/fetch/circuits.hpp"
 #include "server/fetch/connections.hpp"
 #include "server/fetch/dial.hpp"
 #include "server/fetch/exchange.hpp"
+#include "server/fetch/fetch_metrics.hpp"
 #include "server/fetch/interrupted.hpp"
 #include "server/fetch/ipv6_route.hpp"
+#include "server/fetch/pacing.hpp"
 #include "server/fetch/redirect.hpp"
 #include "server/fetch/resolver.hpp"
+#include "server/fetch/retry.hpp"
 #include "server/fetch/system_file.hpp"
 #include "server/fetch/tls.hpp"
 
 #include <algorithm>
 #include <array>
+#include <random>
 #include <vector>
 
 #include <boost/beast/core/string.hpp>
@@ -42,37 +47,11 @@ class Drain final : public BodySink {
   std::array<char, 16 * 1024> buffer_;
 };
 
-// The label's value per outcome, looked up once: [0] is "ok", the codes follow.
-class OutcomeCounters {
- public:
-  explicit OutcomeCounters(config::Metrics& metrics) : metrics_(metrics) {}
-  void ok() { at(0, "ok").increment(); }
-  void failed(ErrorCode code) {
-    at(static_cast<std::size_t>(code) + 1, config::info(code).name).increment();
-  }
-
- private:
-  config::Counter& at(std::size_t index, std::string_view outcome) {
-    if (index >= counters_.size()) counters_.resize(index + 1);
-    if (!counters_[index]) counters_[index] = &metrics_.fetch_requests_total.with({outcome});
-    return *counters_[index];
-  }
-  config::Metrics& metrics_;
-  std::vector<config::Counter*> counters_;
-};
-
-struct PhaseHistograms {
-  explicit PhaseHistograms(config::Metrics& metrics)
-      : dns(metrics.fetch_phase_duration_seconds.with({"dns"})),
-        connect(metrics.fetch_phase_duration_seconds.with({"connect"})),
-        tls(metrics.fetch_phase_duration_seconds.with({"tls"})),
-        ttfb(metrics.fetch_phase_duration_seconds.with({"ttfb"})),
-        transfer(metrics.fetch_phase_duration_seconds.with({"transfer"})) {}
-  config::Histogram& dns;
-  config::Histogram& connect;
-  config::Histogram& tls;
-  config::Histogram& ttfb;
-  config::Histogram& transfer;
+// What else is known of an attempt at its end.
+struct AttemptEnd {
+  bool sent = false;      // any byte of the request
+  bool answered = false;  // any byte of an answer
+  bool followed = false;  // a redirect: the request is its next hop now
 };
 
 // The next field of that name; `rest` is where to go on: at the start of its line.
@@ -90,12 +69,6 @@ std::optional<std::string_view> next_field(std::string_view& rest, std::string_v
     if (first == std::string_view::npos) return std::string_view();
     return value.substr(first, value.find_last_not_of(" \t") - first + 1);
   }
-}
-
-void record(std::optional<Clock::duration>& phase, config::Histogram& histogram, TimePoint from,
-            TimePoint to) {
-  phase = to - from;
-  histogram.observe(std::chrono::duration<double>(to - from).count());
 }
 
 }  // namespace
@@ -118,14 +91,24 @@ struct Fetcher::State {
         connections(io, poller_, deadlines,
                     {settings.max_connections_per_origin, settings.max_connections,
                      milliseconds(settings.idle_timeout_ms)},
-                    metrics_) {}
+                    metrics_),
+        pacing(deadlines, {static_cast<double>(settings.rate_per_origin),
+                           static_cast<double>(settings.burst_per_origin)}),
+        circuits({settings.breaker_failures, milliseconds(settings.breaker_open_ms)}, metrics_) {}
 
   Task<config::Result<void>> run(Activity& activity, FetchRequest& request, FetchResponse& response,
                                  BodySink& sink);
+  Task<config::Result<void>> attempt(Activity& activity, FetchRequest& request,
+                                     FetchResponse& response, BodySink& sink, AttemptEnd& end);
+  Task<config::Result<void>> open(Activity& activity, const Url& url,
+                                  Connections::Pooled& connection, FetchResponse& response);
   Task<config::Result<void>> connect(Activity& activity, const Url& url,
                                      Connections::Pooled& connection, PhaseTimings& timings);
   Task<bool> drained(Activity& activity, Exchange& exchange);
 
+  std::optional<Clock::duration> wait_before_retry(const Error& error, const AttemptEnd& end,
+                                                   const Activity& activity,
+                                                   const FetchRequest& request, unsigned retries);
   config::Result<void> judge_peer(const Url& url, Connections::Pooled& connection);
   config::Result<void> turn_away(NextStep next, FetchRequest& request,
                                  const wire::ResponseHead& head);
@@ -150,6 +133,10 @@ struct Fetcher::State {
   std::unique_ptr<Resolver> resolver;
   Ipv6Route ipv6_route;
   Connections connections;
+  Pacing pacing;
+  Circuits circuits;
+  RetryBudget retry_budget;
+  std::mt19937_64 random{std::random_device{}()};
 };
 
 std::string_view FetchResponse::field(std::string_view name) const {
@@ -219,57 +206,129 @@ FetchStats Fetcher::stats() const {
 Task<config::Result<void>> Fetcher::State::run(Activity& activity, FetchRequest& request,
                                                FetchResponse& response, BodySink& sink) {
   DeadlineScope whole(activity, request.deadline, ErrorCode::upstream_timeout);
+  retry_budget.count_request();
+  unsigned retries = 0;
+  std::optional<Error> retried;  // what the attempt before this one ended in
   for (;;) {
-    response.timings = {};
-    response.attempts = 0;
-    Connections::Lease lease = co_await connections.take(activity, request.url);
-    if (!lease)
-      co_return ended(interrupted(activity, "waiting for a connection"), request, response);
-    std::optional<Exchange> exchange;
-    for (;;) {
-      const bool reused = lease->is_open();
-      ++response.attempts;
-      config::Result<void> step;
-      if (reused)
-        step = judge_peer(request.url, *lease);
-      else
-        step = co_await connect(activity, request.url, *lease, response.timings);
-      if (!step) co_return ended(step, request, response);
-      exchange.emplace(shared, *lease);
-      step = co_await exchange->request(activity, request);
-      if (step) break;
-      // The upstream closed an idle connection just when we used it.
-      if (!reused || activity.interrupted() || !exchange->may_repeat(request.method))
-        co_return ended(step, request, response);
-      lease->close();
+    AttemptEnd end;
+    config::Result<void> outcome = co_await attempt(activity, request, response, sink, end);
+    if (end.followed) {
+      ++response.redirects;
+      retried.reset();
+      continue;
     }
-    const wire::ResponseHead& head = exchange->head();
-    response.status = head.status;
-    record(response.timings.ttfb, phases.ttfb, exchange->sent_at(), exchange->answered_at());
-    const NextStep next =
-        next_step(head.status, head.fields.find(wire::FieldId::location) != nullptr,
-                  response.redirects, request.max_redirects, request.accept_status);
-    if (next == NextStep::deliver) {
-      response.head.assign(exchange->head_bytes());
-      config::Result<void> body = exchange->begin_body(sink, request.max_bytes);
-      if (body) {
-        config::Result<bool> buffered = exchange->buffered_body(sink);
-        if (!buffered)
-          body = buffered.error();
-        else if (!*buffered)
-          body = co_await exchange->body(activity, sink);
-      }
-      response.body_bytes = exchange->body_bytes();
-      record(response.timings.transfer, phases.transfer, exchange->answered_at(), Clock::now());
-      if (exchange->reusable()) lease.keep();
-      co_return ended(body, request, response);
+    if (outcome) co_return ended(outcome, request, response);
+    // What the upstream said itself tells more than that we do not ask it again now.
+    const ErrorCode code = outcome.error().code;
+    if (retried && (code == ErrorCode::circuit_open || code == ErrorCode::rate_limited)) {
+      response.status = retried->upstream_status;
+      co_return ended(*retried, request, response);
     }
-    const config::Result<void> followed = turn_away(next, request, head);
-    const bool can_be_used_again = co_await drained(activity, *exchange);
-    if (can_be_used_again) lease.keep();
-    if (!followed) co_return ended(followed, request, response);
-    ++response.redirects;
+    const std::optional<Clock::duration> wait =
+        wait_before_retry(outcome.error(), end, activity, request, retries);
+    if (!wait) co_return ended(outcome, request, response);
+    ++retries;
+    retried = outcome.error();
+    response.status = 0;
+    SleepUntil sleeping(activity, Clock::now() + *wait);
+    co_await sleeping;
+    if (activity.interrupted())
+      co_return ended(interrupted(activity, "waiting to try again"), request, response);
   }
+}
+
+// Counts the retry. Empty: there is none.
+std::optional<Clock::duration> Fetcher::State::wait_before_retry(const Error& error,
+                                                                 const AttemptEnd& end,
+                                                                 const Activity& activity,
+                                                                 const FetchRequest& request,
+                                                                 unsigned retries) {
+  const std::optional<RetryReason> reason = retry_reason(
+      {error.code, error.transient, error.upstream_status, end.sent, end.answered}, request.method);
+  if (!reason || activity.interrupted()) return std::nullopt;
+  const TimePoint now = Clock::now();
+  const std::optional<Clock::duration> wait =
+      retry_wait(retries, request.retries, error.retry_after, activity.limit() - now, random());
+  if (!wait) return std::nullopt;
+  if (!retry_budget.try_retry(now)) {
+    metrics.fetch_retries_withheld_total.get().increment();
+    return std::nullopt;
+  }
+  metrics.fetch_retries_total.with({to_string(*reason)}).increment();
+  return wait;
+}
+
+// One hop: a connection, a request on it, its answer.
+Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequest& request,
+                                                   FetchResponse& response, BodySink& sink,
+                                                   AttemptEnd& end) {
+  response.timings = {};
+  if (pacing.limits_rate()) {
+    Pacing::Turn turn = pacing.turn(activity, request.url);
+    config::Result<void> granted = co_await turn;
+    if (!granted) co_return granted;
+  }
+  Connections::Lease lease = co_await connections.take(activity, request.url);
+  if (!lease) co_return interrupted(activity, "waiting for a connection");
+  std::optional<Exchange> exchange;
+  for (;;) {
+    const bool reused = lease->is_open();
+    config::Result<void> step;
+    if (reused) {
+      ++response.attempts;
+      step = judge_peer(request.url, *lease);
+    } else {
+      step = co_await open(activity, request.url, *lease, response);
+    }
+    if (!step) co_return step;
+    exchange.emplace(shared, *lease);
+    step = co_await exchange->request(activity, request);
+    end.sent = exchange->sent();
+    end.answered = exchange->answered();
+    if (step) break;
+    // The upstream closed an idle connection just when we used it. That is no sign of trouble:
+    // again at once.
+    if (!reused || activity.interrupted() || !exchange->may_repeat(request.method)) co_return step;
+    lease->close();
+  }
+  const wire::ResponseHead& head = exchange->head();
+  response.status = head.status;
+  record(response.timings.ttfb, phases.ttfb, exchange->sent_at(), exchange->answered_at());
+  const NextStep next = next_step(head.status, head.fields.find(wire::FieldId::location) != nullptr,
+                                  response.redirects, request.max_redirects, request.accept_status);
+  if (next == NextStep::deliver) {
+    response.head.assign(exchange->head_bytes());
+    config::Result<void> body = exchange->begin_body(sink, request.max_bytes);
+    if (body) {
+      config::Result<bool> buffered = exchange->buffered_body(sink);
+      if (!buffered)
+        body = buffered.error();
+      else if (!*buffered)
+        body = co_await exchange->body(activity, sink);
+    }
+    response.body_bytes = exchange->body_bytes();
+    record(response.timings.transfer, phases.transfer, exchange->answered_at(), Clock::now());
+    if (exchange->reusable()) lease.keep();
+    co_return body;
+  }
+  const config::Result<void> turned = turn_away(next, request, head);
+  end.followed = turned.has_value();
+  const bool can_be_used_again = co_await drained(activity, *exchange);
+  if (can_be_used_again) lease.keep();
+  co_return turned;
+}
+
+// A new connection, unless the origin is left alone for now.
+Task<config::Result<void>> Fetcher::State::open(Activity& activity, const Url& url,
+                                                Connections::Pooled& connection,
+                                                FetchResponse& response) {
+  Circuits::Dialling dialling(circuits, url);
+  config::Result<void> step = dialling.admit();
+  if (!step) co_return step;
+  ++response.attempts;
+  step = co_await connect(activity, url, connection, response.timings);
+  dialling.ended(step);
+  co_return step;
 }
 
 Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url& url,
@@ -320,8 +379,13 @@ config::Result<void> Fetcher::State::turn_away(NextStep next, FetchRequest& requ
   if (next == NextStep::too_many_redirects)
     return Error(ErrorCode::too_many_redirects,
                  "more than " + std::to_string(request.max_redirects) + " redirects");
-  return Error(ErrorCode::upstream_status,
-               "the upstream answered with status " + std::to_string(head.status));
+  Error error(ErrorCode::upstream_status,
+              "the upstream answered with status " + std::to_string(head.status));
+  error.upstream_status = head.status;
+  if (const wire::Field* when = head.fields.find(wire::FieldId::retry_after))
+    error.retry_after =
+        parse_retry_after(when->value, std::chrono::system_clock::now()).value_or(milliseconds(0));
+  return error;
 }
 
 config::Result<void> Fetcher::State::follow(FetchRequest& request, const wire::ResponseHead& head) {
@@ -374,7 +438,6 @@ config::Result<void> Fetcher::State::ended(config::Result<void> outcome, FetchRe
   outcomes.failed(error.code);
   response.head.clear();
   error.stage = "fetch";
-  if (error.code == ErrorCode::upstream_status) error.upstream_status = response.status;
   return error;
 }
 

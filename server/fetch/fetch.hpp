@@ -1,4 +1,5 @@
-// One fetch: policy → resolve → judge every address → connect → exchange → redirects → status.
+// One fetch: policy → resolve → judge every address → connect → exchange → redirects → status →
+// retries.
 //
 // Owner: server/main.cpp makes one. Lifetime: outlives io_context::run() and every fetch; within a
 // fetch, request, response and sink are the caller's. Process: loop. Trust: everything that comes
@@ -25,7 +26,7 @@
 
 namespace fetchmill::server::fetch {
 
-// Of the last hop; `dns`, `connect` and `tls` are empty on a reused connection.
+// Of the last attempt; `dns`, `connect` and `tls` are empty on a reused connection.
 struct PhaseTimings {
   std::optional<Clock::duration> dns;
   std::optional<Clock::duration> connect;
@@ -41,7 +42,7 @@ struct FetchResponse {
   std::string head;  // of the accepted answer, as received; empty after an error
   std::uint64_t body_bytes = 0;
   PhaseTimings timings;
-  unsigned attempts = 0;   // of the last hop: 2 when an idle connection turned out to be closed
+  unsigned attempts = 0;   // to get an answer, of all hops: retries included
   unsigned redirects = 0;  // followed
 
   // The first field of that name, any case; empty when there is none. A view into `head`.
@@ -74,8 +75,10 @@ class Fetcher {
   config::Result<Url> check_url(std::string_view text);
 
   // Consumes the request. Errors: address_denied, url_denied (of a redirect), dns_failed,
-  // connect_failed, tls_failed, upstream_protocol, upstream_status, upstream_body_too_large,
-  // too_many_redirects, upstream_timeout, the sink's own, and whatever interrupted the activity.
+  // connect_failed, circuit_open, rate_limited (by our own rule for the origin), tls_failed,
+  // upstream_protocol, upstream_status, upstream_body_too_large, too_many_redirects,
+  // upstream_timeout, the sink's own, and whatever interrupted the activity. After retries it is
+  // the last attempt's.
   // Every error has stage "fetch".
   Task<config::Result<void>> fetch(Activity& activity, FetchRequest& request,
                                    FetchResponse& response, BodySink& sink);

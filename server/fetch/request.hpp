@@ -35,6 +35,7 @@ struct FetchRequest {
   TimePoint deadline = TimePoint::max();   // of the whole fetch; passing it is upstream_timeout
   std::uint64_t max_bytes = 0;             // of the body; more is upstream_body_too_large
   std::uint64_t max_redirects = 0;         // 0 follows none
+  std::uint64_t retries = 0;               // of the whole fetch; which failures: retry.hpp
   std::vector<StatusRange> accept_status;  // empty: 2xx
 };
 

@@ -31,7 +31,11 @@ bool is_localhost(std::string_view name) {
 
 Resolved resolved(const std::string& name, const DnsAnswer& answer) {
   if (answer.outcome == DnsOutcome::found) return answer.addresses;
-  return Error(ErrorCode::dns_failed, name + ": " + std::string(words(answer.outcome)));
+  Error error(ErrorCode::dns_failed, name + ": " + std::string(words(answer.outcome)));
+  error.transient = is_transient(answer.outcome);
+  // Before that, the answer would be this one.
+  if (error.transient) error.retry_after = kept_for(answer);
+  return error;
 }
 
 // As c-ares wants them: it takes brackets for a sign of a port.

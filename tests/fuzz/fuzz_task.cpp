@@ -30,6 +30,7 @@ void check_task(const TaskSpec& task) {
   require(task.max_bytes > 0 && task.max_bytes <= settings.fetch.max_bytes);
   require(task.max_result_bytes > 0 && task.max_result_bytes <= settings.workers.max_result_bytes);
   require(task.max_redirects <= settings.fetch.max_redirects);
+  require(task.retries <= settings.fetch.retries);
   require(server::fetch::check_headers(task.headers).has_value());
   for (const auto& header : task.headers)
     require(server::fetch::check_header(header.name, header.value).has_value());

@@ -165,6 +165,7 @@ class MalformedRequests(ServerTest):
             "max_result_bytes": ["1", -1],
             "accept_status": [200, ["abc"], [99], ["20x"], [{}], [1000]],
             "max_redirects": ["1", -1, 1.5],
+            "retries": ["1", -1, 1.5, 3, None],
             "envelope": [1, "true"],
         }
         for field, values in cases.items():

@@ -149,9 +149,9 @@ TEST_F(OpenApi, ATaskHasTheFieldsOfTheApi) {
   const element fields = at("/components/schemas/TaskFields/properties");
   for (const std::string_view name :
        {"url", "method", "headers", "body", "body_base64", "json", "pipeline", "id", "meta",
-        "timeout_ms", "max_bytes", "max_result_bytes", "accept_status", "max_redirects"})
+        "timeout_ms", "max_bytes", "max_result_bytes", "accept_status", "max_redirects", "retries"})
     EXPECT_EQ(fields[name].error(), simdjson::SUCCESS) << name;
-  EXPECT_EQ(fields.get_object().size(), 14u);
+  EXPECT_EQ(fields.get_object().size(), 15u);
 }
 
 TEST_F(OpenApi, TheHandlerAnswersTheDocument) {

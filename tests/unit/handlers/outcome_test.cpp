@@ -63,6 +63,7 @@ TEST(OutcomeTest, AnErrorLine) {
   config::Error error(config::ErrorCode::upstream_status, "it said 404", "f");
   error.stage = "fetch";
   error.upstream_status = 404;
+  error.retry_after = std::chrono::milliseconds(1500);
   TaskReport report = a_report();
   report.response.status = 404;
   report.response.head.clear();
@@ -70,11 +71,12 @@ TEST(OutcomeTest, AnErrorLine) {
   report.queued.reset();
   std::string line;
   append_error(line, 0, TaskSpec{}, report, error);
-  EXPECT_EQ(line,
-            R"({"type":"error","index":0,"url":"","upstream":{"status":404,)"
-            R"("final_url":"https://a.example/x","bytes":12},"attempts":2,)"
-            R"("error":{"code":"upstream_status","stage":"fetch","detail":"it said 404",)"
-            R"("field":"f","upstream_status":404,"retryable":false},"timings_ms":{"dns":1.500}})");
+  EXPECT_EQ(
+      line,
+      R"({"type":"error","index":0,"url":"","upstream":{"status":404,)"
+      R"("final_url":"https://a.example/x","bytes":12},"attempts":2,)"
+      R"("error":{"code":"upstream_status","stage":"fetch","detail":"it said 404",)"
+      R"("field":"f","upstream_status":404,"retry_after_ms":1500,"retryable":false},"timings_ms":{"dns":1.500}})");
 }
 
 TEST(OutcomeTest, ATaskThatNeverStarted) {

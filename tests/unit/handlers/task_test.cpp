@@ -40,6 +40,7 @@ TEST(TaskTest, HasTheServersLimitsByDefault) {
   EXPECT_EQ(task->max_bytes, settings.fetch.max_bytes);
   EXPECT_EQ(task->max_result_bytes, settings.workers.max_result_bytes);
   EXPECT_EQ(task->max_redirects, settings.fetch.max_redirects);
+  EXPECT_EQ(task->retries, settings.fetch.retries);
   EXPECT_FALSE(task->has_pipeline());
   EXPECT_EQ(task->first_op(), "none");
 }
@@ -48,7 +49,7 @@ TEST(TaskTest, TakesEveryField) {
   bool envelope = false;
   const auto task = from_json(R"({"url":"u","method":"POST","headers":{"X-A":"b"},"body":"text",
     "pipeline":[{"op":"json.select","pointer":"/a"},{"op":"hash"}],"id":"i","meta":{"k": [1, 2]},
-    "timeout_ms":5,"max_bytes":6,"max_result_bytes":7,"max_redirects":0,
+    "timeout_ms":5,"max_bytes":6,"max_result_bytes":7,"max_redirects":0,"retries":1,
     "accept_status":[404,"5xx","201"],"envelope":true})",
                               &envelope);
   ASSERT_TRUE(task) << said(task);
@@ -65,6 +66,7 @@ TEST(TaskTest, TakesEveryField) {
   EXPECT_EQ(task->max_bytes, 6u);
   EXPECT_EQ(task->max_result_bytes, 7u);
   EXPECT_EQ(task->max_redirects, 0u);
+  EXPECT_EQ(task->retries, 1u);
   EXPECT_EQ(task->accept_status,
             (std::vector<server::fetch::StatusRange>{{404, 404}, {500, 599}, {201, 201}}));
   EXPECT_TRUE(envelope);
@@ -136,6 +138,9 @@ TEST(TaskTest, ErrorsNameTheField) {
       {R"({"max_bytes":16777217})", "invalid_request max_bytes"},
       {R"({"max_result_bytes":16777217})", "invalid_request max_result_bytes"},
       {R"({"max_redirects":6})", "invalid_request max_redirects"},
+      {R"({"retries":3})", "invalid_request retries"},
+      {R"({"retries":-1})", "invalid_request retries"},
+      {R"({"retries":"1"})", "invalid_request retries"},
       {R"({"accept_status":200})", "invalid_request accept_status"},
       {R"({"accept_status":[]})", "invalid_request accept_status"},
       {R"({"accept_status":[200,"9xx"]})", "invalid_request accept_status[1]"},
@@ -150,13 +155,14 @@ TEST(TaskTest, ErrorsNameTheField) {
 TEST(TaskTest, FromAQuery) {
   const auto task = from_query(
       "url=https%3A%2F%2Fa.example%2F%3Fq%3D1&op=json.select&pointer=%2Fa&timeout_ms=9&max_bytes=8"
-      "&max_redirects=1&accept_status=404&accept_status=3xx");
+      "&max_redirects=1&retries=0&accept_status=404&accept_status=3xx");
   ASSERT_TRUE(task) << said(task);
   EXPECT_EQ(task->url, "https://a.example/?q=1");
   EXPECT_EQ(task->first_op(), "json.select");
   EXPECT_EQ(task->timeout_ms, 9u);
   EXPECT_EQ(task->max_bytes, 8u);
   EXPECT_EQ(task->max_redirects, 1u);
+  EXPECT_EQ(task->retries, 0u);
   EXPECT_EQ(task->accept_status, (std::vector<server::fetch::StatusRange>{{404, 404}, {300, 399}}));
   EXPECT_EQ(from_query("url=u&pipeline=%5B%7B%22op%22%3A%22hash%22%7D%5D")->first_op(), "hash");
   EXPECT_FALSE(from_query("url=u")->has_pipeline());

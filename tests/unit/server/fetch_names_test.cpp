@@ -123,7 +123,8 @@ std::string read(int status, const std::string& bytes, Family family = Family::i
   const DnsAnswer answer = read_answer(status, {data, bytes.size()}, family);
   const std::string what = answer.outcome == DnsOutcome::found ? text(answer.addresses)
                                                                : std::string(words(answer.outcome));
-  return what + ' ' + (answer.ttl ? std::to_string(answer.ttl->count()) : "-");
+  const std::string may_pass = is_transient(answer.outcome) ? "; that may pass" : "";
+  return what + may_pass + ' ' + (answer.ttl ? std::to_string(answer.ttl->count()) : "-");
 }
 
 TEST(DnsAnswer, IsHeldForTheLeastTtlOfAddressesAndAliases) {

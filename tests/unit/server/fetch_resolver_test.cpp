@@ -156,7 +156,8 @@ class FetchResolver : public ::testing::Test {
   }
   static std::string words(const Answer& answer) {
     if (!answer) return "unfinished";
-    if (!*answer) return answer->error().detail;
+    if (!*answer)
+      return answer->error().detail + (answer->error().transient ? "; that may pass" : "");
     std::string all;
     for (const Address& address : **answer) all += (all.empty() ? "" : " ") + to_string(address);
     return all;

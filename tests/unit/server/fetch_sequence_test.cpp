@@ -191,6 +191,7 @@ TEST_F(FetchTest, GivesAnIdleConnectionUpForAnotherOrigin) {
 }
 
 TEST_F(FetchTest, FailsAThousandAtOnceWithoutNesting) {
+  settings.fetch.breaker_failures = 0;
   settings.fetch.max_connections_per_origin = 1;
   const std::string nobody = "http://127.0.0.1:" + std::to_string(closed_port()) + "/";
   std::vector<std::unique_ptr<Activity>> activities;

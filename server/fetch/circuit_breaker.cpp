@@ -1,0 +1,51 @@
+#include "server/fetch/circuit_breaker.hpp"
+
+namespace fetchmill::server::fetch {
+
+bool CircuitBreaker::admits(TimePoint now) {
+  if (state_ == State::closed) return true;
+  if (state_ == State::half_open || now < tried_again_at_) return false;
+  state_ = State::half_open;
+  return true;
+}
+
+void CircuitBreaker::connected() {
+  state_ = State::closed;
+  failures_ = 0;
+}
+
+void CircuitBreaker::failed(const Limits& limits, TimePoint now) {
+  // Those that began before it opened tell nothing new.
+  if (state_ == State::open) return;
+  if (now - failed_at_ > failures_kept) failures_ = 0;
+  failed_at_ = now;
+  ++failures_;
+  if (state_ == State::closed && failures_ < limits.failures) return;
+  state_ = State::open;
+  tried_again_at_ = now + limits.open_for;
+}
+
+void CircuitBreaker::abandoned(TimePoint now) {
+  if (state_ != State::half_open) return;
+  state_ = State::open;
+  tried_again_at_ = now;
+}
+
+bool CircuitBreaker::idle(TimePoint now) const {
+  const bool recent = failures_ > 0 && now - failed_at_ <= failures_kept;
+  return !recent && (state_ == State::closed || (state_ == State::open && now >= tried_again_at_));
+}
+
+std::string_view to_string(CircuitBreaker::State state) {
+  switch (state) {
+    case CircuitBreaker::State::closed:
+      return "closed";
+    case CircuitBreaker::State::open:
+      return "open";
+    case CircuitBreaker::State::half_open:
+      break;
+  }
+  return "half_open";
+}
+
+}  // namespace fetchmill::server::fetch

@@ -1,0 +1,147 @@
+#include "server/fetch/http_date.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace fetchmill::server::fetch {
+namespace {
+
+using std::chrono::sys_seconds;
+
+constexpr std::array<std::string_view, 7> short_days{"Mon", "Tue", "Wed", "Thu",
+                                                     "Fri", "Sat", "Sun"};
+constexpr std::array<std::string_view, 7> long_days{"Monday", "Tuesday",  "Wednesday", "Thursday",
+                                                    "Friday", "Saturday", "Sunday"};
+constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+// Takes a text apart from the left; after the first thing that is not there nothing else is.
+class Scan {
+ public:
+  explicit Scan(std::string_view text) : rest_(text) {}
+
+  void text(std::string_view expected) {
+    ok_ = ok_ && rest_.starts_with(expected);
+    if (ok_) rest_.remove_prefix(expected.size());
+  }
+
+  // Exactly so many digits; blanks may stand for leading zeros where `padded`.
+  int number(std::size_t digits, bool padded = false) {
+    ok_ = ok_ && rest_.size() >= digits;
+    int value = 0;
+    for (std::size_t i = 0; ok_ && i < digits; ++i) {
+      const char c = rest_[i];
+      const bool pads = padded && c == ' ' && value == 0 && i + 1 < digits;
+      ok_ = pads || (c >= '0' && c <= '9');
+      if (ok_ && !pads) value = value * 10 + (c - '0');
+    }
+    if (ok_) rest_.remove_prefix(digits);
+    return value;
+  }
+
+  // Which of the words comes next, from 0.
+  unsigned word(std::span<const std::string_view> words) {
+    const auto found = std::find_if(words.begin(), words.end(), [&](std::string_view word) {
+      return ok_ && rest_.starts_with(word);
+    });
+    ok_ = found != words.end();
+    if (ok_) rest_.remove_prefix(found->size());
+    return static_cast<unsigned>(found - words.begin());
+  }
+
+  void require(bool condition) { ok_ = ok_ && condition; }
+  bool at_end() const { return ok_ && rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+struct Parts {
+  int year = 0;
+  unsigned month = 0;  // from 1
+  int day = 0;
+  std::chrono::seconds time{};
+};
+
+unsigned month(Scan& scan) {
+  return scan.word(months) + 1;
+}
+
+std::chrono::seconds time_of_day(Scan& scan) {
+  const int hour = scan.number(2);
+  scan.text(":");
+  const int minute = scan.number(2);
+  scan.text(":");
+  const int second = scan.number(2);
+  // 60 is a leap second.
+  scan.require(hour < 24 && minute < 60 && second <= 60);
+  return std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second);
+}
+
+// Sun, 06 Nov 1994 08:49:37 GMT
+bool read_imf_fixdate(Scan scan, Parts& parts) {
+  scan.word(short_days);
+  scan.text(", ");
+  parts.day = scan.number(2);
+  scan.text(" ");
+  parts.month = month(scan);
+  scan.text(" ");
+  parts.year = scan.number(4);
+  scan.text(" ");
+  parts.time = time_of_day(scan);
+  scan.text(" GMT");
+  return scan.at_end();
+}
+
+// Sunday, 06-Nov-94 08:49:37 GMT
+bool read_rfc850_date(Scan scan, Parts& parts, int year_now) {
+  scan.word(long_days);
+  scan.text(", ");
+  parts.day = scan.number(2);
+  scan.text("-");
+  parts.month = month(scan);
+  scan.text("-");
+  parts.year = year_now - year_now % 100 + scan.number(2);
+  // At most 50 years ahead; otherwise the last year that ended in these digits.
+  if (parts.year > year_now + 50) parts.year -= 100;
+  if (parts.year <= year_now - 50) parts.year += 100;
+  scan.text(" ");
+  parts.time = time_of_day(scan);
+  scan.text(" GMT");
+  return scan.at_end();
+}
+
+// Sun Nov  6 08:49:37 1994
+bool read_asctime_date(Scan scan, Parts& parts) {
+  scan.word(short_days);
+  scan.text(" ");
+  parts.month = month(scan);
+  scan.text(" ");
+  parts.day = scan.number(2, true);
+  scan.text(" ");
+  parts.time = time_of_day(scan);
+  scan.text(" ");
+  parts.year = scan.number(4);
+  return scan.at_end();
+}
+
+}  // namespace
+
+std::optional<sys_seconds> parse_http_date(std::string_view text, sys_seconds now) {
+  using std::chrono::year_month_day;
+  const year_month_day today(std::chrono::floor<std::chrono::days>(now));
+  const Scan scan(text);
+  Parts parts;
+  if (!read_imf_fixdate(scan, parts) &&
+      !read_rfc850_date(scan, parts, static_cast<int>(today.year())) &&
+      !read_asctime_date(scan, parts))
+    return std::nullopt;
+  const year_month_day date(std::chrono::year(parts.year), std::chrono::month(parts.month),
+                            std::chrono::day(static_cast<unsigned>(parts.day)));
+  if (!date.ok()) return std::nullopt;
+  return std::chrono::sys_days(date) + parts.time;
+}
+
+}  // namespace fetchmill::server::fetch

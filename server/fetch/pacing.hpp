@@ -1,0 +1,84 @@
+// The rate of requests to each origin: a token bucket, and who has to wait is served in order.
+//
+// Owner: the Fetcher. Lifetime: outlives its turns. Process: loop. Bytes: an origin is forgotten
+// once its bucket is full again.
+#pragma once
+
+#include "config/error.hpp"
+#include "server/activity.hpp"
+#include "server/fetch/origin_table.hpp"
+#include "server/fetch/token_bucket.hpp"
+#include "server/intrusive_list.hpp"
+
+#include <coroutine>
+#include <cstddef>
+
+namespace fetchmill::server::fetch {
+
+class Pacing {
+ public:
+  struct Limits {
+    double per_second = 0;  // to one origin; 0: any
+    double burst = 1;       // at once before the rate holds
+  };
+  class Turn;
+
+  Pacing(Deadlines& deadlines, Limits limits);
+
+  bool limits_rate() const { return limits_.per_second > 0; }
+
+  // Awaitable: Result<void>, when one request may go to the URL's origin. Errors: rate_limited, at
+  // once, when the activity's deadline would come first; the activity's code. Requires:
+  // limits_rate().
+  Turn turn(Activity& activity, const Url& url);
+
+  // Origins with requests of late.
+  std::size_t size() const { return origins_.size(); }
+
+ private:
+  struct Origin;
+
+  Deadlines& deadlines_;
+  Limits limits_;
+  OriginTable<Origin> origins_;
+};
+
+class [[nodiscard]] Pacing::Turn : public Wait, public ListHook {
+ public:
+  Turn(Activity& activity, Origin& origin) : Wait(activity), origin_(origin) {}
+  bool await_ready();
+  void await_suspend(std::coroutine_handle<> sequence);
+  config::Result<void> await_resume();
+
+ private:
+  friend struct Origin;
+  void withdraw() override;
+
+  Origin& origin_;
+  bool granted_ = false;
+  Clock::duration too_long_{};  // how long it would wait, when that is longer than it may
+};
+
+struct Pacing::Origin {
+  Origin(Deadlines& deadlines, const Limits& limits)
+      : bucket(limits.per_second, limits.burst), next_token(deadlines, *this) {}
+  bool idle(TimePoint now) { return bucket.full(now); }
+  bool in_use() const { return !waiting.empty() || serving; }
+  void serve();
+  void await_token(TimePoint now);
+
+  struct NextToken : Deadline {
+    NextToken(Deadlines& wheel, Origin& origin_)
+        : Deadline(wheel, &NextToken::fire), origin(origin_) {}
+    static void fire(Deadline& deadline) { static_cast<NextToken&>(deadline).origin.serve(); }
+    Origin& origin;
+  };
+
+  TokenBucket bucket;
+  IntrusiveList<Turn> waiting;
+  std::size_t waiting_count = 0;
+  NextToken next_token;
+  bool serving = false;
+};
+
+}  // namespace fetchmill::server::fetch
