@@ -109,7 +109,7 @@ std::string failure(const Operation& operation, unsigned status,
                     const std::vector<std::string>& meanings) {
   std::vector<std::string_view> names{"X-Request-Id"};
   if (status == 405) names.push_back("Allow");
-  if (status == 429 || status == 503) names.push_back("Retry-After");
+  if (status == 429 || status == 502 || status == 503) names.push_back("Retry-After");
   std::vector<std::string> media_types{member(
       "application/problem+json", object({member("schema", reference("schemas", "Problem"))}))};
   if (operation.has_envelope)

@@ -69,7 +69,8 @@ const std::vector<ErrorCode> fetch_errors{
     ErrorCode::dns_failed,         ErrorCode::connect_failed,
     ErrorCode::tls_failed,         ErrorCode::upstream_protocol,
     ErrorCode::upstream_status,    ErrorCode::upstream_body_too_large,
-    ErrorCode::too_many_redirects, ErrorCode::upstream_timeout};
+    ErrorCode::too_many_redirects, ErrorCode::upstream_timeout,
+    ErrorCode::circuit_open,       ErrorCode::rate_limited};
 
 const std::vector<ErrorCode> body_errors{ErrorCode::payload_too_large,
                                          ErrorCode::unsupported_media_type};
@@ -84,9 +85,9 @@ std::vector<ErrorCode> all_of(std::initializer_list<std::vector<ErrorCode>> list
 
 const std::vector<Operation>& operations() {
   static const std::vector<std::string_view> task_query{
-      "url",          "op",        "op_parameters",    "pipeline",
-      "timeout_ms",   "max_bytes", "max_result_bytes", "max_redirects",
-      "retries",      "accept_status"};
+      "url",        "op",           "op_parameters",    "pipeline",
+      "timeout_ms", "max_bytes",    "max_result_bytes", "max_redirects",
+      "retries",    "accept_status"};
   static const std::vector<std::string_view> processed{"Server-Timing", "ETag"};
   static const std::vector<std::string_view> fetched{
       "Server-Timing", "ETag", "Fetchmill-Upstream-Status", "Fetchmill-Final-Url"};

@@ -335,13 +335,26 @@ TEST_F(PacingTest, GrantsABurstAndThenTheRateInOrder) {
   for (const auto& one : asked) EXPECT_EQ(one->end, "granted");
 }
 
+TEST_F(PacingTest, LetsNobodyPassThoseWhoWait) {
+  start(20, 1);
+  ask(1);
+  ask(1);
+  // Their token is there, but the loop has not come round to it.
+  const TimePoint later = Clock::now() + milliseconds(60);
+  while (Clock::now() < later) {
+  }
+  EXPECT_EQ(ask(1).end, "");
+  ASSERT_TRUE(run_until([&] { return order.size() == 3; }));
+  EXPECT_EQ(order[1], asked[1].get());
+}
+
 TEST_F(PacingTest, RefusesAtOnceWhatWouldComeTooLate) {
   start(1, 1);
   EXPECT_EQ(ask(1).end, "granted");
   EXPECT_EQ(ask(1).end, "");
-  Asked& third = ask(1, milliseconds(1500));
+  Asked& third = ask(1, milliseconds(1000));
   EXPECT_EQ(third.end, "rate_limited");
-  EXPECT_GT(third.retry_after, milliseconds(1500));
+  EXPECT_GT(third.retry_after, milliseconds(1000));
   EXPECT_LE(third.retry_after, milliseconds(2000));
   asked[1]->activity.interrupt(ErrorCode::cancelled);
 }
@@ -352,7 +365,10 @@ TEST_F(PacingTest, GivesTheTurnOfOneWhoLeftToTheNext) {
   for (int i = 0; i < 12; ++i) ask(1);
   for (std::size_t i = 1; i < 11; ++i) asked[i]->activity.interrupt(ErrorCode::cancelled);
   EXPECT_EQ(asked[5]->end, "cancelled");
-  ASSERT_TRUE(run_until([&] { return asked[11]->end == "granted"; }));
+  // Nor does it count them any more.
+  EXPECT_EQ(ask(1, milliseconds(1500)).end, "");
+  ASSERT_TRUE(run_until([&] { return asked.back()->end == "granted"; }));
+  EXPECT_EQ(asked[11]->end, "granted");
   EXPECT_LT(Clock::now() - from, milliseconds(1500));
 }
 

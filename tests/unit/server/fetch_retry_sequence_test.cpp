@@ -1,7 +1,9 @@
 // Retries, the rate and the breaker in whole fetches, against scripted upstreams.
 #include "tests/unit/server/fetch_fixture.hpp"
 
+#include <array>
 #include <ctime>
+#include <deque>
 
 namespace fetchmill::server::fetch::testing {
 namespace {
@@ -159,6 +161,16 @@ TEST_F(RetryTest, SendsAgainWhatBrokeOffUnanswered) {
   fetcher().stop();
 }
 
+TEST_F(RetryTest, SaysNothingOfAnAnswerThatTheLastAttemptDidNotGet) {
+  Upstream upstream({answering({std::string(unavailable)}), reset_unanswered});
+  settings.fetch.idle_timeout_ms = 0;
+  Fetched fetched;
+  fetch(request(upstream.url(), 1), fetched);
+  EXPECT_EQ(fetched.error(), "upstream_protocol");
+  EXPECT_EQ(fetched.response.status, 0u);
+  EXPECT_EQ(fetched.response.attempts, 2u);
+}
+
 TEST_F(RetryTest, NeverSendsTwiceWhatIsNotIdempotent) {
   const Script scripts[] = {
       reset_unanswered,
@@ -296,19 +308,6 @@ TEST_F(RetryTest, LeavesAnOriginAloneThatCannotBeReached) {
   fetcher().stop();
 }
 
-TEST_F(RetryTest, SaysWhatTheUpstreamSaidWhenTheRateStopsTheRetry) {
-  settings.fetch.rate_per_origin = 1;
-  settings.fetch.burst_per_origin = 1;
-  Upstream upstream({answering({std::string(unavailable)})});
-  FetchRequest asked = request(upstream.url());
-  asked.deadline = Clock::now() + milliseconds(900);
-  Fetched fetched;
-  fetch(asked, fetched);
-  EXPECT_EQ(fetched.error(), "upstream_status");
-  EXPECT_EQ(fetched.response.status, 503u);
-  fetcher().stop();
-}
-
 TEST_F(RetryTest, KeepsToTheRateOfAnOrigin) {
   settings.fetch.rate_per_origin = 20;
   settings.fetch.burst_per_origin = 2;
@@ -323,20 +322,58 @@ TEST_F(RetryTest, KeepsToTheRateOfAnOrigin) {
   fetcher().stop();
 }
 
-TEST_F(RetryTest, FailsAtOnceWhenItsTurnWouldComeTooLate) {
-  settings.fetch.rate_per_origin = 1;
-  settings.fetch.burst_per_origin = 1;
-  Upstream upstream({[](Peer& peer) { peer.answer_all(ok_response("x")); }});
+// One request a second, and many that wait for theirs.
+class CrowdedTest : public RetryTest {
+ protected:
+  CrowdedTest() {
+    settings.fetch.rate_per_origin = 1;
+    settings.fetch.burst_per_origin = 1;
+  }
+  void crowd(const std::string& url) {
+    for (std::size_t i = 0; i < count; ++i) {
+      FetchRequest& patient = requests.emplace_back(request(url));
+      patient.deadline = Clock::now() + std::chrono::hours(1);
+      start(*activities.emplace_back(std::make_unique<Activity>(deadlines)), patient, fetched[i]);
+    }
+  }
+  void disperse() {
+    for (const auto& activity : activities) activity->interrupt(ErrorCode::cancelled);
+  }
+
+  static constexpr std::size_t count = 20;
+  std::vector<std::unique_ptr<Activity>> activities;
+  std::deque<FetchRequest> requests;
+  std::array<Fetched, count> fetched;
+};
+
+TEST_F(CrowdedTest, FailsAtOnceWhenItsTurnWouldComeTooLate) {
+  const std::string nobody = "http://127.0.0.1:" + std::to_string(closed_port()) + "/";
+  crowd(nobody);
+  Activity activity(deadlines);
+  FetchRequest asked = request(nobody);
+  Fetched hasty;
+  start(activity, asked, hasty);
+  EXPECT_EQ(hasty.error(), "rate_limited");
+  EXPECT_GT(hasty.outcome->error().retry_after, std::chrono::seconds(10));
+  EXPECT_EQ(hasty.response.attempts, 0u);
+  disperse();
+}
+
+TEST_F(CrowdedTest, SaysWhatTheUpstreamSaidWhenTheRateStopsTheRetry) {
+  Upstream upstream({answering({std::string(unavailable)})});
+  Activity activity(deadlines);
+  FetchRequest asked = request(upstream.url());
   Fetched first;
-  fetch(request(upstream.url()), first);
-  EXPECT_EQ(first.error(), "ok");
-  FetchRequest hasty = request(upstream.url());
-  hasty.deadline = Clock::now() + milliseconds(200);
-  Fetched second;
-  fetch(hasty, second);
-  EXPECT_EQ(second.error(), "rate_limited");
-  EXPECT_GT(second.outcome->error().retry_after.count(), 0);
-  EXPECT_EQ(second.response.attempts, 0u);
+  start(activity, asked, first);
+  crowd(upstream.url());
+  while (!first.outcome) {
+    io.restart();
+    io.run_one();
+  }
+  EXPECT_EQ(first.error(), "upstream_status");
+  EXPECT_EQ(first.response.status, 503u);
+  EXPECT_EQ(retries("503"), 1u);
+  disperse();
   fetcher().stop();
 }
 
