@@ -26,7 +26,7 @@ STATUSES = {
     "rate_limited": 429, "cancelled": 499, "worker_crashed": 500, "worker_out_of_memory": 500,
     "internal_error": 500, "dns_failed": 502, "connect_failed": 502, "tls_failed": 502,
     "upstream_protocol": 502, "upstream_status": 502, "upstream_body_too_large": 502,
-    "too_many_redirects": 502, "draining": 503, "upstream_timeout": 504,
+    "too_many_redirects": 502, "draining": 503, "circuit_open": 503, "upstream_timeout": 504,
     "processing_timeout": 504, "deadline_exceeded": 504,
 }
 
