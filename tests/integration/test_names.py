@@ -46,7 +46,8 @@ class NamesTest(ServerTest):
 
     def start_with(self, names, **settings):
         self.names = self.enterContext(NameServer(names))
-        return self.start({"fetch.dns_servers": self.names.address, **settings})
+        once = {"fetch.dns_servers": self.names.address, "fetch.retries": 0}
+        return self.start(once | settings)
 
     def get(self, server, name, **task):
         return server.fetch(self.origin.url(SMALL, host=name), **task)
@@ -152,6 +153,11 @@ class Lifetimes(NamesTest):
         self.assert_problem(self.get(server, "a.test"), "dns_failed")
         eventually(lambda: self.get(server, "a.test").status == 200, "it is asked for again")
 
+    def test_a_failure_that_passes_is_sat_out_by_a_retry(self):
+        names = {"a.test": [Answer(code=SERVFAIL)] * 3 + [at_loopback("a.test")]}
+        server = self.start_with(names, **{"fetch.retries": 1})
+        self.assert_fetched(server, "a.test")
+
 
 class Failures(NamesTest):
     def test_the_problem_says_in_words_what_happened(self):
@@ -189,7 +195,9 @@ class Failures(NamesTest):
         self.assertLess(time.monotonic() - begun, bound(3))
 
     def test_nobody_at_the_name_servers_address(self):
-        server = self.start({"fetch.dns_servers": f"127.0.0.1:{free_port()}"})
+        server = self.start(
+            {"fetch.dns_servers": f"127.0.0.1:{free_port()}", "fetch.retries": 0}
+        )
         self.assert_problem(
             self.get(server, "a.test"),
             "dns_failed",
