@@ -84,13 +84,21 @@ std::vector<ErrorCode> all_of(std::initializer_list<std::vector<ErrorCode>> list
 }  // namespace
 
 const std::vector<Operation>& operations() {
-  static const std::vector<std::string_view> task_query{
-      "url",        "op",           "op_parameters",    "pipeline",
-      "timeout_ms", "max_bytes",    "max_result_bytes", "max_redirects",
-      "retries",    "accept_status"};
+  static const std::vector<std::string_view> task_query{"url",
+                                                        "op",
+                                                        "op_parameters",
+                                                        "pipeline",
+                                                        "timeout_ms",
+                                                        "max_bytes",
+                                                        "max_result_bytes",
+                                                        "max_redirects",
+                                                        "retries",
+                                                        "accept_status",
+                                                        "debug"};
   static const std::vector<std::string_view> processed{"Server-Timing", "ETag"};
-  static const std::vector<std::string_view> fetched{
-      "Server-Timing", "ETag", "Fetchmill-Upstream-Status", "Fetchmill-Final-Url"};
+  static const std::vector<std::string_view> fetched{"Server-Timing", "ETag",
+                                                     "Fetchmill-Upstream-Status",
+                                                     "Fetchmill-Final-Url", "Fetchmill-Debug"};
   static const std::vector<ErrorCode> fetch = all_of({fetch_errors, process_errors});
   static const std::vector<Operation> table{
       {.route = "/v1/fetch",

@@ -1,8 +1,9 @@
 #include "handlers/outcome.hpp"
 
 #include "config/json_string.hpp"
+#include "handlers/json_output.hpp"
+#include "handlers/trace_json.hpp"
 
-#include <charconv>
 #include <string_view>
 
 namespace fetchmill::handlers {
@@ -11,29 +12,10 @@ namespace {
 using config::append_json_string;
 using server::fetch::FetchResponse;
 
-void append_number(std::string& out, std::uint64_t value) {
-  char digits[20];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-}
-
-void append_milliseconds(std::string& out, std::chrono::nanoseconds time) {
-  // Microseconds are what can be measured; three decimals say so.
-  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
-  char digits[32];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits,
-                                   static_cast<double>(micros) / 1e3, std::chars_format::fixed, 3)
-                         .ptr);
-}
-
-// Calls `visit(name, duration)` for each phase that took place, in order.
+// Of the fetch and of what came after it.
 template <class Visit>
-void for_each_phase(const TaskReport& report, Visit visit) {
-  const auto& timings = report.response.timings;
-  if (timings.dns) visit("dns", *timings.dns);
-  if (timings.connect) visit("connect", *timings.connect);
-  if (timings.tls) visit("tls", *timings.tls);
-  if (timings.ttfb) visit("ttfb", *timings.ttfb);
-  if (timings.transfer) visit("transfer", *timings.transfer);
+void for_each_phase_of_task(const TaskReport& report, Visit visit) {
+  for_each_phase(report.response.timings, visit);
   if (report.queued) visit("queue", *report.queued);
   if (report.processed) visit("process", *report.processed);
 }
@@ -73,16 +55,14 @@ void append_upstream(std::string& out, const FetchResponse& response) {
   out += '}';
 }
 
-void append_timings(std::string& out, const TaskReport& report) {
-  out += ",\"timings_ms\":{";
-  bool first = true;
-  for_each_phase(report, [&](std::string_view name, std::chrono::nanoseconds time) {
-    if (!std::exchange(first, false)) out += ',';
-    out += '"';
-    out += name;
-    out += "\":";
-    append_milliseconds(out, time);
-  });
+// What closes every outcome.
+void append_end(std::string& out, const TaskReport& report) {
+  out += ",\"timings_ms\":";
+  append_timings(out, [&](auto visit) { for_each_phase_of_task(report, visit); });
+  if (report.response.trace) {
+    out += ",\"debug\":";
+    append_trace(out, *report.response.trace);
+  }
   out += '}';
 }
 
@@ -102,6 +82,11 @@ std::string_view member_of(workers::ResultKind kind) {
   }
 }
 
+void add_debug(std::string& headers, const TaskReport& report) {
+  if (!report.response.trace) return;
+  server::http::append_field_line(headers, "Fetchmill-Debug", trace_field(*report.response.trace));
+}
+
 void add_result_fields(std::string& headers, const TaskReport& report, const TaskResult& result) {
   using server::http::append_field_line;
   if (report.response.status != 0) {
@@ -113,6 +98,7 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
       "X-Content-Type-Options: nosniff\r\n"
       "Content-Security-Policy: default-src 'none'; sandbox\r\n";
   add_timing(headers, report);
+  add_debug(headers, report);
 }
 
 }  // namespace
@@ -134,8 +120,7 @@ void append_result(std::string& out, std::int64_t index, const TaskSpec& task,
   out += member_of(result.output.kind);
   out += "\":";
   out += result.output.bytes;
-  append_timings(out, report);
-  out += '}';
+  append_end(out, report);
 }
 
 void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
@@ -166,13 +151,12 @@ void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
     append_number(out, static_cast<std::uint64_t>(error.retry_after.count()));
   }
   out += row.retryable ? ",\"retryable\":true}" : ",\"retryable\":false}";
-  append_timings(out, report);
-  out += '}';
+  append_end(out, report);
 }
 
 void add_timing(std::string& headers, const TaskReport& report) {
   std::string value;
-  for_each_phase(report, [&](std::string_view name, std::chrono::nanoseconds time) {
+  for_each_phase_of_task(report, [&](std::string_view name, std::chrono::nanoseconds time) {
     if (!value.empty()) value += ", ";
     value += name;
     value += ";dur=";
@@ -187,6 +171,7 @@ server::http::Response result_response(config::Result<TaskResult>& result, const
   if (!result) {
     response = server::http::problem(result.error(), request_id);
     add_timing(response.headers, report);
+    add_debug(response.headers, report);
     return response;
   }
   if (result->processed) {

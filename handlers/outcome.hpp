@@ -19,11 +19,12 @@ void append_result(std::string& out, std::int64_t index, const TaskSpec& task,
 void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
                   const TaskReport& report, const config::Error& error);
 
-// Server-Timing of what took place (W3C Server Timing), and for a fetch what the upstream answered.
+// Server-Timing of what took place (W3C Server Timing).
 void add_timing(std::string& headers, const TaskReport& report);
 // The response of /v1/fetch and /v1/process: the result's bytes, with fields that keep fetched
-// bytes from running on our origin, or the problem. Takes the result's bytes; of a body that
-// visited no worker the response borrows them, so the result outlives it.
+// bytes from running on our origin, or the problem; with Fetchmill-Debug where it was asked for.
+// Takes the result's bytes; of a body that visited no worker the response borrows them, so the
+// result outlives it.
 server::http::Response result_response(config::Result<TaskResult>& result, const TaskReport& report,
                                        std::string_view request_id);
 

@@ -78,6 +78,7 @@ Error with_stage(Error error) {
 
 Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, Encoding encoding,
                                   workers::Flow* flow, TaskReport& report) {
+  if (task.debug) report.response.trace = std::make_unique<fetch::FetchTrace>(Clock::now());
   Result<fetch::Url> url = app.fetcher.check_url(task.url);
   if (!url) {
     Error error = url.error();

@@ -206,10 +206,15 @@ Result<void> read_retries(const FieldReader& in) {
   return read_bounded<&TaskSpec::retries>(in, 0, in.settings.fetch.retries);
 }
 
+Result<void> read_debug(const FieldReader& in) {
+  if (in.value.get(in.task.debug)) return wrong_type(in.field, "true or false");
+  return {};
+}
+
 struct TaskField {
   std::string_view name;
   ReadField read;
-  bool in_query;  // also a query parameter of GET /v1/fetch
+  bool in_query;  // also a query parameter of GET /v1/fetch, there as JSON
 };
 
 // The task's fields. `json` comes after `headers`, whose Content-Type it respects: fields are read
@@ -230,6 +235,7 @@ constexpr std::array task_fields{
     TaskField{"max_redirects", read_max_redirects, true},
     TaskField{"retries", read_retries, true},
     TaskField{"accept_status", read_accept_status, false},
+    TaskField{"debug", read_debug, true},
 };
 
 Result<void> check_bodies(simdjson::dom::object object, const std::string& field) {
@@ -341,9 +347,11 @@ Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings
       continue;
     }
     simdjson::dom::parser parser;
-    element number;
-    if (parser.parse(value).get(number)) return wrong_type(name, "a whole number");
-    if (Result<void> read = row->read({number, name, settings, task}); !read) return read.error();
+    element parsed;
+    // What is no JSON is text: of the wrong type, as the field says in its own words.
+    if (parser.parse(value).get(parsed) && parser.parse(R"("")"_padded).get(parsed))
+      return Error(ErrorCode::internal_error);
+    if (Result<void> read = row->read({parsed, name, settings, task}); !read) return read.error();
   }
   if (task.url.empty())
     return Error(ErrorCode::invalid_request, "the parameter `url` is missing", "url");

@@ -39,6 +39,7 @@ struct TaskSpec {
   std::uint64_t max_result_bytes = 0;
   std::uint64_t max_redirects = 0;
   std::uint64_t retries = 0;
+  bool debug = false;  // tell how the fetch went
   std::vector<server::fetch::StatusRange> accept_status;
 
   bool has_pipeline() const { return pipeline != "[]"; }

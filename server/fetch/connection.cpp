@@ -65,6 +65,11 @@ std::optional<Address> Connection::peer() const {
   return from_sockaddr(reinterpret_cast<const sockaddr*>(&address));
 }
 
+std::optional<TlsFacts> Connection::tls_facts() const {
+  if (!tls_) return std::nullopt;
+  return fetch::tls_facts(*tls_);
+}
+
 Task<config::Result<void>> Connection::handshake(Activity& activity, TlsSession session) {
   BIO* bio = session ? BIO_new(bio_method()) : nullptr;
   if (!bio) co_return Error(ErrorCode::tls_failed, "no memory for a TLS session");

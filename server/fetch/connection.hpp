@@ -25,6 +25,9 @@ class Connection : public Socket {
   // Whom the kernel says we are connected to.
   std::optional<Address> peer() const;
 
+  // Of the handshake; empty without TLS.
+  std::optional<TlsFacts> tls_facts() const;
+
   // Errors: tls_failed, the activity's code.
   Task<config::Result<void>> handshake(Activity& activity, TlsSession session);
 

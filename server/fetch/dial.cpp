@@ -52,7 +52,7 @@ class Attempts {
     if (fd < 0) return errno;
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    Attempt& attempt = open_.emplace_back(*this, fd);
+    Attempt& attempt = open_.emplace_back(*this, address, fd);
     // Connecting comes before watching: an unconnected socket reports a hang-up.
     const bool started =
         ::connect(fd, reinterpret_cast<const sockaddr*>(&target), target_bytes) == 0 ||
@@ -65,6 +65,7 @@ class Attempts {
   }
 
   struct Outcome {
+    Address address;
     int fd;     // the caller's now, to close on an error too
     int error;  // 0: connected
   };
@@ -72,7 +73,7 @@ class Attempts {
   std::optional<Outcome> take_decided() {
     for (auto attempt = open_.begin(); attempt != open_.end(); ++attempt) {
       if (!attempt->decided) continue;
-      Outcome outcome{attempt->fd, 0};
+      Outcome outcome{attempt->address, attempt->fd, 0};
       socklen_t bytes = sizeof outcome.error;
       ::getsockopt(outcome.fd, SOL_SOCKET, SO_ERROR, &outcome.error, &bytes);
       poller_.remove(outcome.fd, *attempt);
@@ -87,9 +88,11 @@ class Attempts {
 
  private:
   struct Attempt final : EventSink {
-    Attempt(Attempts& all_, int fd_) : all(all_), fd(fd_) {}
+    Attempt(Attempts& all_, const Address& address_, int fd_)
+        : all(all_), address(address_), fd(fd_) {}
     void on_events(std::uint32_t) override;
     Attempts& all;
+    Address address;
     int fd;
     bool decided = false;
   };
@@ -156,16 +159,19 @@ void Attempts::Attempt::on_events(std::uint32_t) {
 }  // namespace
 
 Task<config::Result<void>> dial(Activity& activity, Poller& poller, Connection& connection,
-                                std::vector<Address> addresses, std::uint16_t port) {
+                                std::vector<Address> addresses, std::uint16_t port,
+                                FetchTrace* trace) {
   Attempts attempts(poller);
   Error failure(ErrorCode::connect_failed, "no address to connect to");
   std::size_t next = 0;
   TimePoint next_due = Clock::now();
   while (!activity.interrupted()) {
     if (next < addresses.size() && Clock::now() >= next_due) {
-      const int error = attempts.start(addresses[next++], port);
+      const Address& address = addresses[next++];
+      const int error = attempts.start(address, port);
       if (error == 0) next_due = Clock::now() + attempt_delay;
       if (error != 0) failure = connect_error(error);
+      if (error != 0 && trace) trace->connect_ended(address, error);
     } else if (attempts.empty()) {
       co_return failure;
     } else {
@@ -174,6 +180,7 @@ Task<config::Result<void>> dial(Activity& activity, Poller& poller, Connection& 
       co_await decided;
     }
     while (const std::optional<Attempts::Outcome> outcome = attempts.take_decided()) {
+      if (trace) trace->connect_ended(outcome->address, outcome->error);
       if (outcome->error == 0) {
         if (connection.open(outcome->fd)) co_return config::Result<void>();
         co_return connect_error(errno);

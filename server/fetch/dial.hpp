@@ -10,6 +10,7 @@
 #include "server/coroutine.hpp"
 #include "server/fetch/address.hpp"
 #include "server/fetch/connection.hpp"
+#include "server/fetch/trace.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -18,7 +19,9 @@ namespace fetchmill::server::fetch {
 
 // Opens `connection`, on addresses in the order given. Errors: connect_failed, overloaded (no
 // descriptor left), the activity's code. Requires: at least one address.
+// `trace`, where there is one, is told what became of them.
 Task<config::Result<void>> dial(Activity& activity, Poller& poller, Connection& connection,
-                                std::vector<Address> addresses, std::uint16_t port);
+                                std::vector<Address> addresses, std::uint16_t port,
+                                FetchTrace* trace = nullptr);
 
 }  // namespace fetchmill::server::fetch

@@ -71,6 +71,11 @@ std::optional<std::string_view> next_field(std::string_view& rest, std::string_v
   }
 }
 
+void record_connection(FetchTrace& trace, const Connection& connection) {
+  trace.attempt().peer = connection.peer();
+  trace.attempt().tls = connection.tls_facts();
+}
+
 }  // namespace
 
 struct Fetcher::State {
@@ -103,9 +108,11 @@ struct Fetcher::State {
   Task<config::Result<void>> open(Activity& activity, const Url& url,
                                   Connections::Pooled& connection, FetchResponse& response);
   Task<config::Result<void>> connect(Activity& activity, const Url& url,
-                                     Connections::Pooled& connection, PhaseTimings& timings);
+                                     Connections::Pooled& connection, FetchResponse& response);
   Task<bool> drained(Activity& activity, Exchange& exchange);
 
+  void record_addresses(FetchTrace& trace, const std::vector<Address>& addresses,
+                        std::uint16_t port) const;
   std::optional<Clock::duration> wait_before_retry(const Error& error, const AttemptEnd& end,
                                                    const Activity& activity,
                                                    const FetchRequest& request, unsigned retries);
@@ -212,6 +219,7 @@ Task<config::Result<void>> Fetcher::State::run(Activity& activity, FetchRequest&
   for (;;) {
     AttemptEnd end;
     config::Result<void> outcome = co_await attempt(activity, request, response, sink, end);
+    if (response.trace) response.trace->end_attempt(outcome, response.status, response.timings);
     if (end.followed) {
       ++response.redirects;
       retried.reset();
@@ -230,6 +238,7 @@ Task<config::Result<void>> Fetcher::State::run(Activity& activity, FetchRequest&
     ++retries;
     retried = outcome.error();
     response.status = 0;
+    if (response.trace) response.trace->attempt().wait = *wait;
     SleepUntil sleeping(activity, Clock::now() + *wait);
     co_await sleeping;
     if (activity.interrupted())
@@ -273,6 +282,7 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
   std::optional<Exchange> exchange;
   for (;;) {
     const bool reused = lease->is_open();
+    if (response.trace) response.trace->begin_attempt(request.url, reused);
     config::Result<void> step;
     if (reused) {
       ++response.attempts;
@@ -281,6 +291,7 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
       step = co_await open(activity, request.url, *lease, response);
     }
     if (!step) co_return step;
+    if (response.trace) record_connection(*response.trace, *lease);
     exchange.emplace(shared, *lease);
     step = co_await exchange->request(activity, request);
     end.sent = exchange->sent();
@@ -289,6 +300,7 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     // The upstream closed an idle connection just when we used it. That is no sign of trouble:
     // again at once.
     if (!reused || activity.interrupted() || !exchange->may_repeat(request.method)) co_return step;
+    if (response.trace) response.trace->end_attempt(step, 0, response.timings);
     lease->close();
   }
   const wire::ResponseHead& head = exchange->head();
@@ -326,14 +338,16 @@ Task<config::Result<void>> Fetcher::State::open(Activity& activity, const Url& u
   config::Result<void> step = dialling.admit();
   if (!step) co_return step;
   ++response.attempts;
-  step = co_await connect(activity, url, connection, response.timings);
+  step = co_await connect(activity, url, connection, response);
   dialling.ended(step);
   co_return step;
 }
 
 Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url& url,
                                                    Connections::Pooled& connection,
-                                                   PhaseTimings& timings) {
+                                                   FetchResponse& response) {
+  PhaseTimings& timings = response.timings;
+  FetchTrace* const trace = response.trace.get();
   TimePoint from = Clock::now();
   DeadlineScope limit(activity, from + connect_timeout, ErrorCode::connect_failed);
   const Resolved addresses = co_await resolver->resolve(activity, url.host);
@@ -342,11 +356,13 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   if (!url.host.address) record(timings.dns, phases.dns, from, to);
 
   const Verdict verdict = policy.judge_all(*addresses, url.port);
+  if (trace && !verdict.allowed()) record_addresses(*trace, *addresses, url.port);
   if (!verdict.allowed()) co_return denied(url, verdict);
   from = to;
   std::vector<Address> order = dial_order(*addresses, ipv6_route.exists(from));
+  if (trace) record_addresses(*trace, order, url.port);
   config::Result<void> step =
-      co_await dial(activity, poller, connection, std::move(order), url.port);
+      co_await dial(activity, poller, connection, std::move(order), url.port, trace);
   if (!step) co_return step;
   connection.judged_by = 0;
   step = judge_peer(url, connection);
@@ -359,6 +375,12 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   step = co_await connection.handshake(activity, tls.session(url.host, connection.resumption()));
   if (step) record(timings.tls, phases.tls, from, Clock::now());
   co_return step;
+}
+
+void Fetcher::State::record_addresses(FetchTrace& trace, const std::vector<Address>& addresses,
+                                      std::uint16_t port) const {
+  for (const Address& address : addresses)
+    trace.attempt().addresses.push_back({address, policy.judge(address, port), {}});
 }
 
 // What was checked is what is used: the peer the kernel names, under the policy of now.

@@ -15,6 +15,7 @@
 #include "server/fetch/address_policy.hpp"
 #include "server/fetch/body_sink.hpp"
 #include "server/fetch/request.hpp"
+#include "server/fetch/trace.hpp"
 #include "server/fetch/url_policy.hpp"
 #include "server/poller.hpp"
 
@@ -26,24 +27,16 @@
 
 namespace fetchmill::server::fetch {
 
-// Of the last attempt; `dns`, `connect` and `tls` are empty on a reused connection.
-struct PhaseTimings {
-  std::optional<Clock::duration> dns;
-  std::optional<Clock::duration> connect;
-  std::optional<Clock::duration> tls;
-  std::optional<Clock::duration> ttfb;      // from the request's first byte to the answer's
-  std::optional<Clock::duration> transfer;  // from the answer's first byte to its last
-};
-
 // Also meaningful after an error, as far as the fetch came: status 0 means no answer was read.
 struct FetchResponse {
   unsigned status = 0;
   Url final_url;     // moved out of the request: where the last hop went
   std::string head;  // of the accepted answer, as received; empty after an error
   std::uint64_t body_bytes = 0;
-  PhaseTimings timings;
-  unsigned attempts = 0;   // to get an answer, of all hops: retries included
-  unsigned redirects = 0;  // followed
+  PhaseTimings timings;               // of the last attempt
+  unsigned attempts = 0;              // to get an answer, of all hops: retries included
+  unsigned redirects = 0;             // followed
+  std::unique_ptr<FetchTrace> trace;  // filled where the caller put one
 
   // The first field of that name, any case; empty when there is none. A view into `head`.
   std::string_view field(std::string_view name) const;

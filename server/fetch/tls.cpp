@@ -1,6 +1,7 @@
 #include "server/fetch/tls.hpp"
 
 #include <array>
+#include <ctime>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -51,6 +52,22 @@ const char* verify_words(long result) {
     default:
       return nullptr;
   }
+}
+
+std::string name_text(const X509_NAME* name) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new(BIO_s_mem()), &BIO_free);
+  if (!text || X509_NAME_print_ex(text.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
+  const char* bytes = nullptr;
+  const long size = BIO_get_mem_data(text.get(), &bytes);
+  return std::string(bytes, static_cast<std::size_t>(size));
+}
+
+std::string time_text(const ASN1_TIME* time) {
+  std::tm parts{};
+  std::array<char, 32> text{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
+  return std::string(text.data(),
+                     std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
 }
 
 }  // namespace
@@ -122,6 +139,26 @@ TlsSession TlsContext::session(const Host& host, TlsResumption& resumption) cons
   if (resumption) SSL_set_session(session, resumption.get());
   SSL_set_connect_state(session);
   return made;
+}
+
+TlsFacts tls_facts(const ssl_st& session) {
+  TlsFacts facts;
+  facts.version = SSL_get_version(&session);
+  if (const SSL_CIPHER* cipher = SSL_get_current_cipher(&session))
+    facts.cipher = SSL_CIPHER_standard_name(cipher);
+  const unsigned char* protocol = nullptr;
+  unsigned protocol_bytes = 0;
+  SSL_get0_alpn_selected(&session, &protocol, &protocol_bytes);
+  if (protocol_bytes > 0)
+    facts.protocol.assign(reinterpret_cast<const char*>(protocol), protocol_bytes);
+  facts.resumed = SSL_session_reused(&session) == 1;
+  if (const X509* certificate = SSL_get0_peer_certificate(&session)) {
+    facts.subject = name_text(X509_get_subject_name(certificate));
+    facts.issuer = name_text(X509_get_issuer_name(certificate));
+    facts.not_before = time_text(X509_get0_notBefore(certificate));
+    facts.not_after = time_text(X509_get0_notAfter(certificate));
+  }
+  return facts;
 }
 
 std::string tls_failure(const ssl_st* session) {

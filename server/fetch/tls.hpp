@@ -47,6 +47,19 @@ class TlsContext {
   bool has_authorities_ = true;
 };
 
+// What a handshake agreed on.
+struct TlsFacts {
+  std::string version;   // "TLSv1.3"
+  std::string cipher;    // by its name in the standard
+  std::string protocol;  // by ALPN; empty: none
+  bool resumed = false;
+  std::string subject;  // of the upstream's certificate, as RFC 2253 writes names
+  std::string issuer;
+  std::string not_before;  // RFC 3339
+  std::string not_after;
+};
+TlsFacts tls_facts(const ssl_st& session);
+
 // Why the last operation of a session failed, in words, and empties OpenSSL's error queue.
 std::string tls_failure(const ssl_st* session);
 

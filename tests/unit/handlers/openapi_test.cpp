@@ -149,9 +149,10 @@ TEST_F(OpenApi, ATaskHasTheFieldsOfTheApi) {
   const element fields = at("/components/schemas/TaskFields/properties");
   for (const std::string_view name :
        {"url", "method", "headers", "body", "body_base64", "json", "pipeline", "id", "meta",
-        "timeout_ms", "max_bytes", "max_result_bytes", "accept_status", "max_redirects", "retries"})
+        "timeout_ms", "max_bytes", "max_result_bytes", "accept_status", "max_redirects", "retries",
+        "debug"})
     EXPECT_EQ(fields[name].error(), simdjson::SUCCESS) << name;
-  EXPECT_EQ(fields.get_object().size(), 15u);
+  EXPECT_EQ(fields.get_object().size(), 16u);
 }
 
 TEST_F(OpenApi, TheHandlerAnswersTheDocument) {

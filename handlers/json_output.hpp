@@ -1,0 +1,65 @@
+// The pieces of which outcomes are written: numbers, times, members.
+//
+// Pure.
+#pragma once
+
+#include "config/json_string.hpp"
+#include "server/fetch/trace.hpp"
+
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace fetchmill::handlers {
+
+inline void append_number(std::string& out, std::uint64_t value) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+
+inline void append_milliseconds(std::string& out, std::chrono::nanoseconds time) {
+  // Microseconds are what can be measured; three decimals say so.
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+  char digits[32];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits,
+                                   static_cast<double>(micros) / 1e3, std::chars_format::fixed, 3)
+                         .ptr);
+}
+
+// `,"name":"value"`, nothing for an empty value; the comma only behind another member.
+inline void append_member(std::string& out, std::string_view name, std::string_view value) {
+  if (value.empty()) return;
+  if (!out.ends_with('{')) out += ',';
+  out += '"';
+  out += name;
+  out += "\":";
+  config::append_json_string(out, value);
+}
+
+// Calls `visit(name, duration)` for each phase of a fetch that took place, in order.
+template <class Visit>
+void for_each_phase(const server::fetch::PhaseTimings& timings, Visit visit) {
+  if (timings.dns) visit("dns", *timings.dns);
+  if (timings.connect) visit("connect", *timings.connect);
+  if (timings.tls) visit("tls", *timings.tls);
+  if (timings.ttfb) visit("ttfb", *timings.ttfb);
+  if (timings.transfer) visit("transfer", *timings.transfer);
+}
+
+// The names and milliseconds that `for_each` tells its visitor, as an object.
+template <class ForEach>
+void append_timings(std::string& out, ForEach for_each) {
+  out += '{';
+  for_each([&](std::string_view name, std::chrono::nanoseconds time) {
+    if (!out.ends_with('{')) out += ',';
+    out += '"';
+    out += name;
+    out += "\":";
+    append_milliseconds(out, time);
+  });
+  out += '}';
+}
+
+}  // namespace fetchmill::handlers

@@ -1,0 +1,27 @@
+#include "server/fetch/trace.hpp"
+
+namespace fetchmill::server::fetch {
+
+void FetchTrace::begin_attempt(const Url& url, bool reused) {
+  AttemptTrace& attempt = attempts_.emplace_back();
+  attempt.url = url.href();
+  attempt.begun = Clock::now();
+  attempt.reused = reused;
+}
+
+void FetchTrace::end_attempt(const config::Result<void>& outcome, unsigned status,
+                             const PhaseTimings& timings) {
+  if (attempts_.empty() || attempts_.back().took) return;
+  AttemptTrace& attempt = attempts_.back();
+  attempt.took = Clock::now() - attempt.begun;
+  attempt.status = status;
+  attempt.timings = timings;
+  if (!outcome) attempt.error = outcome.error();
+}
+
+void FetchTrace::connect_ended(const Address& address, int error) {
+  for (AddressTrace& tried : attempt().addresses)
+    if (tried.address == address) tried.connect_error = error;
+}
+
+}  // namespace fetchmill::server::fetch
