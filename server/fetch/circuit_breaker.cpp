@@ -18,9 +18,11 @@ void CircuitBreaker::failed(const Limits& limits, TimePoint now) {
   // Those that began before it opened tell nothing new.
   if (state_ == State::open) return;
   if (now - failed_at_ > failures_kept) failures_ = 0;
+  if (failures_ == 0) failing_since_ = now;
   failed_at_ = now;
   ++failures_;
-  if (state_ == State::closed && failures_ < limits.failures) return;
+  const bool is_enough = failures_ >= limits.failures && now - failing_since_ >= limits.failing;
+  if (state_ == State::closed && !is_enough) return;
   state_ = State::open;
   tried_again_at_ = now + limits.open_for;
 }

@@ -1,10 +1,11 @@
 // When an origin that cannot be reached is left alone: closed, open, half-open. Pure: the caller
 // says what time it is.
 //
-// It opens after so many failures to connect in a row. Not by a share of failures: that would need
-// a window and a least number of tries, and would refuse fetches that an upstream in trouble still
-// answers. What counts is connecting alone (TCP and TLS), because a client must not be able to shut
-// an origin for others by a request that makes it hang up, or by a deadline too short to be met.
+// It opens after so many failures to connect in a row, over some time. Not by a share of failures:
+// that would need a window and a least number of tries, and would refuse fetches that an upstream
+// in trouble still answers. What counts is connecting alone (TCP and TLS), because a client must
+// not be able to shut an origin for others by a request that makes it hang up, or by a deadline too
+// short to be met.
 #pragma once
 
 #include "server/loop.hpp"
@@ -18,6 +19,7 @@ class CircuitBreaker {
  public:
   struct Limits {
     std::uint64_t failures = 10;  // in a row; then it opens
+    Clock::duration failing{};    // at least, from the first of them to the last
     Clock::duration open_for{};   // before it is tried again
   };
   enum class State : std::uint8_t {
@@ -45,6 +47,7 @@ class CircuitBreaker {
  private:
   State state_ = State::closed;
   std::uint64_t failures_ = 0;  // in a row
+  TimePoint failing_since_;
   TimePoint failed_at_;
   TimePoint tried_again_at_;
 };

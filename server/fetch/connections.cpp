@@ -22,8 +22,8 @@ void Connections::stop() {
   while (!idle_by_age_.empty()) destroy(idle_by_age_.front());
 }
 
-Connections::Take Connections::take(Activity& activity, const Url& url) {
-  return Take(activity, *this, origin_of(url));
+Connections::Take Connections::take(Activity& activity, const Url& url, Clock::duration idle_max) {
+  return Take(activity, *this, origin_of(url), idle_max);
 }
 
 Connections::Origin& Connections::origin_of(const Url& url) {
@@ -39,28 +39,36 @@ void Connections::prune(Origin& origin) {
   if (origin.open == 0 && origin.wanted == 0) origins_.erase(origins_.find(origin.key));
 }
 
-Connections::Obstacle Connections::grant(Origin& origin, Pooled*& connection) {
+Connections::Obstacle Connections::grant(Take& take) {
+  Origin& origin = take.origin_;
   while (!origin.idle.empty()) {
     Pooled& last = *origin.idle.back();
     if (!last.is_quiet()) {
       destroy(last);
       continue;
     }
+    // Those before it have been idle for longer.
+    if (take.idle_max_ != Clock::duration::max() &&
+        Clock::now() - last.idle_since_ > take.idle_max_)
+      break;
     origin.idle.pop_back();
     last.unlink();
     last.idle_ = false;
     last.idle_deadline_.disarm();
     --idle_;
     count();
-    connection = &last;
+    take.granted_ = &last;
     return Obstacle::none;
   }
-  if (origin.open >= limits_.per_origin) return Obstacle::origin_full;
+  if (origin.open >= limits_.per_origin) {
+    if (origin.idle.empty()) return Obstacle::origin_full;
+    destroy(*origin.idle.front());
+  }
   if (open_ >= limits_.total) {
     if (idle_by_age_.empty()) return Obstacle::all_full;
     destroy(idle_by_age_.front());
   }
-  connection = new Pooled(poller_, deadlines_, *this, origin);
+  take.granted_ = new Pooled(poller_, deadlines_, *this, origin);
   ++origin.open;
   ++open_;
   count();
@@ -72,7 +80,8 @@ void Connections::release(Pooled& connection, bool keep) {
     return destroy(connection);
   Origin& origin = connection.origin_;
   connection.idle_ = true;
-  connection.idle_deadline_.arm(Clock::now() + limits_.idle);
+  connection.idle_since_ = Clock::now();
+  connection.idle_deadline_.arm(connection.idle_since_ + limits_.idle);
   origin.idle.push_back(&connection);
   idle_by_age_.push_back(connection);
   ++idle_;
@@ -127,7 +136,7 @@ bool Connections::serve_one() {
       continue;
     }
     Take& wait = origin.waiting.front();
-    const Obstacle obstacle = grant(origin, wait.granted_);
+    const Obstacle obstacle = grant(wait);
     if (obstacle == Obstacle::origin_full) {
       origin.unlink();
       continue;
@@ -141,7 +150,7 @@ bool Connections::serve_one() {
   }
   while (!waiting_for_any_.empty()) {
     Take& wait = waiting_for_any_.front();
-    const Obstacle obstacle = grant(wait.origin_, wait.granted_);
+    const Obstacle obstacle = grant(wait);
     if (obstacle == Obstacle::all_full) return false;
     wait.unlink();
     if (obstacle == Obstacle::none) {
@@ -171,8 +180,9 @@ void Connections::Pooled::unawaited() {
   if (idle_ && !is_quiet()) pool_.destroy(*this);
 }
 
-Connections::Take::Take(Activity& activity, Connections& pool, Origin& origin)
-    : Wait(activity), pool_(pool), origin_(origin) {
+Connections::Take::Take(Activity& activity, Connections& pool, Origin& origin,
+                        Clock::duration idle_max)
+    : Wait(activity), pool_(pool), origin_(origin), idle_max_(idle_max) {
   ++origin_.wanted;
 }
 
@@ -186,7 +196,7 @@ bool Connections::Take::await_ready() {
   // Whoever waits already comes first.
   obstacle_ = !origin_.waiting.empty()          ? Obstacle::origin_full
               : !pool_.waiting_for_any_.empty() ? Obstacle::all_full
-                                                : pool_.grant(origin_, granted_);
+                                                : pool_.grant(*this);
   return obstacle_ == Obstacle::none;
 }
 

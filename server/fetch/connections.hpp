@@ -60,6 +60,7 @@ class Connections {
     Connections& pool_;
     Origin& origin_;
     IdleDeadline idle_deadline_;
+    TimePoint idle_since_;
     bool idle_ = false;
   };
 
@@ -70,8 +71,9 @@ class Connections {
   ~Connections();
 
   // Awaitable: a connection to the URL's origin, open (to be used again) or not yet dialled. The
-  // lease is empty only when the activity was interrupted.
-  Take take(Activity& activity, const Url& url);
+  // lease is empty only when the activity was interrupted. One that was idle for longer than
+  // `idle_max` is not used again.
+  Take take(Activity& activity, const Url& url, Clock::duration idle_max);
 
   // Closes what is idle, now and from now on.
   void stop();
@@ -85,7 +87,7 @@ class Connections {
 
   Origin& origin_of(const Url& url);
   void prune(Origin& origin);
-  Obstacle grant(Origin& origin, Pooled*& connection);
+  Obstacle grant(Take& take);
   void enqueue(Take& wait, Obstacle obstacle);
   void release(Pooled& connection, bool keep);
   void destroy(Pooled& connection);
@@ -138,7 +140,7 @@ class Connections::Lease {
 
 class [[nodiscard]] Connections::Take : public Wait, public ListHook {
  public:
-  Take(Activity& activity, Connections& pool, Origin& origin);
+  Take(Activity& activity, Connections& pool, Origin& origin, Clock::duration idle_max);
   ~Take();
   bool await_ready();
   void await_suspend(std::coroutine_handle<> sequence);
@@ -150,6 +152,7 @@ class [[nodiscard]] Connections::Take : public Wait, public ListHook {
 
   Connections& pool_;
   Origin& origin_;
+  Clock::duration idle_max_;
   Pooled* granted_ = nullptr;
   Obstacle obstacle_ = Obstacle::none;
 };

@@ -46,7 +46,7 @@ std::optional<RetryReason> retry_reason(const Failure& failure, wire::Method met
 // The wait before the n-th retry, from 0: anything between nothing and a ceiling that doubles, so
 // that those who failed together do not come back together. `random`: uniform over all values.
 // Source: Brooker, "Exponential backoff and jitter" (AWS Architecture Blog, 2015), "full jitter".
-inline constexpr milliseconds backoff_base{100};
+inline constexpr milliseconds backoff_base{500};
 inline constexpr milliseconds backoff_cap{10'000};
 Clock::duration backoff(unsigned retry, std::uint64_t random);
 

@@ -75,6 +75,12 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def resident_bytes(pid):
+    """The memory a process holds."""
+    with open(f"/proc/{pid}/statm", encoding="latin-1") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
 def isolate_network():
     """Moves this process, and what it starts, to a network of its own with nothing but loopback.
 

@@ -43,6 +43,15 @@ class Retries(ServerTest):
                 )
                 self.assertEqual(len(upstream.heads), 1)
 
+    def test_a_post_never_meets_a_connection_that_may_be_about_to_close(self):
+        # The upstream closes what was idle for a while at the very moment the next request comes.
+        with RawUpstream([READ, OK, READ, RESET], [READ, OK, HOLD]) as upstream:
+            self.assertEqual(self.server.fetch(upstream.url()).body, b"back")
+            time.sleep(0.6)
+            response = self.server.fetch(upstream.url(), method="POST", body="once")
+            self.assertEqual(response.body, b"back")
+            self.assertEqual(upstream.connections, 2)
+
     def test_a_task_may_ask_for_none(self):
         with RawUpstream([READ, unavailable("Retry-After: 7"), CLOSE]) as upstream:
             for response in (
@@ -82,6 +91,7 @@ class Limits(ServerTest):
     settings = {
         "fetch.retries": 0,
         "fetch.breaker_failures": 2,
+        "fetch.breaker_failing_ms": 0,
         "fetch.breaker_open_ms": 600_000,
         "fetch.rate_per_origin": 20,
         "fetch.burst_per_origin": 1,

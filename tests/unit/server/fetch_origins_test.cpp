@@ -106,7 +106,7 @@ TEST(CircuitBreaker, FollowsItsTable) {
         {1, abandoned, State::open},
         {1, refused, State::open}}},
   };
-  const CircuitBreaker::Limits limits{3, seconds(10)};
+  const CircuitBreaker::Limits limits{3, seconds(0), seconds(10)};
   for (const auto& c : cases) {
     CircuitBreaker breaker;
     for (std::size_t i = 0; i < c.steps.size(); ++i) {
@@ -134,8 +134,17 @@ TEST(CircuitBreaker, FollowsItsTable) {
   }
 }
 
+TEST(CircuitBreaker, ACrowdOfFailuresAtOnceIsNotEnough) {
+  const CircuitBreaker::Limits limits{3, seconds(2), seconds(10)};
+  CircuitBreaker breaker;
+  for (int i = 0; i < 100; ++i) breaker.failed(limits, start + milliseconds(19 * i));
+  EXPECT_EQ(breaker.state(), CircuitBreaker::State::closed);
+  breaker.failed(limits, start + seconds(2));
+  EXPECT_EQ(breaker.state(), CircuitBreaker::State::open);
+}
+
 TEST(CircuitBreaker, IsIdleOnceItHasNothingToSay) {
-  const CircuitBreaker::Limits limits{1, seconds(90)};
+  const CircuitBreaker::Limits limits{1, seconds(0), seconds(90)};
   CircuitBreaker breaker;
   EXPECT_TRUE(breaker.idle(start));
   breaker.failed(limits, start);
@@ -169,7 +178,7 @@ class CircuitsTest : public ::testing::Test {
   }
 
   config::Metrics metrics;
-  Circuits circuits{{2, std::chrono::hours(1)}, metrics};
+  Circuits circuits{{2, seconds(0), std::chrono::hours(1)}, metrics};
   const Url one = origin(1);
   const Url two = origin(2);
   milliseconds retry_after{};
@@ -213,7 +222,7 @@ TEST_F(CircuitsTest, CountsOnlyFailuresToConnect) {
 }
 
 TEST_F(CircuitsTest, LetsOneProbeThroughAndForgetsAnOriginThatAnswers) {
-  Circuits quick({2, milliseconds(1)}, metrics);
+  Circuits quick({2, seconds(0), milliseconds(1)}, metrics);
   const Error failure(ErrorCode::connect_failed);
   dial(quick, one, failure);
   dial(quick, one, failure);

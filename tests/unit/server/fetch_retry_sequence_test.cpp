@@ -286,6 +286,7 @@ TEST_F(RetryTest, DoesNotMultiplyAnOutage) {
 
 TEST_F(RetryTest, LeavesAnOriginAloneThatCannotBeReached) {
   settings.fetch.breaker_failures = 2;
+  settings.fetch.breaker_failing_ms = 0;
   settings.fetch.breaker_open_ms = 3'600'000;
   const std::string nobody = "http://127.0.0.1:" + std::to_string(closed_port()) + "/";
   // What the fetch saw itself says more than the breaker that it opened.

@@ -74,8 +74,8 @@ TEST(Retry, BacksOffAnywhereBelowADoublingCeiling) {
   const struct {
     unsigned retry;
     milliseconds ceiling;
-  } cases[] = {{0, milliseconds(100)},    {1, milliseconds(200)},    {2, milliseconds(400)},
-               {6, milliseconds(6'400)},  {7, milliseconds(10'000)}, {31, milliseconds(10'000)},
+  } cases[] = {{0, milliseconds(500)},    {1, milliseconds(1000)},   {2, milliseconds(2000)},
+               {4, milliseconds(8'000)},  {5, milliseconds(10'000)}, {31, milliseconds(10'000)},
                {64, milliseconds(10'000)}};
   for (const auto& c : cases) {
     const auto ceiling = static_cast<std::uint64_t>(Clock::duration(c.ceiling).count());
