@@ -1,9 +1,11 @@
 #include "handlers/batch.hpp"
 
 #include "handlers/batch_run.hpp"
+#include "handlers/line_reader.hpp"
 #include "handlers/media_type.hpp"
 
 #include <array>
+#include <optional>
 
 namespace fetchmill::handlers {
 namespace {
@@ -16,30 +18,41 @@ using server::Task;
 using server::http::Exchange;
 using server::http::Response;
 
+enum class Input : std::uint8_t { document, json_lines, text_lines };
 enum class Format : std::uint8_t { ndjson, json };
 constexpr std::array<std::string_view, 2> formats{"application/x-ndjson", "application/json"};
 
-struct BatchCall {
-  BatchSpec spec;
-  Format format = Format::ndjson;
-};
+Result<Input> input_of(const server::http::Request& request) {
+  const std::string_view type = request.field(server::wire::FieldId::content_type);
+  if (is_media_type(type, "application/x-ndjson")) return Input::json_lines;
+  if (is_media_type(type, "text/plain")) return Input::text_lines;
+  if (require_json(request)) return Input::document;
+  return Error(ErrorCode::unsupported_media_type,
+               "a batch is application/json, application/x-ndjson (a task or a URL per line) or "
+               "text/plain (a URL per line)");
+}
 
-Task<Result<BatchCall>> parse(App& app, Exchange& exchange) {
-  const auto& request = exchange.request();
-  if (!request.query.empty())
-    co_return unknown_parameter(request.query.substr(0, request.query.find('=')));
-  if (Result<void> typed = require_json(request); !typed) co_return typed.error();
+Result<Format> format_of(const server::http::Request& request) {
   const auto format = negotiate(request.field(server::wire::FieldId::accept), formats);
-  if (!format)
-    co_return Error(ErrorCode::not_acceptable,
-                    "a batch answers with application/x-ndjson or application/json");
+  if (format) return static_cast<Format>(*format);
+  return Error(ErrorCode::not_acceptable,
+               "a batch answers with application/x-ndjson or application/json");
+}
+
+Task<Result<BatchSpec>> read_document(App& app, Exchange& exchange) {
+  const std::string_view query = exchange.request().query;
+  if (!query.empty()) co_return unknown_parameter(query.substr(0, query.find('=')));
   Task<Result<std::string>> reading =
       exchange.read_whole_body(app.settings.batch.max_body_bytes, "batch.max_body_bytes");
   Result<std::string> body = co_await reading;
   if (!body) co_return body.error();
-  Result<BatchSpec> spec = parse_batch(*body, app.settings);
-  if (!spec) co_return spec.error();
-  co_return BatchCall{std::move(*spec), static_cast<Format>(*format)};
+  co_return parse_batch(*body, app.settings);
+}
+
+Result<BatchStream> read_stream_options(const App& app, const Exchange& exchange) {
+  Result<QueryPairs> query = parse_query(exchange.request().query);
+  if (!query) return query.error();
+  return stream_from_query(*query, app.settings);
 }
 
 // Frames lines as they stand, or as the members of one JSON document.
@@ -71,18 +84,117 @@ class Framing {
   bool begun_ = false;
 };
 
+// Reads the lines of a streamed batch in a sequence of its own, while the other one writes
+// outcomes.
+class LineSource {
+ public:
+  LineSource(App& app, Exchange& exchange, const BatchStream& stream, Input input, BatchRun& run)
+      : app_(app),
+        exchange_(exchange),
+        stream_(stream),
+        input_(input),
+        run_(run),
+        activity_(app.wheel) {}
+  LineSource(const LineSource&) = delete;
+  LineSource& operator=(const LineSource&) = delete;
+
+  void start() { read_all(*this); }
+  bool ended() const { return ended_; }
+  std::uint64_t next_line() const { return lines_.next_number(); }
+
+  // Ends the reading; to be awaited before this is destroyed. Not a Wait, because nothing may cut
+  // it short: the reader itself may be what interrupted the activity that leads here.
+  auto end() {
+    activity_.interrupt(ErrorCode::cancelled);
+    struct Ended {
+      LineSource& source;
+      bool await_ready() const { return source.ended_; }
+      void await_suspend(std::coroutine_handle<> sequence) { source.awaits_end_ = sequence; }
+      void await_resume() const {}
+    };
+    return Ended{*this};
+  }
+
+ private:
+  // Few enough for what they may cost in one turn: a line is a task to parse.
+  static constexpr std::size_t piece_bytes = 16 * 1024;
+
+  static server::Detached read_all(LineSource& self) {
+    Task<void> reading = self.read();
+    co_await reading;
+    self.ended_ = true;
+    // Last: whoever awaits it destroys this.
+    if (self.awaits_end_) self.awaits_end_.resume();
+  }
+
+  Task<void> read() {
+    std::array<char, piece_bytes> piece;
+    for (;;) {
+      const bool room = co_await run_.room(activity_);
+      if (!room) co_return;
+      Task<Result<std::size_t>> reading = exchange_.read_body(activity_, piece);
+      Result<std::size_t> bytes = co_await reading;
+      if (!bytes) co_return break_off(bytes.error());
+      if (*bytes == 0) break;
+      lines_.feed({piece.data(), *bytes}, [this](const LineReader::Line& line) { take(line); });
+      const bool went_on = co_await app_.turns.next(activity_);
+      if (!went_on) co_return;
+    }
+    lines_.finish([this](const LineReader::Line& line) { take(line); });
+    run_.close();
+  }
+
+  void take(const LineReader::Line& line) {
+    LineTask task;
+    if (line.too_long)
+      task = Error(ErrorCode::invalid_request,
+                   "the line is longer than " + std::to_string(line_bytes_max) + " bytes");
+    else if (input_ == Input::json_lines)
+      task = task_from_json_line(parser_, line.text, stream_.defaults, app_.settings);
+    else
+      task = task_from_text_line(line.text, stream_.defaults);
+    if (!task) return;
+    if (*task) return run_.add(std::move(**task), sizeof(TaskSpec) + line.text.size());
+    Error error = task->error();
+    error.line = line.number;
+    run_.add_failed(error);
+  }
+
+  // What was read is worked on, unless the client is gone; the rest never came.
+  void break_off(Error error) {
+    if (activity_.interrupted()) return;
+    if (error.code == ErrorCode::cancelled) return exchange_.activity().interrupt(error.code);
+    app_.log.info("batch", "the lines of a batch broke off",
+                  {{"request_id", exchange_.request().id}, {"why", error.detail}});
+    error.line = lines_.next_number();
+    run_.add_failed(error);
+    run_.close();
+  }
+
+  App& app_;
+  Exchange& exchange_;
+  const BatchStream& stream_;
+  Input input_;
+  BatchRun& run_;
+  Activity activity_;
+  LineReader lines_;
+  simdjson::dom::parser parser_;
+  bool ended_ = false;
+  std::coroutine_handle<> awaits_end_;
+};
+
 // When it returns every task has its outcome. The deadline bounds the tasks and the wait for them,
 // not the writes: a client that is slow at that moment still gets what is left, summary included.
-Task<void> stream_outcomes(BatchRun& run, const BatchSpec& spec, Framing& framing,
-                           Exchange& exchange) {
+// Gives why the batch was stopped, if it was.
+Task<std::optional<ErrorCode>> stream_outcomes(BatchRun& run, const BatchOptions& options,
+                                               Framing& framing, Exchange& exchange) {
   Activity& activity = exchange.activity();
   const server::TimePoint deadline =
-      spec.deadline_ms ? server::Clock::now() + server::milliseconds(*spec.deadline_ms)
-                       : server::TimePoint::max();
+      options.deadline_ms ? server::Clock::now() + server::milliseconds(*options.deadline_ms)
+                          : server::TimePoint::max();
   while (!run.complete()) {
     if (server::Clock::now() >= deadline) co_return run.stop(ErrorCode::deadline_exceeded);
-    if (spec.fail_fast && run.failed()) co_return run.stop(ErrorCode::cancelled);
-    run.start_more();
+    if (options.fail_fast && run.failed()) co_return run.stop(ErrorCode::cancelled);
     {
       server::DeadlineScope scope(activity, deadline, ErrorCode::deadline_exceeded);
       const bool progress = co_await run.progress(activity);
@@ -90,44 +202,96 @@ Task<void> stream_outcomes(BatchRun& run, const BatchSpec& spec, Framing& framin
     }
     const std::string out = framing.outcomes(run.take_lines());
     Task<bool> writing = exchange.write(out);
-    if (!co_await writing) {
-      run.stop(ErrorCode::cancelled);
-      co_return;
-    }
+    if (!co_await writing) co_return run.stop(ErrorCode::cancelled);
   }
+  co_return std::nullopt;
 }
 
-}  // namespace
-
-Task<void> batch(App& app, Exchange& exchange) {
-  Task<Result<BatchCall>> parsing = parse(app, exchange);
-  Result<BatchCall> call = co_await parsing;
-  if (!call) {
-    Task<void> refusing = exchange.respond(call.error());
-    co_return co_await refusing;
-  }
-
+Response make_head(Format format) {
   Response head;
-  head.media_type = formats[static_cast<std::size_t>(call->format)];
+  head.media_type = formats[static_cast<std::size_t>(format)];
   head.headers =
       "Cache-Control: no-store\r\n"
       "X-Content-Type-Options: nosniff\r\n"
       "X-Accel-Buffering: no\r\n";
-  Task<bool> beginning = exchange.begin(std::move(head));
-  if (!co_await beginning) co_return;
+  return head;
+}
 
-  BatchRun run(app, call->spec);
-  Framing framing(call->format);
-  Task<void> streaming = stream_outcomes(run, call->spec, framing, exchange);
-  co_await streaming;
-
-  // After the deadline, or when the server stops, what is left is still told as far as the client
-  // takes it.
+// After the deadline, or when the server stops, what is left is still told as far as the client
+// takes it.
+Task<void> end_outcomes(BatchRun& run, Framing& framing, Exchange& exchange) {
   const std::string rest = framing.outcomes(run.take_lines()) + framing.end(run.summary());
   Task<bool> writing = exchange.write(rest);
   if (!co_await writing) co_return;
   Task<bool> finishing = exchange.finish();
   co_await finishing;
+}
+
+Task<void> run_document(App& app, Exchange& exchange, Format format, BatchSpec spec) {
+  Task<bool> beginning = exchange.begin(make_head(format));
+  if (!co_await beginning) co_return;
+  BatchRun run(app, spec.options);
+  for (TaskSpec& task : spec.tasks) run.add(std::move(task), sizeof(TaskSpec));
+  run.close();
+  run.start_more();
+  Framing framing(format);
+  Task<std::optional<ErrorCode>> streaming = stream_outcomes(run, spec.options, framing, exchange);
+  co_await streaming;
+  Task<void> ending = end_outcomes(run, framing, exchange);
+  co_await ending;
+}
+
+Task<void> run_stream(App& app, Exchange& exchange, Format format, Input input,
+                      BatchStream stream) {
+  Task<bool> opening = exchange.full_duplex(app.settings.batch.stall_timeout_ms);
+  if (!co_await opening) co_return;
+  Task<bool> beginning = exchange.begin(make_head(format));
+  if (!co_await beginning) co_return;
+  BatchRun run(app, stream.options);
+  LineSource source(app, exchange, stream, input, run);
+  source.start();
+  Framing framing(format);
+  Task<std::optional<ErrorCode>> streaming =
+      stream_outcomes(run, stream.options, framing, exchange);
+  const std::optional<ErrorCode> stopped = co_await streaming;
+  const bool all_read = source.ended();
+  auto source_ended = source.end();
+  co_await source_ended;
+  if (stopped && !all_read) {
+    Error unread(*stopped, "the batch ended here: this line and those behind it were not read");
+    unread.line = source.next_line();
+    run.add_failed(unread);
+  }
+  Task<void> ending = end_outcomes(run, framing, exchange);
+  co_await ending;
+}
+
+}  // namespace
+
+Task<void> batch(App& app, Exchange& exchange) {
+  const Result<Format> format = format_of(exchange.request());
+  const Result<Input> input = input_of(exchange.request());
+  std::optional<Error> refusal;
+  if (!format) refusal = format.error();
+  if (!input) refusal = input.error();
+  if (!refusal && *input == Input::document) {
+    Task<Result<BatchSpec>> reading = read_document(app, exchange);
+    Result<BatchSpec> spec = co_await reading;
+    if (spec) {
+      Task<void> running = run_document(app, exchange, *format, std::move(*spec));
+      co_return co_await running;
+    }
+    refusal = spec.error();
+  } else if (!refusal) {
+    Result<BatchStream> stream = read_stream_options(app, exchange);
+    if (stream) {
+      Task<void> running = run_stream(app, exchange, *format, *input, std::move(*stream));
+      co_return co_await running;
+    }
+    refusal = stream.error();
+  }
+  Task<void> refusing = exchange.respond(*refusal);
+  co_await refusing;
 }
 
 }  // namespace fetchmill::handlers

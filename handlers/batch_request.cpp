@@ -1,5 +1,7 @@
 #include "handlers/batch_request.hpp"
 
+#include "config/json_string.hpp"
+
 #include <array>
 
 namespace fetchmill::handlers {
@@ -27,22 +29,22 @@ Result<void> read_choice(object batch, std::string_view name, std::string_view f
   return {};
 }
 
-Result<void> read_options(object batch, const config::Settings& settings, BatchSpec& spec) {
-  if (auto read = read_choice(batch, "order", "completed", "input", spec.input_order); !read)
+Result<void> read_options(object batch, const config::Settings& settings, BatchOptions& options) {
+  if (auto read = read_choice(batch, "order", "completed", "input", options.input_order); !read)
     return read.error();
-  if (auto read = read_choice(batch, "on_error", "continue", "fail_fast", spec.fail_fast); !read)
+  if (auto read = read_choice(batch, "on_error", "continue", "fail_fast", options.fail_fast); !read)
     return read.error();
   element value;
-  spec.concurrency = settings.batch.concurrency;
+  options.concurrency = settings.batch.concurrency;
   if (!batch.at_key("concurrency").get(value)) {
     auto number = read_integer(value, "concurrency", 1, settings.batch.max_concurrency);
     if (!number) return number.error();
-    spec.concurrency = *number;
+    options.concurrency = *number;
   }
   if (!batch.at_key("deadline_ms").get(value)) {
     auto number = read_integer(value, "deadline_ms", 1, 86'400'000);
     if (!number) return number.error();
-    spec.deadline_ms = *number;
+    options.deadline_ms = *number;
   }
   return {};
 }
@@ -86,9 +88,72 @@ Result<BatchSpec> parse_batch(const std::string& body, const config::Settings& s
     if (std::ranges::find(batch_fields, member.key) == batch_fields.end())
       return unknown_member(member.key, std::string(member.key));
   BatchSpec spec;
-  if (auto read = read_options(batch, settings, spec); !read) return read.error();
+  if (auto read = read_options(batch, settings, spec.options); !read) return read.error();
   if (auto read = read_tasks(batch, settings, spec); !read) return read.error();
   return spec;
+}
+
+// The options are read by the rules of a document that has them as members.
+Result<BatchStream> stream_from_query(const QueryPairs& query, const config::Settings& settings) {
+  std::string document = "{";
+  QueryPairs rest;
+  for (const auto& [name, value] : query) {
+    const bool is_word = name == "order" || name == "on_error";
+    const bool is_number = name == "concurrency" || name == "deadline_ms";
+    if (!is_word && !is_number) {
+      rest.emplace_back(name, value);
+      continue;
+    }
+    std::string member;
+    config::append_json_string(member, name);
+    if (document.find(member + ':') != std::string::npos)
+      return Error(ErrorCode::invalid_request, "given more than once", name);
+    document += (document.size() > 1 ? "," : "") + member + ':';
+    const bool is_digits = !value.empty() && value.size() < 19 &&
+                           value.find_first_not_of("0123456789") == std::string::npos;
+    if (is_number && is_digits)
+      document += std::to_string(std::stoull(value));
+    else
+      config::append_json_string(document, value);
+  }
+  document += '}';
+  simdjson::dom::parser parser;
+  Result<element> parsed = parse_json(parser, document);
+  if (!parsed) return parsed.error();
+  BatchStream stream;
+  if (auto read = read_options(parsed->get_object(), settings, stream.options); !read)
+    return read.error();
+  Result<TaskSpec> defaults = defaults_from_query(rest, settings);
+  if (!defaults) return defaults.error();
+  stream.defaults = std::move(*defaults);
+  return stream;
+}
+
+LineTask task_from_json_line(simdjson::dom::parser& parser, std::string_view line,
+                             const TaskSpec& defaults, const config::Settings& settings) {
+  if (line.find_first_not_of(" \t") == std::string_view::npos) return std::nullopt;
+  Result<element> parsed = parse_json(parser, std::string(line), "line");
+  if (!parsed) return parsed.error();
+  TaskSpec task = defaults;
+  std::string_view url;
+  if (!parsed->get(url)) {
+    task.url = url;
+  } else if (!parsed->is_object()) {
+    return wrong_type("", "a task object or a URL as a string");
+  } else if (Result<void> read = read_task(*parsed, "", settings, task, nullptr); !read) {
+    return read.error();
+  }
+  if (task.url.empty())
+    return Error(ErrorCode::invalid_request, "the field `url` is missing", "url");
+  return task;
+}
+
+LineTask task_from_text_line(std::string_view line, const TaskSpec& defaults) {
+  const std::size_t first = line.find_first_not_of(" \t");
+  if (first == std::string_view::npos || line[first] == '#') return std::nullopt;
+  TaskSpec task = defaults;
+  task.url = line.substr(first, line.find_last_not_of(" \t") - first + 1);
+  return task;
 }
 
 }  // namespace fetchmill::handlers

@@ -1,4 +1,5 @@
-// The JSON body of /v1/batch, parsed and checked. Pure.
+// What a client of /v1/batch sends, parsed and checked: one JSON document, or lines with the rest
+// in the query. Pure.
 //
 // Errors: as handlers/task.hpp, with `field` such as "tasks[3].url"; payload_too_large (more than
 // batch.max_tasks).
@@ -9,18 +10,39 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fetchmill::handlers {
 
-struct BatchSpec {
-  std::vector<TaskSpec> tasks;
+struct BatchOptions {
   std::uint64_t concurrency = 0;
   std::optional<std::uint64_t> deadline_ms;
   bool input_order = false;
   bool fail_fast = false;
 };
 
+struct BatchSpec {
+  BatchOptions options;
+  std::vector<TaskSpec> tasks;
+};
 config::Result<BatchSpec> parse_batch(const std::string& body, const config::Settings& settings);
+
+// A batch whose tasks come as lines.
+struct BatchStream {
+  BatchOptions options;
+  TaskSpec defaults;
+};
+// The options of a batch, op with its parameters or pipeline, and the task fields of GET /v1/fetch.
+config::Result<BatchStream> stream_from_query(const QueryPairs& query,
+                                              const config::Settings& settings);
+
+// Nothing: the line says nothing (it is blank, or a comment).
+using LineTask = std::optional<config::Result<TaskSpec>>;
+// A task object, or a URL as a JSON string. Errors: as read_task.
+LineTask task_from_json_line(simdjson::dom::parser& parser, std::string_view line,
+                             const TaskSpec& defaults, const config::Settings& settings);
+// A URL as it is; "#" begins a comment line.
+LineTask task_from_text_line(std::string_view line, const TaskSpec& defaults);
 
 }  // namespace fetchmill::handlers

@@ -10,25 +10,64 @@ using config::Result;
 using server::Detached;
 using server::Task;
 
-BatchRun::BatchRun(App& app, BatchSpec& spec)
-    : app_(app), spec_(spec), started_(server::Clock::now()) {
-  if (spec.input_order) held_.resize(spec.tasks.size());
+BatchRun::BatchRun(App& app, const BatchOptions& options)
+    : app_(app), options_(options), started_(server::Clock::now()) {
+  if (options.deadline_ms) deadline_ = started_ + server::milliseconds(*options.deadline_ms);
+}
+
+void BatchRun::add(TaskSpec task, std::size_t bytes) {
+  const std::size_t index = next_index();
+  queued_bytes_ += bytes;
+  queued_.push_back({index, bytes, std::move(task)});
+  app_.turns.defer(*this);
+}
+
+void BatchRun::add_failed(const Error& error) {
+  const std::size_t index = next_index();
+  std::string line;
+  append_error(line, static_cast<std::int64_t>(index), TaskSpec{}, TaskReport{}, error);
+  line += '\n';
+  ended(index, std::move(line), false);
+}
+
+std::size_t BatchRun::next_index() {
+  if (options_.input_order) held_.emplace_back();
+  return added_++;
+}
+
+void BatchRun::close() {
+  closed_ = true;
+  app_.turns.defer(*this);
+}
+
+bool BatchRun::holds_too_much() const {
+  return lines_.size() + held_bytes_ >= app_.settings.batch.pending_mb * config::MiB;
+}
+
+bool BatchRun::has_room() const {
+  return queued_.size() < app_.settings.batch.max_pending_tasks &&
+         queued_bytes_ < app_.settings.batch.pending_mb * config::MiB && !holds_too_much();
 }
 
 bool BatchRun::can_start() const {
-  return next_ < spec_.tasks.size() && in_progress_ < spec_.concurrency &&
-         lines_.size() + held_bytes_ < app_.settings.batch.pending_mb * config::MiB;
+  return !queued_.empty() && in_progress_ < options_.concurrency && !holds_too_much() &&
+         !(options_.fail_fast && failed());
 }
 
 void BatchRun::start_more() {
-  while (can_start()) run_one(next_++);
+  if (deadline_ != server::TimePoint::max() && server::Clock::now() >= deadline_) return;
+  while (can_start()) {
+    Queued next = std::move(queued_.front());
+    queued_.pop_front();
+    queued_bytes_ -= next.bytes;
+    run_one(next.index, std::move(next.task));
+  }
 }
 
-Detached BatchRun::run_one(std::size_t index) {
+Detached BatchRun::run_one(std::size_t index, TaskSpec task) {
   Running running(app_.wheel);
   running_.push_back(running);
   ++in_progress_;
-  TaskSpec& task = spec_.tasks[index];
   TaskReport report;
   Task<Result<TaskResult>> working =
       run_task(app_, running.activity, task, Encoding::line, &flow_, report);
@@ -49,28 +88,41 @@ Detached BatchRun::run_one(std::size_t index) {
 void BatchRun::ended(std::size_t index, std::string line, bool ok) {
   ++ended_;
   ++(ok ? ok_ : failed_);
-  if (!spec_.input_order) {
+  if (!options_.input_order) {
     lines_ += line;
   } else {
     held_bytes_ += line.size();
-    held_[index] = std::move(line);
-    for (; next_line_ < held_.size() && !held_[next_line_].empty(); ++next_line_) {
-      held_bytes_ -= held_[next_line_].size();
-      lines_ += std::exchange(held_[next_line_], {});
+    held_[index - next_line_] = std::move(line);
+    for (; !held_.empty() && !held_.front().empty(); ++next_line_) {
+      held_bytes_ -= held_.front().size();
+      lines_ += held_.front();
+      held_.pop_front();
     }
   }
   // Not at once: what ends in one turn is written in one go.
   app_.turns.defer(*this);
 }
 
-void BatchRun::run() {
-  const bool ends = spec_.fail_fast && failed();
-  if (waiting_ && (!lines_.empty() || can_start() || ends))
-    std::exchange(waiting_, nullptr)->complete();
+std::string BatchRun::take_lines() {
+  if (holds_too_much()) app_.turns.defer(*this);
+  return std::exchange(lines_, {});
 }
 
-void BatchRun::stop(config::ErrorCode why) {
-  const std::size_t started = std::exchange(next_, spec_.tasks.size());
+bool BatchRun::progressed() const {
+  return !lines_.empty() || complete() || (options_.fail_fast && failed());
+}
+
+void BatchRun::run() {
+  start_more();
+  if (awaits_room_ && has_room()) std::exchange(awaits_room_, nullptr)->complete();
+  // Last: whoever waits for this may destroy the batch.
+  if (awaits_progress_ && progressed()) std::exchange(awaits_progress_, nullptr)->complete();
+}
+
+config::ErrorCode BatchRun::stop(config::ErrorCode why) {
+  closed_ = true;
+  std::deque<Queued> never_started = std::exchange(queued_, {});
+  queued_bytes_ = 0;
   // An interrupted activity unwinds at once, so each of these ends within the call.
   server::IntrusiveList<Running> running;
   while (!running_.empty()) running.push_back(running_.front());
@@ -79,19 +131,20 @@ void BatchRun::stop(config::ErrorCode why) {
     running_.push_back(next);
     next.activity.interrupt(why);
   }
-  for (std::size_t index = started; index < spec_.tasks.size(); ++index) {
+  for (const Queued& queued : never_started) {
     std::string line;
-    append_error(line, static_cast<std::int64_t>(index), spec_.tasks[index], TaskReport{},
+    append_error(line, static_cast<std::int64_t>(queued.index), queued.task, TaskReport{},
                  Error(why));
     line += '\n';
-    ended(index, std::move(line), false);
+    ended(queued.index, std::move(line), false);
   }
+  return why;
 }
 
 std::string BatchRun::summary() const {
   const auto elapsed =
       std::chrono::duration_cast<server::milliseconds>(server::Clock::now() - started_);
-  return "{\"type\":\"summary\",\"tasks\":" + std::to_string(spec_.tasks.size()) +
+  return "{\"type\":\"summary\",\"tasks\":" + std::to_string(added_) +
          ",\"ok\":" + std::to_string(ok_) +
          ",\"unchanged\":0,\"failed\":" + std::to_string(failed_) +
          ",\"elapsed_ms\":" + std::to_string(elapsed.count()) + "}\n";

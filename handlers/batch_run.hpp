@@ -1,9 +1,9 @@
-// A batch under way: starts its tasks, at most `concurrency` at once, and collects their outcomes
-// as lines.
+// A batch under way: takes tasks, works on at most `concurrency` of them at once, and collects
+// their outcomes as lines.
 //
-//   BatchRun run(app, spec);
-//   while (!run.complete()) { run.start_more(); co_await run.progress(activity);
-//   write(run.take_lines()); }
+//   BatchRun run(app, options);
+//   run.add(task); …; run.close();
+//   while (!run.complete()) { co_await run.progress(activity); write(run.take_lines()); }
 //
 // Owner: the handler's coroutine. Lifetime: before it is destroyed every task has ended: run to
 // completion, or stop(). Process: loop. Bytes: no task is started while more than batch.pending_mb
@@ -16,72 +16,113 @@
 #include "server/coroutine.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <string>
-#include <vector>
 
 namespace fetchmill::handlers {
 
 class BatchRun final : private server::Deferred {
  public:
-  BatchRun(App& app, BatchSpec& spec);
+  BatchRun(App& app, const BatchOptions& options);
   BatchRun(const BatchRun&) = delete;
   BatchRun& operator=(const BatchRun&) = delete;
 
+  // `bytes`: about what it holds of memory. Requires: not closed.
+  void add(TaskSpec task, std::size_t bytes);
+  // A task that never was one.
+  void add_failed(const config::Error& error);
+  // No more will be added.
+  void close();
+  // Starts what may be started; happens by itself in the next turn.
   void start_more();
-  // Interrupts what runs and gives every task without an outcome the error `why`.
-  void stop(config::ErrorCode why);
-  bool complete() const { return ended_ == spec_.tasks.size(); }
+  // Interrupts what runs, gives every task without an outcome the error `why`, and closes.
+  config::ErrorCode stop(config::ErrorCode why);  // gives `why`
+  bool closed() const { return closed_; }
+  bool complete() const { return closed_ && ended_ == added_; }
   bool failed() const { return failed_ > 0; }
+  // Whether more should be added now: a caller with a long list waits for room.
+  bool has_room() const;
 
   // The lines of outcomes since the last call, each with its newline, in the batch's order.
-  std::string take_lines() { return std::exchange(lines_, {}); }
+  std::string take_lines();
   // The summary's line, with its newline.
   std::string summary() const;
 
-  // Waits until take_lines() has something to give, start_more() something to start, a task failed,
-  // or the activity is interrupted.
+  // Waits until take_lines() has something to give, a task failed, all is complete, or the activity
+  // is interrupted.
   class Progress : public server::Wait {
    public:
     Progress(server::Activity& activity, BatchRun& run) : Wait(activity), run_(run) {}
-    bool await_ready() const { return interrupted() || !run_.lines_.empty(); }
+    bool await_ready() const { return interrupted() || run_.progressed(); }
     void await_suspend(std::coroutine_handle<> sequence) {
       suspend(sequence);
-      run_.waiting_ = this;
+      run_.awaits_progress_ = this;
     }
     bool await_resume() const { return !interrupted(); }
 
    private:
-    void withdraw() override { run_.waiting_ = nullptr; }
+    void withdraw() override { run_.awaits_progress_ = nullptr; }
     BatchRun& run_;
   };
   Progress progress(server::Activity& activity) { return Progress(activity, *this); }
+
+  // Waits until has_room().
+  class Room : public server::Wait {
+   public:
+    Room(server::Activity& activity, BatchRun& run) : Wait(activity), run_(run) {}
+    bool await_ready() const { return interrupted() || run_.has_room(); }
+    void await_suspend(std::coroutine_handle<> sequence) {
+      suspend(sequence);
+      run_.awaits_room_ = this;
+    }
+    bool await_resume() const { return !interrupted(); }
+
+   private:
+    void withdraw() override { run_.awaits_room_ = nullptr; }
+    BatchRun& run_;
+  };
+  Room room(server::Activity& activity) { return Room(activity, *this); }
 
  private:
   struct Running : server::ListHook {
     explicit Running(server::Deadlines& wheel) : activity(wheel) {}
     server::Activity activity;
   };
+  struct Queued {
+    std::size_t index;
+    std::size_t bytes;
+    TaskSpec task;
+  };
 
   bool can_start() const;
-  server::Detached run_one(std::size_t index);
+  bool progressed() const;
+  bool holds_too_much() const;
+  std::size_t next_index();
+  server::Detached run_one(std::size_t index, TaskSpec task);
   void ended(std::size_t index, std::string line, bool ok);
   void run() override;
 
   App& app_;
-  BatchSpec& spec_;
+  const BatchOptions options_;
   workers::Flow flow_;
   server::TimePoint started_;
+  server::TimePoint deadline_ = server::TimePoint::max();
+  std::deque<Queued> queued_;  // not started
+  std::size_t queued_bytes_ = 0;
   server::IntrusiveList<Running> running_;
-  std::size_t next_ = 0;  // the first task not started
+  std::size_t in_progress_ = 0;
+  std::size_t added_ = 0;
   std::size_t ended_ = 0;
   std::size_t ok_ = 0;
   std::size_t failed_ = 0;
-  std::size_t in_progress_ = 0;
+  bool closed_ = false;
   std::string lines_;
+  // In input order: the lines that wait for an earlier one, from that of task `next_line_` on.
+  std::deque<std::string> held_;
   std::size_t held_bytes_ = 0;
-  std::size_t next_line_ = 0;      // in input order: the first task whose line was not given yet
-  std::vector<std::string> held_;  // in input order: the lines that wait for an earlier one
-  server::Wait* waiting_ = nullptr;
+  std::size_t next_line_ = 0;
+  server::Wait* awaits_progress_ = nullptr;
+  server::Wait* awaits_room_ = nullptr;
 };
 
 }  // namespace fetchmill::handlers

@@ -9,13 +9,15 @@ using config::ErrorCode;
 using config::Result;
 using simdjson::dom::element;
 
-Result<element> parse_json(simdjson::dom::parser& parser, const std::string& body) {
+Result<element> parse_json(simdjson::dom::parser& parser, const std::string& text,
+                           std::string_view what) {
   element document;
-  if (const auto error = parser.parse(body).get(document)) {
-    if (const auto fault = workers::json::json_locate(body))
-      return Error(ErrorCode::invalid_request, "the body is " + describe(*fault));
+  if (const auto error = parser.parse(text).get(document)) {
+    const std::string the = "the " + std::string(what);
+    if (const auto fault = workers::json::json_locate(text))
+      return Error(ErrorCode::invalid_request, the + " is " + describe(*fault));
     return Error(ErrorCode::invalid_request,
-                 std::string("the body cannot be read as JSON: ") + simdjson::error_message(error));
+                 the + " cannot be read as JSON: " + simdjson::error_message(error));
   }
   return document;
 }

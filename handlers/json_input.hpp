@@ -13,9 +13,10 @@
 
 namespace fetchmill::handlers {
 
-// Parses a request body; an error names the position.
+// Parses what a client sent; an error names the position. `what` it calls it: "the body is …".
 config::Result<simdjson::dom::element> parse_json(simdjson::dom::parser& parser,
-                                                  const std::string& body);
+                                                  const std::string& text,
+                                                  std::string_view what = "body");
 config::Error wrong_type(std::string field, std::string_view expected);
 config::Error unknown_member(std::string_view name, std::string field);
 config::Result<std::uint64_t> read_integer(simdjson::dom::element value, const std::string& field,

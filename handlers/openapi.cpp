@@ -35,10 +35,20 @@ std::string query_parameter(std::string_view name, bool required, std::string_vi
   return member(name, object(members));
 }
 
-// One of TaskFields.
-std::string field_parameter(std::string_view name, std::string_view description) {
-  const std::string pointer = "#/components/schemas/TaskFields/properties/" + std::string(name);
+// Of the type that a schema's property has.
+std::string parameter_like(std::string_view schema, std::string_view name,
+                           std::string_view description) {
+  std::string pointer = "#/components/schemas/";
+  pointer += schema;
+  pointer += "/properties/";
+  pointer += name;
   return query_parameter(name, false, description, object({member("$ref", text(pointer))}));
+}
+std::string field_parameter(std::string_view name, std::string_view description) {
+  return parameter_like("TaskFields", name, description);
+}
+std::string batch_parameter(std::string_view name, std::string_view description) {
+  return parameter_like("Batch", name, description);
 }
 
 std::string parameters() {
@@ -67,6 +77,10 @@ std::string parameters() {
                       "Upstream statuses whose body is wanted: codes or classes; may be repeated.",
                       R"({"type":"array","items":{"type":"string"}})",
                       R"("style":"form","explode":true)"),
+      batch_parameter("order", "In which order outcomes come; only where tasks come as lines."),
+      batch_parameter("concurrency", "Tasks in progress at once; only where tasks come as lines."),
+      batch_parameter("deadline_ms", "Time for the whole batch; only where tasks come as lines."),
+      batch_parameter("on_error", "Whether to go on; only where tasks come as lines."),
       member("code", R"({"name":"code","in":"path","required":true,"description":"An error code.",)"
                      R"("schema":{"$ref":"#/components/schemas/ErrorCode"}})"),
   });

@@ -17,7 +17,15 @@ struct Content {
 constexpr std::array contents{
     Content{"any", R"({"*/*":{"schema":{"description":"Bytes of any kind. A Content-Encoding of )"
                    R"(gzip, deflate, br or zstd is undone first."}}})"},
-    Content{"batch", R"({"application/json":{"schema":{"$ref":"#/components/schemas/Batch"}}})"},
+    Content{
+        "batch",
+        R"({"application/json":{"schema":{"$ref":"#/components/schemas/Batch"}},)"
+        R"("application/x-ndjson":{"schema":{"description":"A task a line, or its URL as a JSON )"
+        R"(string; blank lines say nothing. Of any length: it is read while outcomes are written.)"
+        R"( Options and defaults stand in the query.","anyOf":[)"
+        R"({"$ref":"#/components/schemas/BatchTask"},{"type":"string"}]}},)"
+        R"("text/plain":{"schema":{"description":"The same with a URL a line; # begins a comment.",)"
+        R"("type":"string"}}})"},
     Content{"error", R"({"application/json":{"schema":{"$ref":"#/components/schemas/ErrorInfo"}},)"
                      R"("text/html":{"schema":{"type":"string"}}})"},
     Content{"fetch",
@@ -95,6 +103,11 @@ const std::vector<Operation>& operations() {
                                                         "retries",
                                                         "accept_status",
                                                         "debug"};
+  static const std::vector<std::string_view> stream_query = [] {
+    std::vector<std::string_view> names{"order", "concurrency", "deadline_ms", "on_error"};
+    names.insert(names.end(), task_query.begin() + 1, task_query.end());
+    return names;
+  }();
   static const std::vector<std::string_view> processed{"Server-Timing", "ETag"};
   static const std::vector<std::string_view> fetched{"Server-Timing", "ETag",
                                                      "Fetchmill-Upstream-Status",
@@ -138,6 +151,7 @@ const std::vector<Operation>& operations() {
        .id = "batch",
        .tag = "tasks",
        .summary = "Runs many tasks; outcomes stream as tasks end.",
+       .parameters = stream_query,
        .request = "batch",
        .response = "outcomes",
        .errors =

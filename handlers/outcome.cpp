@@ -37,8 +37,7 @@ void append_common(std::string& out, std::string_view type, std::int64_t index,
     out += ",\"meta\":";
     out += task.meta;
   }
-  out += ",\"url\":";
-  append_json_string(out, task.url);
+  append_member(out, "url", task.url);
 }
 
 void append_upstream(std::string& out, const FetchResponse& response) {
@@ -126,6 +125,10 @@ void append_result(std::string& out, std::int64_t index, const TaskSpec& task,
 void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
                   const TaskReport& report, const config::Error& error) {
   append_common(out, "error", index, task);
+  if (error.line != 0) {
+    out += ",\"line\":";
+    append_number(out, error.line);
+  }
   if (report.response.status != 0) append_upstream(out, report.response);
   append_attempts(out, report.response);
   const config::ErrorInfo& row = info(error.code);
@@ -138,10 +141,7 @@ void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
   }
   out += ",\"detail\":";
   append_json_string(out, error.detail.empty() ? row.title : std::string_view(error.detail));
-  if (!error.field.empty()) {
-    out += ",\"field\":";
-    append_json_string(out, error.field);
-  }
+  append_member(out, "field", error.field);
   if (error.upstream_status != 0) {
     out += ",\"upstream_status\":";
     append_number(out, error.upstream_status);

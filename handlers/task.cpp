@@ -319,19 +319,34 @@ Result<std::string> pipeline_from_query(const QueryPairs& query) {
 }
 
 Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings& settings) {
+  std::string url;
+  QueryPairs rest;
+  for (const auto& [name, value] : query) {
+    if (name != "url") {
+      rest.emplace_back(name, value);
+    } else if (!url.empty()) {
+      return Error(ErrorCode::invalid_request, "given more than once", name);
+    } else {
+      url = value;
+    }
+  }
+  if (url.empty())
+    return Error(ErrorCode::invalid_request, "the parameter `url` is missing", "url");
+  Result<TaskSpec> task = defaults_from_query(rest, settings);
+  if (task) task->url = std::move(url);
+  return task;
+}
+
+Result<TaskSpec> defaults_from_query(const QueryPairs& query, const config::Settings& settings) {
   TaskSpec task = default_task(settings);
   QueryPairs rest;
   std::array<bool, task_fields.size()> given{};
   for (const auto& [name, value] : query) {
     const auto* row = std::ranges::find(task_fields, std::string_view(name), &TaskField::name);
-    const bool is_of_task = row != task_fields.end() && (row->in_query || name == "url");
+    const bool is_of_task = row != task_fields.end() && row->in_query;
     if (is_of_task &&
         std::exchange(given[static_cast<std::size_t>(row - task_fields.begin())], true))
       return Error(ErrorCode::invalid_request, "given more than once", name);
-    if (name == "url") {
-      task.url = value;
-      continue;
-    }
     if (name == "accept_status") {
       Result<fetch::StatusRange> range = fetch::parse_status_range(value);
       if (!range) {
@@ -353,8 +368,6 @@ Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings
       return Error(ErrorCode::internal_error);
     if (Result<void> read = row->read({parsed, name, settings, task}); !read) return read.error();
   }
-  if (task.url.empty())
-    return Error(ErrorCode::invalid_request, "the parameter `url` is missing", "url");
   Result<std::string> pipeline = pipeline_from_query(rest);
   if (!pipeline) return pipeline.error();
   task.pipeline = std::move(*pipeline);

@@ -56,8 +56,11 @@ TaskSpec default_task(const config::Settings& settings);
 config::Result<void> read_task(simdjson::dom::element object, const std::string& field,
                                const config::Settings& settings, TaskSpec& task, bool* envelope);
 
-// GET /v1/fetch: url, op with its parameters or pipeline, and the numeric task fields.
+// GET /v1/fetch: url, op with its parameters or pipeline, and some of the task fields.
 config::Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings& settings);
+// The same without a url.
+config::Result<TaskSpec> defaults_from_query(const QueryPairs& query,
+                                             const config::Settings& settings);
 
 // POST /v1/process: op with its parameters, or pipeline. Gives the canonical pipeline.
 config::Result<std::string> pipeline_from_query(const QueryPairs& query);

@@ -14,7 +14,7 @@ namespace {
 using config::Error;
 using config::Result;
 
-std::string_view moved(std::string_view view, const char* from, const char* to) {
+std::string_view rebased(std::string_view view, const char* from, const char* to) {
   return view.empty() ? std::string_view{}
                       : std::string_view(to + (view.data() - from), view.size());
 }
@@ -23,18 +23,18 @@ std::string_view moved(std::string_view view, const char* from, const char* to) 
 void rebase(const wire::RequestHead& head, const char* from, const char* to,
             wire::RequestHead& copy) {
   copy.method = head.method;
-  copy.method_text = moved(head.method_text, from, to);
-  copy.target = moved(head.target, from, to);
-  copy.target_text = moved(head.target_text, from, to);
+  copy.method_text = rebased(head.method_text, from, to);
+  copy.target = rebased(head.target, from, to);
+  copy.target_text = rebased(head.target_text, from, to);
   copy.minor_version = head.minor_version;
-  copy.host = moved(head.host, from, to);
+  copy.host = rebased(head.host, from, to);
   copy.framing = head.framing;
   copy.content_length = head.content_length;
   copy.keep_alive = head.keep_alive;
   copy.expect_continue = head.expect_continue;
   copy.bytes = head.bytes;
   for (const wire::Field& field : head.fields)
-    copy.fields.append({moved(field.name, from, to), moved(field.value, from, to), field.id});
+    copy.fields.append({rebased(field.name, from, to), rebased(field.value, from, to), field.id});
 }
 
 }  // namespace
@@ -46,8 +46,8 @@ Exchange::Exchange(Session& session, const Route& route, const Request& request,
       started_(started),
       head_bytes_(bytes),
       id_(request.id),
-      request_{head_, id_, moved(request.path, bytes.data(), head_bytes_.data()),
-               moved(request.query, bytes.data(), head_bytes_.data())},
+      request_{head_, id_, rebased(request.path, bytes.data(), head_bytes_.data()),
+               rebased(request.query, bytes.data(), head_bytes_.data())},
       activity_(session.service_.wheel),
       body_left_(request.head.content_length) {
   rebase(request.head, bytes.data(), head_bytes_.data(), head_);
@@ -69,21 +69,51 @@ bool Exchange::body_complete() const {
   }
 }
 
+Task<bool> Exchange::await_continue() {
+  if (!head_.expect_continue || continue_sent_ || body_begun_) co_return true;
+  continue_sent_ = true;
+  Task<bool> sent = send("HTTP/1.1 100 Continue\r\n\r\n", {});
+  co_return co_await sent;
+}
+
+Task<bool> Exchange::full_duplex(std::uint64_t stall_limit_ms) {
+  stall_limit_ms_ = stall_limit_ms;
+  moved_at_ = Clock::now();
+  Task<bool> continued = await_continue();
+  co_return co_await continued;
+}
+
+TimePoint Exchange::limit(const Patience& patience, TimePoint begun, std::uint64_t limit_ms) const {
+  if (stall_limit_ms_ == 0) return patience.limit(begun, limit_ms);
+  return std::max(begun, moved_at_) + milliseconds(stall_limit_ms_);
+}
+
+// Whether a wait that was too long for this direction goes on.
+bool Exchange::other_way_moved(TimePoint begun) const {
+  return stall_limit_ms_ != 0 && moved_at_ > begun;
+}
+
+void Exchange::moved(Patience& patience, std::size_t bytes) {
+  patience.moved(bytes);
+  if (stall_limit_ms_ != 0 && bytes > 0) moved_at_ = Clock::now();
+}
+
 // Waits for the client to send more. False: it hung up, or was too slow.
-Task<bool> Exchange::receive() {
+Task<bool> Exchange::receive(Activity& by) {
   turn_bytes_ = 0;
-  if (head_.expect_continue && !continue_sent_ && !body_begun_) {
-    continue_sent_ = true;
-    Task<bool> sent = send("HTTP/1.1 100 Continue\r\n\r\n", {});
-    if (!co_await sent) co_return false;
+  Task<bool> continued = await_continue();
+  if (!co_await continued) co_return false;
+  for (;;) {
+    const TimePoint begun = Clock::now();
+    DeadlineScope scope(by,
+                        limit(body_patience_, begun, session_.service_.settings.body_timeout_ms),
+                        ErrorCode::request_timeout);
+    const bool ready = co_await session_.readable(by);
+    body_patience_.waited(Clock::now() - begun);
+    if (scope.expired() && other_way_moved(begun)) continue;
+    if (scope.expired()) too_slow_ = true;
+    co_return ready && !left();
   }
-  const TimePoint begun = Clock::now();
-  const TimePoint limit = body_patience_.limit(begun, session_.service_.settings.body_timeout_ms);
-  DeadlineScope scope(activity_, limit, ErrorCode::request_timeout);
-  const bool ready = co_await session_.readable(activity_);
-  body_patience_.waited(Clock::now() - begun);
-  if (scope.expired()) too_slow_ = true;
-  co_return ready && !left();
 }
 
 // Whether the client has hung up. An event that ends a wait of ours is not told to the session, so
@@ -99,12 +129,13 @@ bool Exchange::may_read() {
   return session_.may_read();
 }
 
-Result<std::size_t> Exchange::broken_body() {
+Result<std::size_t> Exchange::broken_body(const Activity& by) {
   close_ = true;
   if (too_slow_)
     return Error(ErrorCode::request_timeout, "the request body did not arrive in time");
-  if (activity_.interrupted() && activity_.why() != ErrorCode::cancelled)
-    return Error(activity_.why());
+  // Cancelled is what this activity is when the client is gone; another one only stops reading.
+  const bool is_gone = &by == &activity_ && by.interrupted() && by.why() == ErrorCode::cancelled;
+  if (by.interrupted() && !is_gone) return Error(by.why());
   broken_ = true;
   return Error(ErrorCode::cancelled, "the client closed the connection within the request body");
 }
@@ -123,6 +154,10 @@ void Exchange::take_held(std::size_t bytes) {
 }
 
 Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
+  return read_body(activity_, into);
+}
+
+Task<Result<std::size_t>> Exchange::read_body(Activity& by, std::span<char> into) {
   for (;;) {
     if (body_complete()) co_return std::size_t{0};
     if (head_.framing == wire::Framing::chunked && chunks_.payload_remaining() == 0) {
@@ -137,15 +172,15 @@ Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
       if (result.status == wire::ChunkStatus::complete) chunks_complete_ = true;
       if (result.status != wire::ChunkStatus::incomplete) continue;
       if (!may_read()) {
-        Task<bool> more = receive();
-        if (!co_await more) co_return broken_body();
+        Task<bool> more = receive(by);
+        if (!co_await more) co_return broken_body(by);
       }
       std::string& input = session_.input_;  // empty: incomplete framing has been consumed
       input.resize(framing_read_bytes);
       const Transfer transfer = session_.read(input);
       input.resize(transfer.bytes);
       turn_bytes_ += transfer.bytes;
-      if (transfer.status == Transfer::Status::closed) co_return broken_body();
+      if (transfer.status == Transfer::Status::closed) co_return broken_body(by);
       continue;
     }
     const std::uint64_t due =
@@ -158,18 +193,18 @@ Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
       take_held(count);
     } else {
       if (!may_read()) {
-        Task<bool> more = receive();
-        if (!co_await more) co_return broken_body();
+        Task<bool> more = receive(by);
+        if (!co_await more) co_return broken_body(by);
       }
       const std::size_t left_of_turn = turn_bytes_max - turn_bytes_;
       const Transfer transfer = session_.read(into.first(std::min(wanted, left_of_turn)));
-      if (transfer.status == Transfer::Status::closed) co_return broken_body();
+      if (transfer.status == Transfer::Status::closed) co_return broken_body(by);
       count = transfer.bytes;
       turn_bytes_ += count;
     }
     if (count == 0) continue;
     body_begun_ = true;
-    body_patience_.moved(count);
+    moved(body_patience_, count);
     if (head_.framing == wire::Framing::chunked)
       chunks_.take_payload(count);
     else
@@ -292,7 +327,7 @@ Task<bool> Exchange::send(std::string_view first, std::string_view second, std::
     }
     const Transfer transfer = session_.write(std::span(vectors.data(), count));
     if (transfer.status == Transfer::Status::closed) break;
-    write_patience_.moved(transfer.bytes);
+    moved(write_patience_, transfer.bytes);
     std::size_t taken = transfer.bytes;
     for (std::string_view& part : parts) {
       const std::size_t of_part = std::min(taken, part.size());
@@ -301,11 +336,12 @@ Task<bool> Exchange::send(std::string_view first, std::string_view second, std::
     }
     if (session_.may_write()) continue;
     const TimePoint begun = Clock::now();
-    const TimePoint limit =
-        write_patience_.limit(begun, session_.service_.settings.write_timeout_ms);
-    DeadlineScope scope(activity_, limit, ErrorCode::request_timeout);
+    DeadlineScope scope(activity_,
+                        limit(write_patience_, begun, session_.service_.settings.write_timeout_ms),
+                        ErrorCode::request_timeout);
     const bool ready = co_await session_.writable(activity_);
     write_patience_.waited(Clock::now() - begun);
+    if (scope.expired() && other_way_moved(begun)) continue;
     if (!ready || left()) break;
   }
   broken_ = true;

@@ -63,6 +63,12 @@ class Exchange {
   std::optional<std::uint64_t> body_length() const;
   // Reads some of the body, 0 bytes at its end. Requires: `into` is not empty.
   Task<config::Result<std::size_t>> read_body(std::span<char> into);
+  // The same in a sequence of its own, for a body that is read while the response is written.
+  // Before that: full_duplex().
+  Task<config::Result<std::size_t>> read_body(Activity& by, std::span<char> into);
+  // From now on the client is too slow only when neither direction moves for so long. Lets it send
+  // its body, if it waits to be told. False: it is gone.
+  Task<bool> full_duplex(std::uint64_t stall_limit_ms);
   // The whole body, refused with payload_too_large beyond `bytes_max`; `limit_name` is the setting
   // to name.
   Task<config::Result<std::string>> read_whole_body(std::uint64_t bytes_max,
@@ -85,11 +91,15 @@ class Exchange {
   bool body_complete() const;
   bool left();
   bool may_read();
-  config::Result<std::size_t> broken_body();
+  config::Result<std::size_t> broken_body(const Activity& by);
+  TimePoint limit(const Patience& patience, TimePoint begun, std::uint64_t limit_ms) const;
+  bool other_way_moved(TimePoint begun) const;
+  void moved(Patience& patience, std::size_t bytes);
+  Task<bool> await_continue();
   std::string_view held() const;
   void take_held(std::size_t bytes);
   ConnectionField connection_field() const;
-  Task<bool> receive();
+  Task<bool> receive(Activity& by);
   Task<bool> send(std::string_view first, std::string_view second, std::string_view third = {});
 
   Session& session_;
@@ -119,6 +129,8 @@ class Exchange {
   bool broken_ = false;    // the client cannot be answered any more
   bool close_ = false;
   Patience write_patience_;
+  std::uint64_t stall_limit_ms_ = 0;  // 0: each direction has its own patience
+  TimePoint moved_at_;                // either direction
 };
 
 }  // namespace fetchmill::server::http

@@ -2,8 +2,9 @@
 // Task parser: what it accepts is within limits and reads the same again, what it refuses is the
 // client's mistake.
 //
-// The first byte chooses the form: a task, a batch, or a query.
+// The first byte chooses the form: a task, a batch, lines behind a query, or a query.
 #include "handlers/batch_request.hpp"
+#include "handlers/line_reader.hpp"
 #include "workers/ops/pipeline.hpp"
 
 #include <cstddef>
@@ -63,11 +64,45 @@ void check_one(const std::string& body) {
   read ? check_task(task) : check_error(read.error());
 }
 
+void check_options(const BatchOptions& options) {
+  require(options.concurrency > 0 && options.concurrency <= settings.batch.max_concurrency);
+}
+
+// Any bytes as lines, the first one being the query; a line is the same in one piece and in many.
+void check_lines(std::string_view text) {
+  const std::string_view query = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(text.size(), query.size() + 1));
+  const auto pairs = parse_query(query);
+  if (!pairs) return check_error(pairs.error());
+  const auto stream = stream_from_query(*pairs, settings);
+  if (!stream) return check_error(stream.error());
+  check_options(stream->options);
+  simdjson::dom::parser parser;
+  std::string whole;
+  std::string pieces;
+  LineReader whole_reader;
+  whole_reader.feed(text, [&](const LineReader::Line& line) {
+    whole += std::to_string(line.number) + ':' + std::string(line.text) + '\n';
+    for (const LineTask& task : {task_from_json_line(parser, line.text, stream->defaults, settings),
+                                 task_from_text_line(line.text, stream->defaults)}) {
+      if (!task) continue;
+      *task ? check_task(**task) : check_error(task->error());
+      if (*task) require(!(*task)->url.empty());
+    }
+  });
+  LineReader reader;
+  for (std::size_t at = 0; at < text.size(); at += 3)
+    reader.feed(text.substr(at, 3), [&](const LineReader::Line& line) {
+      pieces += std::to_string(line.number) + ':' + std::string(line.text) + '\n';
+    });
+  require(whole == pieces);
+}
+
 void check_batch(const std::string& body) {
   const auto batch = parse_batch(body, settings);
   if (!batch) return check_error(batch.error());
   require(batch->tasks.size() <= settings.batch.max_tasks);
-  require(batch->concurrency > 0 && batch->concurrency <= settings.batch.max_concurrency);
+  check_options(batch->options);
   for (const TaskSpec& task : batch->tasks) {
     check_task(task);
     require(!task.url.empty());
@@ -89,6 +124,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (data[0]) {
     case 'b':
       check_batch(std::string(text));
+      break;
+    case 'l':
+      check_lines(text);
       break;
     case 'q':
       check_query(text);

@@ -18,10 +18,10 @@ TEST(BatchRequestTest, HasDefaults) {
   ASSERT_TRUE(batch) << said(batch);
   EXPECT_EQ(batch->tasks.size(), 2u);
   EXPECT_EQ(batch->tasks[1].url, "b");
-  EXPECT_EQ(batch->concurrency, settings.batch.concurrency);
-  EXPECT_FALSE(batch->deadline_ms);
-  EXPECT_FALSE(batch->input_order);
-  EXPECT_FALSE(batch->fail_fast);
+  EXPECT_EQ(batch->options.concurrency, settings.batch.concurrency);
+  EXPECT_FALSE(batch->options.deadline_ms);
+  EXPECT_FALSE(batch->options.input_order);
+  EXPECT_FALSE(batch->options.fail_fast);
 }
 
 TEST(BatchRequestTest, TakesEveryOption) {
@@ -31,10 +31,10 @@ TEST(BatchRequestTest, TakesEveryOption) {
         "order":"input","on_error":"fail_fast","concurrency":3,"deadline_ms":4})",
       {});
   ASSERT_TRUE(batch) << said(batch);
-  EXPECT_TRUE(batch->input_order);
-  EXPECT_TRUE(batch->fail_fast);
-  EXPECT_EQ(batch->concurrency, 3u);
-  EXPECT_EQ(batch->deadline_ms, 4u);
+  EXPECT_TRUE(batch->options.input_order);
+  EXPECT_TRUE(batch->options.fail_fast);
+  EXPECT_EQ(batch->options.concurrency, 3u);
+  EXPECT_EQ(batch->options.deadline_ms, 4u);
   EXPECT_EQ(batch->tasks[0].url, "a");
   EXPECT_EQ(batch->tasks[0].timeout_ms, 1u);
   EXPECT_EQ(batch->tasks[0].first_op(), "hash");
@@ -84,6 +84,82 @@ TEST(BatchRequestTest, HasAtMostSoManyTasks) {
   EXPECT_TRUE(parse_batch(R"({"tasks":[{"url":"a"},{"url":"a"}]})", settings));
   EXPECT_EQ(said(parse_batch(R"({"tasks":[{"url":"a"},{"url":"a"},{"url":"a"}]})", settings)),
             "payload_too_large tasks");
+}
+
+std::string options_said(std::string_view query) {
+  const Result<QueryPairs> pairs = parse_query(query);
+  const Result<BatchStream> stream = stream_from_query(*pairs, {});
+  if (!stream)
+    return std::string(config::info(stream.error().code).name) + " " + stream.error().field;
+  const BatchOptions& options = stream->options;
+  return (options.input_order ? "input " : "completed ") + std::to_string(options.concurrency) +
+         (options.fail_fast ? " fail_fast " : " continue ") +
+         std::to_string(options.deadline_ms.value_or(0)) + ' ' +
+         std::string(stream->defaults.first_op()) + ' ' +
+         std::to_string(stream->defaults.timeout_ms);
+}
+
+TEST(BatchStreamTest, OptionsAndDefaultsStandInTheQuery) {
+  const struct {
+    std::string_view query, said;
+  } cases[] = {
+      {"", "completed 64 continue 0 none 15000"},
+      {"order=input&concurrency=3&on_error=fail_fast&deadline_ms=5&op=hash&timeout_ms=7",
+       "input 3 fail_fast 5 hash 7"},
+      {"concurrency=1000000", "invalid_request concurrency"},
+      {"concurrency=-1", "invalid_request concurrency"},
+      {"concurrency=99999999999999999999999", "invalid_request concurrency"},
+      {"deadline_ms=", "invalid_request deadline_ms"},
+      {"order=\"order\":", "invalid_request order"},
+      {"on_error=stop", "invalid_request on_error"},
+      {"on_error=continue&on_error=continue", "invalid_request on_error"},
+      {"timeout_ms=1&timeout_ms=1", "invalid_request timeout_ms"},
+      {"url=http://a/", "unknown_field url"},
+      {"tasks=1", "unknown_field tasks"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(options_said(c.query), c.said) << c.query;
+}
+
+std::string task_said(const LineTask& task) {
+  if (!task) return "nothing";
+  if (!*task) return std::string(config::info(task->error().code).name) + " " + task->error().field;
+  return (*task)->url + ' ' + std::to_string((*task)->timeout_ms);
+}
+
+TEST(BatchStreamTest, ALineIsATaskOrAUrl) {
+  const config::Settings settings;
+  TaskSpec defaults = default_task(settings);
+  defaults.timeout_ms = 9;
+  simdjson::dom::parser parser;
+  const struct {
+    std::string_view line, said;
+  } cases[] = {
+      {"", "nothing"},
+      {" \t ", "nothing"},
+      {R"("http://a/")", "http://a/ 9"},
+      {R"( {"url":"http://b/","timeout_ms":3} )", "http://b/ 3"},
+      {R"("")", "invalid_request url"},
+      {R"({})", "invalid_request url"},
+      {R"({"url":"a","x":1})", "unknown_field x"},
+      {R"([1])", "invalid_request "},
+      {R"(# no comments here)", "invalid_request "},
+      {R"({"url":"a"}{"url":"b"})", "invalid_request "},
+  };
+  for (const auto& c : cases)
+    EXPECT_EQ(task_said(task_from_json_line(parser, c.line, defaults, settings)), c.said) << c.line;
+}
+
+TEST(BatchStreamTest, ATextLineIsAUrl) {
+  const TaskSpec defaults = default_task({});
+  const struct {
+    std::string_view line, said;
+  } cases[] = {{"", "nothing"},
+               {"  ", "nothing"},
+               {"# http://a/", "nothing"},
+               {"  #", "nothing"},
+               {" http://a/#b\t", "http://a/#b 15000"},
+               {"\"x\"", "\"x\" 15000"}};
+  for (const auto& c : cases) EXPECT_EQ(task_said(task_from_text_line(c.line, defaults)), c.said);
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ TEST(OutcomeTest, AnErrorLine) {
   append_error(line, 0, TaskSpec{}, report, error);
   EXPECT_EQ(
       line,
-      R"({"type":"error","index":0,"url":"","upstream":{"status":404,)"
+      R"({"type":"error","index":0,"upstream":{"status":404,)"
       R"("final_url":"https://a.example/x","bytes":12},"attempts":2,)"
       R"("error":{"code":"upstream_status","stage":"fetch","detail":"it said 404",)"
       R"("field":"f","upstream_status":404,"retry_after_ms":1500,"retryable":false},"timings_ms":{"dns":1.500}})");
