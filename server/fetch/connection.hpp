@@ -31,6 +31,9 @@ class Connection : public Socket {
   // Errors: tls_failed, the activity's code.
   Task<config::Result<void>> handshake(Activity& activity, TlsSession session);
 
+  // After the handshake.
+  bool speaks_http2() const { return tls_ && agreed_on_http2(tls_.get()); }
+
   // Into the buffers in order, as much as is there. Under TLS `closed` with error 0 means that the
   // upstream said so (close_notify): a cut connection is an error.
   Transfer receive(std::span<const iovec> into);

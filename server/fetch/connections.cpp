@@ -4,12 +4,20 @@
 
 namespace fetchmill::server::fetch {
 
+namespace {
+
+// How long the others wait for the first handshake with an origin.
+constexpr milliseconds patience_max{250};
+
+}  // namespace
+
 Connections::Connections(asio::io_context& io, Poller& poller, Deadlines& deadlines, Limits limits,
-                         config::Metrics& metrics)
+                         config::Metrics& metrics, ExchangeShared* http2)
     : io_(io),
       poller_(poller),
       deadlines_(deadlines),
       limits_(limits),
+      http2_(http2),
       active_gauge_(metrics.fetch_connections.with({"active"})),
       idle_gauge_(metrics.fetch_connections.with({"idle"})) {}
 
@@ -30,7 +38,7 @@ Connections::Origin& Connections::origin_of(const Url& url) {
   assign_origin_key(key_, url);
   const auto found = origins_.find(std::string_view(key_));
   if (found != origins_.end()) return found->second;
-  const auto added = origins_.try_emplace(key_).first;
+  const auto added = origins_.try_emplace(key_, *this, http2_ && url.is_https()).first;
   added->second.key = added->first;
   return added->second;
 }
@@ -39,8 +47,16 @@ void Connections::prune(Origin& origin) {
   if (origin.open == 0 && origin.wanted == 0) origins_.erase(origins_.find(origin.key));
 }
 
+bool Connections::is_idle_for_too_long(const Pooled& connection, const Take& take) {
+  return take.idle_max_ != Clock::duration::max() &&
+         Clock::now() - connection.idle_since_ > take.idle_max_;
+}
+
 Connections::Obstacle Connections::grant(Take& take) {
   Origin& origin = take.origin_;
+  if (origin.shared && origin.shared->idle_ && is_idle_for_too_long(*origin.shared, take))
+    origin.shared->http2_->retire();
+  if (origin.shared) return grant_stream(take);
   while (!origin.idle.empty()) {
     Pooled& last = *origin.idle.back();
     if (!last.is_quiet()) {
@@ -48,18 +64,13 @@ Connections::Obstacle Connections::grant(Take& take) {
       continue;
     }
     // Those before it have been idle for longer.
-    if (take.idle_max_ != Clock::duration::max() &&
-        Clock::now() - last.idle_since_ > take.idle_max_)
-      break;
+    if (is_idle_for_too_long(last, take)) break;
     origin.idle.pop_back();
-    last.unlink();
-    last.idle_ = false;
-    last.idle_deadline_.disarm();
-    --idle_;
-    count();
+    set_active(last);
     take.granted_ = &last;
     return Obstacle::none;
   }
+  if (origin.dialling == Origin::Dialling::first_under_way) return Obstacle::origin_full;
   if (origin.open >= limits_.per_origin) {
     if (origin.idle.empty()) return Obstacle::origin_full;
     destroy(*origin.idle.front());
@@ -71,21 +82,86 @@ Connections::Obstacle Connections::grant(Take& take) {
   take.granted_ = new Pooled(poller_, deadlines_, *this, origin);
   ++origin.open;
   ++open_;
+  if (origin.dialling == Origin::Dialling::one) {
+    origin.dialling = Origin::Dialling::first_under_way;
+    origin.first = take.granted_;
+    origin.patience.arm(Clock::now() + patience_max);
+  }
   count();
   return Obstacle::none;
 }
 
-void Connections::release(Pooled& connection, bool keep) {
-  if (!keep || stopped_ || limits_.idle == Clock::duration::zero() || !connection.is_quiet())
-    return destroy(connection);
+Connections::Obstacle Connections::grant_stream(Take& take) {
+  Pooled& shared = *take.origin_.shared;
+  if (shared.streams_ >= shared.http2_->streams_max()) return Obstacle::origin_full;
+  if (shared.idle_) set_active(shared);
+  ++shared.streams_;
+  take.granted_ = &shared;
+  return Obstacle::none;
+}
+
+// Of those that came to speak HTTP/2 side by side one is shared; the others close after use.
+void Connections::established(Pooled& connection) {
   Origin& origin = connection.origin_;
+  if (http2_ && connection.speaks_http2()) {
+    connection.start_http2(*http2_);
+    if (!origin.shared) origin.shared = &connection;
+  }
+  origin.first = nullptr;
+  origin.dialling = Origin::Dialling::each;
+  origin.patience.disarm();
+  freed(origin);
+}
+
+void Connections::session_changed(Pooled& connection) {
+  Origin& origin = connection.origin_;
+  if (origin.shared == &connection && !connection.http2_->takes_streams()) {
+    origin.shared = nullptr;
+    origin.dialling = Origin::Dialling::one;
+  }
+  if (connection.streams_ == 0 && origin.shared != &connection) return destroy(connection);
+  freed(origin);
+}
+
+void Connections::Origin::Patience::fire(Deadline& deadline) {
+  Patience& patience = static_cast<Patience&>(deadline);
+  patience.origin.dialling = Dialling::each;
+  patience.pool.freed(patience.origin);
+}
+
+void Connections::set_idle(Pooled& connection) {
   connection.idle_ = true;
   connection.idle_since_ = Clock::now();
   connection.idle_deadline_.arm(connection.idle_since_ + limits_.idle);
-  origin.idle.push_back(&connection);
   idle_by_age_.push_back(connection);
   ++idle_;
   count();
+}
+
+void Connections::set_active(Pooled& connection) {
+  connection.unlink();
+  connection.idle_ = false;
+  connection.idle_deadline_.disarm();
+  --idle_;
+  count();
+}
+
+void Connections::release(Pooled& connection, bool keep) {
+  if (connection.http2_) return release_stream(connection);
+  if (!keep || stopped_ || limits_.idle == Clock::duration::zero() || !connection.is_quiet())
+    return destroy(connection);
+  connection.origin_.idle.push_back(&connection);
+  set_idle(connection);
+  freed(connection.origin_);
+}
+
+void Connections::release_stream(Pooled& connection) {
+  Origin& origin = connection.origin_;
+  if (--connection.streams_ == 0) {
+    if (stopped_ || limits_.idle == Clock::duration::zero() || origin.shared != &connection)
+      return destroy(connection);
+    set_idle(connection);
+  }
   freed(origin);
 }
 
@@ -94,6 +170,15 @@ void Connections::destroy(Pooled& connection) {
   if (connection.idle_) {
     std::erase(origin.idle, &connection);
     --idle_;
+  }
+  if (origin.shared == &connection) {
+    origin.shared = nullptr;
+    origin.dialling = Origin::Dialling::one;
+  }
+  if (origin.first == &connection) {
+    origin.first = nullptr;
+    origin.dialling = Origin::Dialling::each;
+    origin.patience.disarm();
   }
   delete &connection;
   --origin.open;
@@ -177,6 +262,7 @@ void Connections::Pooled::IdleDeadline::fire(Deadline& deadline) {
 }
 
 void Connections::Pooled::unawaited() {
+  if (http2_) return http2_->on_ready();
   if (idle_ && !is_quiet()) pool_.destroy(*this);
 }
 
@@ -193,10 +279,11 @@ Connections::Take::~Take() {
 
 bool Connections::Take::await_ready() {
   if (interrupted()) return true;
-  // Whoever waits already comes first.
-  obstacle_ = !origin_.waiting.empty()          ? Obstacle::origin_full
-              : !pool_.waiting_for_any_.empty() ? Obstacle::all_full
-                                                : pool_.grant(*this);
+  // Whoever waits already comes first; a stream takes no connection from anybody.
+  const bool all_wait = !pool_.waiting_for_any_.empty() && !origin_.shared;
+  obstacle_ = !origin_.waiting.empty() ? Obstacle::origin_full
+              : all_wait               ? Obstacle::all_full
+                                       : pool_.grant(*this);
   return obstacle_ == Obstacle::none;
 }
 

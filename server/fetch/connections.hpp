@@ -4,6 +4,10 @@
 // An idle connection is closed by its deadline, to make room for another origin, and the moment the
 // upstream closes it or says something nobody asked for.
 //
+// Where an upstream speaks HTTP/2 its fetches share one connection, and a lease is the right to one
+// stream of it. Only the handshake tells, so the first connection of an https origin goes ahead and
+// the others wait for what it finds, for a moment.
+//
 // Owner: the Fetcher. Lifetime: outlives its leases and io_context::run(). Process: loop.
 // Bytes: reuse allocates nothing; an open connection costs its descriptor and, under TLS, OpenSSL's
 // buffers.
@@ -11,6 +15,7 @@
 
 #include "config/metrics.hpp"
 #include "server/fetch/connection.hpp"
+#include "server/fetch/http2_session.hpp"
 #include "server/fetch/origin_key.hpp"
 #include "server/fetch/url.hpp"
 #include "server/intrusive_list.hpp"
@@ -18,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -37,13 +43,21 @@ class Connections {
   class Lease;
   struct Origin;
 
-  class Pooled final : public Connection, public ListHook {
+  class Pooled final : public Connection, public ListHook, private Http2Session::Holder {
    public:
     Pooled(Poller& poller, Deadlines& deadlines, Connections& pool, Origin& origin)
         : Connection(poller), pool_(pool), origin_(origin), idle_deadline_(deadlines, *this) {}
 
     // Kept for the next handshake with this origin.
     TlsResumption& resumption();
+    // To be called after the handshake: what it settled holds for the origin.
+    void established() { pool_.established(*this); }
+    // Null: it speaks HTTP/1.1.
+    Http2Session* http2() const { return http2_.get(); }
+    // Nobody else gets to use it.
+    void retire() {
+      if (http2_) http2_->retire();
+    }
     // Of the address policy that last allowed the peer; 0: none did.
     std::uint64_t judged_by = 0;
 
@@ -55,24 +69,33 @@ class Connections {
       static void fire(Deadline& deadline);
       Pooled& connection;
     };
+    void start_http2(ExchangeShared& shared) {
+      Http2Session::Holder& holder = *this;
+      http2_ = std::make_unique<Http2Session>(shared, *this, holder);
+      streams_ = 1;
+    }
     void unawaited() override;
+    void session_changed() override { pool_.session_changed(*this); }
 
     Connections& pool_;
     Origin& origin_;
     IdleDeadline idle_deadline_;
     TimePoint idle_since_;
+    std::unique_ptr<Http2Session> http2_;
+    std::size_t streams_ = 0;  // leases, with HTTP/2
     bool idle_ = false;
   };
 
+  // With `http2` connections may come to speak it; it outlives them.
   Connections(asio::io_context& io, Poller& poller, Deadlines& deadlines, Limits limits,
-              config::Metrics& metrics);
+              config::Metrics& metrics, ExchangeShared* http2);
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
   ~Connections();
 
-  // Awaitable: a connection to the URL's origin, open (to be used again) or not yet dialled. The
-  // lease is empty only when the activity was interrupted. One that was idle for longer than
-  // `idle_max` is not used again.
+  // Awaitable: a connection to the URL's origin, open (to be used) or not yet dialled. The lease is
+  // empty only when the activity was interrupted. One that was idle for longer than `idle_max` is
+  // not used again.
   Take take(Activity& activity, const Url& url, Clock::duration idle_max);
 
   // Closes what is idle, now and from now on.
@@ -89,7 +112,14 @@ class Connections {
   void prune(Origin& origin);
   Obstacle grant(Take& take);
   void enqueue(Take& wait, Obstacle obstacle);
+  Obstacle grant_stream(Take& take);
+  static bool is_idle_for_too_long(const Pooled& connection, const Take& take);
+  void established(Pooled& connection);
+  void session_changed(Pooled& connection);
   void release(Pooled& connection, bool keep);
+  void release_stream(Pooled& connection);
+  void set_idle(Pooled& connection);
+  void set_active(Pooled& connection);
   void destroy(Pooled& connection);
   void freed(Origin& origin);
   void serve_waiting();
@@ -100,6 +130,7 @@ class Connections {
   Poller& poller_;
   Deadlines& deadlines_;
   Limits limits_;
+  ExchangeShared* http2_;
   config::Gauge& active_gauge_;
   config::Gauge& idle_gauge_;
 
@@ -115,15 +146,22 @@ class Connections {
   bool stopped_ = false;
 };
 
-// The right to one connection. At its end the connection is closed unless it was kept.
+// The right to one connection, or to one stream of it. At its end the connection is closed unless
+// it was kept or has streams.
 class Connections::Lease {
  public:
   Lease() = default;
   Lease(Lease&& other) noexcept
       : pool_(other.pool_), connection_(std::exchange(other.connection_, nullptr)) {}
-  Lease& operator=(Lease&&) = delete;
-  ~Lease() {
-    if (connection_) pool_->release(*connection_, false);
+  Lease& operator=(Lease&& other) noexcept {
+    release();
+    pool_ = other.pool_;
+    connection_ = std::exchange(other.connection_, nullptr);
+    return *this;
+  }
+  ~Lease() { release(); }
+  void release() {
+    if (connection_) pool_->release(*std::exchange(connection_, nullptr), false);
   }
   explicit operator bool() const { return connection_ != nullptr; }
   Pooled& operator*() const { return *connection_; }
@@ -158,7 +196,26 @@ class [[nodiscard]] Connections::Take : public Wait, public ListHook {
 };
 
 struct Connections::Origin : ListHook {
+  // Whether https connections may be dialled side by side. It is what the handshake of the first
+  // tells; while that takes long, or when it fails, each fetch dials for itself.
+  enum class Dialling : std::uint8_t { one, first_under_way, each };
+  struct Patience : Deadline {
+    Patience(Deadlines& wheel, Connections& pool_, Origin& origin_)
+        : Deadline(wheel, &Patience::fire), pool(pool_), origin(origin_) {}
+    static void fire(Deadline& deadline);
+    Connections& pool;
+    Origin& origin;
+  };
+
+  Origin(Connections& pool, bool is_https)
+      : dialling(is_https ? Dialling::one : Dialling::each),
+        patience(pool.deadlines_, pool, *this) {}
+
   std::string_view key;
+  Dialling dialling;
+  Patience patience;            // while the first handshake is under way
+  Pooled* first = nullptr;      // whose handshake it is
+  Pooled* shared = nullptr;     // takes streams
   std::vector<Pooled*> idle;    // used last at the end
   IntrusiveList<Take> waiting;  // while the origin is full
   std::size_t open = 0;         // idle ones included

@@ -4,7 +4,6 @@
 #include "server/fetch/circuits.hpp"
 #include "server/fetch/connections.hpp"
 #include "server/fetch/dial.hpp"
-#include "server/fetch/exchange.hpp"
 #include "server/fetch/fetch_metrics.hpp"
 #include "server/fetch/interrupted.hpp"
 #include "server/fetch/ipv6_route.hpp"
@@ -14,6 +13,7 @@
 #include "server/fetch/retry.hpp"
 #include "server/fetch/system_file.hpp"
 #include "server/fetch/tls.hpp"
+#include "server/fetch/upstream_exchange.hpp"
 
 #include <algorithm>
 #include <array>
@@ -50,6 +50,9 @@ class Drain final : public BodySink {
 // What may not be sent twice must not meet an upstream that is about to close the connection: none
 // in use closes one sooner than after a second without a request (nginx 75 s, Node and Apache 5 s).
 constexpr milliseconds idle_max{500};
+Clock::duration idle_max_of(const FetchRequest& request) {
+  return is_idempotent(request.method) ? Clock::duration::max() : idle_max;
+}
 
 // What else is known of an attempt at its end.
 struct AttemptEnd {
@@ -100,7 +103,7 @@ struct Fetcher::State {
         connections(io, poller_, deadlines,
                     {settings.max_connections_per_origin, settings.max_connections,
                      milliseconds(settings.idle_timeout_ms)},
-                    metrics_),
+                    metrics_, settings.http2 == config::Switch::on ? &shared : nullptr),
         pacing(deadlines, {static_cast<double>(settings.rate_per_origin),
                            static_cast<double>(settings.burst_per_origin)}),
         circuits({settings.breaker_failures, milliseconds(settings.breaker_failing_ms),
@@ -115,7 +118,7 @@ struct Fetcher::State {
                                   Connections::Pooled& connection, FetchResponse& response);
   Task<config::Result<void>> connect(Activity& activity, const Url& url,
                                      Connections::Pooled& connection, FetchResponse& response);
-  Task<bool> drained(Activity& activity, Exchange& exchange);
+  Task<bool> drained(Activity& activity, UpstreamExchange& exchange);
 
   void record_addresses(FetchTrace& trace, const std::vector<Address>& addresses,
                         std::uint16_t port) const;
@@ -176,7 +179,8 @@ config::Result<std::unique_ptr<Fetcher>> Fetcher::make(asio::io_context& io, Pol
                                                        const config::Settings::Fetch& settings,
                                                        AddressPolicy policy,
                                                        config::Metrics& metrics, config::Log& log) {
-  config::Result<TlsContext> tls = TlsContext::make(settings.ca_file);
+  config::Result<TlsContext> tls =
+      TlsContext::make(settings.ca_file, settings.http2 == config::Switch::on);
   if (!tls) return tls.error();
   if (!tls->has_authorities())
     log.warn("fetch", "no certificate authorities found: https upstreams will be refused",
@@ -283,11 +287,10 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     config::Result<void> granted = co_await turn;
     if (!granted) co_return granted;
   }
-  Connections::Lease lease = co_await connections.take(
-      activity, request.url, is_idempotent(request.method) ? Clock::duration::max() : idle_max);
+  Connections::Lease lease = co_await connections.take(activity, request.url, idle_max_of(request));
   if (!lease) co_return interrupted(activity, "waiting for a connection");
-  std::optional<Exchange> exchange;
-  for (;;) {
+  UpstreamExchange exchange(shared);
+  for (bool again = false;; again = true) {
     const bool reused = lease->is_open();
     if (response.trace) response.trace->begin_attempt(request.url, reused);
     config::Result<void> step;
@@ -299,40 +302,48 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     }
     if (!step) co_return step;
     if (response.trace) record_connection(*response.trace, *lease);
-    exchange.emplace(shared, *lease);
-    step = co_await exchange->request(activity, request);
-    end.sent = exchange->sent();
-    end.answered = exchange->answered();
+    exchange.begin(*lease);
+    step = co_await exchange.request(activity, request);
+    end.sent = exchange.sent();
+    end.answered = exchange.answered();
     if (step) break;
-    // The upstream closed an idle connection just when we used it. That is no sign of trouble:
-    // again at once.
-    if (!reused || activity.interrupted() || !exchange->may_repeat(request.method)) co_return step;
+    // The upstream closed an idle connection just when we used it, or takes no more streams. That
+    // is no sign of trouble: again at once.
+    if (!reused || again || activity.interrupted() || !exchange.may_repeat(request.method))
+      co_return step;
     if (response.trace) response.trace->end_attempt(step, 0, response.timings);
-    lease->close();
+    if (!lease->http2()) {
+      lease->close();
+      continue;
+    }
+    exchange.end();
+    lease.release();
+    lease = co_await connections.take(activity, request.url, idle_max_of(request));
+    if (!lease) co_return interrupted(activity, "waiting for a connection");
   }
-  const wire::ResponseHead& head = exchange->head();
+  const wire::ResponseHead& head = exchange.head();
   response.status = head.status;
-  record(response.timings.ttfb, phases.ttfb, exchange->sent_at(), exchange->answered_at());
+  record(response.timings.ttfb, phases.ttfb, exchange.sent_at(), exchange.answered_at());
   const NextStep next = next_step(head.status, head.fields.find(wire::FieldId::location) != nullptr,
                                   response.redirects, request.max_redirects, request.accept_status);
   if (next == NextStep::deliver) {
-    response.head.assign(exchange->head_bytes());
-    config::Result<void> body = exchange->begin_body(sink, request.max_bytes);
+    response.head.assign(exchange.head_bytes());
+    config::Result<void> body = exchange.begin_body(sink, request.max_bytes);
     if (body) {
-      config::Result<bool> buffered = exchange->buffered_body(sink);
+      config::Result<bool> buffered = exchange.buffered_body(sink);
       if (!buffered)
         body = buffered.error();
       else if (!*buffered)
-        body = co_await exchange->body(activity, sink);
+        body = co_await exchange.body(activity, sink);
     }
-    response.body_bytes = exchange->body_bytes();
-    record(response.timings.transfer, phases.transfer, exchange->answered_at(), Clock::now());
-    if (exchange->reusable()) lease.keep();
+    response.body_bytes = exchange.body_bytes();
+    record(response.timings.transfer, phases.transfer, exchange.answered_at(), Clock::now());
+    if (exchange.reusable()) lease.keep();
     co_return body;
   }
   const config::Result<void> turned = turn_away(next, request, head);
   end.followed = turned.has_value();
-  const bool can_be_used_again = co_await drained(activity, *exchange);
+  const bool can_be_used_again = co_await drained(activity, exchange);
   if (can_be_used_again) lease.keep();
   co_return turned;
 }
@@ -380,7 +391,9 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   if (!url.is_https()) co_return config::Result<void>();
   from = to;
   step = co_await connection.handshake(activity, tls.session(url.host, connection.resumption()));
-  if (step) record(timings.tls, phases.tls, from, Clock::now());
+  if (!step) co_return step;
+  record(timings.tls, phases.tls, from, Clock::now());
+  connection.established();
   co_return step;
 }
 
@@ -396,7 +409,10 @@ config::Result<void> Fetcher::State::judge_peer(const Url& url, Connections::Poo
   const std::optional<Address> peer = connection.peer();
   if (!peer) return Error(ErrorCode::connect_failed, "the upstream closed the connection at once");
   const Verdict verdict = policy.judge(*peer, url.port);
-  if (!verdict.allowed()) return denied(url, verdict);
+  if (!verdict.allowed()) {
+    connection.retire();
+    return denied(url, verdict);
+  }
   connection.judged_by = policy_generation;
   return {};
 }
@@ -427,7 +443,7 @@ config::Result<void> Fetcher::State::follow(FetchRequest& request, const wire::R
   return redirect(request, head.status, std::move(*to));
 }
 
-Task<bool> Fetcher::State::drained(Activity& activity, Exchange& exchange) {
+Task<bool> Fetcher::State::drained(Activity& activity, UpstreamExchange& exchange) {
   if (!exchange.begin_body(drain, drain_bytes_max)) co_return false;
   const config::Result<bool> buffered = exchange.buffered_body(drain);
   if (!buffered) co_return false;

@@ -1,6 +1,7 @@
 #include "server/fetch/request.hpp"
 
 #include "config/version.hpp"
+#include "server/wire/chars.hpp"
 
 #include <algorithm>
 #include <array>
@@ -64,10 +65,42 @@ bool declares_length(const FetchRequest& request) {
          request.method == wire::Method::put || request.method == wire::Method::patch;
 }
 
-void append_number(std::string& to, std::uint64_t number) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  to.append(digits.data(), end);
+class Digits {
+ public:
+  explicit Digits(std::uint64_t number)
+      : end_(std::to_chars(text_.data(), text_.data() + text_.size(), number).ptr) {}
+  operator std::string_view() const { return {text_.data(), end_}; }
+
+ private:
+  std::array<char, 20> text_;
+  const char* end_;
+};
+
+void append_target(std::string& to, const Url& url) {
+  to += url.path;
+  if (!url.query) return;
+  to += '?';
+  to += *url.query;
+}
+
+void append_authority(std::string& to, const Url& url) {
+  to += url.host.text;
+  if (url.has_default_port()) return;
+  to += ':';
+  to += Digits(url.port);
+}
+
+// Calls emit(name, value) for what every version of HTTP has.
+template <class Emit>
+void for_each_field(const FetchRequest& request, Emit emit) {
+  static const std::string user_agent = "fetchmill/" + std::string(config::version);
+  if (!has_header(request, "User-Agent")) emit("User-Agent", user_agent);
+  if (!has_header(request, "Accept")) emit("Accept", "*/*");
+  // A range is one of the representation, and a piece of a coded one cannot be decoded.
+  if (codings_are_ours(request))
+    emit("Accept-Encoding", has_header(request, "Range") ? "identity" : asked_codings);
+  for (const Header& header : request.headers) emit(header.name, header.value);
+  if (declares_length(request)) emit("Content-Length", Digits(request.body.size()));
 }
 
 }  // namespace
@@ -149,41 +182,32 @@ bool is_idempotent(wire::Method method) {
 }
 
 void append_request_head(std::string& to, const FetchRequest& request) {
-  const Url& url = request.url;
   to += boost::beast::http::to_string(request.method);
   to += ' ';
-  to += url.path;
-  if (url.query) {
-    to += '?';
-    to += *url.query;
-  }
+  append_target(to, request.url);
   to += " HTTP/1.1\r\nHost: ";
-  to += url.host.text;
-  if (!url.has_default_port()) {
-    to += ':';
-    append_number(to, url.port);
-  }
-  if (!has_header(request, "User-Agent")) {
-    to += "\r\nUser-Agent: fetchmill/";
-    to += config::version;
-  }
-  if (!has_header(request, "Accept")) to += "\r\nAccept: */*";
-  if (codings_are_ours(request)) {
-    to += "\r\nAccept-Encoding: ";
-    // A range is one of the representation, and a piece of a coded one cannot be decoded.
-    to += has_header(request, "Range") ? "identity" : asked_codings;
-  }
-  for (const Header& header : request.headers) {
+  append_authority(to, request.url);
+  for_each_field(request, [&](std::string_view name, std::string_view value) {
     to += "\r\n";
-    to += header.name;
+    to += name;
     to += ": ";
-    to += header.value;
-  }
-  if (declares_length(request)) {
-    to += "\r\nContent-Length: ";
-    append_number(to, request.body.size());
-  }
+    to += value;
+  });
   to += "\r\n\r\n";
+}
+
+std::vector<Header> http2_fields(const FetchRequest& request) {
+  std::vector<Header> fields;
+  fields.reserve(request.headers.size() + 8);
+  fields.push_back({":method", std::string(boost::beast::http::to_string(request.method))});
+  fields.push_back({":scheme", std::string(request.url.scheme)});
+  append_authority(fields.emplace_back(Header{":authority", {}}).value, request.url);
+  append_target(fields.emplace_back(Header{":path", {}}).value, request.url);
+  for_each_field(request, [&](std::string_view name, std::string_view value) {
+    std::string& lowered = fields.emplace_back(Header{std::string(name), std::string(value)}).name;
+    std::transform(lowered.begin(), lowered.end(), lowered.begin(), wire::to_lower);
+  });
+  return fields;
 }
 
 }  // namespace fetchmill::server::fetch

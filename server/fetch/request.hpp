@@ -65,7 +65,10 @@ bool is_idempotent(wire::Method method);
 // The codings asked for where they are ours: what the workers undo.
 inline constexpr std::string_view asked_codings = "gzip, deflate, br, zstd";
 
-// Appends the head of `request` as it goes on the wire, empty line included.
+// The fields of `request` as HTTP/2 has them: pseudo-fields first, names in lower case, no Host.
+std::vector<Header> http2_fields(const FetchRequest& request);
+
+// Appends the head of `request` as HTTP/1.1 has it, empty line included.
 void append_request_head(std::string& to, const FetchRequest& request);
 
 }  // namespace fetchmill::server::fetch

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <ctime>
+#include <string_view>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -84,7 +85,7 @@ void TlsDelete::operator()(ssl_session_st* resumption) const {
   SSL_SESSION_free(resumption);
 }
 
-config::Result<TlsContext> TlsContext::make(const std::string& ca_file) {
+config::Result<TlsContext> TlsContext::make(const std::string& ca_file, bool http2) {
   const auto failed = [](const std::string& what) {
     config::Error error(config::ErrorCode::invalid_request, what + ": " + last_error(),
                         "fetch.ca_file");
@@ -104,8 +105,11 @@ config::Result<TlsContext> TlsContext::make(const std::string& ca_file) {
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, keep_resumption);
-  constexpr std::array<unsigned char, 9> http_1_1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-  SSL_CTX_set_alpn_protos(context, http_1_1.data(), http_1_1.size());
+  constexpr std::array<unsigned char, 12> protocols{2,   'h', '2', 8,   'h', 't',
+                                                    't', 'p', '/', '1', '.', '1'};
+  const std::size_t skipped = http2 ? 0 : 3;
+  SSL_CTX_set_alpn_protos(context, protocols.data() + skipped,
+                          static_cast<unsigned>(protocols.size() - skipped));
 
   if (!ca_file.empty()) {
     if (SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1)
@@ -159,6 +163,13 @@ TlsFacts tls_facts(const ssl_st& session) {
     facts.not_after = time_text(X509_get0_notAfter(certificate));
   }
   return facts;
+}
+
+bool agreed_on_http2(const ssl_st* session) {
+  const unsigned char* name = nullptr;
+  unsigned bytes = 0;
+  SSL_get0_alpn_selected(session, &name, &bytes);
+  return std::string_view(reinterpret_cast<const char*>(name), bytes) == "h2";
 }
 
 std::string tls_failure(const ssl_st* session) {

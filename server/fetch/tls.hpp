@@ -28,9 +28,10 @@ using TlsResumption = std::unique_ptr<ssl_session_st, TlsDelete>;
 
 class TlsContext {
  public:
-  // Reads the authorities from `ca_file`, or the system's where it is empty. Blocking, for
-  // start-up. Errors: invalid_request, in words for the operator.
-  static config::Result<TlsContext> make(const std::string& ca_file);
+  // Reads the authorities from `ca_file`, or the system's where it is empty. With `http2` upstreams
+  // may choose it, and will where they speak it. Blocking, for start-up. Errors: invalid_request,
+  // in words for the operator.
+  static config::Result<TlsContext> make(const std::string& ca_file, bool http2);
 
   // False when the system has no bundle of authorities: every handshake will fail then.
   bool has_authorities() const { return has_authorities_; }
@@ -59,6 +60,9 @@ struct TlsFacts {
   std::string not_after;
 };
 TlsFacts tls_facts(const ssl_st& session);
+
+// Whether both sides chose HTTP/2. After the handshake.
+bool agreed_on_http2(const ssl_st* session);
 
 // Why the last operation of a session failed, in words, and empties OpenSSL's error queue.
 std::string tls_failure(const ssl_st* session);
