@@ -268,7 +268,7 @@ void Http2Session::work() {
   if (!failed_) receive();
   if (!failed_) send();
   if (!failed_ && nghttp2_session_want_read(session_.get()) == 0)
-    fail(violation_ ? ended_by_us(violation_) : std::string());
+    fail(ended_by_us(violation_ ? violation_ : "it broke the rules of HTTP/2"));
   if (std::exchange(changed_, false)) holder_.session_changed();
 }
 

@@ -98,6 +98,13 @@ class FetchTest : public ::testing::Test {
     return *fetcher_;
   }
 
+  // The next fetch is of a new one, with the settings of then.
+  void renew() {
+    fetcher().stop();
+    settle();
+    fetcher_.reset();
+  }
+
   FetchRequest request(const std::string& url) {
     FetchRequest request;
     config::Result<Url> parsed = parse_url(url);

@@ -1,6 +1,7 @@
 #include "tests/unit/server/fetch_upstream.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <utility>
 
@@ -77,6 +78,18 @@ std::string Peer::read_request() {
   return request;
 }
 
+std::string Peer::read(std::size_t bytes) {
+  while (input_.size() < bytes) {
+    char buffer[64 * 1024];
+    const std::size_t count = receive(buffer, sizeof buffer);
+    if (count == 0) return {};
+    input_.append(buffer, count);
+  }
+  std::string taken = input_.substr(0, bytes);
+  input_.erase(0, bytes);
+  return taken;
+}
+
 void Peer::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto count =
@@ -122,6 +135,11 @@ std::size_t Peer::answer_all(std::string_view response) {
 Upstream::Upstream(std::vector<Script> scripts, SSL_CTX* tls)
     : listener_(listen_on_loopback(port_)) {
   thread_ = std::thread([this, scripts = std::move(scripts), tls] {
+    // OpenSSL writes to connections that the other side has closed.
+    sigset_t broken_pipe;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
     for (const Script& script : scripts) {
       pollfd ready{listener_, POLLIN, 0};
       if (::poll(&ready, 1, accept_timeout_ms) != 1) {

@@ -25,6 +25,8 @@ class Peer {
 
   // A whole request: the head and as much body as it declares. Empty when the other side closed.
   std::string read_request();
+  // Exactly so many bytes; empty when the other side closed before.
+  std::string read(std::size_t bytes);
   void send(std::string_view bytes);
   // In writes of `piece_bytes` bytes.
   void send_in_pieces(std::string_view bytes, std::size_t piece_bytes);
