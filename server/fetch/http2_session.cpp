@@ -77,8 +77,10 @@ struct Http2Callbacks {
       case NGHTTP2_HEADERS:
         if (!stream) return 0;
         own.progress();
-        if (!stream->head_ends()) own.reset(*stream, NGHTTP2_PROTOCOL_ERROR);
-        if (ends(frame)) stream->answer_ends();
+        if (!stream->head_ends())
+          own.reset(*stream, NGHTTP2_PROTOCOL_ERROR);
+        else if (ends(frame))
+          stream->answer_ends();
         return 0;
       case NGHTTP2_DATA:
         if (stream && ends(frame)) stream->answer_ends();

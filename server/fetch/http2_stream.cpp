@@ -56,7 +56,7 @@ void Http2Stream::head_begins() {
 }
 
 bool Http2Stream::field(std::string_view name, std::string_view value) {
-  if (name == status_field) {
+  if (name == status_field && !head_complete_) {
     head_.assign("HTTP/1.1 ").append(value).append(" \r\n");
     return true;
   }
@@ -102,6 +102,7 @@ void Http2Stream::take(std::size_t bytes) {
 }
 
 void Http2Stream::answer_ends() {
+  if (failure_) return;
   ended_ = true;
   leave_word();
 }

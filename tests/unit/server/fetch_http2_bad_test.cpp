@@ -191,8 +191,7 @@ TEST_F(BadHttp2, FloodsAreEnded) {
     return [=](Http2Peer& peer) {
       const std::uint32_t id = peer.request().id;
       peer.send_head(id, {{":status", "200"}});
-      for (int i = 0; i < 20'000; ++i)
-        peer.send(type, flags, on_stream ? id : 0, payload);
+      for (int i = 0; i < 20'000; ++i) peer.send(type, flags, on_stream ? id : 0, payload);
     };
   };
   expect(flood(NGHTTP2_PING, 0, false, "12345678"), "upstream_protocol", "ended by us");

@@ -81,7 +81,10 @@ TEST_F(FetchHttp2, AHerdDoesNotWaitLongForTheFirstHandshake) {
 }
 
 TEST_F(FetchHttp2, AHerdGoesOnWhenTheFirstHandshakeFails) {
-  const Script refuse = [](Peer& peer) { peer.reset(); };
+  const Script refuse = [](Peer& peer) {
+    peer.read(1);
+    peer.reset();
+  };
   Upstream upstream({refuse, refuse, refuse});
   std::vector<Started*> all;
   for (int i = 0; i < 3; ++i) all.push_back(&start(upstream));
@@ -282,6 +285,26 @@ TEST_F(FetchHttp2, EndsIdleSessionsWithTheirUpstream) {
     EXPECT_EQ(fetched.detail(), "");
     EXPECT_TRUE(run_until([&] { return fetcher().stats().connections_idle == 0; }));
   }
+}
+
+TEST_F(FetchHttp2, GivesUpASessionThatFellSilent) {
+  const Http2Script silent_later = [](Http2Peer& peer) {
+    peer.answer(peer.request().id, "first");
+    peer.wait_for_close();
+  };
+  std::vector<Script> scripts{http2(silent_later), http2(answer_all)};
+  Upstream upstream(std::move(scripts), tls.get());
+  Fetched first;
+  fetch(url(upstream), first);
+  FetchRequest unanswered = request(url(upstream));
+  unanswered.deadline = Clock::now() + milliseconds(2'200);
+  Fetched late;
+  fetch(unanswered, late);
+  EXPECT_EQ(late.error(), "upstream_timeout");
+  Fetched next;
+  fetch(url(upstream, "/next"), next);
+  EXPECT_EQ(next.sink.body, "/next");
+  fetcher().stop();
 }
 
 TEST_F(FetchHttp2, JudgesASharedConnectionAgainWhenThePolicyChanged) {
