@@ -81,6 +81,7 @@ std::string parameters() {
       batch_parameter("concurrency", "Tasks in progress at once; only where tasks come as lines."),
       batch_parameter("deadline_ms", "Time for the whole batch; only where tasks come as lines."),
       batch_parameter("on_error", "Whether to go on; only where tasks come as lines."),
+      field_parameter("cache", "What the cache may do."),
       member("code", R"({"name":"code","in":"path","required":true,"description":"An error code.",)"
                      R"("schema":{"$ref":"#/components/schemas/ErrorCode"}})"),
   });
@@ -100,6 +101,8 @@ std::string headers() {
       header("Fetchmill-Debug",
              "How the fetch went, as the schema Debug says; only when asked for."),
       header("ETag", "Of the result."),
+      header("Cache-Status", "What the cache did (RFC 9211)."),
+      header("Age", "Seconds since what came from the cache was known to be current."),
       header("Retry-After", "Seconds to wait before trying again."),
       header("Allow", "The methods that the route supports."),
   });

@@ -78,7 +78,8 @@ const std::vector<ErrorCode> fetch_errors{
     ErrorCode::tls_failed,         ErrorCode::upstream_protocol,
     ErrorCode::upstream_status,    ErrorCode::upstream_body_too_large,
     ErrorCode::too_many_redirects, ErrorCode::upstream_timeout,
-    ErrorCode::circuit_open,       ErrorCode::rate_limited};
+    ErrorCode::circuit_open,       ErrorCode::rate_limited,
+    ErrorCode::not_cached};
 
 const std::vector<ErrorCode> body_errors{ErrorCode::payload_too_large,
                                          ErrorCode::unsupported_media_type};
@@ -102,6 +103,7 @@ const std::vector<Operation>& operations() {
                                                         "max_redirects",
                                                         "retries",
                                                         "accept_status",
+                                                        "cache",
                                                         "debug"};
   static const std::vector<std::string_view> stream_query = [] {
     std::vector<std::string_view> names{"order", "concurrency", "deadline_ms", "on_error"};
@@ -109,9 +111,13 @@ const std::vector<Operation>& operations() {
     return names;
   }();
   static const std::vector<std::string_view> processed{"Server-Timing", "ETag"};
-  static const std::vector<std::string_view> fetched{"Server-Timing", "ETag",
+  static const std::vector<std::string_view> fetched{"Server-Timing",
+                                                     "ETag",
                                                      "Fetchmill-Upstream-Status",
-                                                     "Fetchmill-Final-Url", "Fetchmill-Debug"};
+                                                     "Fetchmill-Final-Url",
+                                                     "Fetchmill-Debug",
+                                                     "Cache-Status",
+                                                     "Age"};
   static const std::vector<ErrorCode> fetch = all_of({fetch_errors, process_errors});
   static const std::vector<Operation> table{
       {.route = "/v1/fetch",

@@ -95,6 +95,16 @@ std::vector<std::string> request_fields() {
   };
 }
 
+std::string cache_field() {
+  return property(
+      "cache",
+      "What the cache may do: default is RFC 9111; bypass neither looks nor stores; "
+      "only_if_cached never asks the upstream and fails with not_cached; refresh always "
+      "asks it and stores the answer.",
+      R"("type":"string","default":"default",)"
+      R"("enum":["default","bypass","only_if_cached","refresh"])");
+}
+
 std::vector<std::string> limit_fields(const config::Settings& settings) {
   return {
       property("timeout_ms",
@@ -132,6 +142,7 @@ std::string task_fields_schema(const config::Settings& settings) {
       member("meta", object({member("description", text("Any JSON of at most 4096 bytes, minified; "
                                                         "echoed in the outcome."))})));
   for (std::string& limit : limit_fields(settings)) properties.push_back(std::move(limit));
+  properties.push_back(cache_field());
   return object({member("description", text("One fetch and one pipeline. At most one of body, "
                                             "body_base64 and json.")),
                  fields(properties),
@@ -261,6 +272,12 @@ std::vector<std::string> outcome_fields(std::string_view type) {
 
 std::string result_schema() {
   std::vector<std::string> properties = outcome_fields("result");
+  properties.push_back(property(
+      "cache",
+      "What the cache did: nothing, asked the upstream, answered with what is fresh, with the "
+      "answer to an identical request that was under way, with what is stale but allowed, or with "
+      "what the upstream confirmed.",
+      R"("type":"string","enum":["bypass","miss","hit","collapsed","stale","revalidated"])"));
   properties.push_back(property("etag", "Of the result.", string_type));
   properties.push_back(property("media_type", "Of the result.", string_type));
   properties.push_back(

@@ -91,6 +91,9 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
   if (report.response.status != 0) {
     append_field_line(headers, "Fetchmill-Upstream-Status", std::to_string(report.response.status));
     append_field_line(headers, "Fetchmill-Final-Url", report.response.final_url.href());
+    append_field_line(headers, "Cache-Status", cache_status(report.response.cache));
+    if (report.response.cache.age)
+      append_field_line(headers, "Age", std::to_string(report.response.cache.age->count()));
   }
   if (!result.etag.empty()) append_field_line(headers, "ETag", result.etag);
   headers +=
@@ -107,6 +110,9 @@ void append_result(std::string& out, std::int64_t index, const TaskSpec& task,
   append_common(out, "result", index, task);
   append_upstream(out, report.response);
   append_attempts(out, report.response);
+  out += ",\"cache\":\"";
+  out += to_string(report.response.cache.result);
+  out += '"';
   if (!result.etag.empty()) {
     out += ",\"etag\":";
     append_json_string(out, result.etag);

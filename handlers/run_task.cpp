@@ -48,6 +48,7 @@ fetch::FetchRequest make_request(TaskSpec& task, fetch::Url url) {
   request.max_redirects = task.max_redirects;
   request.retries = task.retries;
   request.accept_status = std::move(task.accept_status);
+  request.cache = task.cache;
   return request;
 }
 

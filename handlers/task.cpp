@@ -1,5 +1,6 @@
 #include "handlers/task.hpp"
 
+#include "config/json_string.hpp"
 #include "workers/json/json_locate.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/ops/registry.hpp"
@@ -211,6 +212,23 @@ Result<void> read_debug(const FieldReader& in) {
   return {};
 }
 
+Result<void> read_cache(const FieldReader& in) {
+  Result<std::string> text = read_string(in.value, in.field, 32);
+  if (!text) return text.error();
+  constexpr std::array modes{
+      std::pair{std::string_view("default"), fetch::CacheMode::use_default},
+      std::pair{std::string_view("bypass"), fetch::CacheMode::bypass},
+      std::pair{std::string_view("only_if_cached"), fetch::CacheMode::only_if_cached},
+      std::pair{std::string_view("refresh"), fetch::CacheMode::refresh},
+  };
+  const auto* const mode =
+      std::ranges::find(modes, *text, [](const auto& row) { return row.first; });
+  if (mode == modes.end())
+    return wrong_type(in.field, "one of default, bypass, only_if_cached and refresh");
+  in.task.cache = mode->second;
+  return {};
+}
+
 struct TaskField {
   std::string_view name;
   ReadField read;
@@ -235,6 +253,7 @@ constexpr std::array task_fields{
     TaskField{"max_redirects", read_max_redirects, true},
     TaskField{"retries", read_retries, true},
     TaskField{"accept_status", read_accept_status, false},
+    TaskField{"cache", read_cache, true},
     TaskField{"debug", read_debug, true},
 };
 
@@ -363,9 +382,12 @@ Result<TaskSpec> defaults_from_query(const QueryPairs& query, const config::Sett
     }
     simdjson::dom::parser parser;
     element parsed;
-    // What is no JSON is text: of the wrong type, as the field says in its own words.
-    if (parser.parse(value).get(parsed) && parser.parse(R"("")"_padded).get(parsed))
-      return Error(ErrorCode::internal_error);
+    // What is no JSON is text.
+    if (parser.parse(value).get(parsed)) {
+      std::string quoted;
+      config::append_json_string(quoted, value);
+      if (parser.parse(quoted).get(parsed)) return wrong_type(name, "UTF-8");
+    }
     if (Result<void> read = row->read({parsed, name, settings, task}); !read) return read.error();
   }
   Result<std::string> pipeline = pipeline_from_query(rest);

@@ -41,6 +41,7 @@ struct TaskSpec {
   std::uint64_t retries = 0;
   bool debug = false;  // tell how the fetch went
   std::vector<server::fetch::StatusRange> accept_status;
+  server::fetch::CacheMode cache = server::fetch::CacheMode::use_default;
 
   bool has_pipeline() const { return pipeline != "[]"; }
   // The name of the first op, for metric labels: from the registry, or "none".

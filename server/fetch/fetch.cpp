@@ -1,10 +1,13 @@
 #include "server/fetch/fetch.hpp"
 
 #include "server/fetch/address_order.hpp"
+#include "server/fetch/cache/cached_fetch.hpp"
 #include "server/fetch/circuits.hpp"
 #include "server/fetch/connections.hpp"
 #include "server/fetch/dial.hpp"
+#include "server/fetch/drain_sink.hpp"
 #include "server/fetch/fetch_metrics.hpp"
+#include "server/fetch/head_lines.hpp"
 #include "server/fetch/interrupted.hpp"
 #include "server/fetch/ipv6_route.hpp"
 #include "server/fetch/pacing.hpp"
@@ -16,7 +19,6 @@
 #include "server/fetch/upstream_exchange.hpp"
 
 #include <algorithm>
-#include <array>
 #include <random>
 #include <vector>
 
@@ -32,20 +34,6 @@ using config::ErrorCode;
 // connection.
 constexpr std::uint64_t drain_bytes_max = 64 * 1024;
 constexpr milliseconds drain_time_max{100};
-
-// Takes what nobody wants. What stands in its buffer is never looked at.
-class Drain final : public BodySink {
- public:
-  void begin(std::optional<std::uint64_t>) override {}
-  std::span<char> space(std::size_t) override { return buffer_; }
-  Task<config::Result<std::span<char>>> wait_for_space(Activity&, std::size_t) override {
-    co_return std::span<char>(buffer_);
-  }
-  void commit(std::size_t) override {}
-
- private:
-  std::array<char, 16 * 1024> buffer_;
-};
 
 // What may not be sent twice must not meet an upstream that is about to close the connection: none
 // in use closes one sooner than after a second without a request (nginx 75 s, Node and Apache 5 s).
@@ -63,19 +51,9 @@ struct AttemptEnd {
 
 // The next field of that name; `rest` is where to go on: at the start of its line.
 std::optional<std::string_view> next_field(std::string_view& rest, std::string_view name) {
-  for (;;) {
-    const std::size_t line_end = rest.find("\r\n");
-    if (line_end == std::string_view::npos) return std::nullopt;
-    rest.remove_prefix(line_end + 2);
-    if (rest.size() <= name.size() || rest[name.size()] != ':' ||
-        !boost::beast::iequals(rest.substr(0, name.size()), name))
-      continue;
-    std::string_view value = rest.substr(name.size() + 1);
-    value = value.substr(0, value.find("\r\n"));
-    const std::size_t first = value.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return std::string_view();
-    return value.substr(first, value.find_last_not_of(" \t") - first + 1);
-  }
+  while (const std::optional<HeadLine> line = next_field_line(rest))
+    if (boost::beast::iequals(line->name, name)) return line->value;
+  return std::nullopt;
 }
 
 void record_connection(FetchTrace& trace, const Connection& connection) {
@@ -85,7 +63,7 @@ void record_connection(FetchTrace& trace, const Connection& connection) {
 
 }  // namespace
 
-struct Fetcher::State {
+struct Fetcher::State final : cache::Upstream {
   State(asio::io_context& io, Poller& poller_, Deadlines& deadlines,
         const config::Settings::Fetch& settings, AddressPolicy policy_, config::Metrics& metrics_,
         TlsContext tls_, std::unique_ptr<Resolver> resolver_)
@@ -108,10 +86,11 @@ struct Fetcher::State {
                            static_cast<double>(settings.burst_per_origin)}),
         circuits({settings.breaker_failures, milliseconds(settings.breaker_failing_ms),
                   milliseconds(settings.breaker_open_ms)},
-                 metrics_) {}
+                 metrics_),
+        cache(*this, turns, deadlines, settings, metrics_) {}
 
   Task<config::Result<void>> run(Activity& activity, FetchRequest& request, FetchResponse& response,
-                                 BodySink& sink);
+                                 BodySink& sink) override;
   Task<config::Result<void>> attempt(Activity& activity, FetchRequest& request,
                                      FetchResponse& response, BodySink& sink, AttemptEnd& end);
   Task<config::Result<void>> open(Activity& activity, const Url& url,
@@ -144,7 +123,7 @@ struct Fetcher::State {
   PhaseHistograms phases;
   Turns turns;
   ExchangeShared shared;
-  Drain drain;
+  DrainSink drain;
   TlsContext tls;
   std::unique_ptr<Resolver> resolver;
   Ipv6Route ipv6_route;
@@ -152,6 +131,7 @@ struct Fetcher::State {
   Pacing pacing;
   Circuits circuits;
   RetryBudget retry_budget;
+  cache::CachedFetch cache;
   std::mt19937_64 random{std::random_device{}()};
 };
 
@@ -202,15 +182,17 @@ config::Result<Url> Fetcher::check_url(std::string_view text) {
 
 Task<config::Result<void>> Fetcher::fetch(Activity& activity, FetchRequest& request,
                                           FetchResponse& response, BodySink& sink) {
-  return state_->run(activity, request, response, sink);
+  return state_->cache.fetch(activity, request, response, sink);
 }
 
 void Fetcher::replace_policy(AddressPolicy policy) {
   state_->policy = std::move(policy);
   ++state_->policy_generation;
+  state_->cache.clear();
 }
 
 void Fetcher::stop() {
+  state_->cache.stop();
   state_->connections.stop();
   state_->resolver->stop();
 }

@@ -14,6 +14,7 @@
 #include "server/coroutine.hpp"
 #include "server/fetch/address_policy.hpp"
 #include "server/fetch/body_sink.hpp"
+#include "server/fetch/cache/cache_status.hpp"
 #include "server/fetch/request.hpp"
 #include "server/fetch/trace.hpp"
 #include "server/fetch/url_policy.hpp"
@@ -37,6 +38,7 @@ struct FetchResponse {
   unsigned attempts = 0;              // to get an answer, of all hops: retries included
   unsigned redirects = 0;             // followed
   std::unique_ptr<FetchTrace> trace;  // filled where the caller put one
+  cache::CacheReport cache;
 
   // The first field of that name, any case; empty when there is none. A view into `head`.
   std::string_view field(std::string_view name) const;
@@ -70,16 +72,17 @@ class Fetcher {
   // Consumes the request. Errors: address_denied, url_denied (of a redirect), dns_failed,
   // connect_failed, circuit_open, rate_limited (by our own rule for the origin), tls_failed,
   // upstream_protocol, upstream_status, upstream_body_too_large, too_many_redirects,
-  // upstream_timeout, the sink's own, and whatever interrupted the activity. After retries it is
-  // the last attempt's.
+  // upstream_timeout, not_cached, the sink's own, and whatever interrupted the activity. After
+  // retries it is the last attempt's.
   // Every error has stage "fetch".
   Task<config::Result<void>> fetch(Activity& activity, FetchRequest& request,
                                    FetchResponse& response, BodySink& sink);
 
-  // Holds for every connection taken from now on, idle ones included.
+  // Holds for every connection taken from now on, idle ones included; what is cached is forgotten.
   void replace_policy(AddressPolicy policy);
 
-  // Closes idle connections and fails lookups under way; fetches end by their own activities.
+  // Closes idle connections, fails lookups under way and ends what the cache does in the
+  // background; fetches end by their own activities.
   void stop();
 
   FetchStats stats() const;

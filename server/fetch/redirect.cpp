@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <boost/beast/core/string.hpp>
 
@@ -71,6 +72,11 @@ config::Result<void> redirect(FetchRequest& request, unsigned status, Url to) {
   if (request.url.is_https() && !to.is_https() && !request.body.empty())
     return config::Error(config::ErrorCode::url_denied,
                          "a redirect from https to http would send the request's body unencrypted");
+  // The cache's conditions are about what it stored of this URL.
+  if (std::exchange(request.revalidates, false))
+    std::erase_if(request.headers, [](const Header& header) {
+      return iequals(header.name, "If-None-Match") || iequals(header.name, "If-Modified-Since");
+    });
   if (!same_origin(request.url, to))
     std::erase_if(request.headers,
                   [](const Header& header) { return !crosses_origins(header.name); });

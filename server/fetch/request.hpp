@@ -27,6 +27,13 @@ struct StatusRange {
   bool operator==(const StatusRange&) const = default;
 };
 
+enum class CacheMode : std::uint8_t {
+  use_default,     // as RFC 9111 has it
+  bypass,          // the cache takes no part
+  only_if_cached,  // not_cached, where the upstream would have to be asked
+  refresh,         // asked of the upstream, and stored
+};
+
 struct FetchRequest {
   Url url;  // from Fetcher::check_url
   wire::Method method = wire::Method::get;
@@ -37,6 +44,8 @@ struct FetchRequest {
   std::uint64_t max_redirects = 0;         // 0 follows none
   std::uint64_t retries = 0;               // of the whole fetch; which failures: retry.hpp
   std::vector<StatusRange> accept_status;  // empty: 2xx
+  CacheMode cache = CacheMode::use_default;
+  bool revalidates = false;  // the conditions among the headers are the cache's own
 };
 
 inline constexpr std::size_t request_headers_max = 64;

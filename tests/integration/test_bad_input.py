@@ -166,6 +166,7 @@ class MalformedRequests(ServerTest):
             "accept_status": [200, ["abc"], [99], ["20x"], [{}], [1000]],
             "max_redirects": ["1", -1, 1.5],
             "retries": ["1", -1, 1.5, 3, None],
+            "cache": [1, None, "", "Default", "no-store"],
             "envelope": [1, "true"],
         }
         for field, values in cases.items():

@@ -27,7 +27,7 @@ STATUSES = {
     "internal_error": 500, "dns_failed": 502, "connect_failed": 502, "tls_failed": 502,
     "upstream_protocol": 502, "upstream_status": 502, "upstream_body_too_large": 502,
     "too_many_redirects": 502, "draining": 503, "circuit_open": 503, "upstream_timeout": 504,
-    "processing_timeout": 504, "deadline_exceeded": 504,
+    "not_cached": 504, "processing_timeout": 504, "deadline_exceeded": 504,
 }
 
 
@@ -125,7 +125,7 @@ class Documents(ServerTest):
     def test_op_parameters_never_share_a_task_fields_name(self):
         task_fields = {"url", "method", "headers", "body", "body_base64", "json", "pipeline", "id",
                        "meta", "timeout_ms", "max_bytes", "max_result_bytes", "accept_status",
-                       "max_redirects", "retries", "debug", "envelope", "op"}
+                       "max_redirects", "retries", "cache", "debug", "envelope", "op"}
         for op in self.server.get("/v1/ops").json()["ops"]:
             with self.subTest(op["name"]):
                 self.assertFalse(task_fields & set(op["parameters"].get("properties", {})))

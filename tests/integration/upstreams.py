@@ -115,6 +115,7 @@ class RawUpstream:
         self.connections = 0
         self.closed_by_peer = 0
         self._open = []
+        self._mine = threading.local()  # of a connection's thread
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self._listener.getsockname()[1]
@@ -172,6 +173,7 @@ class RawUpstream:
                     return False
                 head += data
             self.heads.append(head)
+            self._mine.head = head
         elif step is HOLD:
             while connection.recv(65536):
                 pass
@@ -196,3 +198,23 @@ class RawUpstream:
         else:
             connection.sendall(step)
         return True
+
+
+class AnsweringUpstream(RawUpstream):
+    """Answers each request with what `answer(head, number)` gives, counting from 1; None closes."""
+
+    def __init__(self, answer):
+        self._answer = answer
+        self._requests = 0
+        super().__init__([])
+
+    def _play(self, connection, script):
+        def answers():
+            while True:
+                yield READ
+                with self._lock:
+                    self._requests += 1
+                    number = self._requests
+                yield self._answer(self._mine.head.decode(), number) or CLOSE
+
+        super()._play(connection, answers())

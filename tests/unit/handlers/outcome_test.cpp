@@ -14,6 +14,12 @@ TaskReport a_report() {
   report.response.head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
   report.response.body_bytes = 12;
   report.response.attempts = 2;
+  report.response.cache = {.result = server::fetch::cache::CacheResult::miss,
+                           .forward = server::fetch::cache::Forward::uri_miss,
+                           .forward_status = 200,
+                           .stored = true,
+                           .ttl = 60s,
+                           .age = {}};
   report.response.timings.dns = 1500us;
   report.queued = 0us;
   report.processed = 2ms;
@@ -41,7 +47,7 @@ TEST(OutcomeTest, AResultLine) {
       line,
       R"({"type":"result","index":3,"id":"i\n","meta":{"k":1},"url":"https://a.example/\"",)"
       R"("upstream":{"status":200,"final_url":"https://a.example/x","media_type":"text/html",)"
-      R"("bytes":12},"attempts":2,"etag":"\"e\"","media_type":"application/json",)"
+      R"("bytes":12},"attempts":2,"cache":"miss","etag":"\"e\"","media_type":"application/json",)"
       R"("result":{"n":1},"timings_ms":{"dns":1.500,"queue":0.000,"process":2.000}})");
 }
 
@@ -102,9 +108,15 @@ TEST(OutcomeTest, HeaderFields) {
   EXPECT_EQ(response.media_type, "application/octet-stream");
   EXPECT_EQ(response.headers,
             "Fetchmill-Upstream-Status: 200\r\nFetchmill-Final-Url: https://a.example/x\r\n"
+            "Cache-Status: fetchmill; fwd=uri-miss; fwd-status=200; ttl=60; stored\r\n"
             "ETag: \"e\"\r\nX-Content-Type-Options: nosniff\r\n"
             "Content-Security-Policy: default-src 'none'; sandbox\r\n"
             "Server-Timing: dns;dur=1.500, queue;dur=0.000, process;dur=2.000\r\n");
+
+  TaskReport report = a_report();
+  report.response.cache.age = std::chrono::seconds(7);
+  EXPECT_NE(result_response(result, report, "id").headers.find("\r\nAge: 7\r\n"),
+            std::string::npos);
   std::string headers;
   add_timing(headers, TaskReport{});
   EXPECT_EQ(headers, "");

@@ -41,6 +41,7 @@ TEST(TaskTest, HasTheServersLimitsByDefault) {
   EXPECT_EQ(task->max_result_bytes, settings.workers.max_result_bytes);
   EXPECT_EQ(task->max_redirects, settings.fetch.max_redirects);
   EXPECT_EQ(task->retries, settings.fetch.retries);
+  EXPECT_EQ(task->cache, server::fetch::CacheMode::use_default);
   EXPECT_FALSE(task->has_pipeline());
   EXPECT_EQ(task->first_op(), "none");
 }
@@ -50,7 +51,7 @@ TEST(TaskTest, TakesEveryField) {
   const auto task = from_json(R"({"url":"u","method":"POST","headers":{"X-A":"b"},"body":"text",
     "pipeline":[{"op":"json.select","pointer":"/a"},{"op":"hash"}],"id":"i","meta":{"k": [1, 2]},
     "timeout_ms":5,"max_bytes":6,"max_result_bytes":7,"max_redirects":0,"retries":1,
-    "accept_status":[404,"5xx","201"],"envelope":true})",
+    "accept_status":[404,"5xx","201"],"cache":"only_if_cached","envelope":true})",
                               &envelope);
   ASSERT_TRUE(task) << said(task);
   EXPECT_EQ(task->method, server::wire::Method::post);
@@ -69,6 +70,7 @@ TEST(TaskTest, TakesEveryField) {
   EXPECT_EQ(task->retries, 1u);
   EXPECT_EQ(task->accept_status,
             (std::vector<server::fetch::StatusRange>{{404, 404}, {500, 599}, {201, 201}}));
+  EXPECT_EQ(task->cache, server::fetch::CacheMode::only_if_cached);
   EXPECT_TRUE(envelope);
 }
 
@@ -146,6 +148,9 @@ TEST(TaskTest, ErrorsNameTheField) {
       {R"({"accept_status":[200,"9xx"]})", "invalid_request accept_status[1]"},
       {R"({"accept_status":[99]})", "invalid_request accept_status[0]"},
       {R"({"accept_status":[null]})", "invalid_request accept_status[0]"},
+      {R"({"cache":1})", "invalid_request cache"},
+      {R"({"cache":""})", "invalid_request cache"},
+      {R"({"cache":"no-store"})", "invalid_request cache"},
   };
   for (const auto& row : cases) EXPECT_EQ(said(from_json(row.json)), row.said) << row.json;
   bool envelope = false;
@@ -155,7 +160,8 @@ TEST(TaskTest, ErrorsNameTheField) {
 TEST(TaskTest, FromAQuery) {
   const auto task = from_query(
       "url=https%3A%2F%2Fa.example%2F%3Fq%3D1&op=json.select&pointer=%2Fa&timeout_ms=9&max_bytes=8"
-      "&max_redirects=1&retries=0&accept_status=404&accept_status=3xx");
+      "&max_redirects=1&retries=0&accept_status=404&accept_status=3xx"
+      "&cache=refresh");
   ASSERT_TRUE(task) << said(task);
   EXPECT_EQ(task->url, "https://a.example/?q=1");
   EXPECT_EQ(task->first_op(), "json.select");
@@ -164,6 +170,7 @@ TEST(TaskTest, FromAQuery) {
   EXPECT_EQ(task->max_redirects, 1u);
   EXPECT_EQ(task->retries, 0u);
   EXPECT_EQ(task->accept_status, (std::vector<server::fetch::StatusRange>{{404, 404}, {300, 399}}));
+  EXPECT_EQ(task->cache, server::fetch::CacheMode::refresh);
   EXPECT_EQ(from_query("url=u&pipeline=%5B%7B%22op%22%3A%22hash%22%7D%5D")->first_op(), "hash");
   EXPECT_FALSE(from_query("url=u")->has_pipeline());
 }
@@ -177,6 +184,8 @@ TEST(TaskTest, ErrorsNameTheParameter) {
       {"url=", "invalid_request url"},
       {"url=a&url=b", "invalid_request url"},
       {"url=a&page=2", "unknown_field page"},
+      {"url=a&cache=never", "invalid_request cache"},
+      {"url=a&cache=bypass&cache=bypass", "invalid_request cache"},
       {"url=a&method=POST", "unknown_field method"},
       {"url=a&body=x", "unknown_field body"},
       {"url=a&op=hash&nope=1", "unknown_field nope"},

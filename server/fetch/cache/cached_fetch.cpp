@@ -1,0 +1,357 @@
+#include "server/fetch/cache/cached_fetch.hpp"
+
+#include "server/fetch/cache/participation.hpp"
+#include "server/fetch/cache/stored_head.hpp"
+#include "server/fetch/cache/storing_sink.hpp"
+#include "server/fetch/cache/vary.hpp"
+#include "server/fetch/interrupted.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <utility>
+
+namespace fetchmill::server::fetch::cache {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+using config::Result;
+
+Error of_fetch(Error error) {
+  error.stage = "fetch";
+  return error;
+}
+
+Error refused_status(unsigned status) {
+  Error error(ErrorCode::upstream_status,
+              "the upstream answered with status " + std::to_string(status));
+  error.upstream_status = status;
+  return of_fetch(error);
+}
+
+// No answer came, or one that says the upstream is in trouble.
+bool is_upstream_trouble(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::dns_failed:
+    case ErrorCode::connect_failed:
+    case ErrorCode::tls_failed:
+    case ErrorCode::circuit_open:
+    case ErrorCode::upstream_protocol:
+    case ErrorCode::upstream_timeout:
+      return true;
+    default:
+      return is_server_error(error.upstream_status);
+  }
+}
+
+}  // namespace
+
+CachedFetch::CachedFetch(Upstream& upstream, Turns& turns, Deadlines& deadlines,
+                         const config::Settings::Fetch& settings, config::Metrics& metrics)
+    : upstream_(upstream),
+      turns_(turns),
+      deadlines_(deadlines),
+      store_(settings.cache_mb * config::MiB, settings.cache_entry_kb * config::KiB, metrics),
+      flights_(turns) {
+  for (std::size_t i = 0; i < results_.size(); ++i)
+    results_[i] =
+        &metrics.fetch_cache_requests_total.with({to_string(static_cast<CacheResult>(i))});
+}
+
+Task<Result<void>> CachedFetch::fetch(Activity& activity, FetchRequest& request,
+                                      FetchResponse& response, BodySink& sink) {
+  if (store_.is_on() && takes_part(request))
+    return through_cache(activity, request, response, sink);
+  if (request.cache == CacheMode::only_if_cached) return refuse(request, response);
+  const bool is_get = request.method == wire::Method::get;
+  response.cache.forward = is_get ? Forward::bypass : Forward::method;
+  count(response, CacheResult::bypass);
+  if (is_unsafe(request.method) && !store_.empty())
+    return unsafe(activity, request, response, sink);
+  return upstream_.run(activity, request, response, sink);
+}
+
+void CachedFetch::stop() {
+  while (!backgrounds_.empty()) {
+    Background& background = backgrounds_.front();
+    background.unlink();
+    background.activity.interrupt(ErrorCode::cancelled);
+  }
+}
+
+CachedFetch::Visit CachedFetch::begin_visit(const FetchRequest& request) const {
+  Visit visit;
+  visit.key = url_key(request.url);
+  visit.url_key_bytes = visit.key.size();
+  visit.key = identity(std::move(visit.key), request);
+  visit.hash = TextHash()(visit.key);
+  visit.asked = asked_of_cache(request);
+  return visit;
+}
+
+void CachedFetch::look_up(Visit& visit, const FetchRequest& request) {
+  CacheStore::Found found = store_.find(visit.url_key(), request.headers);
+  visit.entry = std::move(found.entry);
+  visit.why =
+      visit.entry ? Forward::stale : (found.url_known ? Forward::vary_miss : Forward::uri_miss);
+  if (!visit.entry) return;
+  visit.reuse = judge_reuse(visit.entry->freshness, visit.asked, Clock::now());
+  if (visit.asked.no_cache) visit.why = Forward::request;
+}
+
+bool CachedFetch::answers(const Visit& visit) const {
+  return visit.entry && visit.reuse != Reuse::validate;
+}
+
+bool CachedFetch::may_wait(const Visit& visit, const FetchRequest& request) const {
+  return request.cache == CacheMode::use_default && !visit.asked.no_cache &&
+         !visit.asked.no_store && !unshared_.holds(visit.hash, Clock::now());
+}
+
+Task<Result<void>> CachedFetch::through_cache(Activity& activity, FetchRequest& request,
+                                              FetchResponse& response, BodySink& sink) {
+  Visit visit = begin_visit(request);
+  look_up(visit, request);
+  const Forward why = visit.why;
+  CacheResult result = CacheResult::hit;
+  if (!answers(visit) && visit.asked.only_if_cached) {
+    Task<Result<void>> refusing = refuse(request, response);
+    co_return co_await refusing;
+  }
+  if (!answers(visit) && may_wait(visit, request)) {
+    if (!flights_.is_under_way(visit.key)) {
+      visit.lead = flights_.lead(visit.key);
+    } else {
+      Task<Result<bool>> waiting = wait_for_other(activity, request, visit);
+      const Result<bool> stored = co_await waiting;
+      if (!stored) {
+        response.final_url = std::move(request.url);
+        co_return stored.error();
+      }
+      if (*stored) look_up(visit, request);
+      result = CacheResult::collapsed;
+    }
+  }
+  if (!answers(visit)) {
+    Task<Result<void>> asking = ask(activity, visit, request, response, sink);
+    co_return co_await asking;
+  }
+  if (visit.reuse == Reuse::stale_while_revalidate && !visit.asked.only_if_cached &&
+      background_count_ < background_max && !flights_.is_under_way(visit.key)) {
+    Visit again = begin_visit(request);
+    again.entry = visit.entry;
+    again.why = Forward::stale;
+    again.is_background = true;
+    again.lead = flights_.lead(visit.key);
+    revalidate(std::move(again), request);
+  }
+  if (visit.reuse != Reuse::fresh) result = CacheResult::stale;
+  if (result == CacheResult::collapsed) response.cache.forward = why;
+  count(response, result);
+  response.final_url = std::move(request.url);
+  Task<Result<void>> serving = serve(activity, visit.entry, request, response, sink);
+  co_return co_await serving;
+}
+
+// True: the store may have the answer now. False: ask for it, perhaps as the one who leads.
+Task<Result<bool>> CachedFetch::wait_for_other(Activity& activity, const FetchRequest& request,
+                                               Visit& visit) {
+  DeadlineScope whole(activity, request.deadline, ErrorCode::upstream_timeout);
+  // What is stored has shown that its answers may be shared.
+  bool is_patient = visit.entry != nullptr;
+  for (;;) {
+    const TimePoint until = is_patient ? TimePoint::max() : Clock::now() + patience;
+    DeadlineScope limit(activity, until, ErrorCode::upstream_timeout);
+    Flights::Follow following(activity, flights_, visit.key);
+    Flights::Landed landed = co_await following;
+    visit.lead = std::move(landed.lead);
+    if (landed.landing != Flights::Landing::interrupted)
+      co_return landed.landing == Flights::Landing::look;
+    if (!limit.expired())
+      co_return of_fetch(interrupted(activity, "waiting for the answer to an identical request"));
+    if (!flights_.shares(visit.key)) co_return false;
+    is_patient = true;
+  }
+}
+
+// Asks the upstream, for news only where something is stored.
+Task<Result<void>> CachedFetch::ask(Activity& activity, Visit& visit, FetchRequest& request,
+                                    FetchResponse& response, BodySink& sink) {
+  const bool stands_in = visit.entry && !visit.is_background &&
+                         usable_on_error(visit.entry->freshness, visit.asked, Clock::now());
+  if (stands_in) request.retries = 0;
+  if (visit.entry) add_conditions(visit, request);
+  response.cache.forward = visit.asked.no_cache ? Forward::request : visit.why;
+  StoringSink storing(store_, visit.url_key(), request, response, sink, visit.lead,
+                      !visit.asked.no_store);
+  Task<Result<void>> fetching = upstream_.run(activity, request, response, storing);
+  Result<void> outcome = co_await fetching;
+  response.cache.forward_status = response.status;
+  if (outcome && storing.not_modified()) {
+    if (!request.revalidates) co_return refused_status(response.status);
+    Task<Result<void>> confirming = confirmed(activity, visit, request, response, sink);
+    co_return co_await confirming;
+  }
+  if (outcome) {
+    const EntryPtr stored = storing.keep();
+    arrived(visit, stored);
+    response.cache.stored = stored != nullptr;
+    if (stored) response.cache.ttl = time_to_live(stored->freshness, Clock::now());
+    count(response, CacheResult::miss);
+    co_return outcome;
+  }
+  // Who was interrupted leaves the flight to the next; all others would fare no better.
+  if (!activity.interrupted()) visit.lead.land(false);
+  if (!stands_in || storing.begun() || activity.interrupted() ||
+      !is_upstream_trouble(outcome.error())) {
+    count(response, CacheResult::miss);
+    co_return outcome;
+  }
+  count(response, CacheResult::stale);
+  Task<Result<void>> serving = serve(activity, visit.entry, request, response, sink);
+  co_return co_await serving;
+}
+
+// The upstream says that what is stored still holds.
+Task<Result<void>> CachedFetch::confirmed(Activity& activity, Visit& visit, FetchRequest& request,
+                                          FetchResponse& response, BodySink& sink) {
+  const EntryPtr entry = std::exchange(visit.entry, nullptr);
+  if (freshen(*entry, request, response)) {
+    arrived(visit, entry);
+    response.cache.stored = true;
+    count(response, CacheResult::revalidated);
+    if (visit.is_background) co_return Result<void>();
+    Task<Result<void>> serving = serve(activity, entry, request, response, sink);
+    co_return co_await serving;
+  }
+  // It spoke of another answer: ask for all of it.
+  store_.remove(*entry);
+  request.url = std::move(response.final_url);
+  request.headers.pop_back();
+  request.accept_status.pop_back();
+  request.revalidates = false;
+  Task<Result<void>> asking = ask(activity, visit, request, response, sink);
+  co_return co_await asking;
+}
+
+Task<Result<void>> CachedFetch::serve(Activity& activity, const EntryPtr& entry,
+                                      const FetchRequest& request, FetchResponse& response,
+                                      BodySink& sink) {
+  const TimePoint now = Clock::now();
+  response.cache.ttl = time_to_live(entry->freshness, now);
+  response.cache.age = age(entry->freshness, now);
+  response.status = entry->status;
+  if (!accepts(request.accept_status, entry->status)) co_return refused_status(entry->status);
+  if (entry->body_bytes > request.max_bytes)
+    co_return of_fetch(
+        Error(ErrorCode::upstream_body_too_large,
+              "the stored body is larger than " + std::to_string(request.max_bytes) + " bytes"));
+  response.head = entry->head;
+  response.body_bytes = entry->body_bytes;
+  DeadlineScope whole(activity, request.deadline, ErrorCode::upstream_timeout);
+  sink.begin(entry->body_bytes);
+  std::size_t left = entry->body_bytes;
+  std::size_t turn_bytes = 0;
+  for (const Entry::Piece& piece : entry->body) {
+    turn_bytes += piece.size;
+    if (turn_bytes > turn_bytes_max) {
+      turn_bytes = piece.size;
+      const bool went_on = co_await turns_.next(activity);
+      if (!went_on) co_return of_fetch(interrupted(activity, "reading from the cache"));
+    }
+    for (std::span<const char> rest(piece.bytes.get(), piece.size); !rest.empty();) {
+      std::span<char> space = sink.space(left);
+      if (space.empty()) {
+        Task<Result<std::span<char>>> waiting = sink.wait_for_space(activity, left);
+        Result<std::span<char>> room = co_await waiting;
+        if (!room) co_return of_fetch(room.error());
+        space = *room;
+      }
+      const std::size_t bytes = std::min(rest.size(), space.size());
+      std::memcpy(space.data(), rest.data(), bytes);
+      sink.commit(bytes);
+      rest = rest.subspan(bytes);
+      left -= bytes;
+    }
+  }
+  co_return Result<void>();
+}
+
+// The client has its stale answer; this one is for the next.
+Detached CachedFetch::revalidate(Visit visit, FetchRequest request) {
+  Background background(deadlines_);
+  backgrounds_.push_back(background);
+  ++background_count_;
+  FetchResponse response;
+  const bool began = co_await turns_.next(background.activity);
+  if (began) {
+    Task<Result<void>> asking = ask(background.activity, visit, request, response, drain_);
+    co_await asking;
+  }
+  --background_count_;
+}
+
+Task<Result<void>> CachedFetch::unsafe(Activity& activity, FetchRequest& request,
+                                       FetchResponse& response, BodySink& sink) {
+  const std::string key = url_key(request.url);
+  Task<Result<void>> running = upstream_.run(activity, request, response, sink);
+  Result<void> outcome = co_await running;
+  if (response.status >= 200 && response.status < 400) store_.remove_url(key);
+  co_return outcome;
+}
+
+Task<Result<void>> CachedFetch::refuse(FetchRequest& request, FetchResponse& response) {
+  response.final_url = std::move(request.url);
+  count(response, CacheResult::not_cached);
+  co_return of_fetch(
+      Error(ErrorCode::not_cached, "nothing is stored that may answer this request"));
+}
+
+void CachedFetch::add_conditions(Visit& visit, FetchRequest& request) const {
+  const ResponseFields fields = read_response_fields(visit.entry->head);
+  if (!fields.has_validator()) return;
+  if (request.accept_status.empty()) request.accept_status.push_back({});
+  request.accept_status.push_back({304, 304});
+  request.revalidates = true;
+  if (!fields.etag.empty())
+    request.headers.push_back({"If-None-Match", std::string(fields.etag)});
+  else
+    request.headers.push_back({"If-Modified-Since", std::string(fields.last_modified)});
+}
+
+// False: it cannot be made one with what the 304 says.
+bool CachedFetch::freshen(Entry& entry, const FetchRequest& request,
+                          const FetchResponse& response) {
+  if (contradicts(entry.head, response.head)) return false;
+  std::optional<std::string> head = updated_head(entry.head, response.head);
+  if (!head) return false;
+  if (head->size() > entry.head.size() && !entry.charge.add(head->size() - entry.head.size()))
+    return false;
+  const ResponseFields fields = read_response_fields(*head);
+  const std::optional<Freshness> freshness = judge_arrival(request, response, entry.status, fields);
+  const std::optional<std::vector<std::string>> vary = parse_vary(fields.vary);
+  // Confirmed, but not for the next one.
+  const bool stays = freshness && vary == entry.vary;
+  if (!stays) store_.remove(entry);
+  if (freshness) entry.freshness = *freshness;
+  entry.head = std::move(*head);
+  return true;
+}
+
+// The end of a flight: whether those who wait, and those who come, gain by it.
+void CachedFetch::arrived(Visit& visit, const EntryPtr& stored) {
+  const TimePoint now = Clock::now();
+  if (stored && judge_reuse(stored->freshness, {}, now) != Reuse::validate)
+    unshared_.forget(visit.hash);
+  else
+    unshared_.note(visit.hash, now);
+  visit.lead.land(stored != nullptr);
+}
+
+void CachedFetch::count(FetchResponse& response, CacheResult result) {
+  response.cache.result = result;
+  results_[static_cast<std::size_t>(result)]->increment();
+}
+
+}  // namespace fetchmill::server::fetch::cache

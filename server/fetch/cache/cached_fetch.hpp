@@ -1,0 +1,111 @@
+// A fetch through the cache: look up → hit, or wait for an identical request, or ask the upstream
+// (for news where an answer is stored) → store.
+//
+// Owner: Fetcher. Lifetime: outlives every fetch. Process: loop. Errors: not_cached, and those of
+// the fetch from the upstream; what is served from the store fails as the upstream's would:
+// upstream_status, upstream_body_too_large.
+#pragma once
+
+#include "server/fetch/cache/cache_store.hpp"
+#include "server/fetch/cache/flights.hpp"
+#include "server/fetch/cache/unshared.hpp"
+#include "server/fetch/drain_sink.hpp"
+#include "server/fetch/fetch.hpp"
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace fetchmill::server::fetch::cache {
+
+// The fetch from the upstream, whatever is stored.
+class Upstream {
+ public:
+  virtual Task<config::Result<void>> run(Activity& activity, FetchRequest& request,
+                                         FetchResponse& response, BodySink& sink) = 0;
+
+ protected:
+  ~Upstream() = default;
+};
+
+class CachedFetch {
+ public:
+  CachedFetch(Upstream& upstream, Turns& turns, Deadlines& deadlines,
+              const config::Settings::Fetch& settings, config::Metrics& metrics);
+  CachedFetch(const CachedFetch&) = delete;
+  CachedFetch& operator=(const CachedFetch&) = delete;
+
+  Task<config::Result<void>> fetch(Activity& activity, FetchRequest& request,
+                                   FetchResponse& response, BodySink& sink);
+
+  // Forgets all answers, those that are coming in included.
+  void clear() { store_.clear(); }
+  // Ends what goes on in the background.
+  void stop();
+
+  // How long a request waits for an identical one of which nothing is known yet: about as long as
+  // upstreams that answer at all take. From then on it goes its own way.
+  static constexpr milliseconds patience{1000};
+  // Requests that replace stale answers at once; further answers stay stale.
+  static constexpr std::size_t background_max = 256;
+
+ private:
+  // What is known of one fetch on its way through the cache.
+  struct Visit {
+    std::string_view url_key() const { return std::string_view(key).substr(0, url_key_bytes); }
+
+    std::string key;  // the URL's, then all that the client wants sent
+    std::size_t url_key_bytes = 0;
+    std::size_t hash = 0;
+    CacheControl asked;  // by the request
+    EntryPtr entry;
+    Reuse reuse = Reuse::validate;  // of the entry
+    Forward why = Forward::uri_miss;
+    Flights::Lead lead;
+    bool is_background = false;
+  };
+  struct Background : ListHook {
+    explicit Background(Deadlines& deadlines) : activity(deadlines) {}
+    Activity activity;
+  };
+
+  Visit begin_visit(const FetchRequest& request) const;
+  void look_up(Visit& visit, const FetchRequest& request);
+  bool answers(const Visit& visit) const;
+  bool may_wait(const Visit& visit, const FetchRequest& request) const;
+
+  Task<config::Result<void>> through_cache(Activity& activity, FetchRequest& request,
+                                           FetchResponse& response, BodySink& sink);
+  Task<config::Result<void>> unsafe(Activity& activity, FetchRequest& request,
+                                    FetchResponse& response, BodySink& sink);
+  Task<config::Result<void>> refuse(FetchRequest& request, FetchResponse& response);
+  Task<config::Result<bool>> wait_for_other(Activity& activity, const FetchRequest& request,
+                                            Visit& visit);
+  Task<config::Result<void>> ask(Activity& activity, Visit& visit, FetchRequest& request,
+                                 FetchResponse& response, BodySink& sink);
+  Task<config::Result<void>> confirmed(Activity& activity, Visit& visit, FetchRequest& request,
+                                       FetchResponse& response, BodySink& sink);
+  Task<config::Result<void>> serve(Activity& activity, const EntryPtr& entry,
+                                   const FetchRequest& request, FetchResponse& response,
+                                   BodySink& sink);
+  Detached revalidate(Visit visit, FetchRequest request);
+
+  void add_conditions(Visit& visit, FetchRequest& request) const;
+  bool freshen(Entry& entry, const FetchRequest& request, const FetchResponse& response);
+  void arrived(Visit& visit, const EntryPtr& stored);
+  void count(FetchResponse& response, CacheResult result);
+
+  Upstream& upstream_;
+  Turns& turns_;
+  Deadlines& deadlines_;
+  CacheStore store_;
+  Flights flights_;
+  Unshared unshared_;
+  DrainSink drain_;
+  IntrusiveList<Background> backgrounds_;
+  std::size_t background_count_ = 0;
+  std::array<config::Counter*, 7> results_;
+};
+
+}  // namespace fetchmill::server::fetch::cache

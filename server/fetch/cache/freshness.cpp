@@ -1,0 +1,97 @@
+#include "server/fetch/cache/freshness.hpp"
+
+#include "server/fetch/http_date.hpp"
+
+#include <algorithm>
+
+namespace fetchmill::server::fetch::cache {
+namespace {
+
+// What these mean is known here (§3, must-understand), and none of them needs more than its body.
+bool is_understood(unsigned status) {
+  return status == 200 || status == 203 || status == 404 || status == 410;
+}
+
+seconds capped(seconds value) {
+  return std::clamp(value, seconds(0), delta_seconds_max);
+}
+
+// §4.2.1. Empty: the answer does not say.
+std::optional<seconds> lifetime_of(const ResponseFields& fields, std::chrono::sys_seconds date,
+                                   std::chrono::sys_seconds today) {
+  if (fields.control.s_maxage) return fields.control.s_maxage;
+  if (fields.control.max_age) return fields.control.max_age;
+  if (!fields.expires) return std::nullopt;
+  const auto expires = parse_http_date(*fields.expires, today);
+  return expires ? capped(*expires - date) : seconds(0);
+}
+
+// §4.2.3.
+seconds first_age(const Arrival& arrival, std::chrono::sys_seconds date) {
+  const seconds apparent = capped(arrival.today - date);
+  const seconds said = parse_delta_seconds(arrival.fields.age).value_or(seconds(0));
+  return std::max(apparent, capped(said + std::chrono::round<seconds>(arrival.delay)));
+}
+
+bool is_forbidden(const Arrival& arrival) {
+  const CacheControl& control = arrival.fields.control;
+  if (!is_understood(arrival.status) || control.is_private || arrival.fields.has_set_cookie)
+    return true;
+  if (control.no_store && !control.must_understand) return true;
+  const bool is_for_all = control.is_public || control.must_revalidate || control.s_maxage;
+  return arrival.credentials_sent && !is_for_all;
+}
+
+}  // namespace
+
+seconds age(const Freshness& freshness, TimePoint now) {
+  const auto resident = std::chrono::floor<seconds>(now - freshness.received);
+  return freshness.age_at_first + std::max(resident, seconds(0));
+}
+
+std::optional<Freshness> storable(const Arrival& arrival) {
+  if (is_forbidden(arrival)) return std::nullopt;
+  const CacheControl& control = arrival.fields.control;
+  const auto date = parse_http_date(arrival.fields.date, arrival.today).value_or(arrival.today);
+  const std::optional<seconds> lifetime = lifetime_of(arrival.fields, date, arrival.today);
+  if (!lifetime && !control.no_cache) return std::nullopt;
+  Freshness freshness;
+  freshness.lifetime = lifetime.value_or(seconds(0));
+  freshness.age_at_first = first_age(arrival, date);
+  freshness.received = arrival.received;
+  freshness.must_validate = control.no_cache;
+  freshness.never_stale = control.must_revalidate || control.proxy_revalidate || control.s_maxage;
+  freshness.stale_while_revalidate = control.stale_while_revalidate.value_or(seconds(0));
+  freshness.stale_if_error = control.stale_if_error.value_or(seconds(0));
+  const bool is_fresh = !control.no_cache && freshness.lifetime > freshness.age_at_first;
+  const bool stale_use =
+      !control.no_cache && !freshness.never_stale &&
+      std::max(freshness.stale_while_revalidate, freshness.stale_if_error) > seconds(0);
+  if (!is_fresh && !stale_use && !arrival.fields.has_validator()) return std::nullopt;
+  return freshness;
+}
+
+Reuse judge_reuse(const Freshness& freshness, const CacheControl& asked, TimePoint now) {
+  if (freshness.must_validate || asked.no_cache) return Reuse::validate;
+  const seconds left = time_to_live(freshness, now);
+  if (asked.max_age && age(freshness, now) > *asked.max_age) return Reuse::validate;
+  if (asked.min_fresh && left < *asked.min_fresh) return Reuse::validate;
+  if (left > seconds(0)) return Reuse::fresh;
+  if (freshness.never_stale) return Reuse::validate;
+  if (asked.max_stale && -left <= *asked.max_stale) return Reuse::stale;
+  if (-left < freshness.stale_while_revalidate) return Reuse::stale_while_revalidate;
+  return Reuse::validate;
+}
+
+bool usable_on_error(const Freshness& freshness, const CacheControl& asked, TimePoint now) {
+  if (freshness.must_validate || freshness.never_stale || asked.no_cache) return false;
+  const seconds window =
+      std::max(freshness.stale_if_error, asked.stale_if_error.value_or(seconds(0)));
+  return window > seconds(0) && -time_to_live(freshness, now) < window;
+}
+
+bool is_server_error(unsigned status) {
+  return status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+}  // namespace fetchmill::server::fetch::cache

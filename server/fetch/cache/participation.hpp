@@ -1,0 +1,23 @@
+// Which requests the cache takes part in, and what they ask of it. Pure.
+#pragma once
+
+#include "server/fetch/cache/cache_control.hpp"
+#include "server/fetch/request.hpp"
+
+#include <string>
+
+namespace fetchmill::server::fetch::cache {
+
+// A whole GET: conditions and ranges are the client's own business.
+bool takes_part(const FetchRequest& request);
+
+// The request's own Cache-Control, with what its cache mode adds.
+CacheControl asked_of_cache(const FetchRequest& request);
+
+// What makes two requests identical: the URL and every field the client wants sent.
+std::string identity(std::string url_key, const FetchRequest& request);
+
+// Whether a request may change what its URL answers (RFC 9110 §9.2.1).
+bool is_unsafe(wire::Method method);
+
+}  // namespace fetchmill::server::fetch::cache

@@ -1,0 +1,33 @@
+// What the head of an answer says about keeping it, read in one pass. Pure.
+//
+// Lifetime: the views point into the head. Trust: the head comes from an upstream.
+#pragma once
+
+#include "server/fetch/cache/cache_control.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace fetchmill::server::fetch::cache {
+
+struct ResponseFields {
+  CacheControl control;
+  std::string vary;  // all lines, joined by commas
+  std::optional<std::string_view> expires;
+  std::string_view date;
+  std::string_view age;
+  std::string_view etag;
+  std::string_view last_modified;
+  bool has_cache_control = false;
+  bool has_set_cookie = false;
+
+  bool has_validator() const { return !etag.empty() || !last_modified.empty(); }
+};
+
+ResponseFields read_response_fields(std::string_view head);
+
+// The same opaque tag, weak or not (RFC 9110 §8.8.3.2).
+bool weakly_equal(std::string_view etag, std::string_view other);
+
+}  // namespace fetchmill::server::fetch::cache

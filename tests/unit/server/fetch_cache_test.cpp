@@ -1,0 +1,235 @@
+// Whole fetches through the cache, against scripted upstreams.
+#include "tests/unit/server/fetch_fixture.hpp"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <vector>
+
+namespace fetchmill::server::fetch::testing {
+namespace {
+
+using cache::CacheResult;
+
+constexpr std::string_view fresh = "Cache-Control: max-age=60\r\n";
+
+// Answers so many requests on one connection, one after the other.
+Script answering(std::vector<std::string> responses, std::vector<std::string>* requests = nullptr) {
+  return [responses = std::move(responses), requests](Peer& peer) {
+    for (const std::string& response : responses) {
+      const std::string request = peer.read_request();
+      if (request.empty()) return;
+      if (requests) requests->push_back(request);
+      peer.send(response);
+    }
+    peer.wait_for_close();
+  };
+}
+
+std::string not_modified(std::string_view fields) {
+  return "HTTP/1.1 304 Not Modified\r\n" + std::string(fields) + "\r\n";
+}
+
+class FetchCacheTest : public FetchTest {
+ protected:
+  // "body result", or the error's code.
+  std::string fetched(FetchRequest made) {
+    Fetched one;
+    fetch(std::move(made), one);
+    return said(one);
+  }
+  std::string fetched(const std::string& url) { return fetched(request(url)); }
+  static std::string said(const Fetched& one) {
+    if (!one.ok()) return one.error();
+    return one.sink.body + ' ' + std::string(to_string(one.response.cache.result));
+  }
+};
+
+TEST_F(FetchCacheTest, AHitNeedsNoUpstream) {
+  std::string url;
+  {
+    Upstream upstream({answering({ok_response("body", fresh)})});
+    url = upstream.url("/x");
+    EXPECT_EQ(fetched(url), "body miss");
+    fetcher().stop();
+    upstream.join();
+  }
+  Fetched again;
+  fetch(url + "#fragment", again);
+  EXPECT_EQ(said(again), "body hit");
+  EXPECT_EQ(again.sink.declared, 4u);
+  EXPECT_EQ(again.response.attempts, 0u);
+  EXPECT_EQ(again.response.status, 200u);
+  EXPECT_EQ(again.response.body_bytes, 4u);
+  EXPECT_EQ(again.response.final_url.href(), url + "#fragment");
+  EXPECT_EQ(again.response.field("cache-control"), "max-age=60");
+  EXPECT_FALSE(again.response.timings.ttfb);
+  EXPECT_EQ(fetches("ok"), 1u);
+}
+
+TEST_F(FetchCacheTest, ALargeHitYieldsBetweenTurns) {
+  const std::string body(1'000'000, 'x');
+  Upstream upstream({answering({ok_response(body, fresh)})});
+  EXPECT_EQ(fetched(upstream.url()), body + " miss");
+  Fetched again;
+  std::size_t turn_bytes = 0;
+  std::size_t turn_bytes_most = 0;
+  std::size_t seen = 0;
+  bool posted = false;
+  again.sink.on_commit = [&] {
+    turn_bytes += again.sink.body.size() - std::exchange(seen, again.sink.body.size());
+    turn_bytes_most = std::max(turn_bytes_most, turn_bytes);
+    if (std::exchange(posted, true)) return;
+    asio::post(io, [&] {
+      turn_bytes = 0;
+      posted = false;
+    });
+  };
+  fetch(upstream.url(), again);
+  EXPECT_EQ(said(again), body + " hit");
+  EXPECT_LE(turn_bytes_most, turn_bytes_max);
+}
+
+TEST_F(FetchCacheTest, AHitWaitsForRoom) {
+  Upstream upstream({answering({ok_response("body", fresh)})});
+  EXPECT_EQ(fetched(upstream.url()), "body miss");
+  Fetched waits;
+  waits.sink.withhold = 1;
+  fetch(upstream.url(), waits);
+  EXPECT_EQ(said(waits), "body hit");
+  EXPECT_EQ(waits.sink.waits, 1);
+  Fetched refused;
+  refused.sink.withhold = 1;
+  refused.sink.refuse_space = true;
+  fetch(upstream.url(), refused);
+  EXPECT_EQ(said(refused), "overloaded");
+  EXPECT_EQ(refused.outcome->error().stage, "fetch");
+}
+
+TEST_F(FetchCacheTest, AnotherTakesOverFromALeaderThatIsCancelled) {
+  Upstream upstream({[](Peer& peer) {
+                       peer.read_request();
+                       peer.wait_for_close();
+                     },
+                     answering({ok_response("body", fresh)})});
+  std::deque<Activity> activities;
+  std::deque<FetchRequest> requests;
+  std::deque<Fetched> all(4);
+  for (Fetched& one : all)
+    start(activities.emplace_back(deadlines), requests.emplace_back(request(upstream.url())), one);
+  activities[0].interrupt(config::ErrorCode::cancelled);
+  // Before its turn to lead has come.
+  activities[1].interrupt(config::ErrorCode::cancelled);
+  run();
+  EXPECT_EQ(said(all[0]), "cancelled");
+  EXPECT_EQ(said(all[1]), "cancelled");
+  EXPECT_EQ(said(all[2]), "body miss");
+  EXPECT_EQ(said(all[3]), "body collapsed");
+}
+
+TEST_F(FetchCacheTest, FollowersKeepTheirOwnLimits) {
+  Upstream upstream({answering({ok_response("body", fresh)})});
+  std::deque<Activity> activities;
+  std::deque<FetchRequest> requests;
+  std::deque<Fetched> all(3);
+  for (std::size_t i = 0; i < all.size(); ++i) requests.push_back(request(upstream.url()));
+  requests[1].max_bytes = 3;
+  requests[2].accept_status = {{404, 404}};
+  for (std::size_t i = 0; i < all.size(); ++i)
+    start(activities.emplace_back(deadlines), requests[i], all[i]);
+  run();
+  EXPECT_EQ(said(all[0]), "body miss");
+  EXPECT_EQ(said(all[1]), "upstream_body_too_large");
+  EXPECT_EQ(said(all[2]), "upstream_status");
+}
+
+TEST_F(FetchCacheTest, A304AboutAnotherAnswerAsksForAllOfIt) {
+  std::vector<std::string> seen;
+  Upstream upstream({answering({ok_response("old", "Cache-Control: no-cache\r\nETag: \"a\"\r\n"),
+                                not_modified("ETag: \"b\"\r\n"),
+                                ok_response("new", "Cache-Control: no-cache\r\nETag: \"b\"\r\n")},
+                               &seen)});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  EXPECT_EQ(fetched(upstream.url()), "new miss");
+  ASSERT_EQ(seen.size(), 3u);
+  EXPECT_NE(seen[1].find("If-None-Match: \"a\""), std::string::npos);
+  EXPECT_EQ(seen[2].find("If-None-Match"), std::string::npos);
+}
+
+TEST_F(FetchCacheTest, TheConditionsStayWithTheUrlTheyAreAbout) {
+  std::vector<std::string> seen;
+  const std::string moved =
+      "HTTP/1.1 302 Found\r\nLocation: /y\r\nCache-Control: max-age=60\r\nContent-Length: "
+      "0\r\n\r\n";
+  Upstream upstream({answering({ok_response("old", "Cache-Control: no-cache\r\nETag: \"a\"\r\n"),
+                                moved, ok_response("new", fresh), moved, not_modified("")},
+                               &seen)});
+  EXPECT_EQ(fetched(upstream.url("/x")), "old miss");
+  EXPECT_EQ(fetched(upstream.url("/x")), "new miss");
+  EXPECT_NE(seen[1].find("If-None-Match"), std::string::npos);
+  EXPECT_EQ(seen[2].find("If-None-Match"), std::string::npos);
+  // What a redirect led to is not stored, and a 304 nobody asked for is no answer.
+  EXPECT_EQ(fetched(upstream.url("/x")), "upstream_status");
+}
+
+TEST_F(FetchCacheTest, ANewPolicyForgetsWhatTheOldOneAllowed) {
+  Upstream upstream({answering({ok_response("one", fresh), ok_response("two", fresh)})});
+  EXPECT_EQ(fetched(upstream.url()), "one miss");
+  config::Result<AddressPolicy> policy =
+      make_address_policy(settings.fetch.allow_networks, {}, settings.fetch.allow_ports, {});
+  fetcher().replace_policy(*policy);
+  EXPECT_EQ(fetched(upstream.url()), "two miss");
+}
+
+TEST_F(FetchCacheTest, WhatGoesOnInTheBackgroundEndsWithTheServer) {
+  Upstream upstream({[](Peer& peer) {
+    peer.read_request();
+    peer.send(
+        ok_response("old", "Age: 9\r\nCache-Control: max-age=9, stale-while-revalidate=99\r\n"));
+    peer.read_request();
+    peer.wait_for_close();
+  }});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  EXPECT_EQ(fetched(upstream.url()), "old stale");
+  settle();
+  fetcher().stop();
+  EXPECT_EQ(fetches("cancelled"), 1u);
+}
+
+TEST_F(FetchCacheTest, NoRetriesWhereAStaleAnswerStandsIn) {
+  const std::string unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+  Upstream upstream(
+      {answering({ok_response("old", "Age: 9\r\nCache-Control: max-age=9, stale-if-error=99\r\n"),
+                  unavailable})});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  FetchRequest again = request(upstream.url());
+  again.retries = 5;
+  EXPECT_EQ(fetched(std::move(again)), "old stale");
+}
+
+TEST_F(FetchCacheTest, WhatBreaksOffIsNotKept) {
+  Upstream upstream({[](Peer& peer) {
+                       peer.read_request();
+                       peer.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n" + std::string(fresh) +
+                                 "\r\nhalf");
+                     },
+                     answering({ok_response("whole", fresh)})});
+  EXPECT_EQ(fetched(upstream.url()), "upstream_protocol");
+  EXPECT_EQ(metrics.fetch_cache_bytes.get().value(), 0);
+  EXPECT_EQ(fetched(upstream.url()), "whole miss");
+}
+
+TEST_F(FetchCacheTest, WhatTurnsOutTooLargeIsNotKept) {
+  settings.fetch.cache_entry_kb = 1;
+  const std::string chunked =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nCache-Control: max-age=60\r\n\r\n800\r\n" +
+      std::string(2048, 'x') + "\r\n0\r\n\r\n";
+  Upstream upstream({answering({chunked, chunked})});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(fetched(upstream.url()), std::string(2048, 'x') + " miss");
+    EXPECT_EQ(metrics.fetch_cache_bytes.get().value(), 0);
+  }
+}
+
+}  // namespace
+}  // namespace fetchmill::server::fetch::testing
