@@ -36,8 +36,8 @@ struct CacheReport {
   Forward forward = Forward::none;  // why the upstream was asked
   unsigned forward_status = 0;      // what it said
   bool stored = false;
-  std::optional<std::chrono::seconds> ttl;  // negative: stale for so long
-  std::optional<std::chrono::seconds> age;  // of what came from the store
+  std::optional<std::chrono::seconds> ttl = {};  // negative: stale for so long
+  std::optional<std::chrono::seconds> age = {};  // of what came from the store
 };
 
 std::string cache_status(const CacheReport& report);

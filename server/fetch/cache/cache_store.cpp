@@ -3,6 +3,8 @@
 #include "server/fetch/cache/vary.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstring>
 
 namespace fetchmill::server::fetch::cache {
@@ -52,7 +54,9 @@ std::string url_key(const Url& url) {
   key += "://";
   key += url.host.text;
   key += ':';
-  key += std::to_string(url.port);
+  std::array<char, 5> digits;
+  key.append(digits.data(),
+             std::to_chars(digits.data(), digits.data() + digits.size(), url.port).ptr);
   key += url.path;
   if (url.query) {
     key += '?';

@@ -82,6 +82,7 @@ void CachedFetch::stop() {
 
 CachedFetch::Visit CachedFetch::begin_visit(const FetchRequest& request) const {
   Visit visit;
+  visit.begun = Clock::now();
   visit.key = url_key(request.url);
   visit.url_key_bytes = visit.key.size();
   visit.key = identity(std::move(visit.key), request);
@@ -90,13 +91,13 @@ CachedFetch::Visit CachedFetch::begin_visit(const FetchRequest& request) const {
   return visit;
 }
 
-void CachedFetch::look_up(Visit& visit, const FetchRequest& request) {
+void CachedFetch::look_up(Visit& visit, const FetchRequest& request, TimePoint now) {
   CacheStore::Found found = store_.find(visit.url_key(), request.headers);
   visit.entry = std::move(found.entry);
   visit.why =
       visit.entry ? Forward::stale : (found.url_known ? Forward::vary_miss : Forward::uri_miss);
   if (!visit.entry) return;
-  visit.reuse = judge_reuse(visit.entry->freshness, visit.asked, Clock::now());
+  visit.reuse = judge_reuse(visit.entry->freshness, visit.asked, now);
   if (visit.asked.no_cache) visit.why = Forward::request;
 }
 
@@ -106,13 +107,13 @@ bool CachedFetch::answers(const Visit& visit) const {
 
 bool CachedFetch::may_wait(const Visit& visit, const FetchRequest& request) const {
   return request.cache == CacheMode::use_default && !visit.asked.no_cache &&
-         !visit.asked.no_store && !unshared_.holds(visit.hash, Clock::now());
+         !visit.asked.no_store && !unshared_.holds(visit.hash, visit.begun);
 }
 
 Task<Result<void>> CachedFetch::through_cache(Activity& activity, FetchRequest& request,
                                               FetchResponse& response, BodySink& sink) {
   Visit visit = begin_visit(request);
-  look_up(visit, request);
+  look_up(visit, request, visit.begun);
   const Forward why = visit.why;
   CacheResult result = CacheResult::hit;
   if (!answers(visit) && visit.asked.only_if_cached) {
@@ -129,7 +130,7 @@ Task<Result<void>> CachedFetch::through_cache(Activity& activity, FetchRequest& 
         response.final_url = std::move(request.url);
         co_return stored.error();
       }
-      if (*stored) look_up(visit, request);
+      if (*stored) look_up(visit, request, Clock::now());
       result = CacheResult::collapsed;
     }
   }
@@ -341,11 +342,10 @@ bool CachedFetch::freshen(Entry& entry, const FetchRequest& request,
 
 // The end of a flight: whether those who wait, and those who come, gain by it.
 void CachedFetch::arrived(Visit& visit, const EntryPtr& stored) {
-  const TimePoint now = Clock::now();
-  if (stored && judge_reuse(stored->freshness, {}, now) != Reuse::validate)
+  if (stored && judge_reuse(stored->freshness, {}, Clock::now()) != Reuse::validate)
     unshared_.forget(visit.hash);
   else
-    unshared_.note(visit.hash, now);
+    unshared_.note(visit.hash, visit.begun);
   visit.lead.land(stored != nullptr);
 }
 

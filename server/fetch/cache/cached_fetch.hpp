@@ -58,6 +58,7 @@ class CachedFetch {
     std::string key;  // the URL's, then all that the client wants sent
     std::size_t url_key_bytes = 0;
     std::size_t hash = 0;
+    TimePoint begun;
     CacheControl asked;  // by the request
     EntryPtr entry;
     Reuse reuse = Reuse::validate;  // of the entry
@@ -71,7 +72,7 @@ class CachedFetch {
   };
 
   Visit begin_visit(const FetchRequest& request) const;
-  void look_up(Visit& visit, const FetchRequest& request);
+  void look_up(Visit& visit, const FetchRequest& request, TimePoint now);
   bool answers(const Visit& visit) const;
   bool may_wait(const Visit& visit, const FetchRequest& request) const;
 

@@ -13,7 +13,6 @@ void read_field(const HeadLine& line, ResponseFields& fields) {
     if (field.empty()) field = line.value;
   };
   if (is("Cache-Control")) {
-    fields.has_cache_control = true;
     read_cache_control(line.value, fields.control);
   } else if (is("Expires")) {
     // Two of them contradict each other: none is a date.
@@ -40,6 +39,21 @@ ResponseFields read_response_fields(std::string_view head) {
   ResponseFields fields;
   while (const std::optional<HeadLine> line = next_field_line(head)) read_field(*line, fields);
   return fields;
+}
+
+bool says_how_long(std::string_view head) {
+  constexpr std::string_view cache_control = "cache-control:";
+  constexpr std::string_view expires = "expires:";
+  for (std::size_t end = head.find('\n'); end != std::string_view::npos; end = head.find('\n')) {
+    head.remove_prefix(end + 1);
+    if (head.size() < expires.size()) return false;
+    const char second = wire::to_lower(head[1]);
+    if (second != cache_control[1] && second != expires[1]) continue;
+    if (wire::equals_ignoring_case(head.substr(0, cache_control.size()), cache_control) ||
+        wire::equals_ignoring_case(head.substr(0, expires.size()), expires))
+      return true;
+  }
+  return false;
 }
 
 bool weakly_equal(std::string_view etag, std::string_view other) {

@@ -19,13 +19,15 @@ struct ResponseFields {
   std::string_view age;
   std::string_view etag;
   std::string_view last_modified;
-  bool has_cache_control = false;
   bool has_set_cookie = false;
 
   bool has_validator() const { return !etag.empty() || !last_modified.empty(); }
 };
 
 ResponseFields read_response_fields(std::string_view head);
+
+// Whether there is any field that could make the answer one to store. Quick: most heads have none.
+bool says_how_long(std::string_view head);
 
 // The same opaque tag, weak or not (RFC 9110 §8.8.3.2).
 bool weakly_equal(std::string_view etag, std::string_view other);

@@ -6,7 +6,6 @@ namespace fetchmill::server::fetch::cache {
 
 std::optional<Freshness> judge_arrival(const FetchRequest& request, const FetchResponse& response,
                                        unsigned status, const ResponseFields& fields) {
-  if (!fields.has_cache_control && !fields.expires) return std::nullopt;
   return storable({.status = status,
                    .fields = fields,
                    .credentials_sent = has_credentials(request.headers),
@@ -31,7 +30,7 @@ void StoringSink::begin(std::optional<std::uint64_t> length) {
 
 EntryPtr StoringSink::new_entry(std::optional<std::uint64_t> length) const {
   // Redirects are not stored, so where one led is not found by this URL.
-  if (!may_store_ || response_.redirects > 0) return nullptr;
+  if (!may_store_ || response_.redirects > 0 || !says_how_long(response_.head)) return nullptr;
   if (length.value_or(0) > store_.entry_body_bytes_max()) return nullptr;
   const ResponseFields fields = read_response_fields(response_.head);
   const std::optional<Freshness> freshness =

@@ -18,8 +18,7 @@ TaskReport a_report() {
                            .forward = server::fetch::cache::Forward::uri_miss,
                            .forward_status = 200,
                            .stored = true,
-                           .ttl = 60s,
-                           .age = {}};
+                           .ttl = 60s};
   report.response.timings.dns = 1500us;
   report.queued = 0us;
   report.processed = 2ms;

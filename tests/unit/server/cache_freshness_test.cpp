@@ -92,6 +92,15 @@ TEST(Storable, OnlyWhatSaysSo) {
   for (const auto& row : cases) EXPECT_EQ(kept(row.fields), row.expected) << row.fields;
 }
 
+TEST(Storable, TheQuickLookSeesTheSame) {
+  for (const char* line : {"Cache-Control: x\r\n", "A: b\r\ncache-CONTROL:\r\nC: d\r\n",
+                           "Expires: 0\r\n", "Content-Type: x\r\nEXPIRES:x\r\n"})
+    EXPECT_TRUE(says_how_long(head_of(line))) << line;
+  for (const char* line : {"", "Cache: x\r\n", "X-Cache-Control: x\r\n", "Expires-Not: 0\r\n",
+                           "A: Expires: 0\r\n", "ETag: \"a\"\r\n"})
+    EXPECT_FALSE(says_how_long(head_of(line))) << line;
+}
+
 TEST(Storable, DependsOnTheStatus) {
   for (const unsigned status : {200u, 203u, 404u, 410u})
     EXPECT_EQ(kept("Cache-Control: max-age=60\r\n", {status}), "60 0") << status;

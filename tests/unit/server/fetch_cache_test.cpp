@@ -2,7 +2,6 @@
 #include "tests/unit/server/fetch_fixture.hpp"
 
 #include <algorithm>
-#include <array>
 #include <deque>
 #include <vector>
 
@@ -22,7 +21,6 @@ Script answering(std::vector<std::string> responses, std::vector<std::string>* r
       if (requests) requests->push_back(request);
       peer.send(response);
     }
-    peer.wait_for_close();
   };
 }
 
