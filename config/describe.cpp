@@ -42,7 +42,7 @@ std::string value_placeholder(const Setting& setting) {
 }
 
 std::string default_text(const Setting& setting) {
-  const Value value = setting.get(Settings{});
+  const Value value = setting.get(default_settings(), 0);
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return amount(*number, setting.unit);
   if (const auto* text = std::get_if<std::string>(&value)) return text->empty() ? "empty" : *text;
   return "none";
@@ -52,20 +52,46 @@ std::string allowed_text(const Setting& setting) {
   return setting.kind == Kind::list ? "a list, each entry " + expected(setting) : expected(setting);
 }
 
+// `text`, each of its lines made a comment.
+std::string commented(const std::string& text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at) + 1;
+    out += (text[at] == '\n' ? "#" : "# ") + text.substr(at, end - at);
+    at = end;
+  }
+  return out;
+}
+
+std::string to_toml_entry(const Section& section, const Settings& settings, std::size_t entry,
+                          bool explained) {
+  std::string out;
+  for (const Setting& setting : setting_table()) {
+    if (setting.section != section.name) continue;
+    if (explained) {
+      out += '\n' + wrap("# ", setting.text);
+      out += wrap("# ", "Takes " + allowed_text(setting) + '.');
+    }
+    const std::string line =
+        std::string(setting.name) + " = " + to_toml(setting, setting.get(settings, entry)) + '\n';
+    out += explained && section.is_table ? commented(line) : line;
+  }
+  return out;
+}
+
+// Explained, a table is shown by one entry that is commented out.
 std::string to_toml_file(const Settings& settings, bool explained) {
   std::string out;
   for (const Section& section : section_table()) {
-    if (!out.empty()) out += '\n';
-    if (explained) out += wrap("# ", section.text);
-    out.append("[").append(section.name).append("]\n");
-    for (const Setting& setting : setting_table()) {
-      if (setting.section != section.name) continue;
-      if (explained) {
-        out += '\n' + wrap("# ", setting.text);
-        out += wrap("# ", "Takes " + allowed_text(setting) + '.');
-      }
-      out.append(setting.name).append(" = ");
-      out += to_toml(setting, setting.get(settings)) + '\n';
+    const std::vector<std::string> entry_names = section.entry_names(settings);
+    for (std::size_t entry = 0; entry < entry_names.size(); ++entry) {
+      if (!out.empty()) out += '\n';
+      if (explained) out += wrap("# ", section.text);
+      std::string header = '[' + std::string(section.name);
+      if (section.is_table) header += '.' + entry_names[entry];
+      header += "]\n";
+      out += explained && section.is_table ? commented(header) : header;
+      out += to_toml_entry(section, settings, entry, explained);
     }
   }
   return out;
@@ -80,7 +106,10 @@ std::string help_text() {
       "  environment  FETCHMILL_SERVER_LISTEN=0.0.0.0:8080, or FETCHMILL_SERVER_LISTEN_FILE=PATH\n"
       "               to read the value from a file\n"
       "  file         --config FILE with TOML: [server] and below it listen = \"0.0.0.0:8080\"\n"
-      "Lists are separated by commas; in the file they are arrays.\n";
+      "Lists are separated by commas; in the file they are arrays. Where a name says NAME, it is "
+      "any\n"
+      "name of yours: [origins.NAME] in the file, --origins.NAME.match as a flag, no "
+      "environment.\n";
   for (const Section& section : section_table()) {
     out += '\n';
     out += wrap("", section.text);
@@ -102,7 +131,7 @@ std::string print_config(const Settings& settings) {
 std::string example_toml() {
   return "# Every setting of fetchmill at its default. Generated from config/settings.def.\n"
          "# Use: fetchmill serve --config THIS_FILE\n\n" +
-         to_toml_file(Settings{}, true);
+         to_toml_file(default_settings(), true);
 }
 
 std::string settings_markdown() {
@@ -118,6 +147,8 @@ std::string settings_markdown() {
       "| file | `--config FILE`, in it `[server]` and `listen = \"0.0.0.0:8080\"` |\n\n"
       "Lists are separated by commas; in the file they are arrays. Numbers are plain whole "
       "numbers. "
+      "Where a name says NAME, it is any name of yours: `[origins.NAME]` in the file, "
+      "`--origins.NAME.match` as a flag; the environment cannot give these. "
       "Unknown names and bad values end the start with exit code 2 and a list of all mistakes.\n";
   for (const Section& section : section_table()) {
     out.append("\n## ").append(section.name).append("\n\n").append(section.text);

@@ -21,7 +21,7 @@ struct FormInfo {
 };
 
 // In the order of Form.
-constexpr std::array<FormInfo, 7> forms{{
+constexpr std::array<FormInfo, 11> forms{{
     {"IP:PORT", "an IP address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080"},
     {"PATH", "a file path in UTF-8 without control characters"},
     {"NETWORK",
@@ -34,6 +34,14 @@ constexpr std::array<FormInfo, 7> forms{{
     {"IP[:PORT]",
      "an IP address, with a port unless it is 53, such as 192.0.2.53, 192.0.2.53:5353 or "
      "[2001:db8::53]:5353"},
+    {"SCHEME", "http or https"},
+    {"HOST", "a host name or address as in a URL, *.NAME or .NAME"},
+    {"ORIGIN",
+     "http:// or https://, a host name or address, *.NAME or .NAME, and a port if needed, "
+     "such as https://api.example or https://*.corp.example:8443"},
+    {"URL",
+     "http://HOST:PORT or https://HOST:PORT, with USER:PASSWORD@ before the host if needed, "
+     "or nothing"},
 }};
 
 struct Address {
@@ -134,6 +142,59 @@ bool is_origin(std::string_view text) {
   return is_bracketed_ipv6(host) || is_name(host, false);
 }
 
+// Names may be international here; whether a name can be one is seen at start.
+bool is_host_pattern(std::string_view text) {
+  if (is_bracketed_ipv6(text)) return true;
+  if (text.starts_with("*.")) text.remove_prefix(1);
+  if (text.starts_with('.')) text.remove_prefix(1);
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.empty() || text.front() == '.' || text.back() == '.' ||
+      text.find("..") != std::string_view::npos)
+    return false;
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    if (length == 0 || (length == 1 && !is_name(text.substr(0, 1), true))) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+// A host by `is_host_here`, and a port that may be left out.
+template <class IsHost>
+bool is_host_and_port(std::string_view text, bool port_needed, IsHost is_host_here) {
+  const std::size_t colon = text.rfind(':');
+  const bool has_port = colon != std::string_view::npos && !text.ends_with(']');
+  if (has_port && !is_port(text.substr(colon + 1))) return false;
+  return (has_port || !port_needed) && is_host_here(text.substr(0, has_port ? colon : text.size()));
+}
+
+bool remove_scheme(std::string_view& text) {
+  for (const std::string_view scheme : {"http://", "https://"})
+    if (text.starts_with(scheme)) {
+      text.remove_prefix(scheme.size());
+      return true;
+    }
+  return false;
+}
+
+bool is_origin_pattern(std::string_view text) {
+  return remove_scheme(text) && is_host_and_port(text, false, is_host_pattern);
+}
+
+bool is_proxy(std::string_view text) {
+  if (text.empty()) return true;
+  if (!remove_scheme(text)) return false;
+  const std::size_t at = text.rfind('@');
+  const std::string_view credentials = text.substr(0, at == std::string_view::npos ? 0 : at);
+  for (const char c : credentials)
+    if (c <= ' ' || c == 0x7f || std::string_view("/?#@\\").find(c) != std::string_view::npos)
+      return false;
+  if (at != std::string_view::npos) text.remove_prefix(at + 1);
+  return is_host_and_port(text, true, [](std::string_view host) {
+    return is_bracketed_ipv6(host) || is_name(host, true);
+  });
+}
+
 bool is_path(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = utf8_sequence(text);
@@ -162,6 +223,14 @@ bool matches(Form form, std::string_view text) {
       return is_origin(text);
     case Form::name_server:
       return is_name_server(text);
+    case Form::scheme:
+      return text == "http" || text == "https";
+    case Form::host_pattern:
+      return is_host_pattern(text);
+    case Form::origin_pattern:
+      return is_origin_pattern(text);
+    case Form::proxy:
+      return is_proxy(text);
   }
   return false;
 }

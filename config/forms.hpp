@@ -16,6 +16,10 @@ enum class Form : std::uint8_t {
   host,            // of a Host header, without a port
   origin,          // as browsers send it in Origin
   name_server,     // IP or IP:PORT, an IPv6 address in brackets
+  scheme,          // http or https
+  host_pattern,    // a host, *.NAME or .NAME
+  origin_pattern,  // scheme, host pattern, port
+  proxy,           // a URL of scheme, optional credentials, host and port; or empty
 };
 
 bool matches(Form form, std::string_view text);

@@ -56,13 +56,15 @@ void read_flags(const std::vector<Flag>& flags, Loader& loader) {
   for (const std::string& key : setting_keys()) known.push_back("--" + key);
   std::map<std::string_view, bool> seen;
   for (const Flag& flag : flags) {
-    const Setting* setting = find_setting(std::string_view(flag.name).substr(2));
-    if (!setting && flag.name != config_flag) {
+    const SettingName name = find_setting(std::string_view(flag.name).substr(2));
+    if (!name.setting && flag.name != config_flag) {
       loader.add_unknown(flag.name, "command line", known);
     } else if (std::exchange(seen[flag.name], true)) {
-      loader.add_mistake(flag.name, flag.value, "command line", "each flag once");
-    } else if (setting) {
-      loader.set_text(*setting, flag.value, flag.name);
+      const bool secret = name.setting && name.setting->secret;
+      loader.add_mistake(flag.name, secret ? std::string_view() : flag.value, "command line",
+                         "each flag once");
+    } else if (name.setting) {
+      loader.set_text(name, flag.value, flag.name);
     }
   }
 }
@@ -83,7 +85,7 @@ void read_variable_file(const Setting& setting, const std::string& name, const s
   }
   if (text->ends_with('\n')) text->pop_back();
   if (text->ends_with('\r')) text->pop_back();
-  loader.set_text(setting, *text, name);
+  loader.set_text({&setting, {}}, *text, name);
 }
 
 void read_environment(const LoadInput& input, Loader& loader) {
@@ -95,6 +97,7 @@ void read_environment(const LoadInput& input, Loader& loader) {
   }
   std::vector<std::string> known;
   for (const Setting& setting : setting_table()) {
+    if (setting.in_table) continue;
     const std::string name = setting.environment();
     const std::string file_name = name + std::string(file_suffix);
     known.push_back(name);
@@ -103,7 +106,7 @@ void read_environment(const LoadInput& input, Loader& loader) {
     if (text && path)
       loader.add_mistake(setting.key(), path.mapped(), file_name, "only one of this and " + name);
     else if (text)
-      loader.set_text(setting, text.mapped(), name);
+      loader.set_text({&setting, {}}, text.mapped(), name);
     else if (path)
       read_variable_file(setting, file_name, path.mapped(), input, loader);
   }

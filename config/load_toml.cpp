@@ -3,6 +3,7 @@
 #define TOML_ENABLE_UNRELEASED_FEATURES 0
 #include "config/loader.hpp"
 
+#include <map>
 #include <sstream>
 #include <utility>
 
@@ -51,18 +52,43 @@ std::optional<std::vector<std::string>> to_words(const Setting& setting, const t
   return words;
 }
 
-void read_section(std::string_view section, const toml::table& table, const std::string& path,
-                  Loader& loader) {
-  for (const auto& [name, node] : table) {
-    const std::string key = std::string(section) + '.' + std::string(name.str());
-    const Setting* setting = find_setting(key);
-    if (!setting) {
-      loader.add_unknown(key, position(path, name.source()), setting_keys());
-    } else if (auto words = to_words(*setting, node)) {
-      loader.set_words(*setting, std::move(*words), position(path, node.source()));
+// The keys of one section, or of one entry of a table: `prefix` is "fetch" or "origins.api".
+void read_keys(const std::string& prefix, const toml::table& table, const std::string& path,
+               Loader& loader) {
+  for (const auto& [key_node, node] : table) {
+    const std::string key = prefix + '.' + std::string(key_node.str());
+    const SettingName name = find_setting(key);
+    if (!name.setting) {
+      loader.add_unknown(key, position(path, key_node.source()), setting_keys());
+    } else if (auto words = to_words(*name.setting, node)) {
+      loader.set_words(name, std::move(*words), position(path, node.source()));
     } else {
-      loader.add_mistake(key, to_text(node), position(path, node.source()),
-                         expected_in_toml(*setting));
+      loader.add_mistake(key, name.setting->secret ? std::string() : to_text(node),
+                         position(path, node.source()), expected_in_toml(*name.setting));
+    }
+  }
+}
+
+// The entries in the order of the file, which the parser's tables do not keep.
+void read_entries(const Section& section, const toml::table& table, const std::string& path,
+                  Loader& loader) {
+  std::map<std::pair<std::size_t, std::size_t>, std::pair<std::string, const toml::node*>> entries;
+  for (const auto& [key_node, node] : table) {
+    const toml::source_position at = key_node.source().begin;
+    entries[{at.line, at.column}] = {std::string(key_node.str()), &node};
+  }
+  for (const auto& [at, entry] : entries) {
+    const auto& [entry_name, node] = entry;
+    const std::string source = path + ':' + std::to_string(at.first);
+    const std::string key = std::string(section.name) + '.' + entry_name;
+    const toml::table* keys = node->as_table();
+    if (!is_entry_name(entry_name)) {
+      loader.add_mistake(key, {}, source, std::string(expected_entry_name));
+    } else if (!keys) {
+      loader.add_mistake(key, {}, source, "a table [" + key + ']');
+    } else {
+      loader.entry(section, entry_name, source);
+      read_keys(key, *keys, path, loader);
     }
   }
 }
@@ -81,15 +107,20 @@ void read_toml(std::string_view text, const std::string& path, Loader& loader) {
   }
   std::vector<std::string> sections;
   for (const Section& section : section_table()) sections.emplace_back(section.name);
-  for (const auto& [name, node] : parsed.table()) {
-    const std::string section(name.str());
-    if (std::find(sections.begin(), sections.end(), section) == sections.end()) {
-      loader.add_unknown(section, position(path, name.source()), sections);
+  for (const auto& [key, node] : parsed.table()) {
+    const std::string name(key.str());
+    const Section* section = find_section(name);
+    if (!section) {
+      loader.add_unknown(name, position(path, key.source()), sections);
     } else if (const toml::table* table = node.as_table()) {
-      read_section(section, *table, path, loader);
+      if (section->is_table)
+        read_entries(*section, *table, path, loader);
+      else
+        read_keys(name, *table, path, loader);
     } else {
-      loader.add_mistake(section, to_text(node), position(path, node.source()),
-                         "a table [" + section + ']');
+      loader.add_mistake(
+          name, to_text(node), position(path, node.source()),
+          section->is_table ? "tables [" + name + ".NAME]" : "a table [" + name + ']');
     }
   }
 }

@@ -27,21 +27,36 @@ std::vector<std::string> split_at_commas(std::string_view text) {
 
 }  // namespace
 
-void Loader::set_text(const Setting& setting, std::string_view text, const std::string& source) {
-  std::vector<std::string> words = setting.kind == Kind::list
+void Loader::set_text(const SettingName& name, std::string_view text, const std::string& source) {
+  std::vector<std::string> words = name.setting->kind == Kind::list
                                        ? split_at_commas(text)
                                        : std::vector<std::string>{std::string(text)};
-  set_words(setting, std::move(words), source);
+  set_words(name, std::move(words), source);
 }
 
-void Loader::set_words(const Setting& setting, std::vector<std::string> words,
+void Loader::set_words(const SettingName& name, std::vector<std::string> words,
                        const std::string& source) {
+  const Setting& setting = *name.setting;
+  const std::size_t index =
+      setting.in_table ? entry(*find_section(setting.section), name.entry_name, source) : 0;
   std::vector<std::string> bad;
   const std::optional<Value> value = parse_value(setting, std::move(words), bad);
-  for (const std::string& word : bad) add_mistake(setting.key(), word, source, expected(setting));
+  for (const std::string& word : bad)
+    add_mistake(name.key(), setting.secret ? std::string_view() : word, source, expected(setting));
   if (!value) return;
-  setting.set(settings_, *value);
-  sources_[setting.key()] = source;
+  setting.set(settings_, index, *value);
+  sources_[name.key()] = source;
+}
+
+std::size_t Loader::entry(const Section& table, std::string_view entry_name,
+                          const std::string& source) {
+  const std::vector<std::string> names = table.entry_names(settings_);
+  const auto found = std::find(names.begin(), names.end(), entry_name);
+  if (found == names.end()) {
+    table.add_entry(settings_, entry_name);
+    sources_[std::string(table.name) + '.' + std::string(entry_name)] = source;
+  }
+  return static_cast<std::size_t>(found - names.begin());
 }
 
 void Loader::add_mistake(std::string key, std::string_view value, std::string source,
@@ -72,16 +87,36 @@ void Loader::check_relations() {
   };
   region_holds("fetch.max_bytes", s.fetch.max_bytes);
   region_holds("server.max_body_bytes", s.server.max_body_bytes);
+  for (const Settings::Origin& origin : s.origins) check_origin(origin);
+}
+
+void Loader::check_origin(const Settings::Origin& origin) {
+  const std::string entry = "origins." + origin.entry_name;
+  if (origin.match.empty() && !is_mistaken(entry + ".match"))
+    add_mistake(entry + ".match", {}, source_of(entry + ".match", entry),
+                "at least one origin that the entry is for");
+  const std::string certificate = entry + ".client_certificate_file";
+  const std::string key = entry + ".client_key_file";
+  if (origin.client_certificate_file.empty() == origin.client_key_file.empty() ||
+      is_mistaken(certificate) || is_mistaken(key))
+    return;
+  const bool key_missing = origin.client_key_file.empty();
+  add_mistake(key_missing ? key : certificate, {}, source_of(certificate, key),
+              "both or none of client_certificate_file and client_key_file");
+}
+
+std::string Loader::source_of(std::string_view key, std::string_view other_key) const {
+  auto source = sources_.find(key);
+  if (source == sources_.end()) source = sources_.find(other_key);
+  return source == sources_.end() ? "default" : source->second;
 }
 
 void Loader::check_relation(std::string_view key, std::uint64_t value, bool holds,
                             std::string expected_text, std::string_view other_key) {
   if (holds || is_mistaken(key) || is_mistaken(other_key)) return;
   // One of the two was set by somebody, or the defaults would contradict each other.
-  auto source = sources_.find(key);
-  if (source == sources_.end()) source = sources_.find(other_key);
-  add_mistake(std::string(key), std::to_string(value),
-              source == sources_.end() ? "default" : source->second, std::move(expected_text));
+  add_mistake(std::string(key), std::to_string(value), source_of(key, other_key),
+              std::move(expected_text));
 }
 
 bool Loader::is_mistaken(std::string_view key) const {
@@ -94,9 +129,24 @@ LoadResult Loader::result() && {
   return std::move(settings_);
 }
 
-const Setting* find_setting(std::string_view key) {
-  for (const Setting& setting : setting_table())
-    if (setting.key() == key) return &setting;
+SettingName find_setting(std::string_view key) {
+  SettingName name;
+  const std::size_t first = key.find('.');
+  const std::size_t last = key.rfind('.');
+  const bool has_entry = first != last;
+  if (has_entry) name.entry_name = key.substr(first + 1, last - first - 1);
+  if (has_entry && !is_entry_name(name.entry_name)) return {};
+  for (const Setting& setting : setting_table()) {
+    if (setting.in_table != has_entry || setting.key(name.entry_name) != key) continue;
+    name.setting = &setting;
+    return name;
+  }
+  return {};
+}
+
+const Section* find_section(std::string_view name) {
+  for (const Section& section : section_table())
+    if (section.name == name) return &section;
   return nullptr;
 }
 

@@ -12,12 +12,26 @@
 
 namespace fetchmill::config {
 
+// What a dotted name stands for; `entry_name` is empty outside of tables.
+struct SettingName {
+  const Setting* setting = nullptr;  // null: it stands for nothing
+  std::string entry_name;
+
+  std::string key() const { return setting->key(entry_name); }
+};
+
+SettingName find_setting(std::string_view key);
+const Section* find_section(std::string_view name);
+
 // Owner: load(). Collects values and mistakes; a later source overrides an earlier one.
 class Loader {
  public:
   // One text from a flag or the environment; lists are comma-separated.
-  void set_text(const Setting& setting, std::string_view text, const std::string& source);
-  void set_words(const Setting& setting, std::vector<std::string> words, const std::string& source);
+  void set_text(const SettingName& name, std::string_view text, const std::string& source);
+  void set_words(const SettingName& name, std::vector<std::string> words,
+                 const std::string& source);
+  // The index of a table's entry, which is made where it is new. Requires: is_entry_name().
+  std::size_t entry(const Section& table, std::string_view entry_name, const std::string& source);
 
   void add_mistake(std::string key, std::string_view value, std::string source,
                    std::string expected_text);
@@ -32,6 +46,8 @@ class Loader {
  private:
   void check_relation(std::string_view key, std::uint64_t value, bool holds,
                       std::string expected_text, std::string_view other_key);
+  void check_origin(const Settings::Origin& origin);
+  std::string source_of(std::string_view key, std::string_view other_key) const;
   bool is_mistaken(std::string_view key) const;
 
   Settings settings_;
@@ -39,7 +55,6 @@ class Loader {
   std::map<std::string, std::string, std::less<>> sources_;  // key → where its value came from
 };
 
-const Setting* find_setting(std::string_view key);
 std::vector<std::string> setting_keys();
 
 // Reads a whole TOML file; `path` is for messages.

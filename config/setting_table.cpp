@@ -1,15 +1,53 @@
 #include "config/setting_table.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 namespace fetchmill::config {
 namespace {
 
-constexpr std::array sections{
-#define SECTION(section, Type, text) Section{#section, text},
+// The struct a row belongs to: the section itself, or an entry of a table.
+template <class Type>
+auto& entry_of(Type& section, std::size_t) {
+  return section;
+}
+template <class Type>
+auto& entry_of(std::vector<Type>& table, std::size_t entry) {
+  return table[entry];
+}
+template <class Type>
+auto& entry_of(const std::vector<Type>& table, std::size_t entry) {
+  return table[entry];
+}
+template <class Type>
+constexpr bool is_table = false;
+template <class Type>
+constexpr bool is_table<std::vector<Type>> = true;
+
+const std::array sections{
+#define SECTION(section, Type, text_)                                                 \
+  Section{.name = #section,                                                           \
+          .text = text_,                                                              \
+          .entry_names = [](const Settings&) { return std::vector<std::string>(1); }, \
+          .add_entry = nullptr},
+#define TABLE(section, Type, text_)                                                           \
+  Section{.name = #section,                                                                   \
+          .text = text_,                                                                      \
+          .is_table = true,                                                                   \
+          .entry_names =                                                                      \
+              [](const Settings& settings) {                                                  \
+                std::vector<std::string> names;                                               \
+                for (const auto& entry : settings.section) names.push_back(entry.entry_name); \
+                return names;                                                                 \
+              },                                                                              \
+          .add_entry =                                                                        \
+              [](Settings& settings, std::string_view entry_name) {                           \
+                settings.section.emplace_back().entry_name = entry_name;                      \
+              }},
 #include "config/settings.def"
 };
 
@@ -25,10 +63,13 @@ bool is_choice(std::string_view choices, std::string_view word) {
   return false;
 }
 
-#define ACCESS(section, name)                                                     \
-  .get = [](const Settings& settings) -> Value { return settings.section.name; }, \
-  .set = [](Settings& settings, const Value& value) {                             \
-    settings.section.name = std::get<decltype(settings.section.name)>(value);     \
+#define ACCESS(section, name)                                            \
+  .get = [](const Settings& settings, std::size_t entry) -> Value {      \
+    return entry_of(settings.section, entry).name;                       \
+  },                                                                     \
+  .set = [](Settings& settings, std::size_t entry, const Value& value) { \
+    auto& member = entry_of(settings.section, entry).name;               \
+    member = std::get<std::remove_reference_t<decltype(member)>>(value); \
   }
 
 const std::array settings_rows{
@@ -39,34 +80,47 @@ const std::array settings_rows{
           .min = min_,                                                 \
           .max = max_,                                                 \
           .unit = unit_,                                               \
+          .in_table = is_table<decltype(Settings::section_)>,          \
           .text = text_,                                               \
           ACCESS(section_, name_)},
-#define TEXT(section_, name_, form_, default_value, text_) \
-  Setting{.section = #section_,                            \
-          .name = #name_,                                  \
-          .kind = Kind::text,                              \
-          .form = Form::form_,                             \
-          .text = text_,                                   \
+#define TEXT(section_, name_, form_, default_value, text_)    \
+  Setting{.section = #section_,                               \
+          .name = #name_,                                     \
+          .kind = Kind::text,                                 \
+          .form = Form::form_,                                \
+          .in_table = is_table<decltype(Settings::section_)>, \
+          .text = text_,                                      \
           ACCESS(section_, name_)},
-#define LIST(section_, name_, form_, text_) \
-  Setting{.section = #section_,             \
-          .name = #name_,                   \
-          .kind = Kind::list,               \
-          .form = Form::form_,              \
-          .text = text_,                    \
+#define SECRET(section_, name_, form_, text_)                 \
+  Setting{.section = #section_,                               \
+          .name = #name_,                                     \
+          .kind = Kind::text,                                 \
+          .form = Form::form_,                                \
+          .in_table = is_table<decltype(Settings::section_)>, \
+          .secret = true,                                     \
+          .text = text_,                                      \
+          ACCESS(section_, name_)},
+#define LIST(section_, name_, form_, text_)                   \
+  Setting{.section = #section_,                               \
+          .name = #name_,                                     \
+          .kind = Kind::list,                                 \
+          .form = Form::form_,                                \
+          .in_table = is_table<decltype(Settings::section_)>, \
+          .text = text_,                                      \
           ACCESS(section_, name_)},
 #define CHOICE(section_, name_, Type, default_value, text_)                                        \
   Setting{.section = #section_,                                                                    \
           .name = #name_,                                                                          \
           .kind = Kind::choice,                                                                    \
           .choices = Type##_choices,                                                               \
+          .in_table = is_table<decltype(Settings::section_)>,                                      \
           .text = text_,                                                                           \
-          .get = [](const Settings& settings) -> Value {                                           \
-            return std::string(to_string(settings.section_.name_));                                \
+          .get = [](const Settings& settings, std::size_t entry) -> Value {                        \
+            return std::string(to_string(entry_of(settings.section_, entry).name_));               \
           },                                                                                       \
           .set =                                                                                   \
-              [](Settings& settings, const Value& value) {                                         \
-                settings.section_.name_ =                                                          \
+              [](Settings& settings, std::size_t entry, const Value& value) {                      \
+                entry_of(settings.section_, entry).name_ =                                         \
                     static_cast<Type>(choice_index(Type##_choices, std::get<std::string>(value))); \
               }},
 #include "config/settings.def"
@@ -96,6 +150,8 @@ bool accepts(const Setting& setting, std::string_view word) {
   return false;
 }
 
+constexpr std::string_view redacted = "(not shown)";
+
 std::string upper_case(std::string_view text) {
   std::string upper(text);
   for (char& c : upper)
@@ -106,10 +162,17 @@ std::string upper_case(std::string_view text) {
 }  // namespace
 
 std::string Setting::key() const {
-  return std::string(section) + '.' + std::string(name);
+  return key(in_table ? "NAME" : "");
+}
+
+std::string Setting::key(std::string_view entry_name) const {
+  std::string whole(section);
+  if (in_table) whole.append(".").append(entry_name);
+  return whole.append(".").append(name);
 }
 
 std::string Setting::environment() const {
+  if (in_table) return {};
   return std::string(environment_prefix) + upper_case(section) + '_' + upper_case(name);
 }
 
@@ -119,6 +182,20 @@ std::span<const Section> section_table() {
 
 std::span<const Setting> setting_table() {
   return settings_rows;
+}
+
+Settings default_settings() {
+  Settings settings;
+  for (const Section& section : sections)
+    if (section.is_table) section.add_entry(settings, "NAME");
+  return settings;
+}
+
+bool is_entry_name(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
 }
 
 std::optional<Value> parse_value(const Setting& setting, std::vector<std::string> words,
@@ -148,7 +225,8 @@ std::string quote(std::string_view text) {
 
 std::string to_toml(const Setting& setting, const Value& value) {
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return std::to_string(*number);
-  if (const auto* text = std::get_if<std::string>(&value)) return quote(*text);
+  if (const auto* text = std::get_if<std::string>(&value))
+    return quote(setting.secret && !text->empty() ? redacted : std::string_view(*text));
   std::string array;
   for (const std::string& word : std::get<std::vector<std::string>>(value)) {
     if (!array.empty()) array += ", ";

@@ -4,6 +4,7 @@
 #include "config/forms.hpp"
 #include "config/settings.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -18,8 +19,8 @@ using Value = std::variant<std::uint64_t, std::string, std::vector<std::string>>
 
 enum class Kind : std::uint8_t { uint, text, list, choice };
 
-// One row; `min`, `max` and `unit` say something for uint, `form` for text and list, `choices` for
-// choice.
+// One row; `entry` is the index of a table's entry and says nothing in a plain section. `min`,
+// `max` and `unit` say something for uint, `form` for text and list, `choices` for choice.
 struct Setting {
   std::string_view section;
   std::string_view name;
@@ -29,22 +30,37 @@ struct Setting {
   std::string_view unit = {};
   Form form = Form::path;
   std::string_view choices = {};
+  bool in_table = false;
+  bool secret = false;  // not to be shown
   std::string_view text;
-  Value (*get)(const Settings& settings);
+  Value (*get)(const Settings& settings, std::size_t entry);
   // Requires: the alternative that get() returns; for a choice, one of its words.
-  void (*set)(Settings& settings, const Value& value);
+  void (*set)(Settings& settings, std::size_t entry, const Value& value);
 
-  std::string key() const;          // server.listen
-  std::string environment() const;  // FETCHMILL_SERVER_LISTEN
+  std::string key() const;  // server.listen; origins.NAME.match in a table
+  std::string key(std::string_view entry_name) const;  // origins.api.match
+  std::string environment() const;                     // FETCHMILL_SERVER_LISTEN; none in a table
 };
 
+// A plain section has one entry, without a name.
 struct Section {
   std::string_view name;
   std::string_view text;
+  bool is_table = false;
+  std::vector<std::string> (*entry_names)(const Settings& settings);
+  // Requires: is_table.
+  void (*add_entry)(Settings& settings, std::string_view entry_name);
 };
 
 std::span<const Section> section_table();
 std::span<const Setting> setting_table();
+
+// The defaults, with one entry NAME in every table.
+Settings default_settings();
+
+bool is_entry_name(std::string_view text);
+inline constexpr std::string_view expected_entry_name =
+    "a name of at most 64 letters, digits, - and _";
 
 inline constexpr std::string_view environment_prefix = "FETCHMILL_";
 
@@ -53,7 +69,7 @@ inline constexpr std::string_view environment_prefix = "FETCHMILL_";
 std::optional<Value> parse_value(const Setting& setting, std::vector<std::string> words,
                                  std::vector<std::string>& bad);
 
-// The value as it stands in a TOML file.
+// The value as it stands in a TOML file; a placeholder for a secret.
 std::string to_toml(const Setting& setting, const Value& value);
 
 // `text` as a TOML string.

@@ -41,8 +41,16 @@ struct Settings {
 #define END_SECTION(section) \
   }                          \
   section;
+#define TABLE(section, Type, text) \
+  struct Type {                    \
+    std::string entry_name; /* of [section.NAME] */
+#define END_TABLE(section, Type) \
+  }                              \
+  ;                              \
+  std::vector<Type> section;
 #define UINT(section, name, default_value, min, max, unit, text) std::uint64_t name = default_value;
 #define TEXT(section, name, form, default_value, text) std::string name = default_value;
+#define SECRET(section, name, form, text) std::string name;
 #define LIST(section, name, form, text) std::vector<std::string> name;
 #define CHOICE(section, name, Type, default_value, text) Type name = Type::default_value;
 #include "config/settings.def"

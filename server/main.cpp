@@ -95,12 +95,10 @@ int serve(const config::Settings& given) {
   int exit_code = 0;
 
   // The outbound half.
-  auto policy =
-      fetch::make_address_policy(settings.fetch.allow_networks, settings.fetch.deny_networks,
-                                 settings.fetch.allow_ports, fetch::own_addresses());
-  if (!policy) return failed(log, policy.error());
+  auto rules = fetch::make_url_rules(settings.fetch, fetch::own_addresses());
+  if (!rules) return failed(log, rules.error());
   auto fetcher =
-      fetch::Fetcher::make(io, poller, wheel, settings.fetch, std::move(*policy), metrics, log);
+      fetch::Fetcher::make(io, poller, wheel, settings.fetch, std::move(*rules), metrics, log);
   if (!fetcher) return failed(log, fetcher.error());
 
   // The workers. Serving begins when all of them have reported.

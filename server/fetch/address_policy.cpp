@@ -130,10 +130,10 @@ struct Unwrapped {
   }
 };
 
-constexpr std::array<std::string_view, 15> labels{
-    "none",     "unspecified",   "loopback",       "private",  "link_local",
-    "cgnat",    "documentation", "multicast",      "reserved", "embedded_ipv4",
-    "metadata", "own_address",   "denied_network", "port",     "url"};
+constexpr std::array<std::string_view, 17> labels{
+    "none",           "unspecified", "loopback", "private",       "link_local", "cgnat",
+    "documentation",  "multicast",   "reserved", "embedded_ipv4", "metadata",   "own_address",
+    "denied_network", "port",        "scheme",   "host",          "url"};
 static_assert(labels.size() == static_cast<std::size_t>(DenyReason::url) + 1);
 
 }  // namespace
@@ -166,6 +166,15 @@ Verdict AddressPolicy::judge(const Address& address, std::uint16_t port) const {
   }
   if (listed || all_inside_listed || is_listed_port(port)) return {};
   return {DenyReason::port};
+}
+
+Verdict AddressPolicy::judge_connected(const Address& peer, const Address& own_end,
+                                       std::uint16_t port) const {
+  const Verdict verdict = judge(peer, port);
+  const Address plain = unmapped(peer);
+  if (verdict.allowed() && plain == unmapped(own_end) && !contains(allow, plain))
+    return {DenyReason::own_address};
+  return verdict;
 }
 
 Verdict AddressPolicy::judge_all(std::span<const Address> addresses, std::uint16_t port) const {

@@ -41,6 +41,8 @@ enum class DenyReason : std::uint8_t {
   own_address,     // one of this host's interfaces
   denied_network,  // the operator's deny list
   port,
+  scheme,  // by the operator's lists: see host_policy.hpp
+  host,
   url,  // refused before there was an address: see url_policy.hpp
 };
 
@@ -63,6 +65,10 @@ struct AddressPolicy {
   std::vector<Address> own;          // own_addresses()
 
   [[nodiscard]] Verdict judge(const Address& address, std::uint16_t port) const;
+  // Of a connection that stands: also refused when both its ends are the same address, which is
+  // then one of this host's, even if no interface had it when they were read.
+  [[nodiscard]] Verdict judge_connected(const Address& peer, const Address& own_end,
+                                        std::uint16_t port) const;
   // One forbidden address refuses the name. Requires: not empty; an empty list is refused too.
   [[nodiscard]] Verdict judge_all(std::span<const Address> addresses, std::uint16_t port) const;
   // False when no address could make this port acceptable, so that a name need not be looked up.

@@ -56,13 +56,21 @@ const BIO_METHOD* bio_method() {
   return method;
 }
 
+std::optional<Address> end_of(int fd, int (*ask)(int, sockaddr*, socklen_t*)) {
+  sockaddr_storage address{};
+  socklen_t bytes = sizeof address;
+  if (ask(fd, reinterpret_cast<sockaddr*>(&address), &bytes) != 0) return std::nullopt;
+  return from_sockaddr(reinterpret_cast<const sockaddr*>(&address));
+}
+
 }  // namespace
 
 std::optional<Address> Connection::peer() const {
-  sockaddr_storage address{};
-  socklen_t bytes = sizeof address;
-  if (::getpeername(fd(), reinterpret_cast<sockaddr*>(&address), &bytes) != 0) return std::nullopt;
-  return from_sockaddr(reinterpret_cast<const sockaddr*>(&address));
+  return end_of(fd(), ::getpeername);
+}
+
+std::optional<Address> Connection::own_end() const {
+  return end_of(fd(), ::getsockname);
 }
 
 std::optional<TlsFacts> Connection::tls_facts() const {

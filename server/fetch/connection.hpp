@@ -24,6 +24,7 @@ class Connection : public Socket {
 
   // Whom the kernel says we are connected to.
   std::optional<Address> peer() const;
+  std::optional<Address> own_end() const;
 
   // Of the handshake; empty without TLS.
   std::optional<TlsFacts> tls_facts() const;

@@ -10,6 +10,7 @@
 #include "server/fetch/head_lines.hpp"
 #include "server/fetch/interrupted.hpp"
 #include "server/fetch/ipv6_route.hpp"
+#include "server/fetch/own_addresses.hpp"
 #include "server/fetch/pacing.hpp"
 #include "server/fetch/redirect.hpp"
 #include "server/fetch/resolver.hpp"
@@ -65,10 +66,10 @@ void record_connection(FetchTrace& trace, const Connection& connection) {
 
 struct Fetcher::State final : cache::Upstream {
   State(asio::io_context& io, Poller& poller_, Deadlines& deadlines,
-        const config::Settings::Fetch& settings, AddressPolicy policy_, config::Metrics& metrics_,
+        const config::Settings::Fetch& settings, UrlRules rules_, config::Metrics& metrics_,
         TlsContext tls_, std::unique_ptr<Resolver> resolver_)
       : poller(poller_),
-        policy(std::move(policy_)),
+        rules(std::move(rules_)),
         metrics(metrics_),
         connect_timeout(settings.connect_timeout_ms),
         outcomes(metrics_),
@@ -110,13 +111,13 @@ struct Fetcher::State final : cache::Upstream {
   config::Result<void> follow(FetchRequest& request, const wire::ResponseHead& head);
   Error denied(const Url& url, Verdict verdict);
   void count_denial(DenyReason reason);
-  void count_denial(const Error& refusal, config::Result<Url> url);
   config::Result<void> ended(config::Result<void> outcome, FetchRequest& request,
                              FetchResponse& response);
 
   Poller& poller;
-  AddressPolicy policy;
-  std::uint64_t policy_generation = 1;
+  UrlRules rules;
+  std::uint64_t rules_generation = 1;
+  OwnAddresses own_addresses;
   config::Metrics& metrics;
   milliseconds connect_timeout;
   OutcomeCounters outcomes;
@@ -157,8 +158,8 @@ Fetcher::~Fetcher() = default;
 config::Result<std::unique_ptr<Fetcher>> Fetcher::make(asio::io_context& io, Poller& poller,
                                                        Deadlines& deadlines,
                                                        const config::Settings::Fetch& settings,
-                                                       AddressPolicy policy,
-                                                       config::Metrics& metrics, config::Log& log) {
+                                                       UrlRules rules, config::Metrics& metrics,
+                                                       config::Log& log) {
   config::Result<TlsContext> tls =
       TlsContext::make(settings.ca_file, settings.http2 == config::Switch::on);
   if (!tls) return tls.error();
@@ -170,13 +171,14 @@ config::Result<std::unique_ptr<Fetcher>> Fetcher::make(asio::io_context& io, Pol
                      parse_resolv_conf(read_system_file("/etc/resolv.conf")), settings.dns_servers);
   if (!resolver) return resolver.error();
   return std::unique_ptr<Fetcher>(
-      new Fetcher(std::make_unique<State>(io, poller, deadlines, settings, std::move(policy),
+      new Fetcher(std::make_unique<State>(io, poller, deadlines, settings, std::move(rules),
                                           metrics, std::move(*tls), std::move(*resolver))));
 }
 
 config::Result<Url> Fetcher::check_url(std::string_view text) {
-  config::Result<Url> url = fetch::check_url(text, state_->policy);
-  if (!url) state_->count_denial(url.error(), parse_url(text));
+  DenyReason reason = DenyReason::none;
+  config::Result<Url> url = fetch::check_url(text, state_->rules, &reason);
+  if (!url && url.error().code != ErrorCode::invalid_request) state_->count_denial(reason);
   return url;
 }
 
@@ -185,9 +187,9 @@ Task<config::Result<void>> Fetcher::fetch(Activity& activity, FetchRequest& requ
   return state_->cache.fetch(activity, request, response, sink);
 }
 
-void Fetcher::replace_policy(AddressPolicy policy) {
-  state_->policy = std::move(policy);
-  ++state_->policy_generation;
+void Fetcher::replace_rules(UrlRules rules) {
+  state_->rules = std::move(rules);
+  ++state_->rules_generation;
   state_->cache.clear();
 }
 
@@ -355,7 +357,8 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   TimePoint to = Clock::now();
   if (!url.host.address) record(timings.dns, phases.dns, from, to);
 
-  const Verdict verdict = policy.judge_all(*addresses, url.port);
+  if (own_addresses.refresh(rules.addresses, to)) ++rules_generation;
+  const Verdict verdict = rules.addresses.judge_all(*addresses, url.port);
   if (trace && !verdict.allowed()) record_addresses(*trace, *addresses, url.port);
   if (!verdict.allowed()) co_return denied(url, verdict);
   from = to;
@@ -382,20 +385,22 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
 void Fetcher::State::record_addresses(FetchTrace& trace, const std::vector<Address>& addresses,
                                       std::uint16_t port) const {
   for (const Address& address : addresses)
-    trace.attempt().addresses.push_back({address, policy.judge(address, port), {}});
+    trace.attempt().addresses.push_back({address, rules.addresses.judge(address, port), {}});
 }
 
 // What was checked is what is used: the peer the kernel names, under the policy of now.
 config::Result<void> Fetcher::State::judge_peer(const Url& url, Connections::Pooled& connection) {
-  if (connection.judged_by == policy_generation) return {};
+  if (connection.judged_by == rules_generation) return {};
   const std::optional<Address> peer = connection.peer();
-  if (!peer) return Error(ErrorCode::connect_failed, "the upstream closed the connection at once");
-  const Verdict verdict = policy.judge(*peer, url.port);
+  const std::optional<Address> own_end = connection.own_end();
+  if (!peer || !own_end)
+    return Error(ErrorCode::connect_failed, "the upstream closed the connection at once");
+  const Verdict verdict = rules.addresses.judge_connected(*peer, *own_end, url.port);
   if (!verdict.allowed()) {
     connection.retire();
     return denied(url, verdict);
   }
-  connection.judged_by = policy_generation;
+  connection.judged_by = rules_generation;
   return {};
 }
 
@@ -417,9 +422,10 @@ config::Result<void> Fetcher::State::turn_away(NextStep next, FetchRequest& requ
 
 config::Result<void> Fetcher::State::follow(FetchRequest& request, const wire::ResponseHead& head) {
   const std::string_view location = head.fields.value(wire::FieldId::location);
-  config::Result<Url> to = check_redirect(request.url, location, policy);
+  DenyReason reason = DenyReason::none;
+  config::Result<Url> to = check_redirect(request.url, location, rules, &reason);
   if (!to) {
-    count_denial(to.error(), resolve_url(request.url, location));
+    if (to.error().code != ErrorCode::invalid_request) count_denial(reason);
     return to.error();
   }
   return redirect(request, head.status, std::move(*to));
@@ -444,14 +450,6 @@ Error Fetcher::State::denied(const Url& url, Verdict verdict) {
 
 void Fetcher::State::count_denial(DenyReason reason) {
   metrics.fetch_denied_total.with({to_string(reason)}).increment();
-}
-
-// The reason of a refusal that only says "address": judged again, as this is rare.
-void Fetcher::State::count_denial(const Error& refusal, config::Result<Url> url) {
-  if (refusal.code == ErrorCode::url_denied) return count_denial(DenyReason::url);
-  if (refusal.code != ErrorCode::address_denied || !url) return;
-  const bool literal = url->host.address.has_value();
-  count_denial(literal ? policy.judge(*url->host.address, url->port).reason : DenyReason::port);
 }
 
 config::Result<void> Fetcher::State::ended(config::Result<void> outcome, FetchRequest& request,

@@ -12,7 +12,6 @@
 #include "config/settings.hpp"
 #include "server/activity.hpp"
 #include "server/coroutine.hpp"
-#include "server/fetch/address_policy.hpp"
 #include "server/fetch/body_sink.hpp"
 #include "server/fetch/cache/cache_status.hpp"
 #include "server/fetch/request.hpp"
@@ -60,13 +59,13 @@ class Fetcher {
   static config::Result<std::unique_ptr<Fetcher>> make(asio::io_context& io, Poller& poller,
                                                        Deadlines& deadlines,
                                                        const config::Settings::Fetch& settings,
-                                                       AddressPolicy policy,
-                                                       config::Metrics& metrics, config::Log& log);
+                                                       UrlRules rules, config::Metrics& metrics,
+                                                       config::Log& log);
   ~Fetcher();
   Fetcher(const Fetcher&) = delete;
   Fetcher& operator=(const Fetcher&) = delete;
 
-  // A task's URL, by url_policy.hpp under the current address policy; refusals are counted.
+  // A task's URL, by url_policy.hpp under the current rules; refusals are counted.
   config::Result<Url> check_url(std::string_view text);
 
   // Consumes the request. Errors: address_denied, url_denied (of a redirect), dns_failed,
@@ -79,7 +78,7 @@ class Fetcher {
                                    FetchResponse& response, BodySink& sink);
 
   // Holds for every connection taken from now on, idle ones included; what is cached is forgotten.
-  void replace_policy(AddressPolicy policy);
+  void replace_rules(UrlRules rules);
 
   // Closes idle connections, fails lookups under way and ends what the cache does in the
   // background; fetches end by their own activities.

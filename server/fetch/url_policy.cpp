@@ -33,13 +33,27 @@ config::Result<void> check_text(std::string_view text) {
   return {};
 }
 
-config::Result<Url> check_parsed(Url url, const AddressPolicy& policy, DenyReason& reason) {
+config::Result<void> check_lists(const Url& url, const HostPolicy& hosts, DenyReason& reason) {
+  const HostVerdict verdict = hosts.judge(url.scheme, url.host);
+  if (verdict == HostVerdict::allowed) return {};
+  reason = verdict == HostVerdict::scheme ? DenyReason::scheme : DenyReason::host;
+  if (verdict == HostVerdict::scheme)
+    return denied(url.scheme + " URLs are not allowed here (fetch.schemes)");
+  const std::string_view list = verdict == HostVerdict::denied_host
+                                    ? " is refused here (fetch.deny_hosts)"
+                                    : " is not among those allowed here (fetch.allow_hosts)";
+  return denied("the host " + url.host.text + std::string(list));
+}
+
+config::Result<Url> check_parsed(Url url, const UrlRules& rules, DenyReason& reason) {
   if (url.userinfo)
     return denied(
         "the URL contains credentials (\"user@\" before the host); send a header instead");
   // "127.0.0.1.." is a name to the standard and an address to who drops dots; it resolves nowhere.
   if (url.host.text.starts_with('.') || url.host.text.find("..") != std::string::npos)
     return denied("the URL's host has an empty label");
+  if (const auto listed = check_lists(url, rules.hosts, reason); !listed) return listed.error();
+  const AddressPolicy& policy = rules.addresses;
   Verdict verdict;
   if (url.host.address)
     verdict = policy.judge(*url.host.address, url.port);
@@ -61,7 +75,7 @@ std::string suggestion(std::string_view text) {
   return "; did you mean " + href + " ?";
 }
 
-config::Result<Url> checked(const Url* base, std::string_view text, const AddressPolicy& policy,
+config::Result<Url> checked(const Url* base, std::string_view text, const UrlRules& rules,
                             DenyReason* reason_out) {
   DenyReason unused = DenyReason::none;
   DenyReason& reason = reason_out != nullptr ? *reason_out : unused;
@@ -69,7 +83,7 @@ config::Result<Url> checked(const Url* base, std::string_view text, const Addres
   if (const auto fine = check_text(text); !fine) return fine.error();
   auto url = base != nullptr ? resolve_url(*base, text) : parse_url(text);
   if (!url) return url.error();
-  auto result = check_parsed(std::move(*url), policy, reason);
+  auto result = check_parsed(std::move(*url), rules, reason);
   if (result) reason = DenyReason::none;
   return result;
 }
@@ -101,9 +115,20 @@ std::string_view description(DenyReason reason) {
 
 }  // namespace
 
-config::Result<Url> check_url(std::string_view text, const AddressPolicy& policy,
-                              DenyReason* reason) {
-  auto result = checked(nullptr, text, policy, reason);
+config::Result<UrlRules> make_url_rules(const config::Settings::Fetch& settings,
+                                        std::vector<Address> own) {
+  auto addresses = make_address_policy(settings.allow_networks, settings.deny_networks,
+                                       settings.allow_ports, std::move(own));
+  auto hosts = make_host_policy(settings.allow_hosts, settings.deny_hosts, settings.schemes);
+  if (addresses && hosts) return UrlRules{std::move(*addresses), std::move(*hosts)};
+  if (addresses) return hosts.error();
+  Error both = addresses.error();
+  if (!hosts) both.detail += "; " + hosts.error().detail;
+  return both;
+}
+
+config::Result<Url> check_url(std::string_view text, const UrlRules& rules, DenyReason* reason) {
+  auto result = checked(nullptr, text, rules, reason);
   if (result) return result;
   Error error = result.error();
   error.field = "url";
@@ -115,8 +140,8 @@ config::Result<Url> check_url(std::string_view text, const AddressPolicy& policy
 }
 
 config::Result<Url> check_redirect(const Url& base, std::string_view location,
-                                   const AddressPolicy& policy, DenyReason* reason) {
-  auto result = checked(&base, location, policy, reason);
+                                   const UrlRules& rules, DenyReason* reason) {
+  auto result = checked(&base, location, rules, reason);
   if (!result) {
     Error error = result.error();
     error.detail = "redirect refused: " + error.detail;

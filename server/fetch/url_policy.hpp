@@ -1,8 +1,9 @@
 // Which URLs may be fetched: the standard's parser, then what we refuse beyond it.
 //
 // Refused are control characters (tabs and newlines too, which the standard drops), backslashes,
-// credentials in the URL, other schemes, and literal addresses and ports the address policy
-// refuses. A name's addresses are judged when they are known: AddressPolicy::judge_all.
+// credentials in the URL, other schemes, hosts that the host policy refuses, and literal addresses
+// and ports that the address policy refuses. A name's addresses are judged when they are known:
+// AddressPolicy::judge_all.
 //
 // Errors: url_denied; address_denied (literal address, port); invalid_request (empty, not
 // absolute). No detail ever holds an address that did not stand in the URL. Trust: all text is
@@ -10,23 +11,35 @@
 #pragma once
 
 #include "config/error.hpp"
+#include "config/settings.hpp"
 #include "server/fetch/address_policy.hpp"
+#include "server/fetch/host_policy.hpp"
 #include "server/fetch/url.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace fetchmill::server::fetch {
 
 inline constexpr std::size_t url_bytes_max = 16 * 1024;
 
+struct UrlRules {
+  AddressPolicy addresses;
+  HostPolicy hosts;
+};
+
+// From the settings. Errors: invalid_request, with every bad entry of every list.
+config::Result<UrlRules> make_url_rules(const config::Settings::Fetch& settings,
+                                        std::vector<Address> own);
+
 // A task's URL. `reason`, where given, receives why it was refused.
-config::Result<Url> check_url(std::string_view text, const AddressPolicy& policy,
+config::Result<Url> check_url(std::string_view text, const UrlRules& rules,
                               DenyReason* reason = nullptr);
 // A Location header's value, against the URL that was answered with it; the fragment is inherited.
 config::Result<Url> check_redirect(const Url& base, std::string_view location,
-                                   const AddressPolicy& policy, DenyReason* reason = nullptr);
+                                   const UrlRules& rules, DenyReason* reason = nullptr);
 
 // A refusal by AddressPolicy in words for the caller. Requires: !verdict.allowed().
 config::Error denial(const Url& url, Verdict verdict);

@@ -45,7 +45,7 @@ void check_fixpoint(const Url& url) {
 }
 
 void check_policy(const Url& base, std::string_view text) {
-  const AddressPolicy policy;
+  const UrlRules policy;
   for (const auto& result : {check_url(text, policy), check_redirect(base, text, policy)}) {
     if (!result) {
       for (const char c : result.error().detail) require(c >= 0x20 && c < 0x7f);
@@ -54,7 +54,8 @@ void check_policy(const Url& base, std::string_view text) {
     check_clean(*result);
     require(!result->userinfo);
     require(result->request_target().find('\\') == std::string::npos);
-    if (result->host.address) require(policy.judge(*result->host.address, result->port).allowed());
+    if (result->host.address)
+      require(policy.addresses.judge(*result->host.address, result->port).allowed());
     // What goes on the wire is judged as it was here.
     require(check_url(result->href(), policy).has_value());
   }

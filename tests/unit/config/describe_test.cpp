@@ -11,8 +11,13 @@ namespace fetchmill::config {
 namespace {
 
 void expect_equal(const Settings& left, const Settings& right) {
-  for (const Setting& setting : setting_table())
-    EXPECT_EQ(setting.get(left), setting.get(right)) << setting.key();
+  for (const Section& section : section_table()) {
+    const Lines entries = section.entry_names(left);
+    ASSERT_EQ(entries, section.entry_names(right));
+    for (const Setting& setting : setting_table())
+      for (std::size_t i = 0; i < entries.size() && setting.section == section.name; ++i)
+        EXPECT_EQ(setting.get(left, i), setting.get(right, i)) << setting.key(entries[i]);
+  }
 }
 
 TEST(Describe, ExampleIsTheDefaults) {
@@ -20,7 +25,8 @@ TEST(Describe, ExampleIsTheDefaults) {
   ASSERT_EQ(machine.mistakes(), Lines{});
   expect_equal(*machine.load(), Settings{});
   for (const Setting& setting : setting_table())
-    expect_has(example_toml(), '\n' + std::string(setting.name) + " = ");
+    expect_has(example_toml(),
+               (setting.in_table ? "\n# " : "\n") + std::string(setting.name) + " = ");
 }
 
 TEST(Describe, PrintedConfigReadsBackToTheSameSettings) {
@@ -33,9 +39,35 @@ TEST(Describe, PrintedConfigReadsBackToTheSameSettings) {
   settings.workers.count = 7;
   settings.log.level = LogLevel::error;
   settings.log.format = LogFormat::text;
+  settings.origins.push_back({"b", {"https://b.example"}, "b.pem", "", "", 5, 0, 0});
+  settings.origins.push_back({"a-1", {"http://.a.example:81"}, "", "c.pem", "k.pem", 0, 10, 20});
   const Machine machine = with_config(print_config(settings));
   ASSERT_EQ(machine.mistakes(), Lines{}) << print_config(settings);
   expect_equal(*machine.load(), settings);
+}
+
+TEST(Describe, SecretsAreNotShown) {
+  Settings settings;
+  EXPECT_NE(print_config(settings).find("\nproxy = \"\"\n"), std::string::npos);
+  for (const Setting& setting : setting_table()) {
+    if (!setting.secret) continue;
+    setting.set(settings, 0, std::string("http://user:hunter2@proxy.example:3128"));
+    expect_has(print_config(settings), std::string(setting.name) + " = \"(not shown)\"\n");
+  }
+  EXPECT_EQ(print_config(settings).find("hunter2"), std::string::npos);
+}
+
+TEST(Describe, TheExamplesTableIsReadOnceItIsNoComment) {
+  std::string text = example_toml();
+  text = text.substr(text.find("# [origins.NAME]"));
+  std::string toml;
+  std::istringstream lines(text.substr(0, text.find("\n[")));
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("# [") || line.find(" = ") != std::string::npos)
+      toml += line.substr(2) + '\n';
+  EXPECT_EQ(with_config(toml).mistakes(),
+            Lines{"f.toml:2: origins.NAME.match: expected at least one origin that the entry is "
+                  "for"});
 }
 
 TEST(Describe, HelpNamesEverySettingWithItsDefaultInReadableLines) {
@@ -61,7 +93,7 @@ TEST(SettingTable, DefaultsAreAllowedAndRangesAreRanges) {
   for (const Setting& setting : setting_table()) {
     EXPECT_LE(setting.min, setting.max) << setting.key();
     if (setting.kind != Kind::uint) continue;
-    const std::uint64_t value = std::get<std::uint64_t>(setting.get(Settings{}));
+    const std::uint64_t value = std::get<std::uint64_t>(setting.get(default_settings(), 0));
     EXPECT_GE(value, setting.min) << setting.key();
     EXPECT_LE(value, setting.max) << setting.key();
   }

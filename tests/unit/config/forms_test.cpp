@@ -43,6 +43,23 @@ const std::vector<FormCase> cases{
      {"192.0.2.53", "127.0.0.1:5353", "[::1]", "[2001:db8::53]:53"},
      {"", "ns.example", "192.0.2.53:", "192.0.2.53:0", "192.0.2.53:65536", "192.0.2.53,192.0.2.54",
       "::1", "[::1", "[fe80::1%eth0]", "1.2.3", " 192.0.2.53"}},
+    {Form::scheme, {"http", "https"}, {"", "HTTP", "http:", "ftp"}},
+    {Form::host_pattern,
+     {"a", "a.example", "a.example.", "*.example.com", ".example.com", "b\u00fccher.example",
+      "*.b\u00fccher.example", "192.0.2.1", "[::1]", "A_b-1.example"},
+     {"",     ".",   "*",   "*.",  "*a",   "*.*.a",   "a.*",      "..a",  "*..a", "a..b",
+      "a:80", "a/b", "a b", "::1", "[::1", "*.[::1]", "http://a", "\xff", "a@b",  "a%41"}},
+    {Form::origin_pattern,
+     {"http://a", "https://a.example:8443", "https://*.corp.example:8443", "http://.a",
+      "http://[::1]", "http://[::1]:81", "https://b\u00fccher.example"},
+     {"", "a", "a.example:80", "ftp://a", "https://", "https://*", "https://a/",
+      "https://a:", "https://a:0", "https://a:x", "https://u@a", "https://[::1", "HTTPS://a"}},
+    {Form::proxy,
+     {"", "http://proxy:3128", "https://proxy.example:443", "http://[::1]:1", "http://10.0.0.1:80",
+      "http://user@proxy:1", "http://user:pa%3Ass@proxy:1", "http://a:b:c@proxy:1"},
+     {"proxy:3128", "http://proxy", "http://proxy:3128/", "http://:3128", "http://proxy:0",
+      "socks5://proxy:1", "http://a@b@proxy:1", "http://a b@proxy:1", "http://a/b@proxy:1",
+      "http://proxy:3128?x", "http://pr oxy:1"}},
 };
 
 TEST(Forms, AreRecognised) {

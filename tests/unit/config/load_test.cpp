@@ -44,7 +44,7 @@ std::string other_word(const Setting& setting) {
   if (setting.kind == Kind::uint) return std::to_string(setting.max);
   if (setting.kind == Kind::choice) {
     const std::string first(choice_at(setting.choices, 0));
-    const bool is_default = first == std::get<std::string>(setting.get(Settings{}));
+    const bool is_default = first == std::get<std::string>(setting.get(default_settings(), 0));
     return is_default ? std::string(choice_at(setting.choices, 1)) : first;
   }
   switch (setting.form) {
@@ -62,6 +62,14 @@ std::string other_word(const Setting& setting) {
       return "https://a.example";
     case Form::name_server:
       return "192.0.2.53";
+    case Form::scheme:
+      return "https";
+    case Form::host_pattern:
+      return "*.b\u00fccher.example";
+    case Form::origin_pattern:
+      return "https://*.a.example:8443";
+    case Form::proxy:
+      return "http://user:pass%20word@proxy.example:3128";
   }
   return {};
 }
@@ -73,21 +81,98 @@ TEST(Load, EverySettingIsReadFromEverySource) {
     Lines bad;
     const std::optional<Value> value = parse_value(setting, {word}, bad);
     ASSERT_TRUE(value) << word;
-    ASSERT_NE(*value, setting.get(Settings{}));
-    const std::string toml = '[' + std::string(setting.section) + "]\n" +
-                             std::string(setting.name) + " = " + to_toml(setting, *value);
-    for (Machine machine :
-         {with_config(toml), Machine{{}, {setting.environment() + '=' + word}, {}},
-          Machine{{}, {setting.environment() + "_FILE=v"}, {{"v", word + '\n'}}},
-          Machine{{"--" + setting.key(), word}, {}, {}}}) {
+    ASSERT_NE(*value, setting.get(default_settings(), 0));
+    Setting shown = setting;
+    shown.secret = false;
+    const std::string key = setting.key("a");
+    const std::string toml = '[' + key.substr(0, key.rfind('.')) + "]\n" +
+                             std::string(setting.name) + " = " + to_toml(shown, *value);
+    std::vector<Machine> machines{with_config(toml), Machine{{"--" + key, word}, {}, {}}};
+    if (!setting.in_table) {
+      machines.push_back({{}, {setting.environment() + '=' + word}, {}});
+      machines.push_back({{}, {setting.environment() + "_FILE=v"}, {{"v", word + '\n'}}});
+    }
+    for (Machine& machine : machines) {
+      // What an entry needs beside the setting.
+      if (setting.in_table)
+        for (const char* needed :
+             {"match=http://a", "client_certificate_file=c.pem", "client_key_file=k.pem"})
+          if (!std::string_view(needed).starts_with(setting.name))
+            machine.arguments.push_back("--origins.a." + std::string(needed));
       // The only default that is in the way of another setting's largest value.
       if (setting.key() == "batch.concurrency")
         machine.arguments.push_back("--batch.max_concurrency=100000");
       const LoadResult result = machine.load();
       ASSERT_TRUE(result) << machine.mistakes().front();
-      EXPECT_EQ(setting.get(*result), *value);
+      EXPECT_EQ(setting.get(*result, 0), *value);
     }
   }
+}
+
+TEST(Load, EntriesOfATableKeepTheOrderInWhichTheyAreGiven) {
+  Machine machine = with_config(
+      "[origins.z]\nmatch = ['https://z.example']\nrate = 5\n"
+      "[fetch]\nretries = 1\n"
+      "[origins.a]\nmatch = ['https://a.example', 'http://a.example:81']\n");
+  machine.arguments.insert(machine.arguments.end(),
+                           {"--origins.flag.match", "http://[::1]:9", "--origins.z.rate=6"});
+  ASSERT_EQ(machine.mistakes(), Lines{});
+  const Settings settings = *machine.load();
+  ASSERT_EQ(settings.origins.size(), 3U);
+  EXPECT_EQ(settings.origins[0].entry_name, "z");
+  EXPECT_EQ(settings.origins[0].rate, 6U);
+  EXPECT_EQ(settings.origins[1].entry_name, "a");
+  EXPECT_EQ(settings.origins[1].match, (Lines{"https://a.example", "http://a.example:81"}));
+  EXPECT_EQ(settings.origins[2].entry_name, "flag");
+}
+
+TEST(Load, AllMistakesOfATableAreListed) {
+  Machine machine = with_config(
+      "[origins.empty]\n"
+      "[origins.half]\n"
+      "match = ['https://a.example/path', 'https://*']\n"
+      "client_key_file = 'k.pem'\n"
+      "rte = 1\n"
+      "[origins.'no name']\n"
+      "[origins]\n"
+      "rate = 1\n");
+  machine.environment = {"FETCHMILL_ORIGINS_A_RATE=1"};
+  machine.arguments.insert(machine.arguments.end(),
+                           {"--origins.rate=1", "--origins..rate=1", "--origins.f.burst=x"});
+  Lines mistakes = machine.mistakes();
+  std::sort(mistakes.begin(), mistakes.end());
+  const std::string origin =
+      "expected http:// or https://, a host name or address, *.NAME or .NAME, and a port if "
+      "needed, such as https://api.example or https://*.corp.example:8443";
+  EXPECT_EQ(
+      mistakes,
+      (Lines{
+          "--origins.f.burst: origins.f.burst = x: expected a whole number from 0 to 10000 "
+          "requests",
+          "--origins.f.burst: origins.f.match: expected at least one origin that the entry is "
+          "for",
+          "command line: --origins..rate: expected a known name; did you mean --origins.NAME.rate?",
+          "command line: --origins.rate: expected a known name",
+          "environment: FETCHMILL_ORIGINS_A_RATE: expected a known name",
+          "f.toml:1: origins.empty.match: expected at least one origin that the entry is for",
+          "f.toml:3: origins.half.match = https://*: " + origin,
+          "f.toml:3: origins.half.match = https://a.example/path: " + origin,
+          "f.toml:4: origins.half.client_certificate_file: expected both or none of "
+          "client_certificate_file and client_key_file",
+          "f.toml:5: origins.half.rte: expected a known name; did you mean origins.NAME.rate?",
+          "f.toml:6: origins.no name: expected a name of at most 64 letters, digits, - and _",
+          "f.toml:8: origins.rate: expected a table [origins.rate]"}));
+}
+
+TEST(Load, MistakesDoNotShowSecrets) {
+  Machine machine = with_config("[fetch]\nproxy = 'ftp://user:hunter2@proxy.example'\n");
+  machine.environment = {"FETCHMILL_FETCH_PROXY=http://user:hunter2@proxy.example"};
+  machine.arguments.insert(machine.arguments.end(),
+                           {"--fetch.proxy=hunter2", "--fetch.proxy=hunter2"});
+  const Lines mistakes = machine.mistakes();
+  EXPECT_EQ(mistakes.size(), 4U);
+  for (const std::string& line : mistakes)
+    EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
 }
 
 TEST(Load, AllMistakesOfAllSourcesAreListed) {
@@ -151,7 +236,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"fetch.ca_file", "\xff"}, BadValue{"fetch.allow_networks", "10.0.0.0/8,,::/0"},
         BadValue{"fetch.allow_networks", "10.0.0.0/8,"}, BadValue{"fetch.allow_ports", "80,x"},
         BadValue{"log.level", ""}, BadValue{"log.level", "INFO"},
-        BadValue{"log.level", "debug, info"}, BadValue{"log.format", "xml"}));
+        BadValue{"log.level", "debug, info"}, BadValue{"log.format", "xml"},
+        BadValue{"fetch.schemes", "ftp"}, BadValue{"fetch.schemes", "HTTP"},
+        BadValue{"fetch.allow_hosts", "*"}, BadValue{"fetch.allow_hosts", "a..b"},
+        BadValue{"fetch.allow_hosts", "a:80"}, BadValue{"fetch.allow_hosts", "http://a"},
+        BadValue{"fetch.deny_hosts", "a.*.b"}, BadValue{"fetch.deny_hosts", "."},
+        BadValue{"fetch.deny_hosts", "\xff"}));
 
 class LoadBadToml : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
 

@@ -1,5 +1,7 @@
 #include "server/fetch/address_policy.hpp"
 
+#include "server/fetch/own_addresses.hpp"
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -250,6 +252,88 @@ TEST(AddressPolicy, WellKnownAddresses) {
     EXPECT_EQ(to_string(judged(text)), reason) << text;
 }
 
+struct Registered {
+  std::string_view block;
+  std::string_view name;
+};
+
+// The rows of both IANA Special-Purpose Address Registries as of 2025-10-09, by the registries' own
+// names, those of blocks whose use has ended included.
+constexpr Registered registered[] = {
+    {"0.0.0.0/8", "\"This network\""},
+    {"0.0.0.0/32", "\"This host on this network\""},
+    {"10.0.0.0/8", "Private-Use"},
+    {"100.64.0.0/10", "Shared Address Space"},
+    {"127.0.0.0/8", "Loopback"},
+    {"169.254.0.0/16", "Link Local"},
+    {"172.16.0.0/12", "Private-Use"},
+    {"192.0.0.0/24", "IETF Protocol Assignments"},
+    {"192.0.0.0/29", "IPv4 Service Continuity Prefix"},
+    {"192.0.0.8/32", "IPv4 dummy address"},
+    {"192.0.0.9/32", "Port Control Protocol Anycast"},
+    {"192.0.0.10/32", "Traversal Using Relays around NAT Anycast"},
+    {"192.0.0.170/32", "NAT64/DNS64 Discovery"},
+    {"192.0.0.171/32", "NAT64/DNS64 Discovery"},
+    {"192.0.2.0/24", "Documentation (TEST-NET-1)"},
+    {"192.31.196.0/24", "AS112-v4"},
+    {"192.52.193.0/24", "AMT"},
+    {"192.88.99.0/24", "Deprecated (6to4 Relay Anycast)"},
+    {"192.88.99.2/32", "6a44-relay anycast address"},
+    {"192.168.0.0/16", "Private-Use"},
+    {"192.175.48.0/24", "Direct Delegation AS112 Service"},
+    {"198.18.0.0/15", "Benchmarking"},
+    {"198.51.100.0/24", "Documentation (TEST-NET-2)"},
+    {"203.0.113.0/24", "Documentation (TEST-NET-3)"},
+    {"240.0.0.0/4", "Reserved"},
+    {"255.255.255.255/32", "Limited Broadcast"},
+    {"::1/128", "Loopback Address"},
+    {"::/128", "Unspecified Address"},
+    {"64:ff9b:1::/48", "IPv4-IPv6 Translat."},
+    {"100::/64", "Discard-Only Address Block"},
+    {"100:0:0:1::/64", "Dummy IPv6 Prefix"},
+    {"2001:1::1/128", "Port Control Protocol Anycast"},
+    {"2001:1::2/128", "Traversal Using Relays around NAT Anycast"},
+    {"2001:1::3/128", "DNS-SD Service Registration Protocol Anycast"},
+    {"2001:2::/48", "Benchmarking"},
+    {"2001:3::/32", "AMT"},
+    {"2001:4:112::/48", "AS112-v6"},
+    {"2001:10::/28", "Deprecated (previously ORCHID)"},
+    {"2001:20::/28", "ORCHIDv2"},
+    {"2001:30::/28", "Drone Remote ID Protocol Entity Tags (DETs) Prefix"},
+    {"2001:db8::/32", "Documentation"},
+    {"2620:4f:8000::/48", "Direct Delegation AS112 Service"},
+    {"3fff::/20", "Documentation"},
+    {"5f00::/16", "Segment Routing (SRv6) SIDs"},
+    {"fc00::/7", "Unique-Local"},
+    {"fe80::/10", "Link-Local Unicast"},
+};
+
+TEST(AddressPolicy, RefusesEveryRegisteredBlock) {
+  for (const auto& [text, name] : registered) {
+    const Block b = block(std::string(text), DenyReason::none);
+    for (const Bits value : {b.first, b.first + (b.last - b.first) / 2, b.last})
+      EXPECT_FALSE(AddressPolicy{}.judge(from_number(value, b.ipv4), 443).allowed())
+          << name << ": " << to_string(from_number(value, b.ipv4));
+  }
+}
+
+// The registries' blocks that carry IPv4, and "IETF Protocol Assignments", which holds one of them:
+// refused as a whole but for what they carry of the public internet.
+TEST(AddressPolicy, JudgesRegisteredCarriersByWhatTheyCarry) {
+  constexpr Expectation cases[] = {{"::ffff:10.0.0.1", "private"},
+                                   {"::ffff:8.8.8.8", "none"},
+                                   {"64:ff9b::10.0.0.1", "private"},
+                                   {"64:ff9b::8.8.8.8", "none"},
+                                   {"2002:a00:1::1", "private"},
+                                   {"2002:808:808::1", "none"},
+                                   {"2001::f5ff:fffe", "unspecified"},
+                                   {"2001:0:808:808::f5ff:fffe", "private"},
+                                   {"2001:0:808:808::f7f7:f7f7", "none"},
+                                   {"2001:5::1", "reserved"},
+                                   {"2001:1ff::1", "reserved"}};
+  for (const auto& [text, reason] : cases) EXPECT_EQ(to_string(judged(text)), reason) << text;
+}
+
 // IPv4 inside IPv6: a forbidden one refuses whatever carries it; a public one passes only where the
 // block that carries it is in use on the public internet.
 TEST(AddressPolicy, EmbeddedIpv4) {
@@ -358,6 +442,34 @@ TEST(AddressPolicy, OwnAddresses) {
   EXPECT_EQ(judged("64:ff9b::8.8.4.4", p), DenyReason::own_address);
   EXPECT_EQ(judged("2002:808:404::", p), DenyReason::own_address);
   EXPECT_EQ(judged("8.8.4.4", policy({"8.8.4.0/24"}, {}, {}, own)), DenyReason::none);
+}
+
+// What became ours after the interfaces were read is still not connected to.
+TEST(AddressPolicy, AConnectionToOneselfIsToAnOwnAddress) {
+  const auto connected = [](std::string_view peer, std::string_view own_end,
+                            const AddressPolicy& by) {
+    return by.judge_connected(address(peer), address(own_end), 443).reason;
+  };
+  EXPECT_EQ(connected("8.8.4.4", "9.9.9.9", policy()), DenyReason::none);
+  EXPECT_EQ(connected("8.8.4.4", "8.8.4.4", policy()), DenyReason::own_address);
+  EXPECT_EQ(connected("::ffff:8.8.4.4", "8.8.4.4", policy()), DenyReason::own_address);
+  EXPECT_EQ(connected("2606:4700::1", "2606:4700::1", policy()), DenyReason::own_address);
+  EXPECT_EQ(connected("8.8.4.4", "8.8.4.4", policy({"8.8.4.0/24"})), DenyReason::none);
+  EXPECT_EQ(connected("8.8.4.4", "8.8.4.4", policy({}, {"8.8.4.4"})), DenyReason::denied_network);
+  EXPECT_EQ(connected("127.0.0.1", "127.0.0.1", policy()), DenyReason::loopback);
+}
+
+TEST(OwnAddresses, AreReadAgainOnceTheyAreOld) {
+  AddressPolicy p = policy({}, {}, {}, {address("8.8.4.4")});
+  OwnAddresses own;
+  const TimePoint start = Clock::now();
+  EXPECT_TRUE(own.refresh(p, start));
+  EXPECT_NE(std::find(p.own.begin(), p.own.end(), address("127.0.0.1")), p.own.end());
+  p.own = {address("8.8.4.4")};
+  EXPECT_FALSE(own.refresh(p, start + std::chrono::seconds(9)));
+  EXPECT_EQ(p.own.size(), 1U);
+  EXPECT_TRUE(own.refresh(p, start + std::chrono::seconds(11)));
+  EXPECT_FALSE(own.refresh(p, start + std::chrono::seconds(22)));
 }
 
 TEST(AddressPolicy, FindsTheLoopbackAmongItsOwn) {

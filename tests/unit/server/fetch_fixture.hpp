@@ -86,12 +86,10 @@ class FetchTest : public ::testing::Test {
 
   Fetcher& fetcher() {
     if (!fetcher_) {
-      config::Result<AddressPolicy> policy =
-          make_address_policy(settings.fetch.allow_networks, settings.fetch.deny_networks,
-                              settings.fetch.allow_ports, {});
-      EXPECT_TRUE(policy);
+      config::Result<UrlRules> rules = make_url_rules(settings.fetch, {});
+      EXPECT_TRUE(rules);
       config::Result<std::unique_ptr<Fetcher>> made =
-          Fetcher::make(io, poller, deadlines, settings.fetch, *policy, metrics, log);
+          Fetcher::make(io, poller, deadlines, settings.fetch, *rules, metrics, log);
       EXPECT_TRUE(made) << made.error().detail;
       fetcher_ = std::move(*made);
     }

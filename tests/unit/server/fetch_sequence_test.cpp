@@ -315,7 +315,7 @@ TEST_F(FetchTest, JudgesIdleConnectionsByThePolicyOfNow) {
   Fetched before;
   fetch(upstream.url(), before);
   EXPECT_EQ(before.error(), "ok");
-  fetcher().replace_policy(AddressPolicy{});
+  fetcher().replace_rules(UrlRules{});
   Fetched after;
   fetch(upstream.url(), after);
   EXPECT_EQ(after.error(), "address_denied");
@@ -328,6 +328,21 @@ TEST_F(FetchTest, ChecksAndCountsUrls) {
   EXPECT_EQ(fetcher().check_url("ftp://example.com/").error().code, ErrorCode::url_denied);
   EXPECT_EQ(denials("private"), 1u);
   EXPECT_EQ(denials("url"), 1u);
+}
+
+TEST_F(FetchTest, HoldsRedirectsAgainstTheListsOfHosts) {
+  settings.fetch.deny_hosts = {"b.example"};
+  Upstream upstream({[](Peer& peer) {
+    peer.read_request();
+    peer.send("HTTP/1.1 302 Found\r\nLocation: http://b.example/\r\nContent-Length: 0\r\n\r\n");
+  }});
+  Fetched fetched;
+  fetch(upstream.url(), fetched);
+  EXPECT_EQ(fetched.error(), "url_denied");
+  EXPECT_EQ(fetched.detail(),
+            "redirect refused: the host b.example is refused here (fetch.deny_hosts)");
+  EXPECT_EQ(fetcher().check_url("http://b.example/").error().code, ErrorCode::url_denied);
+  EXPECT_EQ(denials("host"), 2u);
 }
 
 TEST_F(FetchTest, RefusesStatusesThatWereNotAskedFor) {

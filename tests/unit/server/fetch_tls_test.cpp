@@ -176,7 +176,7 @@ TEST_F(FetchTls, SaysAtStartWhatIsWrongWithTheCaFile) {
   for (const char* file : {"/does/not/exist.pem", "/dev/null"}) {
     settings.fetch.ca_file = file;
     const config::Result<std::unique_ptr<Fetcher>> made =
-        Fetcher::make(io, poller, deadlines, settings.fetch, AddressPolicy{}, metrics, log);
+        Fetcher::make(io, poller, deadlines, settings.fetch, UrlRules{}, metrics, log);
     ASSERT_FALSE(made) << file;
     EXPECT_EQ(made.error().field, "fetch.ca_file");
     EXPECT_NE(made.error().detail.find(file), std::string::npos) << made.error().detail;

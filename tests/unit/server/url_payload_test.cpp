@@ -206,7 +206,7 @@ bool passes(const config::Result<Url>& result) {
 }
 
 TEST(UrlPayload, NoSpellingOfAForbiddenAddressPasses) {
-  const AddressPolicy policy;
+  const UrlRules policy;
   const Url base = parse_url("http://a.example/x").value();
   std::size_t payloads = 0;
   std::vector<std::string> through;

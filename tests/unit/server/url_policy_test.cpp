@@ -106,8 +106,8 @@ TEST(UrlPolicy, DetailsStayShortAndPrintable) {
 }
 
 TEST(UrlPolicy, AllowedNetworksOpenAddressesAndPorts) {
-  AddressPolicy policy;
-  policy.allow.push_back(parse_network("127.0.0.0/8").value());
+  UrlRules policy;
+  policy.addresses.allow.push_back(parse_network("127.0.0.0/8").value());
   EXPECT_TRUE(check_url("http://127.0.0.1:9999/", policy));
   EXPECT_TRUE(check_url("http://[::ffff:127.0.0.1]:9999/", policy));
   EXPECT_FALSE(check_url("http://10.0.0.1/", policy));
