@@ -46,6 +46,7 @@ struct Error {
   unsigned upstream_status = 0;              // with upstream_status
   std::chrono::milliseconds retry_after{0};  // when to try again; 0: unknown
   bool transient = false;  // with dns_failed and tls_failed: another try may go better
+  bool permanent = false;  // with connect_failed: another try ends the same
 
   Error() = default;
   explicit Error(ErrorCode code_, std::string detail_ = {}, std::string field_ = {})

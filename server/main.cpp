@@ -97,8 +97,8 @@ int serve(const config::Settings& given) {
   // The outbound half.
   auto rules = fetch::make_url_rules(settings.fetch, fetch::own_addresses());
   if (!rules) return failed(log, rules.error());
-  auto fetcher =
-      fetch::Fetcher::make(io, poller, wheel, settings.fetch, std::move(*rules), metrics, log);
+  auto fetcher = fetch::Fetcher::make(io, poller, wheel, settings.fetch, settings.origins,
+                                      std::move(*rules), metrics, log);
   if (!fetcher) return failed(log, fetcher.error());
 
   // The workers. Serving begins when all of them have reported.

@@ -66,6 +66,7 @@ std::optional<Address> end_of(int fd, int (*ask)(int, sockaddr*, socklen_t*)) {
 }  // namespace
 
 std::optional<Address> Connection::peer() const {
+  if (tunnelled_to_) return tunnelled_to_;
   return end_of(fd(), ::getpeername);
 }
 
@@ -79,10 +80,15 @@ std::optional<TlsFacts> Connection::tls_facts() const {
 }
 
 Task<config::Result<void>> Connection::handshake(Activity& activity, TlsSession session) {
-  BIO* bio = session ? BIO_new(bio_method()) : nullptr;
+  BIO* bio = session ? BIO_new(tls_ ? BIO_f_ssl() : bio_method()) : nullptr;
   if (!bio) co_return Error(ErrorCode::tls_failed, "no memory for a TLS session");
-  BIO_set_data(bio, static_cast<Socket*>(this));
-  BIO_set_init(bio, 1);
+  if (tls_) {
+    proxy_tls_ = std::move(tls_);
+    BIO_set_ssl(bio, proxy_tls_.get(), BIO_NOCLOSE);
+  } else {
+    BIO_set_data(bio, static_cast<Socket*>(this));
+    BIO_set_init(bio, 1);
+  }
   SSL_set_bio(session.get(), bio, bio);
   tls_ = std::move(session);
   for (;;) {
@@ -117,6 +123,7 @@ Transfer Connection::tls_outcome(int result, std::size_t bytes) {
     case SSL_ERROR_ZERO_RETURN:
       return {Transfer::Status::closed, 0, 0};
     default:
+      alert_ = tls_alert();
       return {Transfer::Status::closed, 0, errno != 0 ? errno : EPROTO};
   }
 }
@@ -167,7 +174,9 @@ bool Connection::is_quiet() {
   if (!is_open() || hung_up()) return false;
   char byte;
   if (tls_) {
-    if (!may_read() && SSL_has_pending(tls_.get()) == 0) return true;
+    const bool pending =
+        SSL_has_pending(tls_.get()) != 0 || (proxy_tls_ && SSL_has_pending(proxy_tls_.get()) != 0);
+    if (!may_read() && !pending) return true;
     // Session tickets may still come; they are not part of an answer.
     ERR_clear_error();
     std::size_t bytes = 0;
@@ -181,13 +190,18 @@ bool Connection::is_quiet() {
 }
 
 void Connection::close() {
-  if (tls_ && SSL_is_init_finished(tls_.get())) {
-    ERR_clear_error();
-    if (is_open() && !hung_up()) SSL_shutdown(tls_.get());
-    // Otherwise OpenSSL takes the end for an attack and never resumes the session.
-    SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  const bool can_say_so = is_open() && !hung_up();
+  for (TlsSession* session : {&tls_, &proxy_tls_}) {
+    if (*session && SSL_is_init_finished(session->get())) {
+      ERR_clear_error();
+      if (can_say_so) SSL_shutdown(session->get());
+      // Otherwise OpenSSL takes the end for an attack and never resumes the session.
+      SSL_set_shutdown(session->get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
+    session->reset();
   }
-  tls_.reset();
+  tunnelled_to_.reset();
+  alert_ = nullptr;
   Socket::close();
 }
 

@@ -1,4 +1,5 @@
-// One connection to an upstream: a socket, with TLS on it where the scheme asks for it.
+// One connection to an upstream: a socket, with TLS on it where the scheme asks for it. Through a
+// proxy it is a tunnel, and the TLS of the target may stand within the TLS of the proxy.
 //
 // receive() and send() never block and never ask the kernel for what it is known not to have, so a
 // caller simply tries, and awaits ready() after would_block.
@@ -22,14 +23,18 @@ class Connection : public Socket {
   explicit Connection(Poller& poller) : Socket(poller) {}
   ~Connection() { close(); }
 
-  // Whom the kernel says we are connected to.
+  // Whom we are connected to: by the kernel's word, or within a tunnel whom the proxy was asked
+  // for.
   std::optional<Address> peer() const;
   std::optional<Address> own_end() const;
 
   // Of the handshake; empty without TLS.
   std::optional<TlsFacts> tls_facts() const;
 
-  // Errors: tls_failed, the activity's code.
+  // What goes over it from now on is between us and this address.
+  void tunnelled(const Address& to) { tunnelled_to_ = to; }
+
+  // Within the TLS that is there already, if any. Errors: tls_failed, the activity's code.
   Task<config::Result<void>> handshake(Activity& activity, TlsSession session);
 
   // After the handshake.
@@ -42,6 +47,9 @@ class Connection : public Socket {
   // What the last operation that would have blocked waits for.
   Readiness ready(Activity& activity) { return Readiness(activity, *this, !waits_for_write_); }
 
+  // Why the upstream ended TLS, when receive() or send() said `closed` for that reason; else null.
+  const char* alert() const { return alert_; }
+
   // True while an idle connection has said nothing: it can be used again.
   bool is_quiet();
 
@@ -52,7 +60,10 @@ class Connection : public Socket {
   Transfer send_tls(std::span<const char> from);
   Transfer tls_outcome(int result, std::size_t bytes);
 
+  std::optional<Address> tunnelled_to_;
+  TlsSession proxy_tls_;  // outlives what stands within it
   TlsSession tls_;
+  const char* alert_ = nullptr;
   bool waits_for_write_ = false;
 };
 

@@ -1,5 +1,7 @@
 #include "server/fetch/connections.hpp"
 
+#include <algorithm>
+
 #include <boost/asio/post.hpp>
 
 namespace fetchmill::server::fetch {
@@ -30,8 +32,13 @@ void Connections::stop() {
   while (!idle_by_age_.empty()) destroy(idle_by_age_.front());
 }
 
-Connections::Take Connections::take(Activity& activity, const Url& url, Clock::duration idle_max) {
-  return Take(activity, *this, origin_of(url), idle_max);
+Connections::Take Connections::take(Activity& activity, const Url& url, std::size_t origin_max,
+                                    Clock::duration idle_max) {
+  Origin& origin = origin_of(url);
+  const bool remembered = origin.open == 0 && origin.wanted == 0 && origin.linked();
+  if (remembered) recall(origin);
+  origin.open_max = origin_max;
+  return Take(activity, *this, origin, idle_max);
 }
 
 Connections::Origin& Connections::origin_of(const Url& url) {
@@ -43,8 +50,23 @@ Connections::Origin& Connections::origin_of(const Url& url) {
   return added->second;
 }
 
+// Nobody needs the origin any more, but its TLS session may shorten a later handshake.
 void Connections::prune(Origin& origin) {
-  if (origin.open == 0 && origin.wanted == 0) origins_.erase(origins_.find(origin.key));
+  constexpr std::size_t remembered_max = 1024;
+  if (origin.open > 0 || origin.wanted > 0) return;
+  Origin* forgotten = &origin;
+  if (origin.resumption && !stopped_) {
+    remembered_.push_back(origin);
+    if (++remembered_count_ <= remembered_max) return;
+    forgotten = &remembered_.front();
+    recall(*forgotten);
+  }
+  origins_.erase(origins_.find(forgotten->key));
+}
+
+void Connections::recall(Origin& origin) {
+  origin.unlink();
+  --remembered_count_;
 }
 
 bool Connections::is_idle_for_too_long(const Pooled& connection, const Take& take) {
@@ -52,9 +74,22 @@ bool Connections::is_idle_for_too_long(const Pooled& connection, const Take& tak
          Clock::now() - connection.idle_since_ > take.idle_max_;
 }
 
+// The address it leads to may not be the name's any more.
+bool Connections::is_too_old(const Pooled& connection) const {
+  return limits_.age != Clock::duration::zero() &&
+         Clock::now() >= connection.made_at_ + limits_.age;
+}
+
+TimePoint Connections::kept_until(const Pooled& connection) const {
+  const TimePoint idle_end = connection.idle_since_ + limits_.idle;
+  if (limits_.age == Clock::duration::zero()) return idle_end;
+  return std::min(idle_end, connection.made_at_ + limits_.age);
+}
+
 Connections::Obstacle Connections::grant(Take& take) {
   Origin& origin = take.origin_;
-  if (origin.shared && origin.shared->idle_ && is_idle_for_too_long(*origin.shared, take))
+  if (origin.shared && (is_too_old(*origin.shared) ||
+                        (origin.shared->idle_ && is_idle_for_too_long(*origin.shared, take))))
     origin.shared->http2_->retire();
   if (origin.shared) return grant_stream(take);
   while (!origin.idle.empty()) {
@@ -71,7 +106,7 @@ Connections::Obstacle Connections::grant(Take& take) {
     return Obstacle::none;
   }
   if (origin.dialling == Origin::Dialling::first_under_way) return Obstacle::origin_full;
-  if (origin.open >= limits_.per_origin) {
+  if (origin.open >= origin.open_max) {
     if (origin.idle.empty()) return Obstacle::origin_full;
     destroy(*origin.idle.front());
   }
@@ -80,6 +115,7 @@ Connections::Obstacle Connections::grant(Take& take) {
     destroy(idle_by_age_.front());
   }
   take.granted_ = new Pooled(poller_, deadlines_, *this, origin);
+  take.granted_->made_at_ = Clock::now();
   ++origin.open;
   ++open_;
   if (origin.dialling == Origin::Dialling::one) {
@@ -132,7 +168,7 @@ void Connections::Origin::Patience::fire(Deadline& deadline) {
 void Connections::set_idle(Pooled& connection) {
   connection.idle_ = true;
   connection.idle_since_ = Clock::now();
-  connection.idle_deadline_.arm(connection.idle_since_ + limits_.idle);
+  connection.idle_deadline_.arm(kept_until(connection));
   idle_by_age_.push_back(connection);
   ++idle_;
   count();
@@ -148,7 +184,8 @@ void Connections::set_active(Pooled& connection) {
 
 void Connections::release(Pooled& connection, bool keep) {
   if (connection.http2_) return release_stream(connection);
-  if (!keep || stopped_ || limits_.idle == Clock::duration::zero() || !connection.is_quiet())
+  if (!keep || stopped_ || limits_.idle == Clock::duration::zero() || is_too_old(connection) ||
+      !connection.is_quiet())
     return destroy(connection);
   connection.origin_.idle.push_back(&connection);
   set_idle(connection);

@@ -1,8 +1,8 @@
 // The keep-alive connections to upstreams, per origin: the one used last is used next, the number
 // open is bounded per origin and in all, and who has to wait is served in order.
 //
-// An idle connection is closed by its deadline, to make room for another origin, and the moment the
-// upstream closes it or says something nobody asked for.
+// An idle connection is closed by its deadline, which is also that of its age, to make room for
+// another origin, and the moment the upstream closes it or says something nobody asked for.
 //
 // Where an upstream speaks HTTP/2 its fetches share one connection, and a lease is the right to one
 // stream of it. Only the handshake tells, so the first connection of an https origin goes ahead and
@@ -10,7 +10,8 @@
 //
 // Owner: the Fetcher. Lifetime: outlives its leases and io_context::run(). Process: loop.
 // Bytes: reuse allocates nothing; an open connection costs its descriptor and, under TLS, OpenSSL's
-// buffers.
+// buffers. The TLS sessions of 1,024 origins without a connection are kept to be resumed, a few KiB
+// each.
 #pragma once
 
 #include "config/metrics.hpp"
@@ -35,9 +36,9 @@ namespace fetchmill::server::fetch {
 class Connections {
  public:
   struct Limits {
-    std::size_t per_origin = 1024;
     std::size_t total = 8192;
-    Clock::duration idle{};
+    Clock::duration idle{};  // 0: none is kept
+    Clock::duration age{};   // of those used again; 0: any
   };
   class Take;
   class Lease;
@@ -83,6 +84,7 @@ class Connections {
     TimePoint idle_since_;
     std::unique_ptr<Http2Session> http2_;
     std::size_t streams_ = 0;  // leases, with HTTP/2
+    TimePoint made_at_;
     bool idle_ = false;
   };
 
@@ -94,9 +96,9 @@ class Connections {
   ~Connections();
 
   // Awaitable: a connection to the URL's origin, open (to be used) or not yet dialled. The lease is
-  // empty only when the activity was interrupted. One that was idle for longer than `idle_max` is
-  // not used again.
-  Take take(Activity& activity, const Url& url, Clock::duration idle_max);
+  // empty only when the activity was interrupted. `origin_max` is how many the origin may have: the
+  // same for an origin every time. One that was idle for longer than `idle_max` is not used again.
+  Take take(Activity& activity, const Url& url, std::size_t origin_max, Clock::duration idle_max);
 
   // Closes what is idle, now and from now on.
   void stop();
@@ -109,8 +111,12 @@ class Connections {
   enum class Obstacle : std::uint8_t { none, origin_full, all_full };
 
   Origin& origin_of(const Url& url);
+  TimePoint kept_until(const Pooled& connection) const;
   void prune(Origin& origin);
+  void recall(Origin& origin);
   Obstacle grant(Take& take);
+  bool is_too_old(const Pooled& connection) const;
+  TimePoint kept_until(const Pooled& connection) const;
   void enqueue(Take& wait, Obstacle obstacle);
   Obstacle grant_stream(Take& take);
   static bool is_idle_for_too_long(const Pooled& connection, const Take& take);
@@ -139,7 +145,9 @@ class Connections {
   IntrusiveList<Pooled> idle_by_age_;       // used longest ago first
   IntrusiveList<Take> waiting_for_any_;     // while everything is full
   IntrusiveList<Origin> origins_to_serve_;  // one of their connections was freed
-  std::size_t open_ = 0;                    // idle ones included
+  IntrusiveList<Origin> remembered_;        // for their TLS sessions only; left longest ago first
+  std::size_t remembered_count_ = 0;
+  std::size_t open_ = 0;  // idle ones included
   std::size_t idle_ = 0;
   std::size_t waiting_ = 0;
   bool serving_posted_ = false;
@@ -219,7 +227,8 @@ struct Connections::Origin : ListHook {
   std::vector<Pooled*> idle;    // used last at the end
   IntrusiveList<Take> waiting;  // while the origin is full
   std::size_t open = 0;         // idle ones included
-  std::size_t wanted = 0;       // Takes that refer to it
+  std::size_t open_max = 0;
+  std::size_t wanted = 0;  // Takes that refer to it
   TlsResumption resumption;
 };
 

@@ -2,6 +2,7 @@
 
 #include "server/fetch/interrupted.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <list>
@@ -21,11 +22,29 @@ using config::ErrorCode;
 constexpr milliseconds attempt_delay{250};
 constexpr std::size_t attempts_max = 4;
 
-Error connect_error(int error) {
+Error connect_error(int error, std::string_view whom) {
   if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
-    return Error(ErrorCode::overloaded, "no socket is left for a connection to the upstream");
+    return Error(ErrorCode::overloaded,
+                 "no socket is left for a connection to the " + std::string(whom));
   return Error(ErrorCode::connect_failed,
-               std::string("connecting to the upstream failed: ") + std::strerror(error));
+               "connecting to the " + std::string(whom) + " failed: " + std::strerror(error));
+}
+
+// Keep-alive probes find out within two minutes that a silent upstream is gone, where a task's
+// deadline or the idle timeout are longer than that.
+void set_options(int fd) {
+  struct Option {
+    int level;
+    int name;
+    int value;
+  };
+  constexpr std::array<Option, 5> options{{{IPPROTO_TCP, TCP_NODELAY, 1},
+                                           {SOL_SOCKET, SO_KEEPALIVE, 1},
+                                           {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+                                           {IPPROTO_TCP, TCP_KEEPINTVL, 15},
+                                           {IPPROTO_TCP, TCP_KEEPCNT, 4}}};
+  for (const Option& option : options)
+    ::setsockopt(fd, option.level, option.name, &option.value, sizeof option.value);
 }
 
 // The attempts under way. Closes what is left of them at its end.
@@ -50,8 +69,7 @@ class Attempts {
     const int fd =
         ::socket(target.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     if (fd < 0) return errno;
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    set_options(fd);
     Attempt& attempt = open_.emplace_back(*this, address, fd);
     // Connecting comes before watching: an unconnected socket reports a hang-up.
     const bool started =
@@ -160,7 +178,7 @@ void Attempts::Attempt::on_events(std::uint32_t) {
 
 Task<config::Result<void>> dial(Activity& activity, Poller& poller, Connection& connection,
                                 std::vector<Address> addresses, std::uint16_t port,
-                                FetchTrace* trace) {
+                                FetchTrace* trace, std::string_view whom) {
   Attempts attempts(poller);
   Error failure(ErrorCode::connect_failed, "no address to connect to");
   std::size_t next = 0;
@@ -170,7 +188,7 @@ Task<config::Result<void>> dial(Activity& activity, Poller& poller, Connection& 
       const Address& address = addresses[next++];
       const int error = attempts.start(address, port);
       if (error == 0) next_due = Clock::now() + attempt_delay;
-      if (error != 0) failure = connect_error(error);
+      if (error != 0) failure = connect_error(error, whom);
       if (error != 0 && trace) trace->connect_ended(address, error);
     } else if (attempts.empty()) {
       co_return failure;
@@ -183,10 +201,10 @@ Task<config::Result<void>> dial(Activity& activity, Poller& poller, Connection& 
       if (trace) trace->connect_ended(outcome->address, outcome->error);
       if (outcome->error == 0) {
         if (connection.open(outcome->fd)) co_return config::Result<void>();
-        co_return connect_error(errno);
+        co_return connect_error(errno, whom);
       }
       ::close(outcome->fd);
-      failure = connect_error(outcome->error);
+      failure = connect_error(outcome->error, whom);
       next_due = Clock::now();
     }
   }

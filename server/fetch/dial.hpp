@@ -13,15 +13,16 @@
 #include "server/fetch/trace.hpp"
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace fetchmill::server::fetch {
 
 // Opens `connection`, on addresses in the order given. Errors: connect_failed, overloaded (no
-// descriptor left), the activity's code. Requires: at least one address.
-// `trace`, where there is one, is told what became of them.
+// descriptor left), the activity's code; `whom` stands in their words. Requires: at least one
+// address. `trace`, where there is one, is told what became of them.
 Task<config::Result<void>> dial(Activity& activity, Poller& poller, Connection& connection,
                                 std::vector<Address> addresses, std::uint16_t port,
-                                FetchTrace* trace = nullptr);
+                                FetchTrace* trace, std::string_view whom = "upstream");
 
 }  // namespace fetchmill::server::fetch

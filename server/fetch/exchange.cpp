@@ -246,6 +246,9 @@ Error Exchange::too_large() const {
 Error Exchange::broken_off(const Transfer& transfer) const {
   const std::string how =
       transfer.error == 0 ? std::string() : std::string(" (") + std::strerror(transfer.error) + ")";
+  // TLS 1.3 refuses a client's certificate only after the handshake.
+  if (const char* alert = answered_ ? nullptr : connection_.alert())
+    return Error(ErrorCode::tls_failed, std::string("the upstream ended TLS: ") + alert);
   if (!answered_) return protocol("the upstream closed the connection without an answer" + how);
   if (!head_complete_)
     return protocol("the upstream closed the connection within the head of its answer" + how);

@@ -10,13 +10,14 @@
 #include "server/fetch/head_lines.hpp"
 #include "server/fetch/interrupted.hpp"
 #include "server/fetch/ipv6_route.hpp"
+#include "server/fetch/origin_rules.hpp"
 #include "server/fetch/own_addresses.hpp"
 #include "server/fetch/pacing.hpp"
 #include "server/fetch/redirect.hpp"
 #include "server/fetch/resolver.hpp"
 #include "server/fetch/retry.hpp"
 #include "server/fetch/system_file.hpp"
-#include "server/fetch/tls.hpp"
+#include "server/fetch/tunnel.hpp"
 #include "server/fetch/upstream_exchange.hpp"
 
 #include <algorithm>
@@ -67,7 +68,7 @@ void record_connection(FetchTrace& trace, const Connection& connection) {
 struct Fetcher::State final : cache::Upstream {
   State(asio::io_context& io, Poller& poller_, Deadlines& deadlines,
         const config::Settings::Fetch& settings, UrlRules rules_, config::Metrics& metrics_,
-        TlsContext tls_, std::unique_ptr<Resolver> resolver_)
+        OriginRules origins_, std::unique_ptr<Resolver> resolver_)
       : poller(poller_),
         rules(std::move(rules_)),
         metrics(metrics_),
@@ -77,14 +78,13 @@ struct Fetcher::State final : cache::Upstream {
         turns(io),
         shared(turns, metrics_.fetch_bytes_total.with({"in"}),
                metrics_.fetch_bytes_total.with({"out"})),
-        tls(std::move(tls_)),
+        origins(std::move(origins_)),
         resolver(std::move(resolver_)),
         connections(io, poller_, deadlines,
-                    {settings.max_connections_per_origin, settings.max_connections,
-                     milliseconds(settings.idle_timeout_ms)},
+                    {settings.max_connections, milliseconds(settings.idle_timeout_ms),
+                     milliseconds(settings.connection_max_age_ms)},
                     metrics_, settings.http2 == config::Switch::on ? &shared : nullptr),
-        pacing(deadlines, {static_cast<double>(settings.rate_per_origin),
-                           static_cast<double>(settings.burst_per_origin)}),
+        pacing(deadlines),
         circuits({settings.breaker_failures, milliseconds(settings.breaker_failing_ms),
                   milliseconds(settings.breaker_open_ms)},
                  metrics_),
@@ -125,8 +125,9 @@ struct Fetcher::State final : cache::Upstream {
   Turns turns;
   ExchangeShared shared;
   DrainSink drain;
-  TlsContext tls;
+  OriginRules origins;
   std::unique_ptr<Resolver> resolver;
+  std::optional<Tunnels> tunnels;  // with a proxy
   Ipv6Route ipv6_route;
   Connections connections;
   Pacing pacing;
@@ -158,21 +159,26 @@ Fetcher::~Fetcher() = default;
 config::Result<std::unique_ptr<Fetcher>> Fetcher::make(asio::io_context& io, Poller& poller,
                                                        Deadlines& deadlines,
                                                        const config::Settings::Fetch& settings,
-                                                       UrlRules rules, config::Metrics& metrics,
-                                                       config::Log& log) {
-  config::Result<TlsContext> tls =
-      TlsContext::make(settings.ca_file, settings.http2 == config::Switch::on);
-  if (!tls) return tls.error();
-  if (!tls->has_authorities())
+                                                       OriginSettings origins, UrlRules rules,
+                                                       config::Metrics& metrics, config::Log& log) {
+  config::Result<OriginRules> rules_of_origins = OriginRules::make(settings, origins);
+  if (!rules_of_origins) return rules_of_origins.error();
+  if (!rules_of_origins->general().tls->has_authorities())
     log.warn("fetch", "no certificate authorities found: https upstreams will be refused",
              {{"advice", "install ca-certificates or set fetch.ca_file"}});
   config::Result<std::unique_ptr<Resolver>> resolver =
       Resolver::make(io, parse_hosts(read_system_file("/etc/hosts")),
                      parse_resolv_conf(read_system_file("/etc/resolv.conf")), settings.dns_servers);
   if (!resolver) return resolver.error();
-  return std::unique_ptr<Fetcher>(
-      new Fetcher(std::make_unique<State>(io, poller, deadlines, settings, std::move(rules),
-                                          metrics, std::move(*tls), std::move(*resolver))));
+  auto state = std::make_unique<State>(io, poller, deadlines, settings, std::move(rules), metrics,
+                                       std::move(*rules_of_origins), std::move(*resolver));
+  if (!settings.proxy.empty()) {
+    config::Result<Proxy> proxy = parse_proxy(settings.proxy);
+    if (!proxy) return proxy.error();
+    state->tunnels.emplace(poller, *state->resolver, *state->origins.general().tls,
+                           std::move(*proxy));
+  }
+  return std::unique_ptr<Fetcher>(new Fetcher(std::move(state)));
 }
 
 config::Result<Url> Fetcher::check_url(std::string_view text) {
@@ -248,7 +254,7 @@ std::optional<Clock::duration> Fetcher::State::wait_before_retry(const Error& er
                                                                  unsigned retries) {
   const std::optional<RetryReason> reason = retry_reason(
       {error.code, error.transient, error.upstream_status, end.sent, end.answered}, request.method);
-  if (!reason || activity.interrupted()) return std::nullopt;
+  if (!reason || error.permanent || activity.interrupted()) return std::nullopt;
   const TimePoint now = Clock::now();
   const std::optional<Clock::duration> wait =
       retry_wait(retries, request.retries, error.retry_after, activity.limit() - now, random());
@@ -266,12 +272,14 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
                                                    FetchResponse& response, BodySink& sink,
                                                    AttemptEnd& end) {
   response.timings = {};
-  if (pacing.limits_rate()) {
-    Pacing::Turn turn = pacing.turn(activity, request.url);
+  const OriginRule& rule = origins.of(request.url);
+  if (rule.pace.per_second > 0) {
+    Pacing::Turn turn = pacing.turn(activity, request.url, rule.pace);
     config::Result<void> granted = co_await turn;
     if (!granted) co_return granted;
   }
-  Connections::Lease lease = co_await connections.take(activity, request.url, idle_max_of(request));
+  Connections::Lease lease =
+      co_await connections.take(activity, request.url, rule.connections_max, idle_max_of(request));
   if (!lease) co_return interrupted(activity, "waiting for a connection");
   UpstreamExchange exchange(shared);
   for (bool again = false;; again = true) {
@@ -302,7 +310,8 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     }
     exchange.end();
     lease.release();
-    lease = co_await connections.take(activity, request.url, idle_max_of(request));
+    lease = co_await connections.take(activity, request.url, rule.connections_max,
+                                      idle_max_of(request));
     if (!lease) co_return interrupted(activity, "waiting for a connection");
   }
   const wire::ResponseHead& head = exchange.head();
@@ -364,8 +373,11 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   from = to;
   std::vector<Address> order = dial_order(*addresses, ipv6_route.exists(from));
   if (trace) record_addresses(*trace, order, url.port);
-  config::Result<void> step =
-      co_await dial(activity, poller, connection, std::move(order), url.port, trace);
+  config::Result<void> step;
+  if (tunnels)
+    step = co_await tunnels->dial(activity, connection, std::move(order), url.port);
+  else
+    step = co_await dial(activity, poller, connection, std::move(order), url.port, trace);
   if (!step) co_return step;
   connection.judged_by = 0;
   step = judge_peer(url, connection);
@@ -375,6 +387,7 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
 
   if (!url.is_https()) co_return config::Result<void>();
   from = to;
+  const TlsContext& tls = *origins.of(url).tls;
   step = co_await connection.handshake(activity, tls.session(url.host, connection.resumption()));
   if (!step) co_return step;
   record(timings.tls, phases.tls, from, Clock::now());

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -54,13 +55,15 @@ struct FetchStats {
 
 class Fetcher {
  public:
-  // Reads the CA file, resolv.conf and hosts: blocking, for start-up. Errors: invalid_request, in
-  // words for the operator, with the setting's name in `field`.
+  using OriginSettings = std::span<const config::Settings::Origin>;
+
+  // Reads the files of TLS, resolv.conf and hosts: blocking, for start-up. Errors: invalid_request,
+  // in words for the operator, with the setting's name in `field`.
   static config::Result<std::unique_ptr<Fetcher>> make(asio::io_context& io, Poller& poller,
                                                        Deadlines& deadlines,
                                                        const config::Settings::Fetch& settings,
-                                                       UrlRules rules, config::Metrics& metrics,
-                                                       config::Log& log);
+                                                       OriginSettings origins, UrlRules rules,
+                                                       config::Metrics& metrics, config::Log& log);
   ~Fetcher();
   Fetcher(const Fetcher&) = delete;
   Fetcher& operator=(const Fetcher&) = delete;

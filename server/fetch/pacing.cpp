@@ -8,13 +8,11 @@ namespace fetchmill::server::fetch {
 
 // The wheel of deadlines turns in ticks. What comes between two of them must fit into the bucket,
 // or a high rate would never be reached.
-Pacing::Pacing(Deadlines& deadlines, Limits limits) : deadlines_(deadlines), limits_(limits) {
+Pacing::Turn Pacing::turn(Activity& activity, const Url& url, const Limits& limits) {
   const std::chrono::duration<double> two_ticks = 2 * Deadlines::resolution;
-  limits_.burst = std::max(limits.burst, limits.per_second * two_ticks.count());
-}
-
-Pacing::Turn Pacing::turn(Activity& activity, const Url& url) {
-  return Turn(activity, origins_.find_or_add(url, Clock::now(), deadlines_, limits_));
+  const Limits fitted{limits.per_second,
+                      std::max(limits.burst, limits.per_second * two_ticks.count())};
+  return Turn(activity, origins_.find_or_add(url, Clock::now(), deadlines_, fitted));
 }
 
 bool Pacing::Turn::await_ready() {

@@ -23,14 +23,12 @@ class Pacing {
   };
   class Turn;
 
-  Pacing(Deadlines& deadlines, Limits limits);
-
-  bool limits_rate() const { return limits_.per_second > 0; }
+  explicit Pacing(Deadlines& deadlines) : deadlines_(deadlines) {}
 
   // Awaitable: Result<void>, when one request may go to the URL's origin. Errors: rate_limited, at
   // once, when the activity's deadline would come first; the activity's code. Requires:
-  // limits_rate().
-  Turn turn(Activity& activity, const Url& url);
+  // limits.per_second > 0, and the same limits for an origin every time.
+  Turn turn(Activity& activity, const Url& url, const Limits& limits);
 
   // Origins with requests of late.
   std::size_t size() const { return origins_.size(); }
@@ -39,7 +37,6 @@ class Pacing {
   struct Origin;
 
   Deadlines& deadlines_;
-  Limits limits_;
   OriginTable<Origin> origins_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <ctime>
+#include <span>
 #include <string_view>
 
 #include <openssl/err.h>
@@ -71,6 +72,61 @@ std::string time_text(const ASN1_TIME* time) {
                      std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
 }
 
+std::span<const unsigned char> protocols_of(Alpn alpn) {
+  static constexpr std::array<unsigned char, 12> protocols{2,   'h', '2', 8,   'h', 't',
+                                                           't', 'p', '/', '1', '.', '1'};
+  return std::span(protocols).subspan(alpn == Alpn::http2 ? 0 : 3);
+}
+
+// What is better said in our words; null: OpenSSL's will do.
+const char* failure_words(unsigned long code) {
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL) return nullptr;
+  switch (ERR_GET_REASON(code)) {
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+      return "the upstream speaks no TLS of version 1.2 or newer";
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST:
+      return "the upstream does not speak TLS";
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+      return "the upstream asks for a client certificate";
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+      return "the upstream does not trust the client certificate's issuer";
+    default:
+      return nullptr;
+  }
+}
+
+// A key that wants a password is an error, not a question at the terminal.
+int no_password(char*, int, int, void*) {
+  return 0;
+}
+
+config::Error failed(const std::string& what, std::string field) {
+  config::Error error(config::ErrorCode::invalid_request, what + ": " + last_error(),
+                      std::move(field));
+  ERR_clear_error();
+  return error;
+}
+
+config::Result<void> load_client_certificate(SSL_CTX* context, const TlsFiles& files,
+                                             const std::string& section) {
+  if (files.client_certificate_file.empty()) return {};
+  SSL_CTX_set_default_passwd_cb(context, no_password);
+  if (SSL_CTX_use_certificate_chain_file(context, files.client_certificate_file.c_str()) != 1)
+    return failed("no certificate can be read from " + files.client_certificate_file,
+                  section + "client_certificate_file");
+  if (SSL_CTX_use_PrivateKey_file(context, files.client_key_file.c_str(), SSL_FILETYPE_PEM) == 1)
+    return {};
+  const bool other = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
+                     ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_TYPE_MISMATCH;
+  return failed(other
+                    ? files.client_key_file + " is not the key of the certificate in " +
+                          files.client_certificate_file
+                    : "no private key without a password can be read from " + files.client_key_file,
+                section + "client_key_file");
+}
+
 }  // namespace
 
 void TlsDelete::operator()(ssl_ctx_st* context) const {
@@ -85,17 +141,14 @@ void TlsDelete::operator()(ssl_session_st* resumption) const {
   SSL_SESSION_free(resumption);
 }
 
-config::Result<TlsContext> TlsContext::make(const std::string& ca_file, bool http2) {
-  const auto failed = [](const std::string& what) {
-    config::Error error(config::ErrorCode::invalid_request, what + ": " + last_error(),
-                        "fetch.ca_file");
-    ERR_clear_error();
-    return error;
-  };
+config::Result<TlsContext> TlsContext::make(const TlsFiles& files, std::string_view section_name,
+                                            bool http2) {
+  const std::string section = std::string(section_name) + '.';
+  const std::string ca_setting = section + "ca_file";
   ERR_clear_error();
   TlsContext made(std::unique_ptr<ssl_ctx_st, TlsDelete>(SSL_CTX_new(TLS_client_method())));
   SSL_CTX* context = made.context_.get();
-  if (!context) return failed("OpenSSL cannot be started");
+  if (!context) return failed("OpenSSL cannot be started", ca_setting);
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -105,24 +158,24 @@ config::Result<TlsContext> TlsContext::make(const std::string& ca_file, bool htt
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, keep_resumption);
-  constexpr std::array<unsigned char, 12> protocols{2,   'h', '2', 8,   'h', 't',
-                                                    't', 'p', '/', '1', '.', '1'};
-  const std::size_t skipped = http2 ? 0 : 3;
-  SSL_CTX_set_alpn_protos(context, protocols.data() + skipped,
-                          static_cast<unsigned>(protocols.size() - skipped));
+  const std::span<const unsigned char> offered = protocols_of(http2 ? Alpn::http2 : Alpn::http1);
+  SSL_CTX_set_alpn_protos(context, offered.data(), static_cast<unsigned>(offered.size()));
 
-  if (!ca_file.empty()) {
-    if (SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1)
-      return failed("no certificate authorities can be read from " + ca_file);
+  const config::Result<void> client = load_client_certificate(context, files, section);
+  if (!client) return client.error();
+  if (!files.ca_file.empty()) {
+    if (SSL_CTX_load_verify_file(context, files.ca_file.c_str()) != 1)
+      return failed("no certificate authorities can be read from " + files.ca_file, ca_setting);
   } else if (::access(system_bundle, R_OK) != 0) {
     made.has_authorities_ = false;
   } else if (SSL_CTX_load_verify_file(context, system_bundle) != 1) {
-    return failed(std::string("no certificate authorities can be read from ") + system_bundle);
+    return failed(std::string("no certificate authorities can be read from ") + system_bundle,
+                  ca_setting);
   }
   return made;
 }
 
-TlsSession TlsContext::session(const Host& host, TlsResumption& resumption) const {
+TlsSession TlsContext::session(const Host& host, TlsResumption& resumption, Alpn alpn) const {
   TlsSession made(SSL_new(context_.get()));
   if (!made) return nullptr;
   SSL* session = made.get();
@@ -140,6 +193,10 @@ TlsSession TlsContext::session(const Host& host, TlsResumption& resumption) cons
             SSL_set_tlsext_host_name(session, name.c_str()) == 1;
   }
   if (!ready) return nullptr;
+  if (alpn == Alpn::http1) {
+    const std::span<const unsigned char> offered = protocols_of(alpn);
+    SSL_set_alpn_protos(session, offered.data(), static_cast<unsigned>(offered.size()));
+  }
   if (resumption) SSL_set_session(session, resumption.get());
   SSL_set_connect_state(session);
   return made;
@@ -172,13 +229,22 @@ bool agreed_on_http2(const ssl_st* session) {
   return std::string_view(reinterpret_cast<const char*>(name), bytes) == "h2";
 }
 
+const char* tls_alert() {
+  const unsigned long code = ERR_peek_error();
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL || ERR_GET_REASON(code) <= SSL_AD_REASON_OFFSET)
+    return nullptr;
+  const char* words = failure_words(code);
+  return words ? words : ERR_reason_error_string(code);
+}
+
 std::string tls_failure(const ssl_st* session) {
   std::string words;
   if (const long result = SSL_get_verify_result(session); result != X509_V_OK) {
     const char* known = verify_words(result);
     words = known ? known : X509_verify_cert_error_string(result);
   } else {
-    words = last_error();
+    const char* known = failure_words(ERR_peek_error());
+    words = known ? known : last_error();
   }
   ERR_clear_error();
   return words;

@@ -1,5 +1,6 @@
-// TLS towards upstreams: one context for all connections, made at start; TLS 1.2 and newer,
-// certificate and host name always verified.
+// TLS towards upstreams: contexts made at start; TLS 1.2 and newer, certificate and host name
+// always verified. Origins that the operator lists have contexts of their own, with a client
+// certificate.
 //
 // Owner: the Fetcher. Lifetime: outlives every TlsSession. Process: loop (OpenSSL never crosses a
 // fork). Trust: certificates are untrusted until verified.
@@ -8,8 +9,10 @@
 #include "config/error.hpp"
 #include "server/fetch/url_host.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -26,19 +29,30 @@ using TlsSession = std::unique_ptr<ssl_st, TlsDelete>;
 // What shortens the next handshake with the same origin.
 using TlsResumption = std::unique_ptr<ssl_session_st, TlsDelete>;
 
+// PEM files by their settings' names; all may be empty, the last two together.
+struct TlsFiles {
+  std::string ca_file;  // empty: the system's
+  std::string client_certificate_file;
+  std::string client_key_file;
+};
+
+// The newest version of HTTP that is offered, if the context offers it.
+enum class Alpn : std::uint8_t { http1, http2 };
+
 class TlsContext {
  public:
-  // Reads the authorities from `ca_file`, or the system's where it is empty. With `http2` upstreams
-  // may choose it, and will where they speak it. Blocking, for start-up. Errors: invalid_request,
-  // in words for the operator.
-  static config::Result<TlsContext> make(const std::string& ca_file, bool http2);
+  // With `http2` upstreams may choose it, and will where they speak it. Blocking, for start-up.
+  // Errors: invalid_request, in words for the operator; `section` is where the files stand in the
+  // settings.
+  static config::Result<TlsContext> make(const TlsFiles& files, std::string_view section,
+                                         bool http2);
 
   // False when the system has no bundle of authorities: every handshake will fail then.
   bool has_authorities() const { return has_authorities_; }
 
   // A session that will accept only `host`; null when memory is short. `resumption` is offered to
   // the upstream, and replaced by what it hands out: it outlives the session.
-  TlsSession session(const Host& host, TlsResumption& resumption) const;
+  TlsSession session(const Host& host, TlsResumption& resumption, Alpn alpn = Alpn::http2) const;
 
  private:
   explicit TlsContext(std::unique_ptr<ssl_ctx_st, TlsDelete> context)
@@ -63,6 +77,10 @@ TlsFacts tls_facts(const ssl_st& session);
 
 // Whether both sides chose HTTP/2. After the handshake.
 bool agreed_on_http2(const ssl_st* session);
+
+// What the other side gave as its reason to end TLS, in words; null when the last error on
+// OpenSSL's queue is no such alert.
+const char* tls_alert();
 
 // Why the last operation of a session failed, in words, and empties OpenSSL's error queue.
 std::string tls_failure(const ssl_st* session);

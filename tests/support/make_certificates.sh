@@ -6,6 +6,8 @@
 #   expired.pem, expired.key    the same names, not valid any more
 #   other.pem, other.key        valid, for another name
 #   stranger.pem, stranger.key  the right names, from an authority nobody trusts
+#   nobody.pem, nobody.key      that authority
+#   client.pem, client.key      a client's, from the authority to trust
 set -euo pipefail
 [ $# -eq 1 ] || { echo "usage: $0 FOLDER" >&2; exit 2; }
 mkdir -p "$1"
@@ -17,10 +19,10 @@ authority() { # NAME
     -addext keyUsage=critical,keyCertSign -keyout "$1.key" -out "$1.pem" 2>/dev/null
 }
 
-certificate() { # NAME AUTHORITY ALT_NAMES FIRST_DAY LAST_DAY
+certificate() { # NAME AUTHORITY ALT_NAMES FIRST_DAY LAST_DAY [USE]
   openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
     -keyout "$1.key" -out "$1.csr" 2>/dev/null
-  printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\n' "$3" >"$1.ext"
+  printf 'subjectAltName=%s\nextendedKeyUsage=%s\n' "$3" "${6:-serverAuth}" >"$1.ext"
   rm -f index index.attr
   : >index
   # `openssl ca` is the one command that takes both dates, which an expired certificate needs.
@@ -50,3 +52,4 @@ certificate good ca "$names" "$yesterday" "$next_month"
 certificate expired ca "$names" 20200101000000Z 20200201000000Z
 certificate other ca DNS:other.example "$yesterday" "$next_month"
 certificate stranger nobody "$names" "$yesterday" "$next_month"
+certificate client ca DNS:client.example "$yesterday" "$next_month" clientAuth

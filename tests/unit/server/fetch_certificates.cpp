@@ -44,17 +44,21 @@ Certificate make_certificate(const std::string& name, EVP_PKEY* key, X509* issue
   return made;
 }
 
+// A new file, open for writing; `path` becomes its name.
+std::FILE* create_file(std::string& path) {
+  path = ::testing::TempDir() + "fetch-tls-XXXXXX";
+  return ::fdopen(::mkstemp(path.data()), "w");
+}
+
 }  // namespace
 
 Authority::Authority()
     : key_(EVP_EC_gen("P-256")),
       certificate_(make_certificate("Test authority " + std::to_string(next_serial()), key_.get(),
                                     nullptr, key_.get(), 24)) {
-  std::string path = ::testing::TempDir() + "authority-XXXXXX";
-  std::FILE* file = ::fdopen(::mkstemp(path.data()), "w");
+  std::FILE* file = create_file(file_);
   PEM_write_X509(file, certificate_.get());
   std::fclose(file);
-  file_ = path;
 }
 
 Authority::~Authority() {
@@ -69,6 +73,40 @@ TlsServer Authority::server(const std::string& names, int hours) const {
   EXPECT_EQ(SSL_CTX_use_certificate(made.get(), certificate.get()), 1);
   EXPECT_EQ(SSL_CTX_use_PrivateKey(made.get(), key.get()), 1);
   return made;
+}
+
+TlsServer Authority::server_of_itself() const {
+  TlsServer made(SSL_CTX_new(TLS_server_method()));
+  EXPECT_EQ(SSL_CTX_use_certificate(made.get(), certificate_.get()), 1);
+  EXPECT_EQ(SSL_CTX_use_PrivateKey(made.get(), key_.get()), 1);
+  return made;
+}
+
+TlsServer Authority::server_for_clients(const std::string& names, bool needed) const {
+  TlsServer made = server(names);
+  SSL_CTX_set_verify(made.get(), SSL_VERIFY_PEER | (needed ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                     nullptr);
+  EXPECT_EQ(SSL_CTX_load_verify_file(made.get(), file_.c_str()), 1);
+  return made;
+}
+
+Authority::ClientFiles::ClientFiles(const Authority& authority, const std::string& password) {
+  const Key client_key(EVP_EC_gen("P-256"));
+  const Certificate made = make_certificate("DNS:client.example", client_key.get(),
+                                            authority.certificate_.get(), authority.key_.get(), 24);
+  std::FILE* file = create_file(certificate);
+  PEM_write_X509(file, made.get());
+  std::fclose(file);
+  file = create_file(key);
+  PEM_write_PrivateKey(file, client_key.get(), password.empty() ? nullptr : EVP_aes_128_cbc(),
+                       reinterpret_cast<const unsigned char*>(password.data()),
+                       static_cast<int>(password.size()), nullptr, nullptr);
+  std::fclose(file);
+}
+
+Authority::ClientFiles::~ClientFiles() {
+  ::unlink(certificate.c_str());
+  ::unlink(key.c_str());
 }
 
 }  // namespace fetchmill::server::fetch::testing

@@ -33,6 +33,20 @@ class Authority {
 
   // A server for `names` ("DNS:localhost,IP:127.0.0.1"), valid for `hours` from now.
   TlsServer server(const std::string& names, int hours = 24) const;
+  // One with the authority's own certificate.
+  TlsServer server_of_itself() const;
+  // One that asks its clients for a certificate of this authority, and insists on it if `needed`.
+  TlsServer server_for_clients(const std::string& names, bool needed) const;
+
+  // A client's certificate and key in PEM files.
+  struct ClientFiles {
+    ClientFiles(const Authority& authority, const std::string& password = "");
+    ~ClientFiles();
+    ClientFiles(const ClientFiles&) = delete;
+    ClientFiles& operator=(const ClientFiles&) = delete;
+    std::string certificate;
+    std::string key;
+  };
 
  private:
   Key key_;

@@ -88,8 +88,8 @@ class FetchTest : public ::testing::Test {
     if (!fetcher_) {
       config::Result<UrlRules> rules = make_url_rules(settings.fetch, {});
       EXPECT_TRUE(rules);
-      config::Result<std::unique_ptr<Fetcher>> made =
-          Fetcher::make(io, poller, deadlines, settings.fetch, *rules, metrics, log);
+      config::Result<std::unique_ptr<Fetcher>> made = Fetcher::make(
+          io, poller, deadlines, settings.fetch, settings.origins, *rules, metrics, log);
       EXPECT_TRUE(made) << made.error().detail;
       fetcher_ = std::move(*made);
     }
@@ -98,7 +98,7 @@ class FetchTest : public ::testing::Test {
 
   // The next fetch is of a new one, with the settings of then.
   void renew() {
-    fetcher().stop();
+    if (fetcher_) fetcher_->stop();
     settle();
     fetcher_.reset();
   }

@@ -314,17 +314,19 @@ class PacingTest : public testing::LoopTest {
   }
   static Detached drive(PacingTest& test, Asked& asked, Url url, milliseconds patience) {
     DeadlineScope limit(asked.activity, Clock::now() + patience, ErrorCode::upstream_timeout);
-    Pacing::Turn turn = test.pacing->turn(asked.activity, url);
+    Pacing::Turn turn = test.pacing->turn(asked.activity, url, test.limits);
     const config::Result<void> granted = co_await turn;
     asked.end = granted ? "granted" : config::info(granted.error().code).name;
     if (!granted) asked.retry_after = granted.error().retry_after;
     test.order.push_back(&asked);
   }
   void start(double per_second, double burst) {
-    pacing = std::make_unique<Pacing>(deadlines, Pacing::Limits{per_second, burst});
+    pacing = std::make_unique<Pacing>(deadlines);
+    limits = {per_second, burst};
   }
 
   std::unique_ptr<Pacing> pacing;
+  Pacing::Limits limits;
   std::vector<std::unique_ptr<Asked>> asked;
   std::vector<Asked*> order;
 };

@@ -330,6 +330,35 @@ TEST_F(FetchTest, ChecksAndCountsUrls) {
   EXPECT_EQ(denials("url"), 1u);
 }
 
+TEST_F(FetchTest, IdleConnectionsAreClosedOnceTheyAreOld) {
+  settings.fetch.idle_timeout_ms = 3'600'000;
+  settings.fetch.connection_max_age_ms = 50;
+  Upstream upstream({[](Peer& peer) { peer.answer_all(ok_response("x")); }});
+  Fetched fetched;
+  fetch(upstream.url(), fetched);
+  EXPECT_EQ(fetched.error(), "ok");
+  const TimePoint patience = Clock::now() + std::chrono::seconds(10);
+  while (fetcher().stats().connections_idle > 0 && Clock::now() < patience) {
+    io.restart();
+    io.run_one_for(milliseconds(100));
+  }
+  EXPECT_EQ(fetcher().stats().connections_idle, 0u);
+}
+
+TEST_F(FetchTest, ConnectionsThatGrewOldInUseAreNotKept) {
+  settings.fetch.connection_max_age_ms = 50;
+  Upstream upstream({[](Peer& peer) { peer.answer_all(ok_response("x")); }});
+  Fetched fetched;
+  const TimePoint old = Clock::now() + milliseconds(100);
+  fetched.sink.on_commit = [&] {
+    while (Clock::now() < old) {
+    }
+  };
+  fetch(upstream.url(), fetched);
+  EXPECT_EQ(fetched.error(), "ok");
+  EXPECT_EQ(fetcher().stats().connections_idle, 0u);
+}
+
 TEST_F(FetchTest, HoldsRedirectsAgainstTheListsOfHosts) {
   settings.fetch.deny_hosts = {"b.example"};
   Upstream upstream({[](Peer& peer) {

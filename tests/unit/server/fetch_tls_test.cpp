@@ -1,3 +1,4 @@
+#include "server/fetch/origin_rules.hpp"
 #include "tests/unit/server/fetch_certificates.hpp"
 #include "tests/unit/server/fetch_fixture.hpp"
 
@@ -105,6 +106,107 @@ TEST_F(FetchTls, RefusesAnUnknownIssuer) {
   EXPECT_NE(fetched.detail().find("issuer is unknown"), std::string::npos) << fetched.detail();
 }
 
+TEST_F(FetchTls, RefusesASelfSignedCertificate) {
+  const Authority self;
+  const TlsServer tls = self.server_of_itself();
+  Upstream upstream({expect_no_request()}, tls.get());
+  Fetched fetched;
+  fetch(upstream.url("/", "127.0.0.1", "https"), fetched);
+  EXPECT_EQ(fetched.error(), "tls_failed");
+  EXPECT_NE(fetched.detail().find("self-signed"), std::string::npos) << fetched.detail();
+}
+
+TEST_F(FetchTls, RefusesVersionsBefore12) {
+  const TlsServer tls = authority.server("IP:127.0.0.1");
+  SSL_CTX_set_min_proto_version(tls.get(), TLS1_VERSION);
+  SSL_CTX_set_max_proto_version(tls.get(), TLS1_1_VERSION);
+  SSL_CTX_set_cipher_list(tls.get(), "ALL:@SECLEVEL=0");
+  Upstream upstream({expect_no_request()}, tls.get());
+  Fetched fetched;
+  fetch(upstream.url("/", "127.0.0.1", "https"), fetched);
+  EXPECT_EQ(fetched.error(), "tls_failed");
+  EXPECT_NE(fetched.detail().find("speaks no TLS of version 1.2 or newer"), std::string::npos)
+      << fetched.detail();
+}
+
+TEST_F(FetchTls, TellsACutHandshake) {
+  Upstream upstream({[](Peer& peer) { peer.cut(); }});
+  Fetched fetched;
+  FetchRequest asked = request(upstream.url("/", "127.0.0.1", "https"));
+  fetch(asked, fetched);
+  EXPECT_EQ(fetched.error(), "tls_failed");
+  EXPECT_NE(fetched.detail().find("during the TLS handshake"), std::string::npos)
+      << fetched.detail();
+}
+
+TEST_F(FetchTls, ShowsAClientCertificateOnlyToTheOriginsListed) {
+  const Authority::ClientFiles client(authority);
+  const TlsServer tls = authority.server_for_clients("IP:127.0.0.1,IP:127.0.0.2", false);
+  std::vector<bool> verified;
+  const Script note = [&](Peer& peer) {
+    peer.read_request();
+    verified.push_back(peer.client_verified());
+    peer.send(ok_response("x", "Connection: close\r\n"));
+  };
+  Upstream listed({note, note}, tls.get());
+  config::Settings::Origin entry;
+  entry.entry_name = "bank";
+  entry.match = {listed.url("", "127.0.0.2", "https")};
+  entry.client_certificate_file = client.certificate;
+  entry.client_key_file = client.key;
+  settings.origins = {entry};
+  // The listener is on 127.0.0.1 only, so the entry is made to match it, or not, by its host.
+  Fetched other;
+  fetch(listed.url("/", "127.0.0.1", "https"), other);
+  EXPECT_EQ(other.detail(), "");
+  settings.origins[0].match = {listed.url("", "127.0.0.1", "https")};
+  renew();
+  Fetched bank;
+  fetch(listed.url("/", "127.0.0.1", "https"), bank);
+  EXPECT_EQ(bank.detail(), "");
+  listed.join();
+  EXPECT_EQ(verified, (std::vector<bool>{false, true}));
+}
+
+TEST_F(FetchTls, SaysThatAClientCertificateIsWanted) {
+  const TlsServer tls = authority.server_for_clients("IP:127.0.0.1", true);
+  Upstream upstream({expect_no_request()}, tls.get());
+  Fetched fetched;
+  FetchRequest asked = request(upstream.url("/", "127.0.0.1", "https"));
+  asked.retries = 2;
+  fetch(asked, fetched);
+  EXPECT_EQ(fetched.error(), "tls_failed");
+  EXPECT_NE(fetched.detail().find("asks for a client certificate"), std::string::npos)
+      << fetched.detail();
+}
+
+TEST_F(FetchTls, SaysAtStartWhatIsWrongWithAClientCertificate) {
+  const Authority::ClientFiles client(authority);
+  const Authority::ClientFiles other(authority);
+  const Authority::ClientFiles locked(authority, "password");
+  struct Case {
+    std::string certificate;
+    std::string key;
+    std::string field;
+    std::string detail;
+  };
+  for (const Case& c : {Case{"/no.pem", client.key, "client_certificate_file", "/no.pem"},
+                        Case{client.key, client.key, "client_certificate_file", client.key},
+                        Case{client.certificate, "/no.key", "client_key_file", "/no.key"},
+                        Case{client.certificate, locked.key, "client_key_file", "password"},
+                        Case{client.certificate, other.key, "client_key_file",
+                             "is not the key of the certificate in " + client.certificate}}) {
+    config::Settings::Origin entry;
+    entry.entry_name = "a";
+    entry.client_certificate_file = c.certificate;
+    entry.client_key_file = c.key;
+    const auto made = OriginRules::make(settings.fetch, {&entry, 1});
+    ASSERT_FALSE(made) << c.detail;
+    EXPECT_EQ(made.error().field, "origins.a." + c.field);
+    EXPECT_NE(made.error().detail.find(c.detail), std::string::npos) << made.error().detail;
+  }
+}
+
 TEST_F(FetchTls, RefusesWhatIsNotTls) {
   Upstream upstream({[](Peer& peer) {
     peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -175,8 +277,8 @@ TEST_F(FetchTls, ResumesSessions) {
 TEST_F(FetchTls, SaysAtStartWhatIsWrongWithTheCaFile) {
   for (const char* file : {"/does/not/exist.pem", "/dev/null"}) {
     settings.fetch.ca_file = file;
-    const config::Result<std::unique_ptr<Fetcher>> made =
-        Fetcher::make(io, poller, deadlines, settings.fetch, UrlRules{}, metrics, log);
+    const config::Result<std::unique_ptr<Fetcher>> made = Fetcher::make(
+        io, poller, deadlines, settings.fetch, settings.origins, UrlRules{}, metrics, log);
     ASSERT_FALSE(made) << file;
     EXPECT_EQ(made.error().field, "fetch.ca_file");
     EXPECT_NE(made.error().detail.find(file), std::string::npos) << made.error().detail;

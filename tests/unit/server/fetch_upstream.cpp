@@ -38,10 +38,24 @@ Peer::Peer(int fd, SSL_CTX* tls) : fd_(fd) {
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const timeval limit{accept_timeout_ms / 1000, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  if (!tls) return;
+  if (tls) start_tls(tls);
+}
+
+void Peer::start_tls(SSL_CTX* tls) {
+  outer_tls_ = tls_;
   tls_ = SSL_new(tls);
-  SSL_set_fd(tls_, fd_);
+  if (outer_tls_) {
+    BIO* within = BIO_new(BIO_f_ssl());
+    BIO_set_ssl(within, outer_tls_, BIO_NOCLOSE);
+    SSL_set_bio(tls_, within, within);
+  } else {
+    SSL_set_fd(tls_, fd_);
+  }
   SSL_accept(tls_);
+}
+
+bool Peer::client_verified() const {
+  return SSL_get0_peer_certificate(tls_) != nullptr && SSL_get_verify_result(tls_) == X509_V_OK;
 }
 
 Peer::~Peer() {
@@ -49,6 +63,7 @@ Peer::~Peer() {
     if (SSL_is_init_finished(tls_) != 0) SSL_shutdown(tls_);
     SSL_free(tls_);
   }
+  SSL_free(outer_tls_);
   if (fd_ >= 0) ::close(fd_);
 }
 

@@ -37,6 +37,10 @@ class Peer {
   // Closes in order, but without TLS's goodbye.
   void cut();
   bool tls_resumed() const;
+  // Goes on in TLS, within the TLS that is there already, if any.
+  void start_tls(SSL_CTX* tls);
+  // The client showed a certificate that was verified.
+  bool client_verified() const;
   // Answers every request with the same bytes until the other side closes; returns how many.
   std::size_t answer_all(std::string_view response);
 
@@ -45,6 +49,7 @@ class Peer {
 
   int fd_;
   SSL* tls_ = nullptr;
+  SSL* outer_tls_ = nullptr;
   std::string input_;
 };
 

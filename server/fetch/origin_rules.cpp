@@ -1,0 +1,104 @@
+#include "server/fetch/origin_rules.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace fetchmill::server::fetch {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+
+std::uint64_t or_general(std::uint64_t own, std::uint64_t general) {
+  return own != 0 ? own : general;
+}
+
+}  // namespace
+
+bool OriginPattern::matches(const Url& url) const {
+  return url.port == port && url.scheme == scheme && host.matches(url.host);
+}
+
+config::Result<OriginPattern> parse_origin_pattern(std::string_view text) {
+  constexpr std::string_view separator = "://";
+  const std::size_t scheme_end = text.find(separator);
+  if (scheme_end == std::string_view::npos)
+    return Error(ErrorCode::invalid_request, "not an origin such as https://api.example");
+  std::string_view host = text.substr(scheme_end + separator.size());
+  std::string authority_port;
+  if (const std::size_t colon = host.rfind(':');
+      colon != std::string_view::npos && !host.ends_with(']')) {
+    authority_port = host.substr(colon);
+    host = host.substr(0, colon);
+  }
+  const config::Result<HostPattern> pattern = parse_host_pattern(host);
+  if (!pattern) return pattern.error();
+  // Any host will do to read the rest by the rules of URLs.
+  const config::Result<Url> url =
+      parse_url(std::string(text.substr(0, scheme_end)) + "://host" + authority_port + '/');
+  if (!url) return url.error();
+  return OriginPattern{url->scheme, *pattern, url->port};
+}
+
+config::Result<const TlsContext*> OriginRules::add_tls(const TlsFiles& files,
+                                                       std::string_view section, bool http2) {
+  config::Result<TlsContext> made = TlsContext::make(files, section, http2);
+  if (!made) return made.error();
+  return tls_.emplace_back(std::make_unique<TlsContext>(std::move(*made))).get();
+}
+
+config::Result<OriginRules::Entry> OriginRules::read(const config::Settings::Fetch& settings,
+                                                     const config::Settings::Origin& from) {
+  const std::string section = "origins." + from.entry_name;
+  Entry entry;
+  for (const std::string& text : from.match) {
+    const config::Result<OriginPattern> pattern = parse_origin_pattern(text);
+    if (!pattern)
+      return Error(ErrorCode::invalid_request, '"' + text + "\": " + pattern.error().detail,
+                   section + ".match");
+    entry.match.push_back(*pattern);
+  }
+  OriginRule& rule = entry.rule;
+  rule.tls = general_.tls;
+  if (!from.ca_file.empty() || !from.client_certificate_file.empty()) {
+    const bool has_own = !from.ca_file.empty();
+    const TlsFiles files{has_own ? from.ca_file : settings.ca_file, from.client_certificate_file,
+                         from.client_key_file};
+    const config::Result<const TlsContext*> tls =
+        add_tls(files, section, settings.http2 == config::Switch::on);
+    if (!tls) return tls.error();
+    rule.tls = *tls;
+  }
+  rule.connections_max = or_general(from.max_connections, general_.connections_max);
+  rule.pace = {static_cast<double>(or_general(from.rate, settings.rate_per_origin)),
+               static_cast<double>(or_general(from.burst, settings.burst_per_origin))};
+  return entry;
+}
+
+config::Result<OriginRules> OriginRules::make(const config::Settings::Fetch& settings,
+                                              std::span<const config::Settings::Origin> entries) {
+  OriginRules rules;
+  const config::Result<const TlsContext*> tls =
+      rules.add_tls({settings.ca_file, {}, {}}, "fetch", settings.http2 == config::Switch::on);
+  if (!tls) return tls.error();
+  rules.general_ = {*tls,
+                    settings.max_connections_per_origin,
+                    {static_cast<double>(settings.rate_per_origin),
+                     static_cast<double>(settings.burst_per_origin)}};
+  for (const config::Settings::Origin& from : entries) {
+    config::Result<Entry> entry = rules.read(settings, from);
+    if (!entry) return entry.error();
+    rules.entries_.push_back(std::move(*entry));
+  }
+  return rules;
+}
+
+const OriginRule& OriginRules::of(const Url& url) const {
+  for (const Entry& entry : entries_)
+    if (std::any_of(entry.match.begin(), entry.match.end(),
+                    [&](const OriginPattern& pattern) { return pattern.matches(url); }))
+      return entry.rule;
+  return general_;
+}
+
+}  // namespace fetchmill::server::fetch

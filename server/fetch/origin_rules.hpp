@@ -1,0 +1,68 @@
+// What holds for which origin: the entries [origins.NAME], the first that matches, and [fetch] for
+// all others. A pure lookup; the files of TLS are read when the rules are made.
+//
+// Owner: the Fetcher. Lifetime: outlives what refers to its rules. Process: loop.
+#pragma once
+
+#include "config/error.hpp"
+#include "config/settings.hpp"
+#include "server/fetch/host_policy.hpp"
+#include "server/fetch/pacing.hpp"
+#include "server/fetch/tls.hpp"
+#include "server/fetch/url.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fetchmill::server::fetch {
+
+struct OriginPattern {
+  std::string scheme;
+  HostPattern host;
+  std::uint16_t port = 0;
+
+  [[nodiscard]] bool matches(const Url& url) const;
+  bool operator==(const OriginPattern&) const = default;
+};
+
+// "https://*.corp.example:8443"; without a port it is the scheme's. Errors: invalid_request, saying
+// what is wrong with the text.
+config::Result<OriginPattern> parse_origin_pattern(std::string_view text);
+
+struct OriginRule {
+  const TlsContext* tls = nullptr;
+  std::size_t connections_max = 0;
+  Pacing::Limits pace;
+};
+
+class OriginRules {
+ public:
+  // Blocking, for start-up. Errors: invalid_request, in words for the operator, with the setting's
+  // name in `field`.
+  static config::Result<OriginRules> make(const config::Settings::Fetch& settings,
+                                          std::span<const config::Settings::Origin> entries);
+
+  [[nodiscard]] const OriginRule& of(const Url& url) const;
+  [[nodiscard]] const OriginRule& general() const { return general_; }
+
+ private:
+  struct Entry {
+    std::vector<OriginPattern> match;
+    OriginRule rule;
+  };
+  config::Result<const TlsContext*> add_tls(const TlsFiles& files, std::string_view section,
+                                            bool http2);
+  config::Result<Entry> read(const config::Settings::Fetch& settings,
+                             const config::Settings::Origin& from);
+
+  std::vector<std::unique_ptr<TlsContext>> tls_;  // rules point to them
+  std::vector<Entry> entries_;
+  OriginRule general_;
+};
+
+}  // namespace fetchmill::server::fetch

@@ -1,0 +1,151 @@
+"""TLS with openssl's own server: versions, client certificates, session resumption."""
+
+import contextlib
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import tempfile
+
+import harness
+from harness import ServerTest, free_port
+from processes import eventually
+from upstreams import Certificates
+
+
+class OpensslServer:
+    """`openssl s_server -www`: answers every request with what it knows of the connection."""
+
+    def __init__(self, certificates, *options, certificate="good"):
+        self.port = free_port()
+        self._process = subprocess.Popen(
+            ["openssl", "s_server", "-accept", f"127.0.0.1:{self.port}", "-www"]
+            + ["-cert", certificates.path(certificate + ".pem")]
+            + ["-key", certificates.path(certificate + ".key"), *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        eventually(self._listens, "openssl s_server listens")
+
+    def _listens(self):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+            return True
+        return False
+
+    def url(self):
+        return f"https://127.0.0.1:{self.port}/"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+
+
+class TlsTest(ServerTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.certificates = cls.enterClassContext(Certificates())
+        cls.settings = {"fetch.ca_file": cls.certificates.ca_file, "fetch.retries": 0}
+        super().setUpClass()
+
+    def upstream(self, *options, **how):
+        return self.enterContext(OpensslServer(self.certificates, *options, **how))
+
+    def failure(self, server, upstream):
+        return self.assert_problem(server.fetch(upstream.url()), "tls_failed")["detail"]
+
+
+class Versions(TlsTest):
+    def test_1_2_and_1_3_are_spoken(self):
+        for option, version in (("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")):
+            with self.subTest(version):
+                body = self.assert_ok(self.server.fetch(self.upstream(option).url())).body
+                self.assertIn(version.encode(), body)
+
+    def test_older_ones_are_not(self):
+        for option in ("-tls1", "-tls1_1"):
+            with self.subTest(option):
+                upstream = self.upstream(option, "-cipher", "ALL:@SECLEVEL=0")
+                self.assertRegex(self.failure(self.server, upstream), "no TLS of version 1.2")
+
+
+class Failures(TlsTest):
+    def test_each_has_its_words(self):
+        for certificate, words in (
+            ("expired", "the certificate has expired"),
+            ("other", "the certificate is for another name"),
+            ("stranger", "the certificate's issuer is unknown"),
+            ("nobody", "the certificate is self-signed and not trusted"),
+        ):
+            with self.subTest(certificate):
+                upstream = self.upstream(certificate=certificate)
+                self.assertRegex(self.failure(self.server, upstream), words)
+
+
+class Sessions(TlsTest):
+    def test_they_are_resumed(self):
+        # It closes after every answer, so each fetch makes a connection of its own.
+        for option in ("-tls1_2", "-tls1_3"):
+            with self.subTest(option):
+                upstream = self.upstream(option)
+                bodies = [self.assert_ok(self.server.fetch(upstream.url())).body for _ in "12"]
+                self.assertRegex(bodies[0], b"\nNew, TLSv1")
+                self.assertRegex(bodies[1], b"\nReused, TLSv1")
+
+
+class ClientCertificates(TlsTest):
+    def start_with(self, match, certificate="client", key="client"):
+        return self.start(
+            self.settings
+            | {
+                "origins.bank.match": match,
+                "origins.bank.client_certificate_file": self.certificates.path(
+                    certificate + ".pem"
+                ),
+                "origins.bank.client_key_file": self.certificates.path(key + ".key"),
+            }
+        )
+
+    def test_who_insists_gets_one_where_the_operator_says_so(self):
+        ca = ("-CAfile", self.certificates.ca_file, "-verify_return_error")
+        for option in ("-tls1_2", "-tls1_3"):
+            with self.subTest(option):
+                upstream = self.upstream(option, "-Verify", "2", *ca)
+                listed = self.start_with(upstream.url().rstrip("/"))
+                body = self.assert_ok(listed.fetch(upstream.url())).body
+                self.assertRegex(body, rb"(?s)Client certificate\n.*client")
+                elsewhere = self.start_with("https://bank.example")
+                self.assertRegex(self.failure(elsewhere, upstream), "certificate|handshake")
+
+    def test_mistakes_end_the_start(self):
+        client = self.certificates.path("client.pem")
+        settings = {
+            "server.listen": "127.0.0.1:0",
+            "workers.count": 1,
+            "workers.region_mb": 64,
+            "origins.bank.match": "https://bank.example",
+            "origins.bank.client_certificate_file": client,
+            "origins.bank.client_key_file": self.certificates.path("good.key"),
+        }
+        ended = harness.run_command("serve", *harness.setting_flags(settings))
+        self.assertEqual(ended.returncode, 1, ended.stderr)
+        self.assertRegex(ended.stderr, "is not the key of the certificate in " + re.escape(client))
+        self.assertIn("origins.bank.client_key_file", ended.stderr)
+        del settings["origins.bank.client_key_file"]
+        ended = harness.run_command("check-config", *harness.setting_flags(settings))
+        self.assertEqual(ended.returncode, 2, ended.stderr)
+
+    def test_entries_are_read_from_the_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "fetchmill.toml")
+            pathlib.Path(file).write_text('[origins.a]\nmatch = ["https://a.example"]\nrate = 5\n')
+            printed = harness.run_command("print-config", "--config", file)
+            self.assertIn('[origins.a]\nmatch = ["https://a.example"]\n', printed.stdout)
+
+
+if __name__ == "__main__":
+    harness.main()
