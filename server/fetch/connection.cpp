@@ -19,10 +19,10 @@ using config::ErrorCode;
 // OpenSSL's way to the socket: through Socket, which knows what the kernel has and never raises
 // SIGPIPE.
 int bio_read(BIO* bio, char* data, int size) {
-  auto& socket = *static_cast<Socket*>(BIO_get_data(bio));
+  auto& socket = *static_cast<Connection*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   Transfer transfer{Transfer::Status::would_block, 0, 0};
-  if (socket.may_read()) transfer = socket.read({data, static_cast<std::size_t>(size)});
+  if (socket.may_have_input()) transfer = socket.read({data, static_cast<std::size_t>(size)});
   if (transfer.status == Transfer::Status::done) return static_cast<int>(transfer.bytes);
   if (transfer.status == Transfer::Status::would_block) BIO_set_retry_read(bio);
   if (transfer.status == Transfer::Status::closed && transfer.error == 0) return 0;
@@ -31,7 +31,7 @@ int bio_read(BIO* bio, char* data, int size) {
 }
 
 int bio_write(BIO* bio, const char* data, int size) {
-  auto& socket = *static_cast<Socket*>(BIO_get_data(bio));
+  auto& socket = *static_cast<Connection*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   const iovec part{const_cast<char*>(data), static_cast<std::size_t>(size)};
   const Transfer transfer = socket.write({&part, 1});
@@ -86,7 +86,7 @@ Task<config::Result<void>> Connection::handshake(Activity& activity, TlsSession 
     proxy_tls_ = std::move(tls_);
     BIO_set_ssl(bio, proxy_tls_.get(), BIO_NOCLOSE);
   } else {
-    BIO_set_data(bio, static_cast<Socket*>(this));
+    BIO_set_data(bio, this);
     BIO_set_init(bio, 1);
   }
   SSL_set_bio(session.get(), bio, bio);
@@ -151,7 +151,20 @@ Transfer Connection::send_tls(std::span<const char> from) {
   errno = 0;
   std::size_t bytes = 0;
   const int result = SSL_write_ex(tls_.get(), from.data(), from.size(), &bytes);
-  return tls_outcome(result, bytes);
+  const Transfer transfer = tls_outcome(result, bytes);
+  if (transfer.status == Transfer::Status::closed) hear_why_sending_failed();
+  return transfer;
+}
+
+// Who refuses our certificate says so and closes, perhaps before we send: the word stands in front
+// of the reset that the sending met.
+void Connection::hear_why_sending_failed() {
+  send_failed_ = true;
+  ERR_clear_error();
+  char byte;
+  std::size_t bytes = 0;
+  const int result = SSL_peek_ex(tls_.get(), &byte, 1, &bytes);
+  tls_outcome(result, bytes);
 }
 
 Transfer Connection::receive(std::span<const iovec> into) {
@@ -202,6 +215,7 @@ void Connection::close() {
   }
   tunnelled_to_.reset();
   alert_ = nullptr;
+  send_failed_ = false;
   Socket::close();
 }
 

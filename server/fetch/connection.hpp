@@ -44,6 +44,8 @@ class Connection : public Socket {
   // upstream said so (close_notify): a cut connection is an error.
   Transfer receive(std::span<const iovec> into);
   Transfer send(std::span<const iovec> from);
+  // For the way TLS reads: asking the kernel may be worth it.
+  bool may_have_input() const { return may_read() || send_failed_; }
   // What the last operation that would have blocked waits for.
   Readiness ready(Activity& activity) { return Readiness(activity, *this, !waits_for_write_); }
 
@@ -59,12 +61,14 @@ class Connection : public Socket {
   Transfer receive_tls(std::span<char> into);
   Transfer send_tls(std::span<const char> from);
   Transfer tls_outcome(int result, std::size_t bytes);
+  void hear_why_sending_failed();
 
   std::optional<Address> tunnelled_to_;
   TlsSession proxy_tls_;  // outlives what stands within it
   TlsSession tls_;
   const char* alert_ = nullptr;
   bool waits_for_write_ = false;
+  bool send_failed_ = false;
 };
 
 }  // namespace fetchmill::server::fetch

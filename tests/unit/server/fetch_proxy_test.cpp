@@ -166,6 +166,23 @@ TEST_F(ProxyTest, RefusalsAndNonsenseAreTold) {
   }
 }
 
+TEST_F(ProxyTest, RefusalsForGoodDoNotShutTheOrigin) {
+  settings.fetch.breaker_failures = 1;
+  const auto refusing = [](std::string_view status) {
+    return [answer = "HTTP/1.1 " + std::string(status) + " No\r\n\r\n"](Peer& peer) {
+      peer.read_request();
+      peer.send(answer);
+    };
+  };
+  Upstream proxy({refusing("403"), refusing("502")});
+  use(proxy);
+  for (const char* error : {"connect_failed", "connect_failed", "circuit_open"}) {
+    Fetched fetched;
+    fetch("http://192.0.2.1/", fetched);
+    EXPECT_EQ(fetched.error(), error);
+  }
+}
+
 TEST_F(ProxyTest, InterimResponsesArePassedOverAndLengthsOfAnAcceptanceMeanNothing) {
   Upstream proxy({[](Peer& peer) {
     peer.read_request();

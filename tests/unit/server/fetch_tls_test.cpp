@@ -173,7 +173,7 @@ TEST_F(FetchTls, SaysThatAClientCertificateIsWanted) {
   Upstream upstream({expect_no_request()}, tls.get());
   Fetched fetched;
   FetchRequest asked = request(upstream.url("/", "127.0.0.1", "https"));
-  asked.retries = 2;
+  asked.retries = 2;  // which this is no reason for
   fetch(asked, fetched);
   EXPECT_EQ(fetched.error(), "tls_failed");
   EXPECT_NE(fetched.detail().find("asks for a client certificate"), std::string::npos)
