@@ -66,6 +66,7 @@ TEST_F(ProxyTest, NamesAreResolvedHereAndKeptInTheRequest) {
   EXPECT_TRUE(asked[0].starts_with("CONNECT 127.0.0.1:8000 ") ||
               asked[0].starts_with("CONNECT [::1]:8000 "))
       << asked[0];
+  ASSERT_EQ(in_tunnel.size(), 1u);
   EXPECT_NE(in_tunnel[0].find("\r\nHost: localhost:8000\r\n"), std::string::npos) << in_tunnel[0];
 }
 
@@ -77,6 +78,7 @@ TEST_F(ProxyTest, GetsItsCredentials) {
   EXPECT_EQ(fetched.detail(), "");
   renew();
   proxy.join();
+  ASSERT_EQ(in_tunnel.size(), 1u);
   EXPECT_NE(asked[0].find("\r\nProxy-Authorization: Basic dXNlcjpwOkBzcw==\r\n"), std::string::npos)
       << asked[0];
   EXPECT_EQ(in_tunnel[0].find("Proxy-Auth"), std::string::npos);
