@@ -190,7 +190,12 @@ Task<Result<void>> CachedFetch::ask(Activity& activity, Visit& visit, FetchReque
   Result<void> outcome = co_await fetching;
   response.cache.forward_status = response.status;
   if (outcome && storing.not_modified()) {
-    if (!request.revalidates) co_return refused_status(response.status);
+    if (!request.revalidates) {
+      // A redirect led to it, and nobody asked for news of that.
+      visit.lead.land(false);
+      count(response, CacheResult::miss);
+      co_return refused_status(response.status);
+    }
     Task<Result<void>> confirming = confirmed(activity, visit, request, response, sink);
     co_return co_await confirming;
   }

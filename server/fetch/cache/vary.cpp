@@ -40,8 +40,7 @@ std::optional<std::vector<std::string>> parse_vary(std::string_view vary) {
     names.push_back(lower(name));
   }
   std::ranges::sort(names);
-  const auto repeated = std::ranges::unique(names);
-  names.erase(repeated.begin(), repeated.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 

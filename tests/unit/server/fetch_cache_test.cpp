@@ -200,9 +200,12 @@ TEST_F(FetchCacheTest, NoRetriesWhereAStaleAnswerStandsIn) {
       {answering({ok_response("old", "Age: 9\r\nCache-Control: max-age=9, stale-if-error=99\r\n"),
                   unavailable})});
   EXPECT_EQ(fetched(upstream.url()), "old miss");
-  FetchRequest again = request(upstream.url());
-  again.retries = 5;
-  EXPECT_EQ(fetched(std::move(again)), "old stale");
+  FetchRequest with_retries = request(upstream.url());
+  with_retries.retries = 5;
+  Fetched again;
+  fetch(std::move(with_retries), again);
+  EXPECT_EQ(said(again), "old stale");
+  EXPECT_EQ(again.response.attempts, 1u);
 }
 
 TEST_F(FetchCacheTest, WhatBreaksOffIsNotKept) {
