@@ -77,7 +77,8 @@ LINES
 # batch_body COUNT TARGET [PIPELINE]: a batch of that many tasks, all at once.
 batch_body() {
   local count=$1 target=$2 pipeline=${3:-[]} tasks='' i
-  for ((i = 0; i < count; ++i)); do tasks+="{\"url\":\"$origin$target\"},"; done
+  # Each its own URL: identical requests would share one fetch.
+  for ((i = 0; i < count; ++i)); do tasks+="{\"url\":\"$origin$target&i=$i\"},"; done
   printf '{"tasks":[%s],"defaults":{"pipeline":%s},"concurrency":1000}' "${tasks%,}" "$pipeline"
 }
 

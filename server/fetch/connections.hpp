@@ -116,7 +116,6 @@ class Connections {
   void recall(Origin& origin);
   Obstacle grant(Take& take);
   bool is_too_old(const Pooled& connection) const;
-  TimePoint kept_until(const Pooled& connection) const;
   void enqueue(Take& wait, Obstacle obstacle);
   Obstacle grant_stream(Take& take);
   static bool is_idle_for_too_long(const Pooled& connection, const Take& take);

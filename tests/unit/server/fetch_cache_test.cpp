@@ -30,6 +30,7 @@ std::string not_modified(std::string_view fields) {
 
 class FetchCacheTest : public FetchTest {
  protected:
+  FetchCacheTest() { settings.fetch.cache_mb = 64; }
   // "body result", or the error's code.
   std::string fetched(FetchRequest made) {
     Fetched one;
@@ -173,9 +174,8 @@ TEST_F(FetchCacheTest, TheConditionsStayWithTheUrlTheyAreAbout) {
 TEST_F(FetchCacheTest, ANewPolicyForgetsWhatTheOldOneAllowed) {
   Upstream upstream({answering({ok_response("one", fresh), ok_response("two", fresh)})});
   EXPECT_EQ(fetched(upstream.url()), "one miss");
-  config::Result<AddressPolicy> policy =
-      make_address_policy(settings.fetch.allow_networks, {}, settings.fetch.allow_ports, {});
-  fetcher().replace_policy(*policy);
+  config::Result<UrlRules> rules = make_url_rules(settings.fetch, {});
+  fetcher().replace_rules(*rules);
   EXPECT_EQ(fetched(upstream.url()), "two miss");
 }
 

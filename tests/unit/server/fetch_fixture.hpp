@@ -74,6 +74,8 @@ class FetchTest : public ::testing::Test {
   FetchTest() {
     // Room for tests that wait for another reason than time.
     settings.fetch.connect_timeout_ms = 5'000;
+    // What tests count are requests; those of the cache turn it on.
+    settings.fetch.cache_mb = 0;
     settings.fetch.allow_networks = {"127.0.0.0/8"};
   }
   ~FetchTest() override {

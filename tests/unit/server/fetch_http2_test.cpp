@@ -312,7 +312,7 @@ TEST_F(FetchHttp2, JudgesASharedConnectionAgainWhenThePolicyChanged) {
   Fetched first;
   fetch(url(upstream), first);
   EXPECT_EQ(first.detail(), "");
-  fetcher().replace_policy(AddressPolicy{});
+  fetcher().replace_rules(UrlRules{});
   Fetched denied;
   fetch(url(upstream), denied);
   EXPECT_EQ(denied.error(), "address_denied");

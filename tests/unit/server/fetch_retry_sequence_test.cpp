@@ -45,8 +45,6 @@ void reset_unanswered(Peer& peer) {
 
 class RetryTest : public FetchTest {
  protected:
-  // Identical requests do not wait for each other.
-  RetryTest() { settings.fetch.cache_mb = 0; }
   FetchRequest request(const std::string& url, std::uint64_t retries = 2) {
     FetchRequest made = FetchTest::request(url);
     made.retries = retries;
