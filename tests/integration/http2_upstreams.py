@@ -1,4 +1,4 @@
-"""HTTP/2 upstreams from Debian's packages: nghttpd (nghttp2-server) and nginx, over TLS."""
+"""nghttpd, of Debian's nghttp2-server, as an upstream that speaks HTTP/2 over TLS."""
 
 import contextlib
 import pathlib
@@ -11,10 +11,11 @@ from harness import free_port
 from processes import eventually
 
 
-class _Server:
-    """A server process on a port of its own, with a folder that it serves and logs to."""
+class Nghttpd:
+    """Serves the files of its folder; its log names every connection and every field."""
 
-    def __init__(self, certificates):
+    def __init__(self, certificates, *options):
+        self._options = options
         self._folder = tempfile.TemporaryDirectory(prefix="fetchmill-http2-")
         self.folder = pathlib.Path(self._folder.name)
         self.folder.chmod(0o755)
@@ -56,14 +57,6 @@ class _Server:
     def log(self):
         return (self.folder / "log").read_text(errors="replace")
 
-
-class Nghttpd(_Server):
-    """Serves the files of its folder; its log names every connection and every field."""
-
-    def __init__(self, certificates, *options):
-        self._options = options
-        super().__init__(certificates)
-
     def command(self):
         good = [self.certificates.path("good.key"), self.certificates.path("good.pem")]
         where = ["--address=127.0.0.1", f"--htdocs={self.folder}", str(self.port)]
@@ -75,37 +68,3 @@ class Nghttpd(_Server):
 
     def paths(self):
         return re.findall(r":path: (\S+)", self.log())
-
-
-class Nginx(_Server):
-    """Answers every request with its path; ends each connection after `requests` of them."""
-
-    def __init__(self, certificates, requests=1000):
-        self._requests = requests
-        super().__init__(certificates)
-
-    def command(self):
-        (self.folder / "nginx.conf").write_text(
-            f"""daemon off; master_process off; pid {self.folder}/pid; error_log {self.folder}/log;
-            events {{ worker_connections 512; }}
-            http {{
-              log_format paths "$connection $server_protocol $request_uri";
-              access_log {self.folder}/access paths;
-              client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;
-              fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u;
-              scgi_temp_path {self.folder}/s;
-              keepalive_requests {self._requests};
-              server {{
-                listen 127.0.0.1:{self.port} ssl http2;
-                ssl_certificate {self.certificates.path("good.pem")};
-                ssl_certificate_key {self.certificates.path("good.key")};
-                location / {{ return 200 $request_uri; }}
-              }}
-            }}"""
-        )
-        return ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")]
-
-    def requests(self):
-        """(connection, protocol, path) of each request served."""
-        lines = (self.folder / "access").read_text().splitlines()
-        return [tuple(line.split(" ")) for line in lines]

@@ -20,7 +20,8 @@ pid {folder}/pid;
 error_log {folder}/error.log info;
 events {{ worker_connections 4096; }}
 http {{
-  access_log {folder}/access.log;
+  log_format requests "$connection $server_protocol $request_uri";
+  access_log {folder}/access.log requests;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
@@ -93,10 +94,11 @@ class Nginx:
             text = connection.read_response().body.decode()
         return int(re.search(r"\n (\d+) \d+ \d+", text)[1]) - 1
 
-    def requests(self, target):
-        """How often it was asked for that, as its log says. Written when the answer is out."""
-        log = (self.folder / "access.log").read_text()
-        return log.count(f" {target} HTTP/")
+    def requests(self, target=None):
+        """(connection, protocol, path) of each request served, once its answer is out."""
+        lines = (self.folder / "access.log").read_text().splitlines()
+        served = [tuple(line.split(" ")) for line in lines]
+        return [one for one in served if target in (None, one[2])]
 
     def reload(self):
         """New workers; the old ones finish what they have, and close what is idle."""

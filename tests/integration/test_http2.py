@@ -6,7 +6,8 @@ import threading
 
 import harness
 from harness import ServerTest
-from http2_upstreams import Nghttpd, Nginx
+from http2_upstreams import Nghttpd
+from nginx import Nginx
 from processes import eventually
 from upstreams import Certificates
 
@@ -17,7 +18,8 @@ class Http2(ServerTest):
     @classmethod
     def setUpClass(cls):
         cls.certificates = cls.enterClassContext(Certificates())
-        cls.settings = {"fetch.ca_file": cls.certificates.ca_file}
+        # What is counted are requests.
+        cls.settings = {"fetch.ca_file": cls.certificates.ca_file, "fetch.cache_mb": 0}
         super().setUpClass()
 
     def nghttpd(self, *options):
@@ -26,8 +28,15 @@ class Http2(ServerTest):
         upstream.write("big", BIG)
         return upstream
 
-    def nginx(self, **options):
-        return self.enterContext(Nginx(self.certificates, **options))
+    def nginx(self, requests=1000):
+        return self.enterContext(
+            Nginx(
+                certificates=self.certificates,
+                listen=" http2",
+                http=f"keepalive_requests {requests};",
+                server="location / { default_type text/plain; return 200 $request_uri; }",
+            )
+        )
 
     def assert_texts(self, batch, texts):
         self.assertEqual([outcome.get("text", outcome) for outcome in batch.outcomes], texts)

@@ -170,6 +170,7 @@ TEST_F(ProxyTest, RefusalsAndNonsenseAreTold) {
 
 TEST_F(ProxyTest, RefusalsForGoodDoNotShutTheOrigin) {
   settings.fetch.breaker_failures = 1;
+  settings.fetch.breaker_failing_ms = 0;
   const auto refusing = [](std::string_view status) {
     return [answer = "HTTP/1.1 " + std::string(status) + " No\r\n\r\n"](Peer& peer) {
       peer.read_request();
