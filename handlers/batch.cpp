@@ -4,6 +4,7 @@
 #include "handlers/line_reader.hpp"
 #include "handlers/media_type.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -19,8 +20,11 @@ using server::http::Exchange;
 using server::http::Response;
 
 enum class Input : std::uint8_t { document, json_lines, text_lines };
-enum class Format : std::uint8_t { ndjson, json };
-constexpr std::array<std::string_view, 2> formats{"application/x-ndjson", "application/json"};
+enum class Format : std::uint8_t { ndjson, json, events };
+constexpr std::array<std::string_view, 3> formats{"application/x-ndjson", "application/json",
+                                                  "text/event-stream"};
+// Proxies and browsers take a silent stream of events for a dead one.
+constexpr std::chrono::seconds heartbeat_every{15};
 
 Result<Input> input_of(const server::http::Request& request) {
   const std::string_view type = request.field(server::wire::FieldId::content_type);
@@ -36,7 +40,7 @@ Result<Format> format_of(const server::http::Request& request) {
   const auto format = negotiate(request.field(server::wire::FieldId::accept), formats);
   if (format) return static_cast<Format>(*format);
   return Error(ErrorCode::not_acceptable,
-               "a batch answers with application/x-ndjson or application/json");
+               "a batch answers with application/x-ndjson, application/json or text/event-stream");
 }
 
 Task<Result<BatchSpec>> read_document(App& app, Exchange& exchange) {
@@ -55,7 +59,15 @@ Result<BatchStream> read_stream_options(const App& app, const Exchange& exchange
   return stream_from_query(*query, app.settings);
 }
 
-// Frames lines as they stand, or as the members of one JSON document.
+// The number behind the first "index", which stands before anything a client chose.
+std::string_view index_of(std::string_view outcome) {
+  constexpr std::string_view name = "\"index\":";
+  const std::string_view rest = outcome.substr(outcome.find(name) + name.size());
+  return rest.substr(0, rest.find_first_not_of("0123456789"));
+}
+
+// Frames lines as they stand, as the members of one JSON document, or as events (WHATWG HTML,
+// server-sent events).
 class Framing {
  public:
   explicit Framing(Format format) : format_(format) {}
@@ -66,8 +78,7 @@ class Framing {
     out.reserve(lines.size() + 16);
     for (std::string_view rest = lines; !rest.empty();) {
       const std::size_t end = rest.find('\n');
-      out += std::exchange(begun_, true) ? "," : "{\"outcomes\":[";
-      out += rest.substr(0, end);
+      append_outcome(out, rest.substr(0, end));
       rest.remove_prefix(end + 1);
     }
     return out;
@@ -75,11 +86,33 @@ class Framing {
 
   std::string end(std::string summary) const {
     if (format_ == Format::ndjson) return summary;
+    if (format_ == Format::events) return "event: summary\ndata: " + summary + '\n';
     summary.pop_back();
     return (begun_ ? "],\"summary\":" : "{\"outcomes\":[],\"summary\":") + summary + "}\n";
   }
 
+  // When to say something if there is nothing to say.
+  server::TimePoint next_heartbeat() const {
+    return format_ == Format::events ? server::Clock::now() + heartbeat_every
+                                     : server::TimePoint::max();
+  }
+  // A comment.
+  static constexpr std::string_view heartbeat = ":\n\n";
+
  private:
+  void append_outcome(std::string& out, std::string_view line) {
+    if (format_ == Format::events) {
+      out += "event: outcome\nid: ";
+      out += index_of(line);
+      out += "\ndata: ";
+      out += line;
+      out += "\n\n";
+      return;
+    }
+    out += std::exchange(begun_, true) ? "," : "{\"outcomes\":[";
+    out += line;
+  }
+
   Format format_;
   bool begun_ = false;
 };
@@ -195,12 +228,17 @@ Task<std::optional<ErrorCode>> stream_outcomes(BatchRun& run, const BatchOptions
   while (!run.complete()) {
     if (server::Clock::now() >= deadline) co_return run.stop(ErrorCode::deadline_exceeded);
     if (options.fail_fast && run.failed()) co_return run.stop(ErrorCode::cancelled);
+    const server::TimePoint heartbeat = framing.next_heartbeat();
+    bool is_silent = false;
     {
-      server::DeadlineScope scope(activity, deadline, ErrorCode::deadline_exceeded);
+      server::DeadlineScope scope(activity, std::min(deadline, heartbeat),
+                                  ErrorCode::deadline_exceeded);
       const bool progress = co_await run.progress(activity);
-      if (!progress) co_return run.stop(activity.why());
+      is_silent = scope.expired() && heartbeat < deadline;
+      if (!progress && !is_silent) co_return run.stop(activity.why());
     }
-    const std::string out = framing.outcomes(run.take_lines());
+    const std::string out =
+        is_silent ? std::string(Framing::heartbeat) : framing.outcomes(run.take_lines());
     Task<bool> writing = exchange.write(out);
     if (!co_await writing) co_return run.stop(ErrorCode::cancelled);
   }

@@ -44,7 +44,9 @@ constexpr std::array contents{
         R"({"$ref":"#/components/schemas/Summary"}]}},"application/json":{"schema":{"type":"object",)"
         R"("required":["outcomes","summary"],"properties":{"outcomes":{"type":"array","items":)"
         R"({"$ref":"#/components/schemas/Outcome"}},"summary":)"
-        R"({"$ref":"#/components/schemas/Summary"}}}}})"},
+        R"({"$ref":"#/components/schemas/Summary"}}}},"text/event-stream":{"schema":{"description":)"
+        R"("An event `outcome` each, its id the outcome's index, and at last an event `summary`; )"
+        R"(a comment after 15 s of silence.","type":"string"}}})"},
     Content{
         "readiness",
         R"({"application/json":{"schema":{"type":"object","required":["status","workers","tasks",)"

@@ -73,6 +73,21 @@ class Output(ServerTest):
             self.assertEqual(json.loads(client.read_chunk().splitlines()[0])["index"], 0)
         eventually(lambda: self.origin.open_requests() == 0, "hanging up cancels the other task")
 
+    def test_server_sent_events(self):
+        accept = {"Accept": "text/event-stream"}
+        tasks = self.tasks(0) + [{"url": "http://10.0.0.1/", "id": 'not "index":7'}]
+        body = json.dumps({"tasks": tasks, "order": "input"}).encode()
+        response = self.server.post("/v1/batch", body, accept)
+        self.assertEqual(response.header("content-type"), "text/event-stream")
+        *events, rest = response.body.decode().split("\n\n")
+        self.assertEqual(rest, "")
+        events = [dict(line.split(": ", 1) for line in event.split("\n")) for event in events]
+        self.assertEqual([event["event"] for event in events], ["outcome", "outcome", "summary"])
+        self.assertEqual([event.get("id") for event in events], ["0", "1", None])
+        first, second, summary = [json.loads(event["data"]) for event in events]
+        self.assertEqual((first["result"], second["index"]), ({"delay": 0}, 1))
+        self.assertEqual((summary["ok"], summary["failed"]), (1, 1))
+
     def test_json_output(self):
         accept = {"Accept": "application/json"}
         batch = self.server.batch(self.tasks(0, 0), request_headers=accept, order="input")
