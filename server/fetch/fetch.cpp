@@ -331,12 +331,15 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     }
     response.body_bytes = exchange.body_bytes();
     record(response.timings.transfer, phases.transfer, exchange.answered_at(), Clock::now());
-    if (exchange.reusable()) lease.keep();
+    const bool can_be_used_again = exchange.reusable();
+    exchange.end();
+    if (can_be_used_again) lease.keep();
     co_return body;
   }
   const config::Result<void> turned = turn_away(next, request, head);
   end.followed = turned.has_value();
   const bool can_be_used_again = co_await drained(activity, exchange);
+  exchange.end();
   if (can_be_used_again) lease.keep();
   co_return turned;
 }

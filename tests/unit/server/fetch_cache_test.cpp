@@ -75,6 +75,7 @@ TEST_F(FetchCacheTest, ALargeHitYieldsBetweenTurns) {
   fetch(upstream.url(), again);
   EXPECT_EQ(said(again), body + " hit");
   EXPECT_LE(turn_bytes_most, turn_bytes_max);
+  settle();
 }
 
 TEST_F(FetchCacheTest, AHitWaitsForRoom) {
