@@ -12,6 +12,18 @@ using cache::CacheResult;
 
 constexpr std::string_view fresh = "Cache-Control: max-age=60\r\n";
 
+// Answers so many requests on one connection, one after the other.
+Script answering(std::vector<std::string> responses, std::vector<std::string>* requests = nullptr) {
+  return [responses = std::move(responses), requests](Peer& peer) {
+    for (const std::string& response : responses) {
+      const std::string request = peer.read_request();
+      if (request.empty()) return;
+      if (requests) requests->push_back(request);
+      peer.send(response);
+    }
+  };
+}
+
 std::string not_modified(std::string_view fields) {
   return "HTTP/1.1 304 Not Modified\r\n" + std::string(fields) + "\r\n";
 }

@@ -25,6 +25,19 @@ std::string http_date(std::chrono::system_clock::time_point at) {
   return text;
 }
 
+// Answers so many requests on one connection, one after the other.
+Script answering(std::vector<std::string> responses, std::vector<std::string>* requests = nullptr) {
+  return [responses = std::move(responses), requests](Peer& peer) {
+    for (const std::string& response : responses) {
+      const std::string request = peer.read_request();
+      if (request.empty()) return;
+      if (requests) requests->push_back(request);
+      peer.send(response);
+    }
+    peer.wait_for_close();
+  };
+}
+
 void reset_unanswered(Peer& peer) {
   peer.read_request();
   peer.reset();

@@ -182,18 +182,6 @@ std::string Upstream::url(std::string_view path, std::string_view host,
          std::string(path);
 }
 
-Script answering(std::vector<std::string> responses, std::vector<std::string>* requests) {
-  return [responses = std::move(responses), requests](Peer& peer) {
-    for (const std::string& response : responses) {
-      const std::string request = peer.read_request();
-      if (request.empty()) return;
-      if (requests) requests->push_back(request);
-      peer.send(response);
-    }
-    peer.wait_for_close();
-  };
-}
-
 std::uint16_t closed_port() {
   std::uint16_t port = 0;
   ::close(listen_on_loopback(port));

@@ -74,10 +74,6 @@ class Upstream {
   std::thread thread_;
 };
 
-// Answers so many requests on one connection, one after the other, and then waits for its end.
-// `requests`, where there is one, receives them.
-Script answering(std::vector<std::string> responses, std::vector<std::string>* requests = nullptr);
-
 // A port of 127.0.0.1 that nobody listens on.
 std::uint16_t closed_port();
 
