@@ -222,9 +222,7 @@ class LineSource {
 Task<std::optional<ErrorCode>> stream_outcomes(BatchRun& run, const BatchOptions& options,
                                                Framing& framing, Exchange& exchange) {
   Activity& activity = exchange.activity();
-  const server::TimePoint deadline =
-      options.deadline_ms ? server::Clock::now() + server::milliseconds(*options.deadline_ms)
-                          : server::TimePoint::max();
+  const server::TimePoint deadline = run.deadline();
   while (!run.complete()) {
     if (server::Clock::now() >= deadline) co_return run.stop(ErrorCode::deadline_exceeded);
     if (options.fail_fast && run.failed()) co_return run.stop(ErrorCode::cancelled);

@@ -37,7 +37,8 @@ class BatchRun final : private server::Deferred {
   void start_more();
   // Interrupts what runs, gives every task without an outcome the error `why`, and closes.
   config::ErrorCode stop(config::ErrorCode why);  // gives `why`
-  bool closed() const { return closed_; }
+  // After it no task is started, and whoever drives the batch stops it. Never: TimePoint::max().
+  server::TimePoint deadline() const { return deadline_; }
   bool complete() const { return closed_ && ended_ == added_; }
   bool failed() const { return failed_ > 0; }
   // Whether more should be added now: a caller with a long list waits for room.

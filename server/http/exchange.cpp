@@ -101,8 +101,10 @@ void Exchange::moved(Patience& patience, std::size_t bytes) {
 // Waits for the client to send more. False: it hung up, or was too slow.
 Task<bool> Exchange::receive(Activity& by) {
   turn_bytes_ = 0;
-  Task<bool> continued = await_continue();
-  if (!co_await continued) co_return false;
+  if (head_.expect_continue) {
+    Task<bool> continued = await_continue();
+    if (!co_await continued) co_return false;
+  }
   for (;;) {
     const TimePoint begun = Clock::now();
     DeadlineScope scope(by,
