@@ -1,7 +1,7 @@
 #include "handlers/batch.hpp"
 
 #include "handlers/batch_run.hpp"
-#include "handlers/line_reader.hpp"
+#include "handlers/line_source.hpp"
 #include "handlers/media_type.hpp"
 
 #include <algorithm>
@@ -117,103 +117,38 @@ class Framing {
   bool begun_ = false;
 };
 
-// Reads the lines of a streamed batch in a sequence of its own, while the other one writes
-// outcomes.
-class LineSource {
+// The body of a streamed batch.
+class ExchangeLines final : public LineSource::Lines {
  public:
-  LineSource(App& app, Exchange& exchange, const BatchStream& stream, Input input, BatchRun& run)
-      : app_(app),
-        exchange_(exchange),
-        stream_(stream),
-        input_(input),
-        run_(run),
-        activity_(app.wheel) {}
-  LineSource(const LineSource&) = delete;
-  LineSource& operator=(const LineSource&) = delete;
+  ExchangeLines(App& app, Exchange& exchange, const BatchStream& stream, Input input)
+      : app_(app), exchange_(exchange), stream_(stream), input_(input) {}
 
-  void start() { read_all(*this); }
-  bool ended() const { return ended_; }
-  std::uint64_t next_line() const { return lines_.next_number(); }
-
-  // Ends the reading; to be awaited before this is destroyed. Not a Wait, because nothing may cut
-  // it short: the reader itself may be what interrupted the activity that leads here.
-  auto end() {
-    activity_.interrupt(ErrorCode::cancelled);
-    struct Ended {
-      LineSource& source;
-      bool await_ready() const { return source.ended_; }
-      void await_suspend(std::coroutine_handle<> sequence) { source.awaits_end_ = sequence; }
-      void await_resume() const {}
-    };
-    return Ended{*this};
+  Task<Result<std::size_t>> read(Activity& activity, std::span<char> into) override {
+    return exchange_.read_body(activity, into);
   }
 
- private:
-  // Few enough for what they may cost in one turn: a line is a task to parse.
-  static constexpr std::size_t piece_bytes = 16 * 1024;
-
-  static server::Detached read_all(LineSource& self) {
-    Task<void> reading = self.read();
-    co_await reading;
-    self.ended_ = true;
-    // Last: whoever awaits it destroys this.
-    if (self.awaits_end_) self.awaits_end_.resume();
-  }
-
-  Task<void> read() {
-    std::array<char, piece_bytes> piece;
-    for (;;) {
-      const bool room = co_await run_.room(activity_);
-      if (!room) co_return;
-      Task<Result<std::size_t>> reading = exchange_.read_body(activity_, piece);
-      Result<std::size_t> bytes = co_await reading;
-      if (!bytes) co_return break_off(bytes.error());
-      if (*bytes == 0) break;
-      lines_.feed({piece.data(), *bytes}, [this](const LineReader::Line& line) { take(line); });
-      const bool went_on = co_await app_.turns.next(activity_);
-      if (!went_on) co_return;
-    }
-    lines_.finish([this](const LineReader::Line& line) { take(line); });
-    run_.close();
-  }
-
-  void take(const LineReader::Line& line) {
-    LineTask task;
-    if (line.too_long)
-      task = Error(ErrorCode::invalid_request,
-                   "the line is longer than " + std::to_string(line_bytes_max) + " bytes");
-    else if (input_ == Input::json_lines)
-      task = task_from_json_line(parser_, line.text, stream_.defaults, app_.settings);
-    else
-      task = task_from_text_line(line.text, stream_.defaults);
-    if (!task) return;
-    if (*task) return run_.add(std::move(**task), sizeof(TaskSpec) + line.text.size());
-    Error error = task->error();
-    error.line = line.number;
-    run_.add_failed(error);
+  LineTask parse(simdjson::dom::parser& parser, std::string_view line) override {
+    if (input_ == Input::json_lines)
+      return task_from_json_line(parser, line, stream_.defaults, app_.settings);
+    return task_from_text_line(line, stream_.defaults);
   }
 
   // What was read is worked on, unless the client is gone; the rest never came.
-  void break_off(Error error) {
-    if (activity_.interrupted()) return;
-    if (error.code == ErrorCode::cancelled) return exchange_.activity().interrupt(error.code);
+  bool broke_off(const Error& error) override {
+    if (error.code == ErrorCode::cancelled) {
+      exchange_.activity().interrupt(error.code);
+      return false;
+    }
     app_.log.info("batch", "the lines of a batch broke off",
                   {{"request_id", exchange_.request().id}, {"why", error.detail}});
-    error.line = lines_.next_number();
-    run_.add_failed(error);
-    run_.close();
+    return true;
   }
 
+ private:
   App& app_;
   Exchange& exchange_;
   const BatchStream& stream_;
   Input input_;
-  BatchRun& run_;
-  Activity activity_;
-  LineReader lines_;
-  simdjson::dom::parser parser_;
-  bool ended_ = false;
-  std::coroutine_handle<> awaits_end_;
 };
 
 // When it returns every task has its outcome. The deadline bounds the tasks and the wait for them,
@@ -284,7 +219,8 @@ Task<void> run_stream(App& app, Exchange& exchange, Format format, Input input,
   Task<bool> beginning = exchange.begin(make_head(format));
   if (!co_await beginning) co_return;
   BatchRun run(app, stream.options);
-  LineSource source(app, exchange, stream, input, run);
+  ExchangeLines lines(app, exchange, stream, input);
+  LineSource source(app, lines, run);
   source.start();
   Framing framing(format);
   Task<std::optional<ErrorCode>> streaming =

@@ -30,6 +30,17 @@ void BatchRun::add_failed(const Error& error) {
   ended(index, std::move(line), false);
 }
 
+void BatchRun::skip() {
+  put_line(next_index(), {});
+}
+
+void BatchRun::drop_waiting() {
+  closed_ = true;
+  queued_bytes_ = 0;
+  for (const Queued& queued : std::exchange(queued_, {})) put_line(queued.index, {});
+  app_.turns.defer(*this);
+}
+
 std::size_t BatchRun::next_index() {
   if (options_.input_order) held_.emplace_back();
   return added_++;
@@ -86,16 +97,20 @@ Detached BatchRun::run_one(std::size_t index, TaskSpec task) {
 }
 
 void BatchRun::ended(std::size_t index, std::string line, bool ok) {
-  ++ended_;
   ++(ok ? ok_ : failed_);
+  put_line(index, std::move(line));
+}
+
+void BatchRun::put_line(std::size_t index, std::string line) {
+  ++ended_;
   if (!options_.input_order) {
     lines_ += line;
   } else {
     held_bytes_ += line.size();
     held_[index - next_line_] = std::move(line);
-    for (; !held_.empty() && !held_.front().empty(); ++next_line_) {
-      held_bytes_ -= held_.front().size();
-      lines_ += held_.front();
+    for (; !held_.empty() && held_.front(); ++next_line_) {
+      held_bytes_ -= held_.front()->size();
+      lines_ += *held_.front();
       held_.pop_front();
     }
   }

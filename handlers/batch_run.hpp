@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 
 namespace fetchmill::handlers {
@@ -31,8 +32,12 @@ class BatchRun final : private server::Deferred {
   void add(TaskSpec task, std::size_t bytes);
   // A task that never was one.
   void add_failed(const config::Error& error);
+  // A task that needs no outcome: it has its place in the batch, and no line.
+  void skip();
   // No more will be added.
   void close();
+  // Gives up what was not started, without outcomes, and closes.
+  void drop_waiting();
   // Starts what may be started; happens by itself in the next turn.
   void start_more();
   // Interrupts what runs, gives every task without an outcome the error `why`, and closes.
@@ -41,6 +46,13 @@ class BatchRun final : private server::Deferred {
   server::TimePoint deadline() const { return deadline_; }
   bool complete() const { return closed_ && ended_ == added_; }
   bool failed() const { return failed_ > 0; }
+  struct Counts {
+    std::size_t added;
+    std::size_t ok;
+    std::size_t failed;
+    std::size_t passed_over;  // skipped or dropped
+  };
+  Counts counts() const { return {added_, ok_, failed_, ended_ - ok_ - failed_}; }
   // Whether more should be added now: a caller with a long list waits for room.
   bool has_room() const;
 
@@ -101,6 +113,7 @@ class BatchRun final : private server::Deferred {
   std::size_t next_index();
   server::Detached run_one(std::size_t index, TaskSpec task);
   void ended(std::size_t index, std::string line, bool ok);
+  void put_line(std::size_t index, std::string line);
   void run() override;
 
   App& app_;
@@ -118,8 +131,9 @@ class BatchRun final : private server::Deferred {
   std::size_t failed_ = 0;
   bool closed_ = false;
   std::string lines_;
-  // In input order: the lines that wait for an earlier one, from that of task `next_line_` on.
-  std::deque<std::string> held_;
+  // In input order: the lines that wait for an earlier one, from that of task `next_line_` on;
+  // nothing for a task that has not ended.
+  std::deque<std::optional<std::string>> held_;
   std::size_t held_bytes_ = 0;
   std::size_t next_line_ = 0;
   server::Wait* awaits_progress_ = nullptr;

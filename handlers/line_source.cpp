@@ -1,0 +1,62 @@
+#include "handlers/line_source.hpp"
+
+#include <array>
+#include <string>
+
+namespace fetchmill::handlers {
+
+using config::Error;
+using config::ErrorCode;
+using config::Result;
+using server::Task;
+
+// Few enough for what they may cost in one turn: a line is a task to parse.
+static constexpr std::size_t piece_bytes = 16 * 1024;
+
+server::Detached LineSource::read_all(LineSource& self) {
+  Task<void> reading = self.read();
+  co_await reading;
+  self.ended_ = true;
+  // Last: whoever awaits it destroys this.
+  if (self.awaits_end_) self.awaits_end_.resume();
+}
+
+Task<void> LineSource::read() {
+  std::array<char, piece_bytes> piece;
+  for (;;) {
+    const bool room = co_await run_.room(activity_);
+    if (!room) co_return;
+    Task<Result<std::size_t>> reading = input_.read(activity_, piece);
+    Result<std::size_t> bytes = co_await reading;
+    if (!bytes) co_return break_off(bytes.error());
+    if (*bytes == 0) break;
+    lines_.feed({piece.data(), *bytes}, [this](const LineReader::Line& line) { take(line); });
+    const bool went_on = co_await app_.turns.next(activity_);
+    if (!went_on) co_return;
+  }
+  lines_.finish([this](const LineReader::Line& line) { take(line); });
+  run_.close();
+}
+
+void LineSource::take(const LineReader::Line& line) {
+  LineTask task;
+  if (line.too_long)
+    task = Error(ErrorCode::invalid_request,
+                 "the line is longer than " + std::to_string(line_bytes_max) + " bytes");
+  else
+    task = input_.parse(parser_, line.text);
+  if (!task) return;
+  if (*task) return run_.add(std::move(**task), sizeof(TaskSpec) + line.text.size());
+  Error error = task->error();
+  error.line = line.number;
+  run_.add_failed(error);
+}
+
+void LineSource::break_off(Error error) {
+  if (activity_.interrupted() || !input_.broke_off(error)) return;
+  error.line = lines_.next_number();
+  run_.add_failed(error);
+  run_.close();
+}
+
+}  // namespace fetchmill::handlers
