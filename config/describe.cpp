@@ -10,48 +10,6 @@ namespace {
 
 constexpr std::size_t columns = 96;
 
-// `text` broken at spaces, each line after `prefix`.
-std::string wrap(std::string_view prefix, std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    std::size_t length = text.size();
-    if (prefix.size() + length > columns) {
-      length = text.rfind(' ', columns - prefix.size());
-      if (length == std::string_view::npos) length = text.find(' ');
-      if (length == std::string_view::npos) length = text.size();
-    }
-    out.append(prefix).append(text.substr(0, length)) += '\n';
-    text.remove_prefix(length);
-    if (text.starts_with(' ')) text.remove_prefix(1);
-  }
-  return out;
-}
-
-std::string value_placeholder(const Setting& setting) {
-  switch (setting.kind) {
-    case Kind::uint:
-      return "N";
-    case Kind::text:
-      return std::string(placeholder(setting.form));
-    case Kind::list:
-      return std::string(placeholder(setting.form)) + ",...";
-    case Kind::choice:
-      return "WORD";
-  }
-  return {};
-}
-
-std::string default_text(const Setting& setting) {
-  const Value value = setting.get(default_settings(), 0);
-  if (const auto* number = std::get_if<std::uint64_t>(&value)) return amount(*number, setting.unit);
-  if (const auto* text = std::get_if<std::string>(&value)) return text->empty() ? "empty" : *text;
-  return "none";
-}
-
-std::string allowed_text(const Setting& setting) {
-  return setting.kind == Kind::list ? "a list, each entry " + expected(setting) : expected(setting);
-}
-
 // `text`, each of its lines made a comment.
 std::string commented(const std::string& text) {
   std::string out;
@@ -98,6 +56,47 @@ std::string to_toml_file(const Settings& settings, bool explained) {
 }
 
 }  // namespace
+
+std::string wrap(std::string_view prefix, std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    std::size_t length = text.size();
+    if (prefix.size() + length > columns) {
+      length = text.rfind(' ', columns - prefix.size());
+      if (length == std::string_view::npos) length = text.find(' ');
+      if (length == std::string_view::npos) length = text.size();
+    }
+    out.append(prefix).append(text.substr(0, length)) += '\n';
+    text.remove_prefix(length);
+    if (text.starts_with(' ')) text.remove_prefix(1);
+  }
+  return out;
+}
+
+std::string value_placeholder(const Setting& setting) {
+  switch (setting.kind) {
+    case Kind::uint:
+      return "N";
+    case Kind::text:
+      return std::string(placeholder(setting.form));
+    case Kind::list:
+      return std::string(placeholder(setting.form)) + ",...";
+    case Kind::choice:
+      return "WORD";
+  }
+  return {};
+}
+
+std::string default_text(const Setting& setting) {
+  const Value value = setting.get(default_settings(), 0);
+  if (const auto* number = std::get_if<std::uint64_t>(&value)) return amount(*number, setting.unit);
+  if (const auto* text = std::get_if<std::string>(&value)) return text->empty() ? "empty" : *text;
+  return "none";
+}
+
+std::string allowed_text(const Setting& setting) {
+  return setting.kind == Kind::list ? "a list, each entry " + expected(setting) : expected(setting);
+}
 
 std::string help_text() {
   std::string out =

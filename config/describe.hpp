@@ -1,9 +1,11 @@
 // What people read about the settings, all of it from settings.def.
 #pragma once
 
+#include "config/setting_table.hpp"
 #include "config/settings.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace fetchmill::config {
 
@@ -18,5 +20,13 @@ std::string example_toml();
 
 // docs/settings.md.
 std::string settings_markdown();
+
+// Of one setting: "N", "16 MiB", "a whole number of …".
+std::string value_placeholder(const Setting& setting);
+std::string default_text(const Setting& setting);
+std::string allowed_text(const Setting& setting);
+
+// `text` broken at spaces, each line after `prefix`.
+std::string wrap(std::string_view prefix, std::string_view text);
 
 }  // namespace fetchmill::config

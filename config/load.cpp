@@ -114,9 +114,9 @@ void read_environment(const LoadInput& input, Loader& loader) {
     if (!is_service_link(name, value)) loader.add_unknown(name, "environment", known);
 }
 
-// Text from outside, shortened and without anything that a terminal would act on.
-std::string printable(std::string_view text) {
-  constexpr std::size_t bytes_max = 200;
+}  // namespace
+
+std::string printable(std::string_view text, std::size_t bytes_max) {
   std::string out;
   while (!text.empty()) {
     if (out.size() >= bytes_max) return out + "...";
@@ -128,8 +128,6 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-}  // namespace
-
 std::string to_string(const Mistake& mistake) {
   std::string line = printable(mistake.source) + ": " + printable(mistake.key);
   if (!mistake.value.empty()) line += " = " + printable(mistake.value);
@@ -137,7 +135,7 @@ std::string to_string(const Mistake& mistake) {
 }
 
 LoadResult load(const LoadInput& input) {
-  Loader loader;
+  Loader loader(input.defaults);
   const std::vector<Flag> flags = split_flags(input.arguments, loader);
   read_config_file(flags, input, loader);
   read_environment(input, loader);
@@ -153,12 +151,21 @@ std::vector<std::string> process_environment() {
 }
 
 std::optional<std::string> read_file(const std::string& path) {
+  return read_file_up_to(path, file_bytes_max);
+}
+
+std::optional<std::string> read_file_up_to(const std::string& path, std::size_t bytes_max) {
+  constexpr std::size_t piece_bytes = 64 * 1024;
   std::ifstream file(path, std::ios::binary);
   if (!file) return std::nullopt;
-  std::string text(file_bytes_max + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad() || static_cast<std::size_t>(file.gcount()) > file_bytes_max) return std::nullopt;
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  std::string text;
+  while (file && text.size() <= bytes_max) {
+    const std::size_t read = text.size();
+    text.resize(read + piece_bytes);
+    file.read(text.data() + read, piece_bytes);
+    text.resize(read + static_cast<std::size_t>(file.gcount()));
+  }
+  if (file.bad() || text.size() > bytes_max) return std::nullopt;
   return text;
 }
 

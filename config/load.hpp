@@ -6,6 +6,7 @@
 
 #include "config/settings.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <span>
@@ -24,6 +25,8 @@ struct LoadInput {
   std::span<const std::string> environment;
   // The bytes of the file at this path, or nothing when it cannot be read.
   std::function<std::optional<std::string>(const std::string& path)> read_file;
+  // What holds where none of these says anything.
+  Settings defaults = {};
 };
 
 struct Mistake {
@@ -38,10 +41,15 @@ std::string to_string(const Mistake& mistake);
 
 using LoadResult = boost::system::result<Settings, std::vector<Mistake>>;
 
+// Text from outside, shortened and without anything that a terminal would act on.
+std::string printable(std::string_view text, std::size_t bytes_max = 200);
+
 LoadResult load(const LoadInput& input);
 
 // The LoadInput of a process: its environment, and files of at most 1 MiB.
 std::vector<std::string> process_environment();
 std::optional<std::string> read_file(const std::string& path);
+// The same for files of other sizes.
+std::optional<std::string> read_file_up_to(const std::string& path, std::size_t bytes_max);
 
 }  // namespace fetchmill::config

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fetchmill::config {
@@ -26,6 +27,8 @@ const Section* find_section(std::string_view name);
 // Owner: load(). Collects values and mistakes; a later source overrides an earlier one.
 class Loader {
  public:
+  explicit Loader(Settings defaults) : settings_(std::move(defaults)) {}
+
   // One text from a flag or the environment; lists are comma-separated.
   void set_text(const SettingName& name, std::string_view text, const std::string& source);
   void set_words(const SettingName& name, std::vector<std::string> words,

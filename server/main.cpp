@@ -1,174 +1,96 @@
-// The life of the process, top to bottom: settings, shared memory, sandbox, spawner, loop, workers
-// ready, listen, serve, drain, stop. The composition root: the only file that knows all parts.
+// The life of the process, top to bottom: settings, the engine (handlers/engine.cpp: shared memory,
+// sandbox, spawner, loop, outbound half, workers), then what the command adds to it: for `serve`
+// the inbound half, listen, serve, drain; and stop. The composition root.
 #include "config/log.hpp"
-#include "config/metrics.hpp"
 #include "config/version.hpp"
-#include "handlers/app.hpp"
+#include "handlers/cli/batch.hpp"
+#include "handlers/cli/fetch.hpp"
+#include "handlers/engine.hpp"
 #include "handlers/routes.hpp"
-#include "server/cli.hpp"
-#include "server/deadlines.hpp"
+#include "server/cli/cli.hpp"
+#include "server/cli/exit_codes.hpp"
 #include "server/drain.hpp"
-#include "server/fetch/fetch.hpp"
 #include "server/http/listener.hpp"
 #include "server/http/service.hpp"
 #include "server/lag_probe.hpp"
-#include "server/machine.hpp"
 #include "server/memory_reserve.hpp"
 #include "server/metrics_exposition.hpp"
-#include "server/poller.hpp"
-#include "server/turns.hpp"
 #include "workers/ops/pipeline.hpp"
-#include "workers/pool.hpp"
-#include "workers/sandbox_report.hpp"
-#include "workers/spawner.hpp"
 
-#include <csignal>
 #include <cstdio>
 #include <exception>
-
-#include <boost/asio/signal_set.hpp>
-#include <sched.h>
 
 namespace fetchmill::server {
 namespace {
 
-int scheduling_policy(config::Scheduling scheduling) {
-  switch (scheduling) {
-    case config::Scheduling::normal:
-      return SCHED_OTHER;
-    case config::Scheduling::batch:
-      return SCHED_BATCH;
-    case config::Scheduling::idle:
-      break;
-  }
-  return SCHED_IDLE;
-}
-
-workers::PoolOptions pool_options(const config::Settings& settings, const Machine& machine) {
-  return {.worker_count = static_cast<std::uint32_t>(settings.workers.count),
-          .region_bytes = settings.workers.region_mb * config::MiB,
-          .body_bytes_max = std::max(settings.fetch.max_bytes, settings.server.max_body_bytes),
-          .result_bytes_max = settings.workers.max_result_bytes,
-          .task_timeout = milliseconds(settings.workers.task_timeout_ms),
-          .task_cpu_time = milliseconds(settings.workers.task_cpu_ms),
-          .memory_limit_bytes = settings.workers.memory_limit_mb * config::MiB,
-          .recycle_after_tasks = settings.workers.recycle_after_tasks,
-          .recycle_growth_bytes = settings.workers.recycle_growth_mb * config::MiB,
-          .poison_time = milliseconds(settings.workers.poison_ms),
-          .scheduling_policy = scheduling_policy(settings.workers.scheduling),
-          .may_spin = machine.cpus > 1};
-}
-
 int failed(config::Log& log, const config::Error& error) {
   log.error("main", "cannot start", {{"detail", error.detail}, {"field", error.field}});
-  return 1;
+  return cli::exit_failed;
 }
 
 int serve(const config::Settings& given) {
-  // A peer that closes early shows as an error of the write, not as the end of the process.
-  std::signal(SIGPIPE, SIG_IGN);
-  const Machine machine = this_machine();
-  const config::Settings settings = fit_to_machine(given, machine);
-  config::Metrics metrics;
-  config::Log log(settings.log, metrics.log_dropped_total.get());
-  count_memory_shortages(metrics.memory_reserve_used_total.get());
-  metrics.build_info.with({config::version, config::revision}).set(1);
-  raise_open_files_limit();
-
-  // Shared memory, the sandbox, then the spawner: forked before any socket, TLS state or signal
-  // handler exists.
-  const workers::PoolOptions options = pool_options(settings, machine);
-  auto memory = workers::SharedMemory::create(options);
-  if (!memory) return failed(log, memory.error());
-  auto sandbox = workers::Sandbox::prepare(settings.workers.sandbox);
-  if (!sandbox) return failed(log, sandbox.error());
-  workers::report_sandbox(*sandbox, metrics, log);
-  auto spawner = workers::Spawner::start(*memory, *sandbox);
-  if (!spawner) return failed(log, spawner.error());
-
-  // The loop and its vocabulary.
-  asio::io_context io(loop_concurrency);
-  asio::signal_set signals(io, SIGTERM, SIGINT);
-  Poller poller(io);
-  Deadlines wheel(io);
-  Turns turns(io);
-  int exit_code = 0;
-
-  // The outbound half.
-  auto rules = fetch::make_url_rules(settings.fetch, fetch::own_addresses());
-  if (!rules) return failed(log, rules.error());
-  auto fetcher = fetch::Fetcher::make(io, poller, wheel, settings.fetch, settings.origins,
-                                      std::move(*rules), metrics, log);
-  if (!fetcher) return failed(log, fetcher.error());
-
-  // The workers. Serving begins when all of them have reported.
-  std::function<void()> on_workers_ready;
-  auto pool = workers::Pool::start(
-      io, std::move(*memory), std::move(*spawner), options, metrics, log,
-      {.ready = [&] { on_workers_ready(); },
-       .spawner_lost =
-           [&] {
-             log.error("main", "the spawner is gone, and no worker can be replaced: stopping", {});
-             exit_code = 1;
-             io.stop();
-           }});
-  if (!pool) return failed(log, pool.error());
+  // Shared memory, the sandbox, the spawner; then the loop, the outbound half and the workers.
+  handlers::Engine engine(given);
+  const config::Settings& settings = engine.settings();
+  config::Metrics& metrics = engine.metrics();
+  config::Log& log = engine.log();
+  if (auto started = engine.start(); !started) return failed(log, started.error());
+  handlers::App& app = engine.app();
+  int exit_code = cli::exit_done;
 
   // The inbound half, on top of both.
-  handlers::App app{settings, metrics, log, wheel, turns, **fetcher, **pool, sandbox->state()};
   const MetricsExposition exposition(metrics);
   const http::Router router(handlers::routes(app, [&] { return exposition.expose(); }));
   http::Service* serving = nullptr;
-  LagProbe lag(io, metrics.event_loop_lag_seconds.get(),
+  LagProbe lag(engine.io(), metrics.event_loop_lag_seconds.get(),
                [&] { return serving && serving->in_flight > 0; });
-  http::Service service(poller, wheel, settings.server, router,
+  http::Service service(engine.poller(), app.wheel, settings.server, router,
                         http::BrowserRules(settings.server.hosts, settings.server.cors_origins,
                                            http::Listener::is_loopback(settings.server.listen)),
                         lag, metrics, log);
   serving = &service;
   http::Listener listener(service);
-  on_workers_ready = [&] {
+  const auto listen = [&] {
     if (auto opened = listener.open(settings.server.listen); !opened) {
       exit_code = failed(log, opened.error());
-      return io.stop();
+      return engine.halt();
     }
     log.info("main", "listening",
              {{"address", listener.address()},
-              {"workers", std::to_string(options.worker_count)},
+              {"workers", std::to_string(settings.workers.count)},
               {"version", config::version}});
   };
 
   // SIGTERM and SIGINT drain; a second one stops at once.
-  Drain drain(io, listener, service, [&] { io.stop(); });
-  std::function<void(const boost::system::error_code&, int)> on_signal =
-      [&](const boost::system::error_code& error, int) {
-        if (error) return;
-        if (drain.begun()) return io.stop();
-        app.draining = true;
-        drain.begin();
-        signals.async_wait(on_signal);
-      };
-  signals.async_wait(on_signal);
+  Drain drain(engine.io(), listener, service, [&] { engine.halt(); });
+  engine.on_signal([&] {
+    if (drain.begun()) return engine.halt();
+    app.draining = true;
+    drain.begin();
+  });
 
-  io.run();
+  // Serving begins when all workers have reported.
+  if (!engine.run(listen)) exit_code = cli::exit_failed;
 
   // Whatever is still under way unwinds before what it stands on goes.
   service.interrupt_all();
-  (*fetcher)->stop();
-  (*pool)->stop();
+  engine.stop();
   log.info("main", "stopped", {});
   return exit_code;
 }
 
 // Asio's constructors throw what the system refuses them: descriptors, mostly. It may also come out
 // of the loop, and then nothing here can be relied on any more: the workers end with this process.
-int serve_or_explain(const config::Settings& settings) {
-  try {
-    return serve(settings);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "fetchmill: cannot go on: %s\n", error.what());
-    return 1;
-  }
+template <class Command>
+auto or_explain(Command command) {
+  return [command](const auto&... arguments) {
+    try {
+      return command(arguments...);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "fetchmill: cannot go on: %s\n", error.what());
+      return cli::exit_failed;
+    }
+  };
 }
 
 }  // namespace
@@ -177,6 +99,9 @@ int serve_or_explain(const config::Settings& settings) {
 int main(int argc, char** argv) {
   using namespace fetchmill;
   server::put_memory_aside();
-  return server::run_cli(
-      argc, argv, {.serve = server::serve_or_explain, .ops_json = workers::ops::catalogue_json});
+  return server::cli::run(argc, argv,
+                          {.serve = server::or_explain(server::serve),
+                           .fetch = server::or_explain(handlers::cli::fetch),
+                           .batch = server::or_explain(handlers::cli::batch),
+                           .ops_json = workers::ops::catalogue_json});
 }

@@ -1,10 +1,13 @@
-#include "server/cli.hpp"
+#include "server/cli/cli.hpp"
 
 #include "config/version.hpp"
+#include "server/cli/man_page.hpp"
 #include "server/healthcheck.hpp"
 
 #include <algorithm>
 #include <array>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -17,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-namespace fetchmill::server {
+namespace fetchmill::server::cli {
 namespace {
 
 struct CliRun {
@@ -25,6 +28,7 @@ struct CliRun {
   std::string out;
   std::string err;
   std::optional<config::Settings> served;
+  std::optional<CommandLine> line;
 };
 
 constexpr std::string_view catalogue =
@@ -35,16 +39,23 @@ constexpr std::string_view catalogue =
 CliRun run(const std::vector<std::string>& arguments,
            const std::vector<std::string>& environment = {}) {
   CliRun result;
-  const CliActions actions{.serve =
-                               [&](const config::Settings& settings) {
-                                 result.served = settings;
-                                 return 7;
-                               },
-                           .ops_json = [] { return std::string(catalogue); }};
+  const auto run_task = [&](const config::Settings& settings, const CommandLine& line) {
+    result.served = settings;
+    result.line = line;
+    return 7;
+  };
+  const Actions actions{.serve =
+                            [&](const config::Settings& settings) {
+                              result.served = settings;
+                              return 7;
+                            },
+                        .fetch = run_task,
+                        .batch = run_task,
+                        .ops_json = [] { return std::string(catalogue); }};
   std::ostringstream out;
   std::ostringstream err;
   const auto no_file = [](const std::string&) { return std::optional<std::string>(); };
-  result.exit_code = run_cli({arguments, environment, no_file}, actions, out, err);
+  result.exit_code = cli::run({arguments, environment, no_file}, actions, out, err);
   result.out = out.str();
   result.err = err.str();
   return result;
@@ -122,6 +133,90 @@ TEST(Cli, HelpTeaches) {
     EXPECT_FALSE(result.served);
   }
   EXPECT_EQ(run({"help", "nonsense"}).exit_code, 2);
+}
+
+TEST(Cli, HelpOfACommandHasItsOptionsAndExamples) {
+  for (const std::string command : {"fetch", "batch"}) {
+    const CliRun result = run({command, "--help"});
+    EXPECT_EQ(result.exit_code, 0);
+    for (const std::string_view part : {"Examples\n", "-H, --header 'NAME: VALUE'\n", "--op NAME"})
+      EXPECT_TRUE(has(result.out, part)) << command << ": " << part;
+    EXPECT_FALSE(has(result.out, "--server.listen")) << "only serve explains every setting";
+  }
+}
+
+TEST(Cli, FetchSplitsOptionsParametersAndSettings) {
+  const CliRun result =
+      run({"fetch", "--op", "a.b", "http://a/", "--first=1", "-H", "A: b", "--timeout-ms", "5",
+           "--group-by", "/x", "--fetch.retries", "1", "--include", "--header", "C: d"});
+  EXPECT_EQ(result.exit_code, 7) << result.err;
+  ASSERT_TRUE(result.line);
+  EXPECT_EQ(result.line->words, std::vector<std::string>{"http://a/"});
+  EXPECT_EQ(result.line->options, (std::vector<CommandLine::Pair>{{"op", "a.b"},
+                                                                  {"first", "1"},
+                                                                  {"header", "A: b"},
+                                                                  {"timeout_ms", "5"},
+                                                                  {"group_by", "/x"},
+                                                                  {"include", "true"},
+                                                                  {"header", "C: d"}}));
+  EXPECT_EQ(result.served->fetch.retries, 1u);
+  EXPECT_EQ(*result.line->find("header"), "C: d");
+  EXPECT_EQ(result.line->find("method"), nullptr);
+}
+
+TEST(Cli, FetchIsQuietAndSmallUnlessToldOtherwise) {
+  const CliRun plain = run({"fetch", "http://a/"});
+  EXPECT_EQ(plain.served->log.level, config::LogLevel::warn);
+  EXPECT_EQ(plain.served->workers.count, 1u);
+  const CliRun told =
+      run({"fetch", "http://a/", "--log.level=info"}, {"FETCHMILL_WORKERS_COUNT=0"});
+  EXPECT_EQ(told.served->log.level, config::LogLevel::info);
+  EXPECT_EQ(told.served->workers.count, 0u);
+  EXPECT_EQ(run({"serve"}).served->log.level, config::LogLevel::info);
+}
+
+TEST(Cli, MistakesInArguments) {
+  const std::pair<std::vector<std::string>, std::string_view> cases[] = {
+      {{"fetch"}, "an argument is missing"},
+      {{"fetch", "http://a/", "http://b/"}, "unexpected argument 'http://b/'"},
+      {{"fetch", "http://a/", "--op"}, "--op needs a value: --op NAME"},
+      {{"fetch", "http://a/", "--first", "--op", "a.b"}, "--first needs a value"},
+      {{"fetch", "http://a/", "--include=yes"}, "--include takes no value"},
+      {{"fetch", "http://a/", "-q"}, "unknown option -q"},
+      {{"fetch", "http://a/", "--fetch.retires", "1"}, "fetch.retries"},
+      {{"batch", "a", "b"}, "unexpected argument 'b'"},
+      {{"completions"}, "an argument is missing"},
+      {{"completions", "tcsh"}, "bash, zsh and fish"},
+      {{"ops", "--yaml"}, "unknown option --yaml"},
+  };
+  for (const auto& [arguments, reason] : cases) {
+    const CliRun result = run(arguments);
+    EXPECT_EQ(result.exit_code, 2) << reason;
+    EXPECT_TRUE(has(result.err, reason)) << result.err;
+    EXPECT_FALSE(result.served);
+  }
+}
+
+TEST(Cli, WhatFollowsTwoDashesIsNoFlag) {
+  EXPECT_EQ(run({"fetch", "--", "--x"}).line->words, std::vector<std::string>{"--x"});
+  EXPECT_EQ(run({"batch", "-"}).line->words, std::vector<std::string>{"-"});
+}
+
+TEST(Cli, CompletionsKnowCommandsOptionsSettingsAndOps) {
+  for (const std::string shell : {"bash", "zsh", "fish"}) {
+    const CliRun result = run({"completions", shell});
+    EXPECT_EQ(result.exit_code, 0);
+    for (const std::string_view part :
+         {"print-config", "resume", "server.listen", "a.b", "second", "healthcheck"})
+      EXPECT_TRUE(has(result.out, part)) << shell << ": " << part;
+    EXPECT_FALSE(has(result.out, "origins.")) << "its names are the operator's";
+  }
+}
+
+TEST(Cli, TheManPageIsInStepWithTheTables) {
+  std::ifstream file(FETCHMILL_SOURCE_DIR "/docs/fetchmill.1", std::ios::binary);
+  const std::string committed{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_TRUE(committed == man_page()) << "build the target `docs`";
 }
 
 TEST(Cli, NoCommandIsAUsageError) {
@@ -247,4 +342,4 @@ TEST(Healthcheck, TheUrlStandsAlone) {
 }
 
 }  // namespace
-}  // namespace fetchmill::server
+}  // namespace fetchmill::server::cli

@@ -1,0 +1,297 @@
+#include "handlers/cli/batch.hpp"
+
+#include "config/load.hpp"
+#include "handlers/batch_run.hpp"
+#include "handlers/cli/messages.hpp"
+#include "handlers/cli/orders.hpp"
+#include "handlers/cli/progress.hpp"
+#include "handlers/cli/resume_file.hpp"
+#include "handlers/cli/terminal.hpp"
+#include "handlers/engine.hpp"
+#include "handlers/line_source.hpp"
+#include "server/cli/exit_codes.hpp"
+#include "server/shared_descriptor.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace fetchmill::handlers::cli {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+using config::Result;
+using server::Activity;
+using server::Clock;
+using server::Task;
+using server::TimePoint;
+using server::Transfer;
+
+// A file gets its lines in pieces of about this size, or as often as the clock ticks.
+constexpr std::size_t file_piece_bytes = 64 * 1024;
+constexpr std::chrono::milliseconds tick{100};
+
+void say(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+}
+
+Error failed_read(int error) {
+  return Error(ErrorCode::invalid_request,
+               std::string("the input cannot be read: ") + std::strerror(error));
+}
+
+// What is left to read of a regular file.
+std::optional<std::uint64_t> bytes_of(int file) {
+  struct stat status {};
+  if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  const off_t at = std::max<off_t>(::lseek(file, 0, SEEK_CUR), 0);
+  return static_cast<std::uint64_t>(std::max<off_t>(status.st_size - at, 0));
+}
+
+Result<workers::Fd> open_input(const std::string& path) {
+  workers::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  struct stat status {};
+  int error = file && ::fstat(file.get(), &status) == 0 ? 0 : errno;
+  if (error == 0 && S_ISDIR(status.st_mode)) error = EISDIR;
+  if (error == 0) return file;
+  return Error(ErrorCode::invalid_request,
+               "the file '" + path + "' cannot be read: " + std::strerror(error));
+}
+
+// Where the lines come from and where outcomes go.
+struct Files {
+  workers::Fd input;  // none: standard input
+  std::optional<ResumeFile> resume;
+
+  int in() const { return input ? input.get() : STDIN_FILENO; }
+  int out() const { return resume ? resume->file.get() : STDOUT_FILENO; }
+};
+
+Result<Files> open_files(const BatchOrder& order) {
+  Files files;
+  if (order.input != "-") {
+    Result<workers::Fd> input = open_input(order.input);
+    if (!input) return input.error();
+    files.input = std::move(*input);
+  }
+  if (order.resume) {
+    Result<ResumeFile> resume = open_resume_file(*order.resume);
+    if (!resume) return resume.error();
+    files.resume.emplace(std::move(*resume));
+  }
+  return files;
+}
+
+// The lines of a file or of standard input; tasks that have a result already are skipped.
+class FileLines final : public LineSource::Lines {
+ public:
+  FileLines(App& app, server::Poller& poller, const BatchOrder& order, Files& files, BatchRun& run)
+      : app_(app),
+        descriptor_(poller, app.turns, files.in()),
+        defaults_(order.stream.defaults),
+        index_(files.resume ? &files.resume->index : nullptr),
+        run_(run) {}
+
+  Task<Result<std::size_t>> read(Activity& activity, std::span<char> into) override {
+    Task<Transfer> reading = descriptor_.read(activity, into);
+    const Transfer transfer = co_await reading;
+    if (activity.interrupted()) co_return Error(activity.why());
+    if (transfer.error != 0) co_return failed_read(transfer.error);
+    bytes_read_ += transfer.bytes;
+    co_return transfer.bytes;
+  }
+
+  LineTask parse(simdjson::dom::parser& parser, std::string_view line) override {
+    LineTask task = task_from_line(parser, line, defaults_, app_.settings);
+    if (!index_ || !task || !*task || !index_->take(**task)) return task;
+    run_.skip();
+    return std::nullopt;
+  }
+
+  bool broke_off(const Error&) override { return true; }
+
+  std::uint64_t bytes_read() const { return bytes_read_; }
+
+ private:
+  App& app_;
+  server::SharedDescriptor descriptor_;
+  const TaskSpec& defaults_;
+  ResumeIndex* index_;
+  BatchRun& run_;
+  std::uint64_t bytes_read_ = 0;
+};
+
+// A batch from its first line to its summary.
+class Batching {
+ public:
+  Batching(Engine& engine, const BatchOrder& order, Files& files)
+      : engine_(engine),
+        options_(order.stream.options),
+        bytes_all_(bytes_of(files.in())),
+        run_(engine.app(), options_),
+        lines_(engine.app(), engine.poller(), order, files, run_),
+        source_(engine.app(), lines_, run_),
+        out_(engine.poller(), engine.app().turns, files.out()),
+        out_is_terminal_(::isatty(files.out()) == 1),
+        activity_(engine.app().wheel) {}
+
+  void start() { run_all(*this); }
+  // The first call ends it in order, the second one at once.
+  void interrupt() {
+    if (std::exchange(stopping_, true)) return stop_at_once();
+    source_.stop();
+    run_.drop_waiting();
+    if (!terminal_.is_shown()) return;
+    terminal_.clear();
+    say("Waiting for what runs; Ctrl-C again stops at once.\n");
+  }
+  void stop_at_once() {
+    stopping_ = true;
+    activity_.interrupt(ErrorCode::cancelled);
+  }
+  // Says how it went. Requires: it has ended.
+  int end();
+
+ private:
+  static server::Detached run_all(Batching& self);
+  Task<void> write_outcomes();
+  Task<bool> flush();
+  void on_tick();
+  Seconds elapsed() const { return Clock::now() - started_; }
+
+  Engine& engine_;
+  const BatchOptions& options_;
+  const std::optional<std::uint64_t> bytes_all_;
+  BatchRun run_;
+  FileLines lines_;
+  LineSource source_;
+  server::SharedDescriptor out_;
+  const bool out_is_terminal_;
+  Activity activity_;
+  Terminal terminal_;
+  const TimePoint started_ = Clock::now();
+  TimePoint next_tick_ = started_ + tick;
+  std::string pending_;  // outcomes not written yet
+  int write_error_ = 0;
+  bool stopping_ = false;
+};
+
+server::Detached Batching::run_all(Batching& self) {
+  self.source_.start();
+  Task<void> writing = self.write_outcomes();
+  co_await writing;
+  // What still runs, where writing ended before its time.
+  if (!self.run_.complete()) self.run_.stop(ErrorCode::cancelled);
+  auto source_ended = self.source_.end();
+  co_await source_ended;
+  self.engine_.halt();
+}
+
+Task<void> Batching::write_outcomes() {
+  const TimePoint deadline = run_.deadline();
+  const bool at_once = out_.is_watched();  // a reader may wait for each line
+  const bool ticks = terminal_.is_shown() || !at_once;
+  while (!run_.complete()) {
+    if (Clock::now() >= deadline) run_.stop(ErrorCode::deadline_exceeded);
+    if (options_.fail_fast && run_.failed()) run_.stop(ErrorCode::cancelled);
+    {
+      const TimePoint wake = ticks ? std::min(deadline, next_tick_) : deadline;
+      server::DeadlineScope scope(activity_, wake, ErrorCode::deadline_exceeded);
+      co_await run_.progress(activity_);
+    }
+    if (activity_.interrupted()) co_return;
+    pending_ += run_.take_lines();
+    const bool due = ticks && Clock::now() >= next_tick_;
+    if (at_once || due || pending_.size() >= file_piece_bytes) {
+      Task<bool> flushing = flush();
+      const bool written = co_await flushing;
+      if (!written) co_return;
+    }
+    if (due) on_tick();
+  }
+  pending_ += run_.take_lines();
+  Task<bool> flushing = flush();
+  co_await flushing;
+}
+
+Task<bool> Batching::flush() {
+  if (pending_.empty()) co_return true;
+  if (out_is_terminal_) terminal_.clear();
+  Task<Transfer> writing = out_.write(activity_, pending_);
+  const Transfer transfer = co_await writing;
+  pending_.clear();
+  if (transfer.status == Transfer::Status::closed) write_error_ = transfer.error;
+  co_return transfer.status == Transfer::Status::done;
+}
+
+void Batching::on_tick() {
+  next_tick_ = Clock::now() + tick;
+  const BatchRun::Counts counts = run_.counts();
+  const bool all_read = source_.ended();
+  terminal_.draw(counts, total_of(counts, all_read, lines_.bytes_read(), bytes_all_), elapsed());
+}
+
+int Batching::end() {
+  terminal_.clear();
+  // A reader that went away wants no more: that is no failure.
+  if (write_error_ == EPIPE) return server::cli::exit_done;
+  if (write_error_ != 0) say(cannot("write the outcomes", std::strerror(write_error_)));
+  const BatchRun::Counts counts = run_.counts();
+  if (terminal_.is_shown() || stopping_ || write_error_ != 0 || counts.failed > 0)
+    say(summary_line(counts, elapsed()) + (stopping_ ? "; stopped before the end\n" : "\n"));
+  if (stopping_ || write_error_ != 0) return server::cli::exit_failed;
+  return counts.failed > 0 ? server::cli::exit_partly_failed : server::cli::exit_done;
+}
+
+void greet(const Files& files) {
+  if (::isatty(files.in()) == 1 && ::isatty(STDERR_FILENO) == 1)
+    say("Reading URLs from the terminal, one per line; Ctrl-D ends them.\n");
+}
+
+}  // namespace
+
+int batch(const config::Settings& settings, const server::cli::CommandLine& line) {
+  const auto read_file = [&](const std::string& path) {
+    return config::read_file_up_to(path, settings.server.max_body_bytes);
+  };
+  const Result<BatchOrder> order = batch_order(line, settings, read_file);
+  std::optional<Error> mistake;
+  std::optional<Files> files;
+  if (!order) {
+    mistake = order.error();
+  } else {
+    Result<Files> opened = open_files(*order);
+    if (opened)
+      files.emplace(std::move(*opened));
+    else
+      mistake = opened.error();
+  }
+  if (mistake) {
+    say(usage_mistake("batch", *mistake));
+    return server::cli::exit_usage;
+  }
+  Engine engine(settings);
+  if (auto started = engine.start(); !started) {
+    say(cannot("start", started.error().detail));
+    return server::cli::exit_failed;
+  }
+  greet(*files);
+  Batching batching(engine, *order, *files);
+  batching.start();
+  engine.on_signal([&] { batching.interrupt(); });
+  // Without workers there is no end to wait for.
+  if (!engine.run([] {})) batching.stop_at_once();
+  const int exit_code = batching.end();
+  engine.stop();
+  return exit_code;
+}
+
+}  // namespace fetchmill::handlers::cli

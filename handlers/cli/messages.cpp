@@ -1,0 +1,52 @@
+#include "handlers/cli/messages.hpp"
+
+#include "config/load.hpp"
+
+#include <algorithm>
+
+namespace fetchmill::handlers::cli {
+namespace {
+
+constexpr std::size_t shown_bytes_max = 1000;
+
+std::string printable(std::string_view text) {
+  return config::printable(text, shown_bytes_max);
+}
+
+// "timeout_ms" → "--timeout-ms"; a place within a value stays as it is.
+std::string option_of(std::string field) {
+  if (field.find_first_of(".[") != std::string::npos) return field;
+  std::ranges::replace(field, '_', '-');
+  return "--" + field;
+}
+
+std::string sentence(std::string text) {
+  return text.ends_with('?') || text.ends_with('.') ? text : text + '.';
+}
+
+}  // namespace
+
+std::string failure(std::string_view url, const config::Error& error) {
+  const config::ErrorInfo& row = config::info(error.code);
+  std::string out = "fetchmill: " + printable(url) + ": " + std::string(row.title);
+  if (!error.detail.empty()) out += ": " + printable(error.detail);
+  out = sentence(std::move(out)) + '\n' + std::string(row.advice);
+  if (row.advice.find("operator") != std::string_view::npos)
+    out += " Here the operator is you: each setting is also a flag, as in --fetch.allow_networks.";
+  return out + " (" + std::string(row.name) + ")\n";
+}
+
+std::string usage_mistake(std::string_view command, const config::Error& error) {
+  std::string out = "fetchmill " + std::string(command) + ": ";
+  if (!error.field.empty()) out += printable(option_of(error.field)) + ": ";
+  out += printable(error.detail.empty() ? config::info(error.code).title
+                                        : std::string_view(error.detail));
+  return sentence(std::move(out)) + "\n`fetchmill " + std::string(command) +
+         " --help` explains it, with examples.\n";
+}
+
+std::string cannot(std::string_view what, std::string_view why) {
+  return "fetchmill: cannot " + printable(what) + ": " + printable(why) + ".\n";
+}
+
+}  // namespace fetchmill::handlers::cli

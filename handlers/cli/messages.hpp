@@ -1,0 +1,18 @@
+// What the command line says of an error: what went wrong, then what to do. Pure.
+#pragma once
+
+#include "config/error.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace fetchmill::handlers::cli {
+
+// A task failed; ends with a newline.
+std::string failure(std::string_view url, const config::Error& error);
+// The command line is mistaken.
+std::string usage_mistake(std::string_view command, const config::Error& error);
+// Nothing could be started, or a file could not be used.
+std::string cannot(std::string_view what, std::string_view why);
+
+}  // namespace fetchmill::handlers::cli

@@ -1,0 +1,144 @@
+#include "handlers/cli/orders.hpp"
+
+#include "config/json_string.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace fetchmill::handlers::cli {
+namespace {
+
+using config::append_json_string;
+using config::Error;
+using config::ErrorCode;
+using config::Result;
+
+// Options that are no query parameters of the HTTP API.
+constexpr std::array<std::string_view, 7> own_options{"method",  "header",   "data",  "json",
+                                                      "include", "envelope", "resume"};
+
+Error cannot_read(const std::string& path, std::string field) {
+  return Error(ErrorCode::invalid_request,
+               "the file '" + path + "' cannot be read, or is too large", std::move(field));
+}
+
+bool is_path(std::string_view text) {
+  return text.find('/') != std::string_view::npos || text.ends_with(".json");
+}
+
+// The options as what they would be in the query of GET /v1/fetch. A named pipeline is resolved
+// where the HTTP API resolves it.
+Result<QueryPairs> query_of(const CommandLine& line, const ReadFile& read_file) {
+  QueryPairs query;
+  for (const auto& [name, value] : line.options) {
+    if (std::ranges::find(own_options, name) != own_options.end()) continue;
+    std::string text = value;
+    if (name == "pipeline" && !text.starts_with('[') && is_path(text)) {
+      std::optional<std::string> file = read_file(text);
+      if (!file) return cannot_read(text, name);
+      text = std::move(*file);
+    }
+    query.emplace_back(name, std::move(text));
+  }
+  return query;
+}
+
+// The headers as a member of a task object.
+Result<std::string> header_members(const CommandLine& line) {
+  std::string members;
+  for (const auto& [name, value] : line.options) {
+    if (name != "header") continue;
+    const std::size_t colon = value.find(':');
+    const std::size_t first = value.find_first_not_of(" \t", colon + 1);
+    if (colon == std::string::npos || colon == 0)
+      return Error(ErrorCode::invalid_request, "expected 'NAME: VALUE', not '" + value + "'", name);
+    if (!members.empty()) members += ',';
+    append_json_string(members, std::string_view(value).substr(0, colon));
+    members += ':';
+    append_json_string(members, first == std::string::npos ? std::string_view()
+                                                           : std::string_view(value).substr(first));
+  }
+  return members;
+}
+
+// Method, headers and body, on top of what the task has.
+Result<void> add_request(const CommandLine& line, const config::Settings& settings,
+                         const ReadFile& read_file, TaskSpec& task) {
+  const std::string* data = line.find("data");
+  const std::string* json = line.find("json");
+  if (data && json)
+    return Error(ErrorCode::invalid_request, "give either --data or --json, not both", "json");
+  Result<std::string> headers = header_members(line);
+  if (!headers) return headers.error();
+  std::string document = "{";
+  if (!headers->empty()) document += "\"headers\":{" + *headers + "},";
+  if (json) document += "\"json\":" + *json + ',';
+  document += "\"method\":";
+  const std::string* method = line.find("method");
+  const std::string_view usual = data || json ? "POST" : "GET";
+  append_json_string(document, method ? std::string_view(*method) : usual);
+  document += '}';
+
+  simdjson::dom::parser parser;
+  Result<simdjson::dom::element> object = parse_json(parser, document);
+  // All of it but this is ours.
+  if (!object) return Error(ErrorCode::invalid_request, "expected valid JSON", "json");
+  if (auto read = read_task(*object, "", settings, task, nullptr); !read) return read.error();
+  if (!data) return {};
+  if (!data->starts_with('@')) {
+    task.body = *data;
+    return {};
+  }
+  std::optional<std::string> bytes = read_file(data->substr(1));
+  if (!bytes) return cannot_read(data->substr(1), "data");
+  task.body = std::move(*bytes);
+  return {};
+}
+
+// What the HTTP parsers say of a parameter nobody knows is about URLs.
+Error for_command_line(Error error, const CommandLine& line) {
+  if (error.code == ErrorCode::unknown_field && !line.find("op"))
+    error.detail = "there is no such option; parameters of an op need --op";
+  return error;
+}
+
+}  // namespace
+
+Result<FetchOrder> fetch_order(const CommandLine& line, const config::Settings& settings,
+                               const ReadFile& read_file) {
+  Result<QueryPairs> query = query_of(line, read_file);
+  if (!query) return query.error();
+  Result<TaskSpec> task = defaults_from_query(*query, settings);
+  if (!task) return for_command_line(task.error(), line);
+  if (auto added = add_request(line, settings, read_file, *task); !added) return added.error();
+  task->url = line.words.at(0);
+  return FetchOrder{std::move(*task), line.find("include") != nullptr,
+                    line.find("envelope") != nullptr};
+}
+
+Result<BatchOrder> batch_order(const CommandLine& line, const config::Settings& settings,
+                               const ReadFile& read_file) {
+  Result<QueryPairs> query = query_of(line, read_file);
+  if (!query) return query.error();
+  Result<BatchStream> stream = stream_from_query(*query, settings);
+  if (!stream) return for_command_line(stream.error(), line);
+  if (auto added = add_request(line, settings, read_file, stream->defaults); !added)
+    return added.error();
+  BatchOrder order;
+  order.stream = std::move(*stream);
+  if (!line.words.empty()) order.input = line.words[0];
+  if (const std::string* path = line.find("resume")) order.resume = *path;
+  return order;
+}
+
+LineTask task_from_line(simdjson::dom::parser& parser, std::string_view line,
+                        const TaskSpec& defaults, const config::Settings& settings) {
+  const std::size_t first = line.find_first_not_of(" \t");
+  // No URL begins with these.
+  if (first != std::string_view::npos && (line[first] == '{' || line[first] == '"'))
+    return task_from_json_line(parser, line, defaults, settings);
+  return task_from_text_line(line, defaults);
+}
+
+}  // namespace fetchmill::handlers::cli

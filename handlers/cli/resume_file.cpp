@@ -1,0 +1,61 @@
+#include "handlers/cli/resume_file.hpp"
+
+#include "handlers/line_reader.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace fetchmill::handlers::cli {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+using config::Result;
+
+Error unusable(const std::string& path, std::string_view why) {
+  return Error(ErrorCode::invalid_request, "the file '" + path + "' " + std::string(why), "resume");
+}
+
+}  // namespace
+
+Result<ResumeFile> open_resume_file(const std::string& path) {
+  workers::Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666));
+  if (!file) return unusable(path, std::string("cannot be opened: ") + std::strerror(errno));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return unusable(path, "is no regular file, so it cannot be gone on with");
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0)
+    return unusable(path, "is being written by another fetchmill");
+
+  ResumeFile resume{std::move(file), {}};
+  LineReader lines;
+  std::array<char, 64 * 1024> piece;
+  off_t bytes_read = 0;
+  off_t whole_lines = 0;
+  for (;;) {
+    const ssize_t count = ::read(resume.file.get(), piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return unusable(path, std::string("cannot be read: ") + std::strerror(errno));
+    if (count == 0) break;
+    const std::string_view bytes(piece.data(), static_cast<std::size_t>(count));
+    if (bytes_read == 0 && !ResumeIndex::looks_like_outcomes(bytes))
+      return unusable(path, "holds something else than the outcomes of a batch");
+    if (const std::size_t end = bytes.rfind('\n'); end != std::string_view::npos)
+      whole_lines = bytes_read + static_cast<off_t>(end) + 1;
+    bytes_read += count;
+    lines.feed(bytes, [&](const LineReader::Line& line) { resume.index.add(line.text); });
+  }
+  if (whole_lines != bytes_read && ::ftruncate(resume.file.get(), whole_lines) != 0)
+    return unusable(path, std::string("cannot be written: ") + std::strerror(errno));
+  ::lseek(resume.file.get(), 0, SEEK_END);
+  return resume;
+}
+
+}  // namespace fetchmill::handlers::cli

@@ -1,0 +1,51 @@
+#include "handlers/cli/resume_index.hpp"
+
+#include <functional>
+#include <string>
+
+namespace fetchmill::handlers::cli {
+namespace {
+
+constexpr std::string_view outcome_start = R"({"type":")";
+
+// By its hash: with a million results, two that differ meet with a probability of 1 in 10^7.
+std::uint64_t key_of(std::string_view id, std::string_view url) {
+  const std::string key = id.empty() ? 'u' + std::string(url) : 'i' + std::string(id);
+  return std::hash<std::string>()(key);
+}
+
+}  // namespace
+
+void ResumeIndex::add(std::string_view line) {
+  if (!line.starts_with(R"({"type":"result")") && !line.starts_with(R"({"type":"unchanged")"))
+    return;
+  // What stands before "upstream" is short, and tells the task. A member of `meta` may have that
+  // name too; then what stands before it is no whole object.
+  constexpr std::string_view behind = R"(,"upstream":)";
+  for (std::size_t at = line.find(behind); at != std::string_view::npos;
+       at = line.find(behind, at + 1)) {
+    const std::string head = std::string(line.substr(0, at)) + '}';
+    simdjson::dom::element outcome;
+    if (parser_.parse(head).get(outcome)) continue;
+    std::string_view url;
+    if (outcome["url"].get(url)) return;
+    std::string_view id;
+    if (outcome["id"].get(id)) id = {};
+    ++results_[key_of(id, url)];
+    return;
+  }
+}
+
+bool ResumeIndex::take(const TaskSpec& task) {
+  const auto found = results_.find(key_of(task.id, task.url));
+  if (found == results_.end()) return false;
+  if (--found->second == 0) results_.erase(found);
+  return true;
+}
+
+bool ResumeIndex::looks_like_outcomes(std::string_view beginning) {
+  const std::string_view start = beginning.substr(0, outcome_start.size());
+  return outcome_start.starts_with(start);
+}
+
+}  // namespace fetchmill::handlers::cli

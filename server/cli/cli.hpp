@@ -1,0 +1,30 @@
+// The command line: which command, its options and settings, and what people read.
+//
+// Exit codes: exit_codes.hpp.
+#pragma once
+
+#include "config/load.hpp"
+#include "config/settings.hpp"
+#include "server/cli/command_line.hpp"
+
+#include <functional>
+#include <iosfwd>
+#include <string>
+
+namespace fetchmill::server::cli {
+
+// What main gives the command line to work with. The first three return the exit code.
+struct Actions {
+  std::function<int(const config::Settings&)> serve;
+  std::function<int(const config::Settings&, const CommandLine&)> fetch;
+  std::function<int(const config::Settings&, const CommandLine&)> batch;
+  std::function<std::string()> ops_json;  // the body of GET /v1/ops
+};
+
+int run(int argc, char** argv, const Actions& actions);
+
+// The same with everything passed in; `input.arguments` begins with the command.
+int run(const config::LoadInput& input, const Actions& actions, std::ostream& out,
+        std::ostream& err);
+
+}  // namespace fetchmill::server::cli
