@@ -199,9 +199,12 @@ Task<void> Batching::write_outcomes() {
   const TimePoint deadline = run_.deadline();
   const bool at_once = out_.is_watched();  // a reader may wait for each line
   const bool ticks = terminal_.is_shown() || !at_once;
+  std::optional<ErrorCode> stopped;
   while (!run_.complete()) {
-    if (Clock::now() >= deadline) run_.stop(ErrorCode::deadline_exceeded);
-    if (options_.fail_fast && run_.failed()) run_.stop(ErrorCode::cancelled);
+    if (Clock::now() >= deadline)
+      stopped = run_.stop(ErrorCode::deadline_exceeded);
+    else if (options_.fail_fast && run_.failed())
+      stopped = run_.stop(ErrorCode::cancelled);
     {
       const TimePoint wake = ticks ? std::min(deadline, next_tick_) : deadline;
       server::DeadlineScope scope(activity_, wake, ErrorCode::deadline_exceeded);
@@ -216,6 +219,14 @@ Task<void> Batching::write_outcomes() {
       if (!written) co_return;
     }
     if (due) on_tick();
+  }
+  const bool all_read = source_.ended();
+  auto source_ended = source_.end();
+  co_await source_ended;
+  if (stopped && !all_read) {
+    Error unread(*stopped, "the batch ended here: this line and those behind it were not read");
+    unread.line = source_.next_line();
+    run_.add_failed(unread);
   }
   pending_ += run_.take_lines();
   Task<bool> flushing = flush();

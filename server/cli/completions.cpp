@@ -171,7 +171,7 @@ _fetchmill() {
 )" + cases_of_ops(ops) +
          R"(  esac
   compadd -- ${=choices}
-  [[ $command == batch ]] && _files
+  if [[ $command == batch ]]; then _files; fi
 }
 if [[ $funcstack[1] == _fetchmill ]]; then _fetchmill "$@"; else compdef _fetchmill fetchmill; fi
 )";

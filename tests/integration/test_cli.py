@@ -2,15 +2,19 @@
 
 import json
 import pathlib
+import shutil
 import socket
+import subprocess
 import tempfile
 import unittest
 
 import harness
 from harness import FETCHMILL_BIN, TESTING_BIN, Fetchmill, free_port, run_command
+from upstreams import ROOT
 
 OPS = ("identity", "json.select", "json.aggregate", "json.validate", "hash", "cpu.loop")
-COMMANDS = ("serve", "check-config", "print-config", "ops", "healthcheck", "version")
+COMMANDS = ("serve", "fetch", "batch", "check-config", "print-config", "ops", "healthcheck",
+            "completions", "version")
 
 
 class Commands(unittest.TestCase):
@@ -52,6 +56,88 @@ class Commands(unittest.TestCase):
         self.assertNotIn("spin_forever", run_command("ops").stdout)
         self.assertNotIn(b"spin_forever", pathlib.Path(FETCHMILL_BIN).read_bytes())
         self.assertIn("spin_forever", run_command("ops", binary=TESTING_BIN).stdout)
+
+
+class Completions(unittest.TestCase):
+    """What shells make of the scripts. In each case the last word is the one to complete."""
+
+    cases = {
+        ("fe",): {"fetch"},
+        ("fetch", "--op", "json.v"): {"json.validate"},
+        ("batch", "--op", "hash", "--al"): {"--algorithm"},
+        ("fetch", "--max-r"): {"--max-redirects", "--max-result-bytes"},
+        ("serve", "--server.lis"): {"--server.listen"},
+        ("completions", "z"): {"zsh"},
+        ("ops", "--server.lis"): set(),
+    }
+
+    def script(self, shell):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        path = pathlib.Path(folder, shell)
+        path.write_text(run_command("completions", shell).stdout)
+        return path
+
+    def run_shell(self, *command):
+        if not shutil.which(command[0]):
+            self.skipTest(f"no {command[0]} here")
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+        self.assertEqual((result.returncode, result.stderr), (0, ""), command)
+        return result.stdout
+
+    def test_bash(self):
+        call = 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _fetchmill; '
+        call += 'printf "%s\\n" "${COMPREPLY[@]}"'
+        for words, expected in self.cases.items():
+            with self.subTest(words=words):
+                out = self.run_shell("bash", "-c", call, self.script("bash"), "fetchmill", *words)
+                self.assertEqual(set(out.split()), expected)
+
+    def test_fish(self):
+        for words, expected in self.cases.items():
+            with self.subTest(words=words):
+                line = " ".join(("fetchmill", *words))
+                call = f"source {self.script('fish')}; complete -C '{line}'"
+                out = self.run_shell("fish", "--no-config", "-c", call)
+                self.assertEqual({line.split("\t")[0] for line in out.splitlines()}, expected)
+
+    def test_zsh(self):
+        # The functions that only exist while zsh completes, so far as the script needs them.
+        call = 'compdef() { : }; compadd() { print -l -- ${(M)@:#$prefix*} }; _files() { : }; '
+        call += 'source "$0"; words=("$@"); CURRENT=$#words; prefix=$words[-1]; _fetchmill'
+        for words, expected in self.cases.items():
+            with self.subTest(words=words):
+                script = self.script("zsh")
+                out = self.run_shell("zsh", "-f", "-c", call, script, "fetchmill", *words)
+                self.assertEqual(set(out.split()), expected)
+
+
+class Documents(unittest.TestCase):
+    def test_the_man_page_is_clean(self):
+        if not shutil.which("mandoc"):
+            self.skipTest("no mandoc here")
+        page = ROOT / "docs/fetchmill.1"
+        result = subprocess.run(
+            ["mandoc", "-T", "lint", "-W", "warning", page],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        findings = [line for line in result.stdout.splitlines() if "missing date" not in line]
+        self.assertEqual(findings, [])
+
+    def test_installation(self):
+        build = pathlib.Path(FETCHMILL_BIN).parent
+        if not (build / "cmake_install.cmake").exists():
+            self.skipTest("no build folder here")
+        prefix = self.enterContext(tempfile.TemporaryDirectory())
+        subprocess.run(
+            ["cmake", "--install", build, "--prefix", prefix], check=True, capture_output=True
+        )
+        for path in ("bin/fetchmill", "share/man/man1/fetchmill.1",
+                     "share/bash-completion/completions/fetchmill",
+                     "share/zsh/site-functions/_fetchmill",
+                     "share/fish/vendor_completions.d/fetchmill.fish"):
+            self.assertGreater(pathlib.Path(prefix, path).stat().st_size, 1000, path)
 
 
 class Configuration(unittest.TestCase):

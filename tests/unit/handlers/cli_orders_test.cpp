@@ -1,0 +1,167 @@
+#include "handlers/cli/messages.hpp"
+#include "handlers/cli/orders.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::handlers::cli {
+namespace {
+
+const config::Settings settings;
+
+std::optional<std::string> read_file(const std::string& path) {
+  const std::map<std::string, std::string> files{{"./steps", R"([{"op":"hash"}])"},
+                                                 {"steps.json", R"([{"op":"identity"}])"},
+                                                 {"bytes", "\xff"}};
+  const auto file = files.find(path);
+  return file == files.end() ? std::nullopt : std::optional(file->second);
+}
+
+using Options = std::vector<CommandLine::Pair>;
+
+config::Result<FetchOrder> fetch(Options options) {
+  return fetch_order({std::move(options), {"http://a/"}, {}}, settings, read_file);
+}
+
+TEST(FetchOrder, IsATask) {
+  const auto order = fetch({{"op", "json.select"},
+                            {"pointer", "/a"},
+                            {"pointer", "/b"},
+                            {"timeout_ms", "500"},
+                            {"accept_status", "404"},
+                            {"header", "A: b: c"},
+                            {"header", "D:"},
+                            {"include", "true"}});
+  ASSERT_TRUE(order) << order.error().detail;
+  const TaskSpec& task = order->task;
+  EXPECT_EQ(task.url, "http://a/");
+  EXPECT_EQ(task.pipeline, R"([{"op":"json.select","pointer":["/a","/b"]}])");
+  EXPECT_EQ(task.timeout_ms, 500u);
+  ASSERT_EQ(task.accept_status.size(), 1u);
+  ASSERT_EQ(task.headers.size(), 2u);
+  EXPECT_EQ(task.headers[0].name + "=" + task.headers[0].value, "A=b: c");
+  EXPECT_EQ(task.headers[1].name + "=" + task.headers[1].value, "D=");
+  EXPECT_EQ(task.method, server::wire::Method::get);
+  EXPECT_TRUE(order->include);
+  EXPECT_FALSE(order->envelope);
+}
+
+TEST(FetchOrder, APipelineIsJsonOrAFileOfIt) {
+  const std::pair<std::string, std::string> cases[] = {
+      {R"([{"op":"hash"}])", R"([{"op":"hash"}])"},
+      {"./steps", R"([{"op":"hash"}])"},
+      {"steps.json", R"([{"op":"identity"}])"},
+  };
+  for (const auto& [value, pipeline] : cases) {
+    const auto order = fetch({{"pipeline", value}});
+    ASSERT_TRUE(order) << value << ": " << order.error().detail;
+    EXPECT_EQ(order->task.pipeline, pipeline);
+  }
+}
+
+TEST(FetchOrder, ABodyIsPosted) {
+  const auto text = fetch({{"data", "a=b"}});
+  ASSERT_TRUE(text);
+  EXPECT_EQ(text->task.body, "a=b");
+  EXPECT_EQ(text->task.method, server::wire::Method::post);
+  EXPECT_TRUE(text->task.headers.empty());
+
+  EXPECT_EQ(fetch({{"data", "@bytes"}})->task.body, "\xff");
+
+  const auto json = fetch({{"json", R"({ "a": 1 })"}, {"method", "PUT"}});
+  ASSERT_TRUE(json);
+  EXPECT_EQ(json->task.body, R"({"a":1})");
+  EXPECT_EQ(json->task.method, server::wire::Method::put);
+  ASSERT_EQ(json->task.headers.size(), 1u);
+  EXPECT_EQ(json->task.headers[0].value, "application/json");
+}
+
+TEST(FetchOrder, MistakesNameTheOption) {
+  const struct {
+    Options options;
+    std::string_view message;
+  } cases[] = {
+      {{{"nonsense", "1"}}, "--nonsense: there is no such option"},
+      {{{"op", "hash"}, {"nonsense", "1"}}, "--nonsense: hash has no parameter of this name"},
+      {{{"op", "hsah"}}, "--op: there is no op 'hsah'; did you mean hash?\n"},
+      {{{"timeout_ms", "soon"}}, "--timeout-ms: expected a whole number"},
+      {{{"header", "no colon"}}, "--header: expected 'NAME: VALUE', not 'no colon'."},
+      {{{"header", ": x"}}, "--header: expected"},
+      {{{"header", "Host: x"}}, "headers.Host: "},
+      {{{"json", "{"}}, "--json: expected valid JSON"},
+      {{{"json", "1,\"url\":2"}}, "url: "},
+      {{{"json", "1"}, {"data", "2"}}, "--json: give either --data or --json"},
+      {{{"data", "@missing"}}, "--data: the file 'missing' cannot be read"},
+      {{{"pipeline", "./missing"}}, "--pipeline: the file './missing' cannot be read"},
+      {{{"method", "FLY"}}, "--method: "},
+  };
+  for (const auto& [options, message] : cases) {
+    const auto order = fetch(options);
+    ASSERT_FALSE(order) << message;
+    const std::string said = usage_mistake("fetch", order.error());
+    EXPECT_TRUE(said.starts_with("fetchmill fetch: " + std::string(message))) << said;
+  }
+}
+
+TEST(BatchOrder, HasOptionsAndDefaults) {
+  const auto order = batch_order({{{"concurrency", "7"},
+                                   {"order", "input"},
+                                   {"resume", "out"},
+                                   {"header", "A: b"},
+                                   {"op", "hash"}},
+                                  {"urls.txt"},
+                                  {}},
+                                 settings, read_file);
+  ASSERT_TRUE(order) << order.error().detail;
+  EXPECT_EQ(order->stream.options.concurrency, 7u);
+  EXPECT_TRUE(order->stream.options.input_order);
+  EXPECT_EQ(order->stream.defaults.pipeline, R"([{"op":"hash"}])");
+  EXPECT_EQ(order->stream.defaults.headers.size(), 1u);
+  EXPECT_EQ(order->input, "urls.txt");
+  EXPECT_EQ(*order->resume, "out");
+  EXPECT_EQ(batch_order({}, settings, read_file)->input, "-");
+}
+
+TEST(BatchLine, IsAUrlOrATask) {
+  const struct {
+    std::string_view line;
+    std::string_view url;  // empty: the line says nothing
+  } cases[] = {
+      {"http://a/", "http://a/"},
+      {"  http://a/ ", "http://a/"},
+      {R"("http://a/")", "http://a/"},
+      {R"( {"url":"http://a/"})", "http://a/"},
+      {"", ""},
+      {"# http://a/", ""},
+      {"nonsense", "nonsense"},
+  };
+  simdjson::dom::parser parser;
+  const TaskSpec defaults = default_task(settings);
+  for (const auto& [line, url] : cases) {
+    const LineTask task = task_from_line(parser, line, defaults, settings);
+    ASSERT_EQ(task.has_value(), !url.empty()) << line;
+    if (!task) continue;
+    ASSERT_TRUE(*task) << line;
+    EXPECT_EQ((*task)->url, url);
+  }
+  const LineTask bad = task_from_line(parser, "{", defaults, settings);
+  ASSERT_TRUE(bad);
+  EXPECT_FALSE(*bad);
+}
+
+TEST(Failure, SaysWhatToDo) {
+  const std::string text =
+      failure("http://a/\x1b[2J", config::Error(config::ErrorCode::connect_failed, "refused"));
+  EXPECT_EQ(text,
+            "fetchmill: http://a/?[2J: The upstream could not be reached: refused.\n"
+            "Check that the upstream is up and reachable. (connect_failed)\n");
+  EXPECT_NE(failure("u", config::Error(config::ErrorCode::address_denied)).find("--fetch."),
+            std::string::npos)
+      << "there is no operator to ask";
+}
+
+}  // namespace
+}  // namespace fetchmill::handlers::cli
