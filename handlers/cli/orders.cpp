@@ -23,6 +23,11 @@ Error cannot_read(const std::string& path, std::string field) {
                "the file '" + path + "' cannot be read, or is too large", std::move(field));
 }
 
+Error with_field(Error error, std::string field) {
+  error.field = std::move(field);
+  return error;
+}
+
 bool is_path(std::string_view text) {
   return text.find('/') != std::string_view::npos || text.ends_with(".json");
 }
@@ -73,17 +78,20 @@ Result<void> add_request(const CommandLine& line, const config::Settings& settin
   if (!headers) return headers.error();
   std::string document = "{";
   if (!headers->empty()) document += "\"headers\":{" + *headers + "},";
-  if (json) document += "\"json\":" + *json + ',';
+  simdjson::dom::parser parser;
+  if (json) {
+    Result<simdjson::dom::element> value = parse_json(parser, *json, "value");
+    if (!value) return with_field(value.error(), "json");
+    document += "\"json\":" + simdjson::minify(*value) + ',';
+  }
   document += "\"method\":";
   const std::string* method = line.find("method");
   const std::string_view usual = data || json ? "POST" : "GET";
   append_json_string(document, method ? std::string_view(*method) : usual);
   document += '}';
 
-  simdjson::dom::parser parser;
   Result<simdjson::dom::element> object = parse_json(parser, document);
-  // All of it but this is ours.
-  if (!object) return Error(ErrorCode::invalid_request, "expected valid JSON", "json");
+  if (!object) return object.error();
   if (auto read = read_task(*object, "", settings, task, nullptr); !read) return read.error();
   if (!data) return {};
   if (!data->starts_with('@')) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <ranges>
 
 namespace fetchmill::server::cli {
 namespace {
@@ -121,7 +120,8 @@ class Parser {
 }  // namespace
 
 const std::string* CommandLine::find(std::string_view name) const {
-  const auto found = std::ranges::find(options | std::views::reverse, name, &Pair::first);
+  const auto found = std::find_if(options.rbegin(), options.rend(),
+                                  [&](const Pair& option) { return option.first == name; });
   return found == options.rend() ? nullptr : &found->second;
 }
 

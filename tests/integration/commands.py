@@ -34,7 +34,10 @@ class Running:
             self._terminal, streams["stderr"] = pty.openpty()
         streams.update(how)
         self.child = subprocess.Popen(
-            [FETCHMILL_BIN, *map(str, arguments), *SETTINGS], env=clean_environment(), **streams
+            [FETCHMILL_BIN, *map(str, arguments), *SETTINGS],
+            env=clean_environment(),
+            start_new_session=True,
+            **streams,
         )
         self._said = b""
         if terminal:
@@ -63,7 +66,8 @@ class Running:
         return json.loads(self.child.stdout.readline())
 
     def interrupt(self):
-        self.child.send_signal(signal.SIGINT)
+        """As Ctrl-C does: every process of the command gets the signal."""
+        os.killpg(self.child.pid, signal.SIGINT)
 
     def end(self, within=20.0):
         """(exit code, outcomes not read yet, standard error); nothing may be left behind."""

@@ -38,8 +38,10 @@ TEST(ResumeIndex, KnowsTasksByUrlOrId) {
   for (const TaskSpec& done : tasks) {
     ResumeIndex index;
     index.add(result_of(done));
-    for (const TaskSpec& other : tasks)
-      if (&other != &done) EXPECT_FALSE(index.take(other)) << result_of(done);
+    for (const TaskSpec& other : tasks) {
+      if (&other == &done) continue;
+      EXPECT_FALSE(index.take(other)) << result_of(done);
+    }
     EXPECT_TRUE(index.take(done)) << result_of(done);
     EXPECT_FALSE(index.take(done)) << "a result stands for one task";
   }
