@@ -179,7 +179,8 @@ class Batching {
   Terminal terminal_;
   const TimePoint started_ = Clock::now();
   TimePoint next_tick_ = started_ + tick;
-  std::string pending_;  // outcomes not written yet
+  std::string pending_;        // outcomes not written yet
+  BatchRun::Counts counts_{};  // in the end
   int write_error_ = 0;
   bool stopping_ = false;
 };
@@ -188,7 +189,8 @@ server::Detached Batching::run_all(Batching& self) {
   self.source_.start();
   Task<void> writing = self.write_outcomes();
   co_await writing;
-  // What still runs, where writing ended before its time.
+  self.counts_ = self.run_.counts();
+  // What still runs, where writing ended before its time. Nobody gets these outcomes.
   if (!self.run_.complete()) self.run_.stop(ErrorCode::cancelled);
   auto source_ended = self.source_.end();
   co_await source_ended;
@@ -255,11 +257,10 @@ int Batching::end() {
   // A reader that went away wants no more: that is no failure.
   if (write_error_ == EPIPE) return server::cli::exit_done;
   if (write_error_ != 0) say(cannot("write the outcomes", std::strerror(write_error_)));
-  const BatchRun::Counts counts = run_.counts();
-  if (terminal_.is_shown() || stopping_ || write_error_ != 0 || counts.failed > 0)
-    say(summary_line(counts, elapsed()) + (stopping_ ? "; stopped before the end\n" : "\n"));
+  if (terminal_.is_shown() || stopping_ || write_error_ != 0 || counts_.failed > 0)
+    say(summary_line(counts_, elapsed()) + (stopping_ ? "; stopped before the end\n" : "\n"));
   if (stopping_ || write_error_ != 0) return server::cli::exit_failed;
-  return counts.failed > 0 ? server::cli::exit_partly_failed : server::cli::exit_done;
+  return counts_.failed > 0 ? server::cli::exit_partly_failed : server::cli::exit_done;
 }
 
 void greet(const Files& files) {
@@ -291,7 +292,7 @@ int batch(const config::Settings& settings, const server::cli::CommandLine& line
   }
   Engine engine(settings);
   if (auto started = engine.start(); !started) {
-    say(cannot("start", started.error().detail));
+    say(cannot_start(started.error()));
     return server::cli::exit_failed;
   }
   greet(*files);

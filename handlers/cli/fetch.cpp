@@ -114,7 +114,7 @@ int fetch(const config::Settings& settings, const server::cli::CommandLine& line
   }
   Engine engine(settings);
   if (auto started = engine.start(); !started) {
-    say(cannot("start", started.error().detail));
+    say(cannot_start(started.error()));
     return exit_failed;
   }
   Fetching fetching(engine, *order);

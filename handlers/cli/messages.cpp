@@ -45,6 +45,10 @@ std::string usage_mistake(std::string_view command, const config::Error& error) 
          " --help` explains it, with examples.\n";
 }
 
+std::string cannot_start(const config::Error& error) {
+  return cannot("start", error.field.empty() ? error.detail : error.field + ": " + error.detail);
+}
+
 std::string cannot(std::string_view what, std::string_view why) {
   return "fetchmill: cannot " + printable(what) + ": " + printable(why) + ".\n";
 }

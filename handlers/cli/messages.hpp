@@ -12,7 +12,7 @@ namespace fetchmill::handlers::cli {
 std::string failure(std::string_view url, const config::Error& error);
 // The command line is mistaken.
 std::string usage_mistake(std::string_view command, const config::Error& error);
-// Nothing could be started, or a file could not be used.
+std::string cannot_start(const config::Error& error);
 std::string cannot(std::string_view what, std::string_view why);
 
 }  // namespace fetchmill::handlers::cli

@@ -93,7 +93,7 @@ std::string summary_line(const BatchRun::Counts& counts, Seconds elapsed) {
   const std::uint64_t ran = counts.ok + counts.failed;
   std::string out = grouped(counts.added) + (counts.added == 1 ? " task: " : " tasks: ") +
                     grouped(counts.ok) + " ok, " + grouped(counts.failed) + " failed";
-  if (counts.passed_over > 0) out += ", " + grouped(counts.passed_over) + " left out";
+  if (counts.added > ran) out += ", " + grouped(counts.added - ran) + " left out";
   const double seconds = elapsed.count();
   out += "; " + format("%.1f s", seconds);
   if (seconds > 0) out += ", " + pace(static_cast<double>(ran) / seconds);

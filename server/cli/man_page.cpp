@@ -133,7 +133,7 @@ std::string man_page() {
   out +=
       ".SH EXIT STATUS\n"
       ".TP\n.B 0\nDone.\n"
-      ".TP\n.B 1\nFailed.\n"
+      ".TP\n.B 1\nFailed, or stopped before the end.\n"
       ".TP\n.B 2\nThe command line or the configuration is mistaken; nothing was started.\n"
       ".TP\n.B 3\nSome tasks of a batch failed.\n";
   return out + examples_section() + settings_section();

@@ -292,7 +292,8 @@ class CtrlC(BatchTest):
             running.interrupt()
             code, outcomes, err = running.end(within=5)
         self.assertEqual((code, outcomes), (1, []))
-        self.assertIn("stopped before the end", err)
+        self.assertTrue(err.startswith("9 tasks: 0 ok, 0 failed, 9 left out; "), err)
+        self.assertTrue(err.endswith("; stopped before the end\n"), err)
 
 
 class Terminal(BatchTest):

@@ -123,6 +123,11 @@ class Failures(FetchTest):
                 self.assertIn(message, result.stderr)
         self.assertEqual(self.origin.counters()["requests"]["total"], 0)
 
+    def test_what_keeps_it_from_starting(self):
+        result = fetch("http://a/", "--fetch.ca_file", "/nonexistent")
+        self.assertEqual((result.returncode, result.stdout), (1, ""), result)
+        self.assertRegex(result.stderr, r"^fetchmill: cannot start: fetch.ca_file: .*/nonexistent")
+
     def test_output_that_nobody_takes(self):
         with Running("fetch", self.origin.url("/bytes?n=3000000")) as running:
             running.child.stdout.read(1)
