@@ -3,6 +3,8 @@
 // Process: all. Errors: none thrown. The HTTP form (RFC 9457) is made in server/http/problem.
 #pragma once
 
+#include "config/result.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -10,8 +12,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <boost/system/result.hpp>
 
 namespace fetchmill::config {
 
@@ -54,10 +54,6 @@ struct Error {
 };
 
 template <class T>
-using Result = boost::system::result<T, Error>;
-
-// Called by Result::value() on an error, which is a bug in the caller.
-[[noreturn]] void throw_exception_from_error(const Error& error,
-                                             const boost::source_location& where);
+using Result = BasicResult<T, Error>;
 
 }  // namespace fetchmill::config

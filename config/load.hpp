@@ -4,6 +4,7 @@
 // mistakes says for each which key, which value, where it stands and what is expected there.
 #pragma once
 
+#include "config/result.hpp"
 #include "config/settings.hpp"
 
 #include <functional>
@@ -13,7 +14,6 @@
 #include <string_view>
 #include <vector>
 
-#include <boost/system/result.hpp>
 
 namespace fetchmill::config {
 
@@ -36,7 +36,7 @@ struct Mistake {
 // One line for people, safe to print to a terminal.
 std::string to_string(const Mistake& mistake);
 
-using LoadResult = boost::system::result<Settings, std::vector<Mistake>>;
+using LoadResult = BasicResult<Settings, std::vector<Mistake>>;
 
 LoadResult load(const LoadInput& input);
 

@@ -37,9 +37,14 @@ void count(App& app, const TaskSpec& task, const workers::JobResult& job) {
       std::chrono::duration<double>(job.processed).count());
 }
 
-fetch::FetchRequest make_request(TaskSpec& task, fetch::Url url) {
+Result<fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
+  Result<fetch::Url> url = app.fetcher.check_url(task.url);
+  if (!url) {
+    url.error().stage = "fetch";
+    return std::move(url).error();
+  }
   fetch::FetchRequest request;
-  request.url = std::move(url);
+  request.url = std::move(*url);
   request.method = task.method;
   request.headers = std::move(task.headers);
   request.body = std::move(task.body);
@@ -68,11 +73,51 @@ Result<workers::BodyCoding> coding_of(const fetch::FetchResponse& response,
 }
 
 // The coding is part of what the upstream sent, wherever it is undone.
-Error with_stage(Error error) {
+void correct_stage(Error& error) {
   if (error.code == ErrorCode::upstream_body_too_large ||
       error.code == ErrorCode::upstream_protocol)
     error.stage = "fetch";
-  return error;
+}
+
+TaskResult unprocessed(workers::Slot body, const TaskReport& report) {
+  TaskResult result;
+  result.body = std::move(body);
+  result.etag = report.response.field("ETag");
+  return result;
+}
+
+TaskResult processed(workers::JobOutput output) {
+  TaskResult result;
+  result.output = std::move(output);
+  result.processed = true;
+  if (result.output.hash) result.etag = entity_tag(*result.output.hash);
+  return result;
+}
+
+// The first half: the body of the answer in a slot, described for the worker. What only this half
+// needs stands in its own frame, and is gone when the task waits for a worker.
+Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& task,
+                                       TaskReport& report, bool& is_coded) {
+  Result<fetch::FetchRequest> request = make_request(app, task);
+  if (!request) co_return std::move(request).error();
+  const bool decodes =
+      fetch::codings_are_ours(*request) && !workers::ops::wants_original(task.pipeline);
+  SlotSink sink(app.pool.slots(), task.pipeline);
+  Task<Result<void>> fetching = app.fetcher.fetch(activity, *request, report.response, sink);
+  Result<void> fetched = co_await fetching;
+  if (!fetched) co_return std::move(fetched).error();
+
+  Task<Result<workers::Slot>> taking = sink.take(activity);
+  Result<workers::Slot> slot = co_await taking;
+  if (!slot) co_return slot;
+  Result<workers::BodyCoding> coding = workers::BodyCoding();
+  if (decodes) coding = coding_of(report.response, task.max_bytes);
+  if (!coding) co_return std::move(coding).error();
+  is_coded = coding->coding != workers::ContentCoding::none;
+  Result<void> described =
+      slot->describe(report.response.media_type(), report.response.final_url.href(), *coding);
+  if (!described) co_return std::move(described).error();
+  co_return slot;
 }
 
 }  // namespace
@@ -80,43 +125,16 @@ Error with_stage(Error error) {
 Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, Encoding encoding,
                                   workers::Flow* flow, TaskReport& report) {
   if (task.debug) report.response.trace = std::make_unique<fetch::FetchTrace>(Clock::now());
-  Result<fetch::Url> url = app.fetcher.check_url(task.url);
-  if (!url) {
-    Error error = url.error();
-    error.stage = "fetch";
-    co_return error;
-  }
-
-  fetch::FetchRequest request = make_request(task, std::move(*url));
-  const bool decodes =
-      fetch::codings_are_ours(request) && !workers::ops::wants_original(task.pipeline);
-  SlotSink sink(app.pool.slots(), task.pipeline);
-  Task<Result<void>> fetching = app.fetcher.fetch(activity, request, report.response, sink);
-  Result<void> fetched = co_await fetching;
-  if (!fetched) co_return fetched.error();
-
-  Task<Result<workers::Slot>> taking = sink.take(activity);
-  Result<workers::Slot> slot = co_await taking;
-  if (!slot) co_return slot.error();
-
-  Result<workers::BodyCoding> coding = workers::BodyCoding();
-  if (decodes) coding = coding_of(report.response, task.max_bytes);
-  if (!coding) co_return coding.error();
-  const bool is_coded = coding->coding != workers::ContentCoding::none;
-  if (!task.has_pipeline() && encoding == Encoding::bytes && !is_coded) {
-    TaskResult result;
-    result.body = std::move(*slot);
-    result.etag = report.response.field("ETag");
-    co_return result;
-  }
-  if (Result<void> described =
-          slot->describe(report.response.media_type(), report.response.final_url.href(), *coding);
-      !described)
-    co_return described.error();
+  bool is_coded = false;
+  Task<Result<workers::Slot>> fetching = fetch_body(app, activity, task, report, is_coded);
+  Result<workers::Slot> slot = co_await fetching;
+  if (!slot) co_return std::move(slot).error();
+  if (!task.has_pipeline() && encoding == Encoding::bytes && !is_coded)
+    co_return unprocessed(std::move(*slot), report);
   Task<Result<TaskResult>> processing =
       process_body(app, activity, std::move(*slot), task, encoding, flow, report);
   Result<TaskResult> result = co_await processing;
-  if (!result) co_return with_stage(result.error());
+  if (!result) correct_stage(result.error());
   co_return result;
 }
 
@@ -134,15 +152,11 @@ Task<Result<TaskResult>> process_body(App& app, Activity& activity, workers::Slo
   report.processed = job.processed;
   count(app, task, job);
   if (!job.output) {
-    Error error = job.output.error();
+    Error& error = job.output.error();
     if (error.stage.empty()) error.stage = "process";
-    co_return error;
+    co_return std::move(error);
   }
-  TaskResult result;
-  result.output = std::move(*job.output);
-  result.processed = true;
-  if (result.output.hash) result.etag = entity_tag(*result.output.hash);
-  co_return result;
+  co_return processed(std::move(*job.output));
 }
 
 }  // namespace fetchmill::handlers

@@ -215,28 +215,28 @@ Task<config::Result<void>> Fetcher::State::run(Activity& activity, FetchRequest&
   DeadlineScope whole(activity, request.deadline, ErrorCode::upstream_timeout);
   retry_budget.count_request();
   unsigned retries = 0;
-  std::optional<Error> retried;  // what the attempt before this one ended in
+  config::Result<void> retried;  // what the attempt before this one ended in
   for (;;) {
     AttemptEnd end;
     config::Result<void> outcome = co_await attempt(activity, request, response, sink, end);
     if (response.trace) response.trace->end_attempt(outcome, response.status, response.timings);
     if (end.followed) {
       ++response.redirects;
-      retried.reset();
+      retried = {};
       continue;
     }
-    if (outcome) co_return ended(outcome, request, response);
+    if (outcome) co_return ended(std::move(outcome), request, response);
     // What the upstream said itself tells more than that we do not ask it again now.
     const ErrorCode code = outcome.error().code;
-    if (retried && (code == ErrorCode::circuit_open || code == ErrorCode::rate_limited)) {
-      response.status = retried->upstream_status;
-      co_return ended(*retried, request, response);
+    if (!retried && (code == ErrorCode::circuit_open || code == ErrorCode::rate_limited)) {
+      response.status = retried.error().upstream_status;
+      co_return ended(std::move(retried), request, response);
     }
     const std::optional<Clock::duration> wait =
         wait_before_retry(outcome.error(), end, activity, request, retries);
-    if (!wait) co_return ended(outcome, request, response);
+    if (!wait) co_return ended(std::move(outcome), request, response);
     ++retries;
-    retried = outcome.error();
+    retried = std::move(outcome);
     response.status = 0;
     if (response.trace) response.trace->attempt().wait = *wait;
     SleepUntil sleeping(activity, Clock::now() + *wait);
@@ -278,11 +278,13 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     config::Result<void> granted = co_await turn;
     if (!granted) co_return granted;
   }
-  Connections::Lease lease =
-      co_await connections.take(activity, request.url, rule.connections_max, idle_max_of(request));
-  if (!lease) co_return interrupted(activity, "waiting for a connection");
+  Connections::Lease lease;
   UpstreamExchange exchange(shared);
   for (bool again = false;; again = true) {
+    if (!lease)
+      lease = co_await connections.take(activity, request.url, rule.connections_max,
+                                        idle_max_of(request));
+    if (!lease) co_return interrupted(activity, "waiting for a connection");
     const bool reused = lease->is_open();
     if (response.trace) response.trace->begin_attempt(request.url, reused);
     config::Result<void> step;
@@ -306,13 +308,10 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     if (response.trace) response.trace->end_attempt(step, 0, response.timings);
     if (!lease->http2()) {
       lease->close();
-      continue;
+    } else {
+      exchange.end();
+      lease.release();
     }
-    exchange.end();
-    lease.release();
-    lease = co_await connections.take(activity, request.url, rule.connections_max,
-                                      idle_max_of(request));
-    if (!lease) co_return interrupted(activity, "waiting for a connection");
   }
   const wire::ResponseHead& head = exchange.head();
   response.status = head.status;
@@ -336,7 +335,7 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     if (can_be_used_again) lease.keep();
     co_return body;
   }
-  const config::Result<void> turned = turn_away(next, request, head);
+  config::Result<void> turned = turn_away(next, request, head);
   end.followed = turned.has_value();
   const bool can_be_used_again = co_await drained(activity, exchange);
   exchange.end();
