@@ -1,6 +1,8 @@
 #include "handlers/openapi_schemas.hpp"
 
 #include "config/error.hpp"
+#include "handlers/field_values.hpp"
+#include "handlers/openapi_conditions.hpp"
 #include "handlers/openapi_json.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/ops/registry.hpp"
@@ -80,12 +82,15 @@ std::string pipeline_schema() {
 std::vector<std::string> request_fields() {
   return {
       property("url", "An absolute http or https URL.", R"("type":"string","maxLength":16384)"),
-      property("method", "The upstream request's method.", R"("type":"string","default":"GET")"),
+      property("method", "The upstream request's method.",
+               R"("type":"string","default":"GET",)"
+               R"("enum":["GET","HEAD","POST","PUT","PATCH","DELETE","OPTIONS"])"),
       property(
           "headers",
           "Header fields for the upstream. With an Accept-Encoding among them the body is left "
           "in the coding that it comes in; without one, codings are asked for and undone.",
-          R"("type":"object","maxProperties":64,"additionalProperties":{"type":"string"})"),
+          R"("type":"object","maxProperties":64,"additionalProperties":{"type":"string",)"
+          R"("pattern":"^[\\t -~\\x80-\\uFFFF]*$"})"),
       property("body", "The upstream request's body, as text.", string_type),
       property("body_base64", "The same, as base64.",
                R"("type":"string","contentEncoding":"base64")"),
@@ -93,6 +98,24 @@ std::vector<std::string> request_fields() {
                                     text("The same, as any JSON value; sent minified as "
                                          "application/json unless headers says otherwise."))})),
   };
+}
+
+std::string include_headers_field() {
+  return property("include_headers",
+                  "Header fields of the upstream's accepted answer that the outcome repeats in "
+                  "`upstream.headers`.",
+                  R"("type":"array","default":[],"maxItems":)" +
+                      std::to_string(include_headers_max) +
+                      R"(,"items":{"type":"string","maxLength":256,)"
+                      R"("pattern":"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"})");
+}
+
+std::string vars_field() {
+  return property("vars",
+                  "Values of the variables of a URL template (RFC 6570, level 1) in the `url` of "
+                  "the batch's defaults; they are percent-encoded.",
+                  R"("type":"object","maxProperties":)" + std::to_string(variables_max) +
+                      R"(,"additionalProperties":{"type":["string","number","boolean"]})");
 }
 
 std::string cache_field() {
@@ -143,6 +166,9 @@ std::string task_fields_schema(const config::Settings& settings) {
                                                         "echoed in the outcome."))})));
   for (std::string& limit : limit_fields(settings)) properties.push_back(std::move(limit));
   properties.push_back(cache_field());
+  properties.push_back(include_headers_field());
+  properties.push_back(vars_field());
+  for (std::string& condition : condition_fields()) properties.push_back(std::move(condition));
   return object({member("description", text("One fetch and one pipeline. At most one of body, "
                                             "body_base64 and json.")),
                  fields(properties),
@@ -190,11 +216,16 @@ std::string batch_schema(const config::Settings& settings) {
 }
 
 std::string upstream_schema() {
-  return object({member("description", text("What the upstream answered.")),
-                 fields({property("status", "Its status.", R"("type":"integer")"),
-                         property("final_url", "The URL after redirects.", string_type),
-                         property("media_type", "Its Content-Type.", string_type),
-                         property("bytes", "Size of its body as it came.", count_type)})});
+  return object(
+      {member("description", text("What the upstream answered.")),
+       fields({property("status", "Its status.", R"("type":"integer")"),
+               property("final_url", "The URL after redirects.", string_type),
+               property("media_type", "Its Content-Type.", string_type),
+               property("bytes", "Size of its body as it came.", count_type),
+               property("headers",
+                        "Values of the fields named in include_headers, where there are "
+                        "any; several lines as one list (RFC 9110 §5.3).",
+                        R"("type":"object","additionalProperties":{"type":"string"})")})});
 }
 
 std::string timings_schema() {
@@ -270,15 +301,22 @@ std::vector<std::string> outcome_fields(std::string_view type) {
           member("debug", schema_reference("Debug"))};
 }
 
-std::string result_schema() {
-  std::vector<std::string> properties = outcome_fields("result");
-  properties.push_back(property(
+std::string cache_result() {
+  return property(
       "cache",
       "What the cache did: nothing, asked the upstream, answered with what is fresh, with the "
       "answer to an identical request that was under way, with what is stale but allowed, or with "
       "what the upstream confirmed.",
-      R"("type":"string","enum":["bypass","miss","hit","collapsed","stale","revalidated"])"));
-  properties.push_back(property("etag", "Of the result.", string_type));
+      R"("type":"string","enum":["bypass","miss","hit","collapsed","stale","revalidated"])");
+}
+
+std::string result_schema() {
+  std::vector<std::string> properties = outcome_fields("result");
+  properties.push_back(cache_result());
+  properties.push_back(property("etag",
+                                "An entity tag of the result: a hash of what the pipeline made, "
+                                "without a pipeline the upstream's own if it has one.",
+                                string_type));
   properties.push_back(property("media_type", "Of the result.", string_type));
   properties.push_back(
       member("result", object({member("description", text("The result, one JSON value."))})));
@@ -290,6 +328,17 @@ std::string result_schema() {
               text("A task that succeeded. Exactly one of result, text and base64 is there.")),
        fields(properties), required({"type", "url", "upstream"}),
        R"("oneOf":[{"required":["result"]},{"required":["text"]},{"required":["base64"]}])"});
+}
+
+std::string unchanged_schema() {
+  std::vector<std::string> properties = outcome_fields("unchanged");
+  properties.push_back(cache_result());
+  properties.push_back(property("etag", "An entity tag of the result.", string_type));
+  return object(
+      {member("description", text("A task whose result is what the caller has already: the "
+                                  "upstream answered 304, or the result's tag is one of "
+                                  "unless_etag.")),
+       fields(properties), required({"type", "url", "upstream"})});
 }
 
 // What an error says in a problem and in an outcome alike.
@@ -316,15 +365,16 @@ std::string error_outcome_schema() {
 }
 
 std::string summary_schema() {
-  return object({member("description", text("The last line of a batch: without it, the connection "
-                                            "was cut.")),
-                 fields({member("type", R"({"type":"string","const":"summary"})"),
-                         property("tasks", "All tasks.", count_type),
-                         property("ok", "Tasks with a result.", count_type),
-                         property("unchanged", "Tasks whose upstream had nothing new.", count_type),
-                         property("failed", "Tasks with an error.", count_type),
-                         property("elapsed_ms", "Time of the whole batch.", milliseconds_type)}),
-                 required({"type", "tasks", "ok", "unchanged", "failed", "elapsed_ms"})});
+  return object(
+      {member("description", text("The last line of a batch: without it, the connection "
+                                  "was cut.")),
+       fields({member("type", R"({"type":"string","const":"summary"})"),
+               property("tasks", "All tasks.", count_type),
+               property("ok", "Tasks with a result.", count_type),
+               property("unchanged", "Tasks whose result the caller has already.", count_type),
+               property("failed", "Tasks with an error.", count_type),
+               property("elapsed_ms", "Time of the whole batch.", milliseconds_type)}),
+       required({"type", "tasks", "ok", "unchanged", "failed", "elapsed_ms"})});
 }
 
 std::string error_code_schema() {
@@ -390,8 +440,11 @@ std::string schemas(const config::Settings& settings) {
       member("Debug", debug_schema()),
       member("Result", result_schema()),
       member("ErrorOutcome", error_outcome_schema()),
-      member("Outcome", object({member("oneOf", array({schema_reference("Result"),
-                                                       schema_reference("ErrorOutcome")}))})),
+      member("Unchanged", unchanged_schema()),
+      member(
+          "Outcome",
+          object({member("oneOf", array({schema_reference("Result"), schema_reference("Unchanged"),
+                                         schema_reference("ErrorOutcome")}))})),
       member("Summary", summary_schema()),
       member("ErrorCode", error_code_schema()),
       member("Problem", problem_schema()),
