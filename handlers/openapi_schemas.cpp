@@ -88,8 +88,8 @@ std::vector<std::string> request_fields() {
 
 std::string include_headers_field() {
   return property("include_headers",
-                  "Header fields of the upstream's accepted answer that the outcome repeats in "
-                  "`upstream.headers`.",
+                  "Header fields of the upstream's answer that the outcome repeats in "
+                  "`upstream.headers`, also where its status is not accepted.",
                   R"("type":"array","default":[],"maxItems":)" +
                       std::to_string(include_headers_max) +
                       R"(,"items":{"type":"string","maxLength":256,)"

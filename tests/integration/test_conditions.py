@@ -203,6 +203,20 @@ class Upstreams(ConditionTest):
         plain = self.server.batch([{"url": upstream.url()}]).outcomes[0]
         self.assertNotIn("headers", plain["upstream"])
 
+    def test_also_where_the_status_is_refused(self):
+        upstream = self.upstream(answer(status="404 Not Found", X_Why="gone"))
+        task = {"url": upstream.url(), "include_headers": ["x-why"]}
+        (outcome,) = self.server.batch([task]).outcomes
+        self.assertEqual(outcome["error"]["code"], "upstream_status")
+        self.assertEqual(outcome["upstream"]["headers"], {"x-why": "gone"})
+        kept = answer(status="404 Not Found", X_Why="gone", Cache_Control="max-age=600")
+        task["url"] = self.upstream(kept).url()
+        task["accept_status"] = [404]
+        self.server.batch([task])
+        del task["accept_status"]
+        (outcome,) = self.server.batch([task]).outcomes
+        self.assertEqual(outcome["upstream"]["headers"], {"x-why": "gone"})
+
     def test_names_of_fields_by_query(self):
         upstream = self.upstream(answer(ETag='"v1"', Server="s"))
         response = self.server.request(
