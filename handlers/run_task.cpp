@@ -70,8 +70,9 @@ std::string_view tag_of(const fetch::FetchResponse& response) {
 
 // The upstream's own tag, where its body is the result; that of a coded body only weakly.
 std::string passed_on_tag(const TaskSpec& task, const fetch::FetchResponse& response) {
+  if (task.has_pipeline()) return {};
   const std::string_view tag = tag_of(response);
-  if (task.has_pipeline() || tag.empty()) return {};
+  if (tag.empty()) return {};
   const bool is_coded = !response.field("Content-Encoding").empty();
   return is_coded ? weak_entity_tag(tag) : std::string(tag);
 }
