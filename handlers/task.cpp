@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <tuple>
 
 namespace fetchmill::handlers {
 namespace {
@@ -251,21 +250,27 @@ Result<void> check_bodies(simdjson::dom::object object, const std::string& field
 
 // A condition is one field of the request, and only these methods have answers that did not change.
 Result<void> check_conditions(const TaskSpec& task, const std::string& field) {
-  const std::array conditions{
-      std::tuple{"if_none_match", "If-None-Match", &task.if_none_match},
-      std::tuple{"if_modified_since", "If-Modified-Since", &task.if_modified_since}};
+  struct Condition {
+    std::string_view name;
+    std::string_view header;
+    const std::string& value;
+  };
+  const std::array<Condition, 2> conditions{
+      {{"if_none_match", "If-None-Match", task.if_none_match},
+       {"if_modified_since", "If-Modified-Since", task.if_modified_since}}};
   const bool can_be_unchanged =
       task.method == server::wire::Method::get || task.method == server::wire::Method::head;
-  for (const auto& [name, header_name, value] : conditions) {
-    if (value->empty()) continue;
+  for (const Condition& condition : conditions) {
+    if (condition.value.empty()) continue;
     if (!can_be_unchanged)
       return Error(ErrorCode::invalid_request, "only GET and HEAD can be conditional",
-                   join(field, name));
+                   join(field, condition.name));
     if (std::ranges::any_of(task.headers, [&](const fetch::Header& header) {
-          return server::wire::equals_ignoring_case(header.name, header_name);
+          return server::wire::equals_ignoring_case(header.name, condition.header);
         }))
       return Error(ErrorCode::invalid_request,
-                   std::string("headers has ") + header_name + " already", join(field, name));
+                   "headers has " + std::string(condition.header) + " already",
+                   join(field, condition.name));
   }
   return {};
 }
