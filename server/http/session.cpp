@@ -25,16 +25,16 @@ bool is_preflight(const Request& request) {
   return !request.field(wire::FieldId::access_control_request_method).empty();
 }
 
-void append_allow(Response& response, const Route& route) {
-  append_field_line(response.headers, "Allow", Router::allow(route.methods) + ", OPTIONS");
+void append_allow(Response& response, MethodSet methods) {
+  append_field_line(response.headers, "Allow", Router::allow(methods) + ", OPTIONS");
 }
 
-Response options_of(const Route& route, const Request& request) {
+Response options_of(MethodSet methods, const Request& request) {
   Response response;
   response.status = 204;
-  append_allow(response, route);
+  append_allow(response, methods);
   if (!is_preflight(request)) return response;
-  append_field_line(response.headers, "Access-Control-Allow-Methods", Router::allow(route.methods));
+  append_field_line(response.headers, "Access-Control-Allow-Methods", Router::allow(methods));
   append_field_line(response.headers, "Access-Control-Allow-Headers",
                     "Accept, Content-Type, If-None-Match, X-Request-Id");
   append_field_line(response.headers, "Access-Control-Max-Age", "600");
@@ -273,9 +273,11 @@ void Session::dispatch(const wire::RequestHead& head, std::string_view head_byte
   if (auto error = check(request, route)) {
     Response response = problem(*error, id);
     if (error->code == ErrorCode::method_not_allowed && head.method == wire::Method::options)
-      response = options_of(*route, request);
+      response = options_of(route->methods, request);
     else if (error->code == ErrorCode::method_not_allowed)
-      append_allow(response, *route);
+      append_allow(response, route->methods);
+    else if (error->code == ErrorCode::not_found && request.path == "*")
+      response = options_of(method_get | method_head | method_post, request);
     skip_body(head, rest, response);
     return answer(request, route, response, started);
   }
