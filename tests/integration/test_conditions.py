@@ -1,6 +1,6 @@
 """Who has a result already is not given it again; what may be kept says for how long."""
 
-import json
+import gzip
 
 import harness
 from harness import Batch, ServerTest
@@ -95,8 +95,6 @@ class ConditionalGet(ConditionTest):
         self.assertIsNone(response.header("etag"))
 
     def test_the_body_of_another_coding_has_a_weak_tag(self):
-        import gzip
-
         coded = answer(gzip.compress(b"text"), ETag='"v1"', Content_Encoding="gzip")
         response = self.assert_ok(self.get(self.upstream(coded)))
         self.assertEqual((response.body, response.header("etag")), (b"text", 'W/"v1"'))
@@ -282,102 +280,6 @@ class Failures(ConditionTest):
         response = self.server.fetch(self.origin.url("/json"), select)
         self.assert_problem(response, "processing_failed")
         self.assertIsNone(response.header("proxy-status"))
-
-
-class Templates(ServerTest):
-    def test_a_document(self):
-        defaults = {"url": self.origin.url("/text?text={word}&type={type}")}
-        tasks = [
-            {"vars": {"word": "a&b=c/ü", "type": "text/plain"}},
-            {"vars": {"word": 1.5, "type": "text/plain"}},
-            {"vars": {"word": "x"}, "id": "gap", "meta": 1},
-            {"url": self.origin.url("/bytes?n=1")},
-        ]
-        batch = self.server.batch(tasks, defaults=defaults, order="input")
-        first, second, gap, own = batch.outcomes
-        self.assertEqual((first["text"], second["text"], own["text"]), ("a&b=c/ü", "1.5", "0"))
-        self.assertIn("text=a%26b%3Dc%2F%C3%BC&type=text%2Fplain", first["url"])
-        self.assertEqual((gap["type"], gap["id"], gap["meta"]), ("error", "gap", 1))
-        self.assertEqual(gap["error"]["code"], "invalid_request")
-        self.assertEqual(gap["error"]["field"], "vars.type")
-        self.assertIn("type", gap["error"]["detail"])
-
-    def test_a_value_cannot_leave_its_place(self):
-        defaults = {"url": self.origin.url("/echo?a={a}")}
-        hostile = "x&b=1#f/../..\\@evil.example\r\nX: y %2e{a}"
-        (outcome,) = self.server.batch([{"vars": {"a": hostile}}], defaults=defaults).outcomes
-        self.assertEqual(outcome["type"], "result")
-        self.assertTrue(outcome["url"].startswith(self.origin.url("/echo?a=x%26b%3D1%23f%2F..")))
-        host = {"url": "http://{host}/"}
-        (outcome,) = self.server.batch([{"vars": {"host": "a.example/@b"}}], defaults=host).outcomes
-        self.assertEqual(outcome["type"], "error")
-
-    def test_a_bad_template(self):
-        for url in ("http://a/{", "http://a/{x,y}", "http://a/{+x}", "http://a/}"):
-            with self.subTest(url):
-                response = self.server.post("/v1/batch", {"tasks": [], "defaults": {"url": url}})
-                self.assert_problem(response, "invalid_request", field="defaults.url")
-
-    def test_lines(self):
-        query = "?order=input&url=" + self.origin.url("/bytes?n=%7Bn%7D").replace("?", "%3F")
-        lines = [{"vars": {"n": 3}}, {"id": "b", "meta": {"k": 1}}, {"vars": {"n": 2}, "retries": -1}]
-        body = b"\n".join(json.dumps(line).encode() for line in lines)
-        headers = {"Content-Type": "application/x-ndjson"}
-        batch = Batch(self.server.request("POST", "/v1/batch" + query, body, headers))
-        three, gap, bad = batch.outcomes
-        self.assertEqual(three["text"], "012")
-        self.assertEqual((gap["line"], gap["id"], gap["meta"]), (2, "b", {"k": 1}))
-        self.assertEqual(gap["error"]["field"], "vars.n")
-        self.assertEqual((bad["line"], bad["error"]["field"]), (3, "retries"))
-
-
-class Methods(ServerTest):
-    def test_options(self):
-        expected = {
-            "/v1/fetch": "GET, HEAD, POST, OPTIONS",
-            "/v1/batch": "POST, OPTIONS",
-            "/v1/process": "POST, OPTIONS",
-            "/v1/ops": "GET, HEAD, OPTIONS",
-            "/metrics": "GET, HEAD, OPTIONS",
-            "/": "GET, HEAD, OPTIONS",
-            "*": "GET, HEAD, POST, OPTIONS",
-        }
-        for path, allow in expected.items():
-            with self.subTest(path):
-                response = self.server.request("OPTIONS", path)
-                self.assertEqual((response.status, response.body), (204, b""))
-                self.assertEqual(response.header("allow"), allow)
-                self.assertIsNone(response.header("content-length"))
-                if path == "*":
-                    continue
-                refused = self.server.request("DELETE", path)
-                self.assert_problem(refused, "method_not_allowed")
-                self.assertEqual(refused.header("allow"), allow)
-        self.assert_problem(self.server.request("OPTIONS", "/nowhere"), "not_found")
-        elsewhere = {"Origin": "https://evil.example"}
-        self.assert_problem(
-            self.server.request("OPTIONS", "/v1/fetch", headers=elsewhere), "origin_denied"
-        )
-
-    def test_whatever_the_origin_a_cache_is_told_that_it_matters(self):
-        server = self.start({"server.cors_origins": ["https://app.example"]})
-        for headers in ({}, {"Origin": "https://app.example"}):
-            response = server.get("/v1/fetch", headers=headers, url=self.origin.url("/json"))
-            self.assertEqual(self.assert_ok(response).header("vary"), "Origin")
-        exposed = response.header("access-control-expose-headers").lower().split(", ")
-        self.assertLessEqual({"etag", "proxy-status", "cache-status", "age"}, set(exposed))
-
-    def test_bodies_in_a_coding(self):
-        for path, media_type in (
-            ("/v1/fetch", "application/json"),
-            ("/v1/batch", "application/json"),
-            ("/v1/batch", "application/x-ndjson"),
-            ("/v1/batch", "text/plain"),
-        ):
-            headers = {"Content-Type": media_type, "Content-Encoding": "gzip"}
-            with self.subTest(path=path, media_type=media_type):
-                response = self.server.request("POST", path, b"\x1f\x8b", headers)
-                self.assert_problem(response, "unsupported_media_type")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""/openapi.json has no errors for @redocly/cli, which is fetched from the npm registry.
+"""/openapi.json has no errors for @redocly/cli, which npx fetches.
 
 Skipped, and ctest says so, where there is no npx or no network.
 """
