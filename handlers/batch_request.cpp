@@ -102,10 +102,16 @@ Result<BatchStream> stream_from_query(const QueryPairs& query, const config::Set
   std::string document = "{";
   QueryPairs rest;
   std::optional<std::string> url;
+  BatchStream stream;
   for (const auto& [name, value] : query) {
     if (name == "url") {
       if (url) return Error(ErrorCode::invalid_request, "given more than once", name);
       url = value;
+      continue;
+    }
+    if (name == "include_headers") {
+      if (auto added = add_field_name(value, name, stream.defaults.include_headers); !added)
+        return added.error();
       continue;
     }
     const bool is_word = name == "order" || name == "on_error";
@@ -130,11 +136,11 @@ Result<BatchStream> stream_from_query(const QueryPairs& query, const config::Set
   simdjson::dom::parser parser;
   Result<element> parsed = parse_json(parser, document);
   if (!parsed) return parsed.error();
-  BatchStream stream;
   if (auto read = read_options(parsed->get_object(), settings, stream.options); !read)
     return read.error();
   Result<TaskSpec> defaults = defaults_from_query(rest, settings);
   if (!defaults) return defaults.error();
+  defaults->include_headers = std::move(stream.defaults.include_headers);
   stream.defaults = std::move(*defaults);
   if (auto set = set_default_url(url.value_or(std::string()), "url", stream.defaults); !set)
     return set.error();

@@ -33,8 +33,9 @@ struct BatchStream {
   BatchOptions options;
   TaskSpec defaults;
 };
-// The options of a batch, op with its parameters or pipeline, the task fields of GET /v1/fetch, and
-// a url for lines without one: the values of their `vars` are put in where it is a template.
+// The options of a batch, op with its parameters or pipeline, the task fields of GET /v1/fetch,
+// include_headers, and a url for lines without one: the values of their `vars` are put in where it
+// is a template.
 config::Result<BatchStream> stream_from_query(const QueryPairs& query,
                                               const config::Settings& settings);
 

@@ -416,11 +416,6 @@ Result<TaskSpec> defaults_from_query(const QueryPairs& query, const config::Sett
       task.accept_status.push_back(*range);
       continue;
     }
-    if (name == "include_headers") {
-      if (Result<void> added = add_field_name(value, name, task.include_headers); !added)
-        return added.error();
-      continue;
-    }
     if (!is_of_task) {
       rest.emplace_back(name, value);
       continue;

@@ -120,6 +120,8 @@ TEST(BatchStreamTest, OptionsAndDefaultsStandInTheQuery) {
       {"timeout_ms=1&timeout_ms=1", "invalid_request timeout_ms"},
       {"url=http://a/{x}", "completed 64 continue 0 none 15000"},
       {"url=a&url=b", "invalid_request url"},
+      {"include_headers=ETag&include_headers=Link&op=hash", "completed 64 continue 0 hash 15000"},
+      {"include_headers=a+b", "invalid_request include_headers"},
       {"url=http://a/{", "invalid_request url"},
       {"tasks=1", "unknown_field tasks"},
   };
@@ -157,9 +159,11 @@ TEST(BatchStreamTest, ALineIsATaskOrAUrl) {
 
 TEST(BatchStreamTest, LinesFillTheTemplate) {
   const config::Settings settings;
-  const Result<QueryPairs> query = parse_query("url=http%3A%2F%2Fa%2F%7Bp%7D%3Fq%3D%7Bq%7D");
+  const Result<QueryPairs> query =
+      parse_query("url=http%3A%2F%2Fa%2F%7Bp%7D%3Fq%3D%7Bq%7D&include_headers=ETag");
   const Result<BatchStream> stream = stream_from_query(*query, settings);
   ASSERT_TRUE(stream);
+  EXPECT_EQ(stream->defaults.include_headers, std::vector<std::string>{"ETag"});
   simdjson::dom::parser parser;
   const struct {
     std::string_view line, said;
