@@ -3,6 +3,7 @@
 #include "config/json_string.hpp"
 
 #include <array>
+#include <optional>
 
 namespace fetchmill::handlers {
 namespace {
@@ -51,9 +52,12 @@ Result<void> read_options(object batch, const config::Settings& settings, BatchO
 
 Result<void> read_tasks(object batch, const config::Settings& settings, BatchSpec& spec) {
   TaskSpec defaults = default_task(settings);
-  if (element value; !batch.at_key("defaults").get(value))
+  if (element value; !batch.at_key("defaults").get(value)) {
     if (auto read = read_task(value, "defaults", settings, defaults, nullptr); !read)
       return read.error();
+    if (auto set = set_default_url(std::move(defaults.url), "defaults.url", defaults); !set)
+      return set.error();
+  }
   element value;
   if (batch.at_key("tasks").get(value))
     return Error(ErrorCode::invalid_request, "the field `tasks` is missing", "tasks");
@@ -97,7 +101,19 @@ Result<BatchSpec> parse_batch(const std::string& body, const config::Settings& s
 Result<BatchStream> stream_from_query(const QueryPairs& query, const config::Settings& settings) {
   std::string document = "{";
   QueryPairs rest;
+  std::optional<std::string> url;
+  BatchStream stream;
   for (const auto& [name, value] : query) {
+    if (name == "url") {
+      if (url) return Error(ErrorCode::invalid_request, "given more than once", name);
+      url = value;
+      continue;
+    }
+    if (name == "include_headers") {
+      if (auto added = add_field_name(value, name, stream.defaults.include_headers); !added)
+        return added.error();
+      continue;
+    }
     const bool is_word = name == "order" || name == "on_error";
     const bool is_number = name == "concurrency" || name == "deadline_ms";
     if (!is_word && !is_number) {
@@ -120,12 +136,14 @@ Result<BatchStream> stream_from_query(const QueryPairs& query, const config::Set
   simdjson::dom::parser parser;
   Result<element> parsed = parse_json(parser, document);
   if (!parsed) return parsed.error();
-  BatchStream stream;
   if (auto read = read_options(parsed->get_object(), settings, stream.options); !read)
     return read.error();
   Result<TaskSpec> defaults = defaults_from_query(rest, settings);
   if (!defaults) return defaults.error();
+  defaults->include_headers = std::move(stream.defaults.include_headers);
   stream.defaults = std::move(*defaults);
+  if (auto set = set_default_url(url.value_or(std::string()), "url", stream.defaults); !set)
+    return set.error();
   return stream;
 }
 
@@ -138,6 +156,7 @@ LineTask task_from_json_line(simdjson::dom::parser& parser, std::string_view lin
   std::string_view url;
   if (!parsed->get(url)) {
     task.url = url;
+    task.is_template = false;
   } else if (!parsed->is_object()) {
     return wrong_type("", "a task object or a URL as a string");
   } else if (Result<void> read = read_task(*parsed, "", settings, task, nullptr); !read) {
@@ -145,6 +164,15 @@ LineTask task_from_json_line(simdjson::dom::parser& parser, std::string_view lin
   }
   if (task.url.empty())
     return Error(ErrorCode::invalid_request, "the field `url` is missing", "url");
+  if (Result<void> filled = fill_url(task); !filled) return filled.error();
+  return task;
+}
+
+TaskSpec echo_of_line(simdjson::dom::parser& parser, std::string_view line,
+                      const config::Settings& settings) {
+  TaskSpec task;
+  if (const Result<element> parsed = parse_json(parser, std::string(line), "line"); parsed)
+    read_echoed(*parsed, settings, task);
   return task;
 }
 
@@ -153,6 +181,7 @@ LineTask task_from_text_line(std::string_view line, const TaskSpec& defaults) {
   if (first == std::string_view::npos || line[first] == '#') return std::nullopt;
   TaskSpec task = defaults;
   task.url = line.substr(first, line.find_last_not_of(" \t") - first + 1);
+  task.is_template = false;
   return task;
 }
 

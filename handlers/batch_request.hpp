@@ -33,7 +33,9 @@ struct BatchStream {
   BatchOptions options;
   TaskSpec defaults;
 };
-// The options of a batch, op with its parameters or pipeline, and the task fields of GET /v1/fetch.
+// The options of a batch, op with its parameters or pipeline, the task fields of GET /v1/fetch,
+// include_headers, and a url for lines without one: the values of their `vars` are put in where it
+// is a template.
 config::Result<BatchStream> stream_from_query(const QueryPairs& query,
                                               const config::Settings& settings);
 
@@ -42,6 +44,9 @@ using LineTask = std::optional<config::Result<TaskSpec>>;
 // A task object, or a URL as a JSON string. Errors: as read_task.
 LineTask task_from_json_line(simdjson::dom::parser& parser, std::string_view line,
                              const TaskSpec& defaults, const config::Settings& settings);
+// Of a line that is no task: what its outcome repeats of it, as far as that can be read.
+TaskSpec echo_of_line(simdjson::dom::parser& parser, std::string_view line,
+                      const config::Settings& settings);
 // A URL as it is; "#" begins a comment line.
 LineTask task_from_text_line(std::string_view line, const TaskSpec& defaults);
 

@@ -22,12 +22,12 @@ void BatchRun::add(TaskSpec task, std::size_t bytes) {
   app_.turns.defer(*this);
 }
 
-void BatchRun::add_failed(const Error& error) {
+void BatchRun::add_failed(const Error& error, const TaskSpec& echo) {
   const std::size_t index = next_index();
   std::string line;
-  append_error(line, static_cast<std::int64_t>(index), TaskSpec{}, TaskReport{}, error);
+  append_error(line, static_cast<std::int64_t>(index), echo, TaskReport{}, error);
   line += '\n';
-  ended(index, std::move(line), false);
+  ended(index, std::move(line), End::failed);
 }
 
 std::size_t BatchRun::next_index() {
@@ -82,12 +82,23 @@ Detached BatchRun::run_one(std::size_t index, TaskSpec task) {
   line += '\n';
   running.unlink();
   --in_progress_;
-  ended(index, std::move(line), result.has_value());
+  End end = End::failed;
+  if (result) end = result->unchanged ? End::unchanged : End::ok;
+  ended(index, std::move(line), end);
 }
 
-void BatchRun::ended(std::size_t index, std::string line, bool ok) {
+void BatchRun::ended(std::size_t index, std::string line, End end) {
   ++ended_;
-  ++(ok ? ok_ : failed_);
+  switch (end) {
+    case End::ok:
+      ++ok_;
+      break;
+    case End::unchanged:
+      ++unchanged_;
+      break;
+    case End::failed:
+      ++failed_;
+  }
   if (!options_.input_order) {
     lines_ += line;
   } else {
@@ -136,7 +147,7 @@ config::ErrorCode BatchRun::stop(config::ErrorCode why) {
     append_error(line, static_cast<std::int64_t>(queued.index), queued.task, TaskReport{},
                  Error(why));
     line += '\n';
-    ended(queued.index, std::move(line), false);
+    ended(queued.index, std::move(line), End::failed);
   }
   return why;
 }
@@ -145,8 +156,8 @@ std::string BatchRun::summary() const {
   const auto elapsed =
       std::chrono::duration_cast<server::milliseconds>(server::Clock::now() - started_);
   return "{\"type\":\"summary\",\"tasks\":" + std::to_string(added_) +
-         ",\"ok\":" + std::to_string(ok_) +
-         ",\"unchanged\":0,\"failed\":" + std::to_string(failed_) +
+         ",\"ok\":" + std::to_string(ok_) + ",\"unchanged\":" + std::to_string(unchanged_) +
+         ",\"failed\":" + std::to_string(failed_) +
          ",\"elapsed_ms\":" + std::to_string(elapsed.count()) + "}\n";
 }
 

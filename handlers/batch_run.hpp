@@ -29,8 +29,8 @@ class BatchRun final : private server::Deferred {
 
   // `bytes`: about what it holds of memory. Requires: not closed.
   void add(TaskSpec task, std::size_t bytes);
-  // A task that never was one.
-  void add_failed(const config::Error& error);
+  // A task that never was one; `echo` is what is known of it.
+  void add_failed(const config::Error& error, const TaskSpec& echo = {});
   // No more will be added.
   void close();
   // Starts what may be started; happens by itself in the next turn.
@@ -100,7 +100,8 @@ class BatchRun final : private server::Deferred {
   bool holds_too_much() const;
   std::size_t next_index();
   server::Detached run_one(std::size_t index, TaskSpec task);
-  void ended(std::size_t index, std::string line, bool ok);
+  enum class End : std::uint8_t { ok, unchanged, failed };
+  void ended(std::size_t index, std::string line, End end);
   void run() override;
 
   App& app_;
@@ -115,6 +116,7 @@ class BatchRun final : private server::Deferred {
   std::size_t added_ = 0;
   std::size_t ended_ = 0;
   std::size_t ok_ = 0;
+  std::size_t unchanged_ = 0;
   std::size_t failed_ = 0;
   bool closed_ = false;
   std::string lines_;

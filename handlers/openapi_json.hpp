@@ -26,5 +26,13 @@ std::string property(std::string_view name, std::string_view description, std::s
 // The `rest` of a whole number.
 std::string integer(std::uint64_t min, std::uint64_t max);
 std::string integer(std::uint64_t min, std::uint64_t max, std::uint64_t default_value);
+inline constexpr std::string_view string_type = R"("type":"string")";
+inline constexpr std::string_view count_type = R"("type":"integer","minimum":0)";
+inline constexpr std::string_view milliseconds_type = R"("type":"number","minimum":0)";
+
+std::string schema_reference(std::string_view name);
+// Members of an object's schema.
+std::string fields(const std::vector<std::string>& properties);
+std::string required(const std::vector<std::string_view>& names);
 
 }  // namespace fetchmill::handlers::openapi

@@ -66,7 +66,7 @@ constexpr std::array contents{
     Content{"result_or_outcome",
             R"({"*/*":{"schema":{"description":"The result's bytes, in its media type."}},)"
             R"("application/json":{"schema":{"description":"A result that is JSON, or with )"
-            R"(`envelope` a Result."}}})"},
+            R"(`envelope` a Result or Unchanged."}}})"},
 };
 
 const std::vector<ErrorCode> process_errors{
@@ -107,8 +107,15 @@ const std::vector<Operation>& operations() {
                                                         "accept_status",
                                                         "cache",
                                                         "debug"};
+  static const std::vector<std::string_view> conditions{"If-None-Match", "If-Modified-Since"};
+  static const std::vector<std::string_view> fetch_query = [] {
+    std::vector<std::string_view> names = task_query;
+    names.insert(names.end(), conditions.begin(), conditions.end());
+    return names;
+  }();
   static const std::vector<std::string_view> stream_query = [] {
-    std::vector<std::string_view> names{"order", "concurrency", "deadline_ms", "on_error"};
+    std::vector<std::string_view> names{"order",    "concurrency", "deadline_ms",
+                                        "on_error", "line_url",    "include_headers"};
     names.insert(names.end(), task_query.begin() + 1, task_query.end());
     return names;
   }();
@@ -118,6 +125,8 @@ const std::vector<Operation>& operations() {
                                                      "Fetchmill-Upstream-Status",
                                                      "Fetchmill-Final-Url",
                                                      "Fetchmill-Debug",
+                                                     "Last-Modified",
+                                                     "Cache-Control",
                                                      "Cache-Status",
                                                      "Age"};
   static const std::vector<ErrorCode> fetch = all_of({fetch_errors, process_errors});
@@ -128,9 +137,10 @@ const std::vector<Operation>& operations() {
        .id = "fetch",
        .tag = "tasks",
        .summary = "Fetches one URL, processes the body, and answers the result.",
-       .parameters = task_query,
+       .parameters = fetch_query,
        .response = "result",
        .headers = fetched,
+       .may_be_unchanged = true,
        .errors = fetch},
       {.route = "/v1/fetch",
        .path = "/v1/fetch",
@@ -138,9 +148,10 @@ const std::vector<Operation>& operations() {
        .id = "fetchHead",
        .tag = "tasks",
        .summary = "Like GET, without the bytes of the result.",
-       .parameters = task_query,
+       .parameters = fetch_query,
        .response = "none",
        .headers = fetched,
+       .may_be_unchanged = true,
        .errors = fetch},
       {.route = "/v1/fetch",
        .path = "/v1/fetch",
@@ -151,6 +162,7 @@ const std::vector<Operation>& operations() {
        .request = "fetch",
        .response = "result_or_outcome",
        .headers = fetched,
+       .may_be_unchanged = true,
        .has_envelope = true,
        .errors = all_of({fetch, body_errors})},
       {.route = "/v1/batch",

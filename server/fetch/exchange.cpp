@@ -255,14 +255,24 @@ Error Exchange::broken_off(const Transfer& transfer) const {
   const std::string how =
       transfer.error == 0 ? std::string() : std::string(" (") + std::strerror(transfer.error) + ")";
   // TLS 1.3 refuses a client's certificate only after the handshake.
-  if (const char* alert = answered_ ? nullptr : connection_.alert())
-    return Error(ErrorCode::tls_failed, std::string("the upstream ended TLS: ") + alert);
-  if (!answered_) return protocol("the upstream closed the connection without an answer" + how);
-  if (!head_complete_)
-    return protocol("the upstream closed the connection within the head of its answer" + how);
-  return protocol("the upstream closed the connection after " + std::to_string(received_) +
-                  (declared_bytes_ > 0 ? " of " + std::to_string(declared_bytes_) : std::string()) +
-                  " bytes of the body" + how);
+  if (const char* alert = answered_ ? nullptr : connection_.alert()) {
+    Error error(ErrorCode::tls_failed, std::string("the upstream ended TLS: ") + alert);
+    error.fault = config::FetchFault::tls_alert_received;
+    return error;
+  }
+  std::string detail = "the upstream closed the connection ";
+  if (!answered_)
+    detail += "without an answer";
+  else if (!head_complete_)
+    detail += "within the head of its answer";
+  else
+    detail += "after " + std::to_string(received_) +
+              (declared_bytes_ > 0 ? " of " + std::to_string(declared_bytes_) : std::string()) +
+              " bytes of the body";
+  Error error = protocol(detail + how);
+  error.fault = answered_ ? config::FetchFault::http_response_incomplete
+                          : config::FetchFault::connection_terminated;
+  return error;
 }
 
 }  // namespace fetchmill::server::fetch

@@ -335,6 +335,7 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     if (can_be_used_again) lease.keep();
     co_return body;
   }
+  if (next == NextStep::refuse_status) response.head.assign(exchange.head_bytes());
   config::Result<void> turned = turn_away(next, request, head);
   end.followed = turned.has_value();
   const bool can_be_used_again = co_await drained(activity, exchange);
@@ -476,7 +477,7 @@ config::Result<void> Fetcher::State::ended(config::Result<void> outcome, FetchRe
   }
   Error error = outcome.error();
   outcomes.failed(error.code);
-  response.head.clear();
+  if (error.code != ErrorCode::upstream_status) response.head.clear();
   error.stage = "fetch";
   return error;
 }

@@ -31,8 +31,9 @@ namespace fetchmill::server::fetch {
 // Also meaningful after an error, as far as the fetch came: status 0 means no answer was read.
 struct FetchResponse {
   unsigned status = 0;
-  Url final_url;     // moved out of the request: where the last hop went
-  std::string head;  // of the accepted answer, as received; empty after an error
+  Url final_url;  // moved out of the request: where the last hop went
+  // Of the accepted answer, or of one whose status was refused, as received; else empty.
+  std::string head;
   std::uint64_t body_bytes = 0;
   PhaseTimings timings;               // of the last attempt
   unsigned attempts = 0;              // to get an answer, of all hops: retries included

@@ -82,6 +82,9 @@ bool agreed_on_http2(const ssl_st* session);
 // OpenSSL's queue is no such alert.
 const char* tls_alert();
 
+// What kind of failure the last one of a session was; to be asked before tls_failure.
+config::FetchFault tls_fault(const ssl_st* session);
+
 // Why the last operation of a session failed, in words, and empties OpenSSL's error queue.
 std::string tls_failure(const ssl_st* session);
 

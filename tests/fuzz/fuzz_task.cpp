@@ -4,6 +4,7 @@
 //
 // The first byte chooses the form: a task, a batch, lines behind a query, or a query.
 #include "handlers/batch_request.hpp"
+#include "handlers/conditions.hpp"
 #include "handlers/line_reader.hpp"
 #include "workers/ops/pipeline.hpp"
 
@@ -24,6 +25,13 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
+void check_error(const config::Error& error) {
+  using config::ErrorCode;
+  require(error.code == ErrorCode::invalid_request || error.code == ErrorCode::unknown_field ||
+          error.code == ErrorCode::unknown_op || error.code == ErrorCode::payload_too_large);
+  require(!error.detail.empty());
+}
+
 void check_task(const TaskSpec& task) {
   require(task.id.size() <= id_bytes_max);
   require(task.meta.size() <= meta_bytes_max);
@@ -32,6 +40,19 @@ void check_task(const TaskSpec& task) {
   require(task.max_result_bytes > 0 && task.max_result_bytes <= settings.workers.max_result_bytes);
   require(task.max_redirects <= settings.fetch.max_redirects);
   require(task.retries <= settings.fetch.retries);
+  require(task.include_headers.size() <= include_headers_max);
+  require(task.vars.size() <= variables_max);
+  require(task.if_none_match.empty() || is_entity_tag_list(task.if_none_match));
+  require(task.unless_etag.empty() || is_entity_tag_list(task.unless_etag));
+  require(!task.is_conditional() || task.method == server::wire::Method::get ||
+          task.method == server::wire::Method::head);
+  for (const std::string& value : {task.if_none_match, task.if_modified_since})
+    require(value.empty() || server::fetch::check_header("If-None-Match", value).has_value());
+  TaskSpec filled = task;
+  if (const auto result = fill_url(filled))
+    require(!task.is_template || !*check_template(filled.url));
+  else
+    check_error(result.error());
   require(server::fetch::check_headers(task.headers).has_value());
   for (const auto& header : task.headers)
     require(server::fetch::check_header(header.name, header.value).has_value());
@@ -45,13 +66,6 @@ void check_task(const TaskSpec& task) {
     require(parse_json(parser, task.meta).has_value());
     require(task.meta.find('\n') == std::string::npos);
   }
-}
-
-void check_error(const config::Error& error) {
-  using config::ErrorCode;
-  require(error.code == ErrorCode::invalid_request || error.code == ErrorCode::unknown_field ||
-          error.code == ErrorCode::unknown_op || error.code == ErrorCode::payload_too_large);
-  require(!error.detail.empty());
 }
 
 void check_one(const std::string& body) {

@@ -125,7 +125,9 @@ class Documents(ServerTest):
     def test_op_parameters_never_share_a_task_fields_name(self):
         task_fields = {"url", "method", "headers", "body", "body_base64", "json", "pipeline", "id",
                        "meta", "timeout_ms", "max_bytes", "max_result_bytes", "accept_status",
-                       "max_redirects", "retries", "cache", "debug", "envelope", "op"}
+                       "max_redirects", "retries", "cache", "debug", "envelope", "op",
+                       "include_headers", "if_none_match", "if_modified_since", "unless_etag",
+                       "vars", "credential"}
         for op in self.server.get("/v1/ops").json()["ops"]:
             with self.subTest(op["name"]):
                 self.assertFalse(task_fields & set(op["parameters"].get("properties", {})))

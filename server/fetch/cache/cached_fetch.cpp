@@ -243,7 +243,10 @@ Task<Result<void>> CachedFetch::serve(Activity& activity, const EntryPtr& entry,
   response.cache.ttl = time_to_live(entry->freshness, now);
   response.cache.age = age(entry->freshness, now);
   response.status = entry->status;
-  if (!accepts(request.accept_status, entry->status)) co_return refused_status(entry->status);
+  if (!accepts(request.accept_status, entry->status)) {
+    response.head = entry->head;
+    co_return refused_status(entry->status);
+  }
   if (entry->body_bytes > request.max_bytes)
     co_return of_fetch(
         Error(ErrorCode::upstream_body_too_large,
