@@ -41,14 +41,15 @@ struct Settings {
 #define END_SECTION(section) \
   }                          \
   section;
-#define TABLE(section, Type, text) \
-  struct Type {                    \
+#define TABLE(member, section, Type, text) \
+  struct Type {                            \
     std::string entry_name; /* of [section.NAME] */
-#define END_TABLE(section, Type) \
-  }                              \
-  ;                              \
-  std::vector<Type> section;
+#define END_TABLE(member, Type) \
+  }                             \
+  ;                             \
+  std::vector<Type> member;
 #define UINT(section, name, default_value, min, max, unit, text) std::uint64_t name = default_value;
+#define FLAG(section, name, default_value, text) bool name = default_value;
 #define TEXT(section, name, form, default_value, text) std::string name = default_value;
 #define SECRET(section, name, form, text) std::string name;
 #define LIST(section, name, form, text) std::vector<std::string> name;
