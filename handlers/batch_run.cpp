@@ -1,7 +1,8 @@
 #include "handlers/batch_run.hpp"
 
 #include "handlers/outcome.hpp"
-#include "handlers/run_task.hpp"
+
+#include <utility>
 
 namespace fetchmill::handlers {
 
@@ -10,8 +11,19 @@ using config::Result;
 using server::Detached;
 using server::Task;
 
-BatchRun::BatchRun(App& app, const BatchOptions& options)
-    : app_(app), options_(options), started_(server::Clock::now()) {
+std::string write_outcome(std::size_t index, const TaskSpec& task, const TaskReport& report,
+                          const Result<TaskResult>& result) {
+  std::string line;
+  const auto number = static_cast<std::int64_t>(index);
+  if (result)
+    append_result(line, number, task, report, *result);
+  else
+    append_error(line, number, task, report, result.error());
+  return line + '\n';
+}
+
+BatchRun::BatchRun(App& app, const BatchOptions& options, OutcomeWriter writer)
+    : app_(app), options_(options), writer_(std::move(writer)), started_(server::Clock::now()) {
   if (options.deadline_ms) deadline_ = started_ + server::milliseconds(*options.deadline_ms);
 }
 
@@ -23,11 +35,7 @@ void BatchRun::add(TaskSpec task, std::size_t bytes) {
 }
 
 void BatchRun::add_failed(const Error& error) {
-  const std::size_t index = next_index();
-  std::string line;
-  append_error(line, static_cast<std::int64_t>(index), TaskSpec{}, TaskReport{}, error);
-  line += '\n';
-  ended(index, std::move(line), false);
+  ended(next_index(), TaskSpec{}, TaskReport{}, error);
 }
 
 std::size_t BatchRun::next_index() {
@@ -73,21 +81,16 @@ Detached BatchRun::run_one(std::size_t index, TaskSpec task) {
       run_task(app_, running.activity, task, Encoding::line, &flow_, report);
   Result<TaskResult> result = co_await working;
 
-  std::string line;
-  const auto number = static_cast<std::int64_t>(index);
-  if (result)
-    append_result(line, number, task, report, *result);
-  else
-    append_error(line, number, task, report, result.error());
-  line += '\n';
   running.unlink();
   --in_progress_;
-  ended(index, std::move(line), result.has_value());
+  ended(index, task, report, result);
 }
 
-void BatchRun::ended(std::size_t index, std::string line, bool ok) {
+void BatchRun::ended(std::size_t index, const TaskSpec& task, const TaskReport& report,
+                     const Result<TaskResult>& result) {
+  std::string line = writer_(index, task, report, result);
   ++ended_;
-  ++(ok ? ok_ : failed_);
+  ++(result ? ok_ : failed_);
   if (!options_.input_order) {
     lines_ += line;
   } else {
@@ -132,11 +135,7 @@ config::ErrorCode BatchRun::stop(config::ErrorCode why) {
     next.activity.interrupt(why);
   }
   for (const Queued& queued : never_started) {
-    std::string line;
-    append_error(line, static_cast<std::int64_t>(queued.index), queued.task, TaskReport{},
-                 Error(why));
-    line += '\n';
-    ended(queued.index, std::move(line), false);
+    ended(queued.index, queued.task, TaskReport{}, Error(why));
   }
   return why;
 }

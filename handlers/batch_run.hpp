@@ -12,18 +12,28 @@
 
 #include "handlers/app.hpp"
 #include "handlers/batch_request.hpp"
+#include "handlers/run_task.hpp"
 #include "server/activity.hpp"
 #include "server/coroutine.hpp"
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 
 namespace fetchmill::handlers {
 
+// How a task's end is written, by default as a line of a batch with its newline. Requires: never
+// empty, or those behind it in input order would wait for ever.
+using OutcomeWriter =
+    std::function<std::string(std::size_t index, const TaskSpec& task, const TaskReport& report,
+                              const config::Result<TaskResult>& result)>;
+std::string write_outcome(std::size_t index, const TaskSpec& task, const TaskReport& report,
+                          const config::Result<TaskResult>& result);
+
 class BatchRun final : private server::Deferred {
  public:
-  BatchRun(App& app, const BatchOptions& options);
+  BatchRun(App& app, const BatchOptions& options, OutcomeWriter writer = write_outcome);
   BatchRun(const BatchRun&) = delete;
   BatchRun& operator=(const BatchRun&) = delete;
 
@@ -100,11 +110,13 @@ class BatchRun final : private server::Deferred {
   bool holds_too_much() const;
   std::size_t next_index();
   server::Detached run_one(std::size_t index, TaskSpec task);
-  void ended(std::size_t index, std::string line, bool ok);
+  void ended(std::size_t index, const TaskSpec& task, const TaskReport& report,
+             const config::Result<TaskResult>& result);
   void run() override;
 
   App& app_;
   const BatchOptions options_;
+  const OutcomeWriter writer_;
   workers::Flow flow_;
   server::TimePoint started_;
   server::TimePoint deadline_ = server::TimePoint::max();
