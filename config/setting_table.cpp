@@ -38,7 +38,8 @@ const std::array sections{
   Section{.name = #section,                                                           \
           .text = text_,                                                              \
           .entry_names = [](const Settings&) { return std::vector<std::string>(1); }, \
-          .add_entry = nullptr},
+          .add_entry = nullptr,                                                       \
+          .copy = nullptr},
 #define TABLE(member, section, Type, text_)                                                  \
   Section{.name = #section,                                                                  \
           .text = text_,                                                                     \
@@ -52,7 +53,8 @@ const std::array sections{
           .add_entry =                                                                       \
               [](Settings& settings, std::string_view entry_name) {                          \
                 settings.member.emplace_back().entry_name = entry_name;                      \
-              }},
+              },                                                                             \
+          .copy = [](Settings& to, const Settings& from) { to.member = from.member; }},
 #include "config/settings.def"
 };
 
@@ -221,13 +223,6 @@ Settings default_settings() {
   for (const Section& section : sections)
     if (section.is_table) section.add_entry(settings, "NAME");
   return settings;
-}
-
-bool is_entry_name(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
-  });
 }
 
 std::optional<Value> parse_value(const Setting& setting, std::vector<std::string> words,

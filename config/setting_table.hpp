@@ -52,6 +52,8 @@ struct Section {
   std::vector<std::string> (*entry_names)(const Settings& settings);
   // Requires: is_table.
   void (*add_entry)(Settings& settings, std::string_view entry_name);
+  // Makes the table that of `from`.
+  void (*copy)(Settings& to, const Settings& from);
 
   bool has(const Setting& setting) const {
     return setting.section == name && setting.in_table == is_table;
@@ -72,7 +74,6 @@ std::span<const Reloaded> reloaded_settings();
 // The defaults, with one entry NAME in every table.
 Settings default_settings();
 
-bool is_entry_name(std::string_view text);
 inline constexpr std::string_view expected_entry_name =
     "a name of at most 64 letters, digits, - and _";
 

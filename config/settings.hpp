@@ -29,6 +29,9 @@ constexpr std::array<char, size> with_hyphens(const char (&names)[size]) {
 // The word at `index` of an ENUM's list "a, b, c"; empty past its end.
 std::string_view choice_at(std::string_view choices, std::size_t index);
 
+// Whether [section.NAME] may be called that.
+bool is_entry_name(std::string_view text);
+
 #define ENUM(Type, ...)                                                                           \
   enum class Type : std::uint8_t { __VA_ARGS__ };                                                 \
   inline constexpr auto Type##_words = with_hyphens(#__VA_ARGS__);                                \

@@ -95,6 +95,9 @@ TEST(SettingTable, WhatIsReloadedIsASetting) {
   std::size_t reloaded = 0;
   for (const Setting& setting : setting_table()) reloaded += setting.is_reloaded() ? 1 : 0;
   EXPECT_EQ(reloaded, reloaded_settings().size());
+  // A table is taken over as a whole.
+  for (const Setting& setting : setting_table())
+    EXPECT_TRUE(setting.is_reloaded() || !setting.in_table) << setting.key();
 }
 
 TEST(SettingTable, DefaultsAreAllowedAndRangesAreRanges) {
