@@ -65,8 +65,8 @@ std::string parameters() {
                       R"({"type":"object","additionalProperties":{"type":"string"}})",
                       R"("style":"form","explode":true)"),
       query_parameter("pipeline", false,
-                      "Steps as URL-encoded JSON, instead of op and its parameters.",
-                      R"({"type":"string","contentMediaType":"application/json"})"),
+                      "A name, or steps as URL-encoded JSON, instead of op and its parameters.",
+                      R"({"type":"string"})"),
       field_parameter("timeout_ms", "Time for the whole fetch."),
       field_parameter("max_bytes", "Largest upstream body."),
       field_parameter("max_result_bytes", "Largest result."),
@@ -82,6 +82,7 @@ std::string parameters() {
       batch_parameter("deadline_ms", "Time for the whole batch; only where tasks come as lines."),
       batch_parameter("on_error", "Whether to go on; only where tasks come as lines."),
       field_parameter("cache", "What the cache may do."),
+      field_parameter("credential", "The name of a secret to be sent along."),
       member("code", R"({"name":"code","in":"path","required":true,"description":"An error code.",)"
                      R"("schema":{"$ref":"#/components/schemas/ErrorCode"}})"),
   });
@@ -100,6 +101,7 @@ std::string headers() {
       header("Fetchmill-Final-Url", "The URL after redirects."),
       header("Fetchmill-Debug",
              "How the fetch went, as the schema Debug says; only when asked for."),
+      header("Fetchmill-Complete", "Of a merge: false when null stands for the result of a task."),
       header("ETag", "Of the result."),
       header("Cache-Status", "What the cache did (RFC 9211)."),
       header("Age", "Seconds since what came from the cache was known to be current."),

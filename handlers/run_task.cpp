@@ -88,6 +88,13 @@ Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, 
   }
 
   fetch::FetchRequest request = make_request(task, std::move(*url));
+  if (!task.credential.empty()) {
+    if (Result<void> lent = app.credentials.lend(task.credential, request); !lent) {
+      Error error = lent.error();
+      error.stage = "fetch";
+      co_return error;
+    }
+  }
   const bool decodes =
       fetch::codings_are_ours(request) && !workers::ops::wants_original(task.pipeline);
   SlotSink sink(app.pool.slots(), task.pipeline);

@@ -64,7 +64,7 @@ TEST_F(OpenApi, HasEveryRouteOfTheApi) {
                                        "post /v1/batch", "post /v1/process",  "get /v1/ops",
                                        "get /metrics",   "get /livez",        "get /healthz",
                                        "get /readyz",    "get /openapi.json", "get /errors/{code}",
-                                       "get /"};
+                                       "get /",          "get /v1/pipelines", "post /v1/merge"};
   EXPECT_EQ(found, expected);
 }
 
