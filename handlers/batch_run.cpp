@@ -36,6 +36,8 @@ void BatchRun::add(TaskSpec task, std::size_t bytes) {
 
 void BatchRun::add_failed(const Error& error) {
   ended(next_index(), TaskSpec{}, TaskReport{}, error);
+  // After stop() nobody waits for another turn.
+  if (closed_) release_held(SIZE_MAX);
 }
 
 std::size_t BatchRun::next_index() {
@@ -96,14 +98,21 @@ void BatchRun::ended(std::size_t index, const TaskSpec& task, const TaskReport& 
   } else {
     held_bytes_ += line.size();
     held_[index - next_line_] = std::move(line);
-    for (; !held_.empty() && !held_.front().empty(); ++next_line_) {
-      held_bytes_ -= held_.front().size();
-      lines_ += held_.front();
-      held_.pop_front();
-    }
   }
   // Not at once: what ends in one turn is written in one go.
   app_.turns.defer(*this);
+}
+
+// What came in before an earlier line may be much.
+void BatchRun::release_held(std::size_t bytes_max) {
+  std::size_t released = 0;
+  for (; !held_.empty() && !held_.front().empty(); ++next_line_) {
+    if (released > bytes_max) return app_.turns.defer(*this);
+    released += held_.front().size();
+    held_bytes_ -= held_.front().size();
+    lines_ += held_.front();
+    held_.pop_front();
+  }
 }
 
 std::string BatchRun::take_lines() {
@@ -116,6 +125,7 @@ bool BatchRun::progressed() const {
 }
 
 void BatchRun::run() {
+  release_held(server::turn_bytes_max);
   start_more();
   if (awaits_room_ && has_room()) std::exchange(awaits_room_, nullptr)->complete();
   // Last: whoever waits for this may destroy the batch.
@@ -137,6 +147,7 @@ config::ErrorCode BatchRun::stop(config::ErrorCode why) {
   for (const Queued& queued : never_started) {
     ended(queued.index, queued.task, TaskReport{}, Error(why));
   }
+  release_held(SIZE_MAX);
   return why;
 }
 

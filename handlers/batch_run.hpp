@@ -49,7 +49,7 @@ class BatchRun final : private server::Deferred {
   config::ErrorCode stop(config::ErrorCode why);  // gives `why`
   // After it no task is started, and whoever drives the batch stops it. Never: TimePoint::max().
   server::TimePoint deadline() const { return deadline_; }
-  bool complete() const { return closed_ && ended_ == added_; }
+  bool complete() const { return closed_ && ended_ == added_ && held_.empty(); }
   bool failed() const { return failed_ > 0; }
   // Whether more should be added now: a caller with a long list waits for room.
   bool has_room() const;
@@ -112,6 +112,7 @@ class BatchRun final : private server::Deferred {
   server::Detached run_one(std::size_t index, TaskSpec task);
   void ended(std::size_t index, const TaskSpec& task, const TaskReport& report,
              const config::Result<TaskResult>& result);
+  void release_held(std::size_t bytes_max);
   void run() override;
 
   App& app_;

@@ -87,7 +87,8 @@ class Credentials(ServerTest):
         self.assertEqual(heads, [])
         # The host is what the URL parser makes of it, however it is written.
         url = f"http://0x7f.1:{self.mine.port}/echo"
-        self.assertEqual(sent_fields(self.server.fetch(url, credential="mine"))["authorization"], SECRET)
+        response = self.server.fetch(url, credential="mine")
+        self.assertEqual(sent_fields(response)["authorization"], SECRET)
 
     def test_not_after_a_redirect_to_another_origin(self):
         target = self.other.url("/echo")

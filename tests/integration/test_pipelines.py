@@ -70,7 +70,8 @@ class Named(ServerTest):
         self.assertIs(listed["only"], False)
         self.assertEqual([p["name"] for p in listed["pipelines"]], ["second_id", "digest"])
         self.assertEqual(listed["pipelines"][0]["summary"], "The second record's id.")
-        self.assertEqual(listed["pipelines"][0]["steps"][1], {"op": "json.select", "pointer": "/id"})
+        step = {"op": "json.select", "pointer": "/id"}
+        self.assertEqual(listed["pipelines"][0]["steps"][1], step)
 
     def test_others_may_be_run_beside_them(self):
         url = self.origin.url("/json?records=1")
@@ -89,7 +90,8 @@ class Only(ServerTest):
         response = self.server.get("/v1/fetch", url=url, op="hash")
         self.assert_problem(response, "pipeline_denied", field="op")
         self.assert_problem(self.server.process(b"[]", "hash"), "pipeline_denied", field="op")
-        response = self.server.post("/v1/batch", {"tasks": [], "defaults": {"pipeline": [{"op": "hash"}]}})
+        defaults = {"pipeline": [{"op": "hash"}]}
+        response = self.server.post("/v1/batch", {"tasks": [], "defaults": defaults})
         self.assert_problem(response, "pipeline_denied", field="defaults.pipeline")
         self.assertIs(self.server.get("/v1/pipelines").json()["only"], True)
 

@@ -58,7 +58,9 @@ class TakenOver(Reloading):
 
     def test_pipelines(self):
         url = self.origin.url("/json?records=2")
-        server = self.serve(OPEN + "[pipelines.a]\nsteps = [{op = 'json.select', pointer = '/1/id'}]\n")
+        server = self.serve(
+            OPEN + "[pipelines.a]\nsteps = [{op = 'json.select', pointer = '/1/id'}]\n"
+        )
         self.assertEqual(server.fetch(url, pipeline="a").json(), 1)
         self.reload(
             server,
