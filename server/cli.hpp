@@ -19,7 +19,7 @@ struct CliActions {
   std::function<int(const config::Settings&, const std::function<config::LoadResult()>& again)>
       serve;
   std::function<std::string()> ops_json;  // the body of GET /v1/ops
-  config::CheckSteps check_steps;
+  config::CheckSteps check_steps = {};    // of named pipelines
 };
 
 int run_cli(int argc, char** argv, const CliActions& actions);

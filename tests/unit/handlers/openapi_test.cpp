@@ -150,9 +150,9 @@ TEST_F(OpenApi, ATaskHasTheFieldsOfTheApi) {
   for (const std::string_view name :
        {"url", "method", "headers", "body", "body_base64", "json", "pipeline", "id", "meta",
         "timeout_ms", "max_bytes", "max_result_bytes", "accept_status", "max_redirects", "retries",
-        "cache", "debug"})
+        "cache", "credential", "debug"})
     EXPECT_EQ(fields[name].error(), simdjson::SUCCESS) << name;
-  EXPECT_EQ(fields.get_object().size(), 17u);
+  EXPECT_EQ(fields.get_object().size(), 18u);
 }
 
 TEST_F(OpenApi, TheHandlerAnswersTheDocument) {

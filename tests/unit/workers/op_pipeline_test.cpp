@@ -228,6 +228,7 @@ TEST(Registry, TablesAreSound) {
                                                   "body_base64",
                                                   "json",
                                                   "pipeline",
+                                                  "credential",
                                                   "id",
                                                   "meta",
                                                   "timeout_ms",
