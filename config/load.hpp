@@ -4,7 +4,7 @@
 // mistakes says for each which key, which value, where it stands and what is expected there.
 #pragma once
 
-#include "config/result.hpp"
+#include "config/error.hpp"
 #include "config/settings.hpp"
 
 #include <functional>
@@ -14,8 +14,12 @@
 #include <string_view>
 #include <vector>
 
-
 namespace fetchmill::config {
+
+// The steps of a named pipeline in their canonical form, or every mistake in them: with a `field`
+// such as "steps[0].op" and the `detail` for people.
+using CheckSteps =
+    std::function<BasicResult<std::string, std::vector<Error>>(const std::string& steps)>;
 
 struct LoadInput {
   // What follows the subcommand: --config FILE, --section.name VALUE and --section.name=VALUE.
@@ -24,6 +28,8 @@ struct LoadInput {
   std::span<const std::string> environment;
   // The bytes of the file at this path, or nothing when it cannot be read.
   std::function<std::optional<std::string>(const std::string& path)> read_file;
+  // What knows the ops; empty: steps are not looked at.
+  CheckSteps check_steps = {};
 };
 
 struct Mistake {

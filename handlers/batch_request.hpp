@@ -28,6 +28,21 @@ struct BatchSpec {
 };
 config::Result<BatchSpec> parse_batch(const std::string& body, const config::Settings& settings);
 
+// What a merge (merge_request.hpp) reads in the same way; `document` is the whole one.
+config::Result<void> read_batch_limits(simdjson::dom::object document,
+                                       const config::Settings& settings, BatchOptions& options);
+// One of two words, where the field is there; `is_second` becomes true for the second one.
+config::Result<void> read_choice(simdjson::dom::object document, std::string_view name,
+                                 std::string_view first, std::string_view second, bool& is_second);
+// The defaults that the document has for its tasks.
+config::Result<TaskSpec> read_defaults(simdjson::dom::object document,
+                                       const config::Settings& settings);
+config::Result<void> check_task_count(std::size_t count, const config::Settings& settings);
+// `field`: "tasks[3]".
+config::Result<TaskSpec> read_batch_task(simdjson::dom::element task, const std::string& field,
+                                         const TaskSpec& defaults,
+                                         const config::Settings& settings);
+
 // A batch whose tasks come as lines.
 struct BatchStream {
   BatchOptions options;

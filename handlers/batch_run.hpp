@@ -12,18 +12,28 @@
 
 #include "handlers/app.hpp"
 #include "handlers/batch_request.hpp"
+#include "handlers/run_task.hpp"
 #include "server/activity.hpp"
 #include "server/coroutine.hpp"
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 
 namespace fetchmill::handlers {
 
+// How a task's end is written, by default as a line of a batch with its newline. Requires: never
+// empty, or those behind it in input order would wait for ever.
+using OutcomeWriter =
+    std::function<std::string(std::size_t index, const TaskSpec& task, const TaskReport& report,
+                              const config::Result<TaskResult>& result)>;
+std::string write_outcome(std::size_t index, const TaskSpec& task, const TaskReport& report,
+                          const config::Result<TaskResult>& result);
+
 class BatchRun final : private server::Deferred {
  public:
-  BatchRun(App& app, const BatchOptions& options);
+  BatchRun(App& app, const BatchOptions& options, OutcomeWriter writer = write_outcome);
   BatchRun(const BatchRun&) = delete;
   BatchRun& operator=(const BatchRun&) = delete;
 
@@ -39,7 +49,7 @@ class BatchRun final : private server::Deferred {
   config::ErrorCode stop(config::ErrorCode why);  // gives `why`
   // After it no task is started, and whoever drives the batch stops it. Never: TimePoint::max().
   server::TimePoint deadline() const { return deadline_; }
-  bool complete() const { return closed_ && ended_ == added_; }
+  bool complete() const { return closed_ && ended_ == added_ && held_.empty(); }
   bool failed() const { return failed_ > 0; }
   // Whether more should be added now: a caller with a long list waits for room.
   bool has_room() const;
@@ -100,12 +110,14 @@ class BatchRun final : private server::Deferred {
   bool holds_too_much() const;
   std::size_t next_index();
   server::Detached run_one(std::size_t index, TaskSpec task);
-  enum class End : std::uint8_t { ok, unchanged, failed };
-  void ended(std::size_t index, std::string line, End end);
+  void ended(std::size_t index, const TaskSpec& task, const TaskReport& report,
+             const config::Result<TaskResult>& result);
+  void release_held(std::size_t bytes_max);
   void run() override;
 
   App& app_;
   const BatchOptions options_;
+  const OutcomeWriter writer_;
   workers::Flow flow_;
   server::TimePoint started_;
   server::TimePoint deadline_ = server::TimePoint::max();

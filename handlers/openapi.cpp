@@ -77,8 +77,8 @@ std::string parameters() {
                       R"({"type":"object","additionalProperties":{"type":"string"}})",
                       R"("style":"form","explode":true)"),
       query_parameter("pipeline", false,
-                      "Steps as URL-encoded JSON, instead of op and its parameters.",
-                      R"({"type":"string","contentMediaType":"application/json"})"),
+                      "A name, or steps as URL-encoded JSON, instead of op and its parameters.",
+                      R"({"type":"string"})"),
       field_parameter("timeout_ms", "Time for the whole fetch."),
       field_parameter("max_bytes", "Largest upstream body."),
       field_parameter("max_result_bytes", "Largest result."),
@@ -106,6 +106,7 @@ std::string parameters() {
       header_parameter("If-None-Match", "Entity tags of results the client has: 304 if it is one."),
       header_parameter("If-Modified-Since",
                        "Of the result the client has; counts only without If-None-Match."),
+      field_parameter("credential", "The name of a secret to be sent along."),
       member("code", R"({"name":"code","in":"path","required":true,"description":"An error code.",)"
                      R"("schema":{"$ref":"#/components/schemas/ErrorCode"}})"),
   });
@@ -124,6 +125,7 @@ std::string headers() {
       header("Fetchmill-Final-Url", "The URL after redirects."),
       header("Fetchmill-Debug",
              "How the fetch went, as the schema Debug says; only when asked for."),
+      header("Fetchmill-Complete", "Of a merge: false when null stands for the result of a task."),
       header("ETag", "Of the result."),
       header("Last-Modified", "The upstream's, where its body is the result."),
       header("Cache-Control", "What the upstream said of its answer; private with credentials."),

@@ -43,6 +43,18 @@ std::string reference(std::string_view kind, std::string_view name) {
       {member("$ref", text("#/components/" + std::string(kind) + '/' + std::string(name)))});
 }
 
+std::string schema_reference(std::string_view name) {
+  return reference("schemas", name);
+}
+
+std::string fields(const std::vector<std::string>& properties) {
+  return R"("type":"object","properties":)" + object(properties);
+}
+
+std::string required(const std::vector<std::string_view>& names) {
+  return member("required", texts(names));
+}
+
 std::string property(std::string_view name, std::string_view description, std::string_view rest) {
   return member(name, object({member("description", text(description)), std::string(rest)}));
 }

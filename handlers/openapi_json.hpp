@@ -21,6 +21,13 @@ std::string texts(const std::vector<std::string_view>& values);
 // {"$ref":"#/components/KIND/NAME"}
 std::string reference(std::string_view kind, std::string_view name);
 
+std::string schema_reference(std::string_view name);
+
+// Members of a schema: that it is an object with these properties; those it must have.
+std::string fields(const std::vector<std::string>& properties);
+std::string required(const std::vector<std::string_view>& names);
+inline constexpr std::string_view string_type = R"("type":"string")";
+
 // A member that is a schema: what it is for, then `rest`, members of the schema as text.
 std::string property(std::string_view name, std::string_view description, std::string_view rest);
 // The `rest` of a whole number.

@@ -5,65 +5,19 @@
 #include "handlers/openapi_conditions.hpp"
 #include "handlers/openapi_debug.hpp"
 #include "handlers/openapi_json.hpp"
-#include "workers/ops/pipeline.hpp"
-#include "workers/ops/registry.hpp"
+#include "handlers/openapi_merge.hpp"
+#include "handlers/openapi_pipelines.hpp"
 
 #include <string_view>
 #include <vector>
 
-#include <simdjson.h>
-
 namespace fetchmill::handlers::openapi {
 namespace {
 
-using workers::ops::Op;
-
+constexpr std::string_view count_type = R"("type":"integer","minimum":0)";
+constexpr std::string_view milliseconds_type = R"("type":"number","minimum":0)";
 constexpr std::uint64_t timeout_ms_max = 3'600'000;
 constexpr std::uint64_t deadline_ms_max = 86'400'000;
-
-std::string op_schema_name(const Op& op) {
-  return "op." + std::string(op.name);
-}
-
-// A step of this op: its own parameters beside its name.
-std::string op_schema(const Op& op) {
-  simdjson::dom::parser parser;
-  const std::string parameters = workers::ops::parameters_schema_json(op);
-  const simdjson::dom::element schema = parser.parse(parameters);
-  std::vector<std::string> properties{
-      property("op", op.summary, R"("type":"string","const":)" + text(op.name))};
-  for (const auto& [name, parameter] : schema["properties"].get_object())
-    properties.push_back(member(name, simdjson::minify(parameter)));
-  std::vector<std::string_view> names{"op"};
-  for (const simdjson::dom::element name : schema["required"].get_array())
-    names.push_back(name.get_string());
-  return object({member("title", text(op.name)), member("description", text(op.summary)),
-                 fields(properties), required(names), R"("additionalProperties":false)"});
-}
-
-std::string step_schema() {
-  std::vector<std::string> choices;
-  std::vector<std::string> mapping;
-  for (const Op* op : workers::ops::all_ops()) {
-    const std::string name = op_schema_name(*op);
-    choices.push_back(schema_reference(name));
-    mapping.push_back(member(op->name, text("#/components/schemas/" + name)));
-  }
-  const std::string discriminator =
-      object({member("propertyName", text("op")), member("mapping", object(mapping))});
-  return object({member("description", text("One op with its parameters.")),
-                 member("oneOf", array(choices)), member("discriminator", discriminator)});
-}
-
-std::string pipeline_schema() {
-  return object(
-      {member("description", text("Steps that run one after the other, each on what the "
-                                  "one before it made. Empty: the bytes as they are, without "
-                                  "their content coding.")),
-       R"("type":"array","default":[])",
-       member("maxItems", std::to_string(workers::ops::pipeline_steps_max)),
-       member("items", schema_reference("Step"))});
-}
 
 std::vector<std::string> request_fields() {
   return {
@@ -77,6 +31,10 @@ std::vector<std::string> request_fields() {
           "in the coding that it comes in; without one, codings are asked for and undone.",
           R"("type":"object","maxProperties":64,"additionalProperties":{"type":"string",)"
           R"("pattern":"^[\\t -~\\x80-\\uFFFF]*$"})"),
+      property("credential",
+               "The name of a secret of the operator's, to be sent along to the origins that it is "
+               "for; the cache then takes no part.",
+               R"("type":"string","pattern":"^[A-Za-z0-9_-]{1,64}$")"),
       property("body", "The upstream request's body, as text.", string_type),
       property("body_base64", "The same, as base64.",
                R"("type":"string","contentEncoding":"base64")"),
@@ -144,7 +102,7 @@ std::vector<std::string> limit_fields(const config::Settings& settings) {
 
 std::string task_fields_schema(const config::Settings& settings) {
   std::vector<std::string> properties = request_fields();
-  properties.push_back(member("pipeline", schema_reference("Pipeline")));
+  properties.push_back(member("pipeline", pipeline_or_name()));
   properties.push_back(property("id", "A name for the task, echoed in its outcome.",
                                 R"("type":"string","maxLength":256)"));
   properties.push_back(
@@ -335,6 +293,8 @@ std::string problem_schema() {
       property("instance", "This occurrence.", R"("type":"string","format":"uri-reference")"));
   properties.push_back(property("request_id", "As in X-Request-Id.", string_type));
   properties.push_back(property("line", "The line of a batch, from 1.", count_type));
+  properties.push_back(property("errors", "The outcomes of the tasks of a merge that failed.",
+                                R"("type":"array","items":)" + schema_reference("ErrorOutcome")));
   return object({member("description", text("An error (RFC 9457).")), fields(properties),
                  required({"type", "title", "status", "code", "retryable"})});
 }
@@ -351,18 +311,6 @@ std::string error_info_schema() {
        required({"code", "status", "title", "advice", "retryable"})});
 }
 
-std::string op_info_schema() {
-  const std::string_view strings = R"("type":"array","items":{"type":"string"})";
-  return object(
-      {member("description", text("An op.")),
-       fields({property("name", "Its name.", string_type),
-               property("summary", "What it does.", string_type),
-               property("parameters", "The JSON Schema of its parameters.", R"("type":"object")"),
-               property("input", "Media types it is meant for.", strings),
-               property("output", "Media type of its result.", string_type)}),
-       required({"name", "summary", "parameters", "input", "output"})});
-}
-
 }  // namespace
 
 std::string schemas(const config::Settings& settings) {
@@ -374,8 +322,6 @@ std::string schemas(const config::Settings& settings) {
       member("BatchDefaults",
              of_task_fields("Fields for every task that does not give its own.", {}, {})),
       member("Batch", batch_schema(settings)),
-      member("Pipeline", pipeline_schema()),
-      member("Step", step_schema()),
       member("Upstream", upstream_schema()),
       member("Timings", timings_schema()),
       member("Debug", debug_schema()),
@@ -390,10 +336,9 @@ std::string schemas(const config::Settings& settings) {
       member("ErrorCode", error_code_schema()),
       member("Problem", problem_schema()),
       member("ErrorInfo", error_info_schema()),
-      member("OpInfo", op_info_schema()),
   };
-  for (const Op* op : workers::ops::all_ops())
-    members.push_back(member(op_schema_name(*op), op_schema(*op)));
+  add_merge_schemas(settings, members);
+  add_pipeline_schemas(members);
   return object(members);
 }
 

@@ -41,12 +41,14 @@ void count(App& app, const TaskSpec& task, const workers::JobResult& job) {
       std::chrono::duration<double>(job.processed).count());
 }
 
+Error in_fetch(Error error) {
+  error.stage = "fetch";
+  return error;
+}
+
 Result<fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
   Result<fetch::Url> url = app.fetcher.check_url(task.url);
-  if (!url) {
-    url.error().stage = "fetch";
-    return std::move(url).error();
-  }
+  if (!url) return in_fetch(std::move(url).error());
   fetch::FetchRequest request;
   request.url = std::move(*url);
   request.method = task.method;
@@ -153,7 +155,11 @@ Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& t
                                        TaskReport& report, bool& is_coded) {
   Result<fetch::FetchRequest> request = make_request(app, task);
   if (!request) co_return std::move(request).error();
-  report.sent_credentials = fetch::cache::has_credentials(request->headers);
+  if (!task.credential.empty()) {
+    Result<void> lent = app.credentials.lend(task.credential, *request);
+    if (!lent) co_return in_fetch(std::move(lent).error());
+  }
+  report.sent_credentials = request->credential || fetch::cache::has_credentials(request->headers);
   const bool decodes =
       fetch::codings_are_ours(*request) && !workers::ops::wants_original(task.pipeline);
   SlotSink sink(app.pool.slots(), task.pipeline);

@@ -1,6 +1,7 @@
 #include "handlers/task.hpp"
 
 #include "config/json_string.hpp"
+#include "handlers/named_pipelines.hpp"
 #include "server/wire/chars.hpp"
 #include "workers/json/json_locate.hpp"
 #include "workers/ops/pipeline.hpp"
@@ -99,11 +100,8 @@ Result<void> read_json_body(const FieldReader& in) {
   return {};
 }
 
-Result<void> read_pipeline(const FieldReader& in) {
-  if (in.value.is_string())
-    return Error(ErrorCode::invalid_request,
-                 "no named pipelines are configured; expected an array of steps", in.field);
-  Result<std::string> pipeline = ops::check_pipeline(in.value, in.field);
+Result<void> read_pipeline_field(const FieldReader& in) {
+  Result<std::string> pipeline = read_pipeline(in.value, in.field, in.settings);
   if (!pipeline) return pipeline.error();
   in.task.pipeline = std::move(*pipeline);
   return {};
@@ -183,6 +181,16 @@ Result<void> read_retries(const FieldReader& in) {
   return read_bounded<&TaskSpec::retries>(in, 0, in.settings.fetch.retries);
 }
 
+Result<void> read_credential(const FieldReader& in) {
+  Result<std::string> name = read_string(in.value, in.field, 64);
+  if (!name) return name.error();
+  if (std::ranges::find(in.settings.credentials, *name,
+                        &config::Settings::Credential::entry_name) == in.settings.credentials.end())
+    return Error(ErrorCode::invalid_request, "there is no credential of this name", in.field);
+  in.task.credential = std::move(*name);
+  return {};
+}
+
 Result<void> read_debug(const FieldReader& in) {
   if (in.value.get(in.task.debug)) return wrong_type(in.field, "true or false");
   return {};
@@ -220,7 +228,7 @@ constexpr std::array task_fields{
     TaskField{"body", read_body, false},
     TaskField{"body_base64", read_body_base64, false},
     TaskField{"json", read_json_body, false},
-    TaskField{"pipeline", read_pipeline, false},
+    TaskField{"pipeline", read_pipeline_field, false},
     TaskField{"id", read_id, false},
     TaskField{"meta", read_meta, false},
     TaskField{"timeout_ms", read_timeout_ms, true},
@@ -230,6 +238,7 @@ constexpr std::array task_fields{
     TaskField{"retries", read_retries, true},
     TaskField{"accept_status", read_accept_status, false},
     TaskField{"cache", read_cache, true},
+    TaskField{"credential", read_credential, true},
     TaskField{"debug", read_debug, true},
     TaskField{"include_headers", read_value<&TaskSpec::include_headers, read_field_names>, false},
     TaskField{"if_none_match", read_value<&TaskSpec::if_none_match, read_entity_tags>, false},
@@ -349,7 +358,16 @@ Result<void> read_task(element object_or_other, const std::string& field,
   return check_conditions(task, field);
 }
 
-Result<std::string> pipeline_from_query(const QueryPairs& query) {
+Result<std::string> read_pipeline(element value, const std::string& field,
+                                  const config::Settings& settings) {
+  if (std::string_view name; !value.get(name)) return named_pipeline(name, field, settings);
+  Result<std::string> pipeline = ops::check_pipeline(value, field);
+  if (!pipeline || *pipeline == "[]") return pipeline;
+  if (Result<void> allowed = allow_own_pipeline(field, settings); !allowed) return allowed.error();
+  return pipeline;
+}
+
+Result<std::string> pipeline_from_query(const QueryPairs& query, const config::Settings& settings) {
   QueryPairs parameters;
   const std::string* op = nullptr;
   const std::string* pipeline = nullptr;
@@ -364,9 +382,13 @@ Result<std::string> pipeline_from_query(const QueryPairs& query) {
   }
   if (op && pipeline)
     return Error(ErrorCode::invalid_request, "give either op or pipeline, not both", "pipeline");
-  if (op) return ops::pipeline_from_query(*op, parameters);
+  if (op) {
+    if (Result<void> allowed = allow_own_pipeline("op", settings); !allowed) return allowed.error();
+    return ops::pipeline_from_query(*op, parameters);
+  }
   if (!parameters.empty()) return unknown_parameter(parameters.front().first);
   if (!pipeline) return std::string("[]");
+  if (config::is_entry_name(*pipeline)) return named_pipeline(*pipeline, "pipeline", settings);
   simdjson::dom::parser parser;
   Result<element> parsed = parse_json(parser, *pipeline);
   if (!parsed) {
@@ -374,7 +396,7 @@ Result<std::string> pipeline_from_query(const QueryPairs& query) {
     error.field = "pipeline";
     return error;
   }
-  return ops::check_pipeline(*parsed, "pipeline");
+  return read_pipeline(*parsed, "pipeline", settings);
 }
 
 Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings& settings) {
@@ -430,7 +452,7 @@ Result<TaskSpec> defaults_from_query(const QueryPairs& query, const config::Sett
     }
     if (Result<void> read = row->read({parsed, name, settings, task}); !read) return read.error();
   }
-  Result<std::string> pipeline = pipeline_from_query(rest);
+  Result<std::string> pipeline = pipeline_from_query(rest, settings);
   if (!pipeline) return pipeline.error();
   task.pipeline = std::move(*pipeline);
   return task;

@@ -2,9 +2,10 @@
 // sent.
 //
 // Errors: invalid_request (malformed JSON with its position, a wrong type, a value out of range, a
-// missing url), unknown_field, unknown_op; all with `field`. The URL itself is judged when the task
-// runs (Fetcher::check_url), so that in a batch a refused URL fails its task, not the batch. Trust:
-// everything in here comes from the client.
+// missing url, no pipeline or credential of that name), unknown_field, unknown_op, pipeline_denied;
+// all with `field`. The URL itself is judged when the task runs (Fetcher::check_url), so that in a
+// batch a refused URL fails its task, not the batch. Trust: everything in here comes from the
+// client.
 #pragma once
 
 #include "config/error.hpp"
@@ -34,6 +35,7 @@ struct TaskSpec {
   server::wire::Method method = server::wire::Method::get;
   std::vector<server::fetch::Header> headers;
   std::string body;
+  std::string credential;       // the name of one; empty: none
   std::string pipeline = "[]";  // canonical text
   std::string id;
   std::string meta;  // one minified JSON value; empty: none
@@ -80,7 +82,11 @@ config::Result<TaskSpec> task_from_query(const QueryPairs& query, const config::
 config::Result<TaskSpec> defaults_from_query(const QueryPairs& query,
                                              const config::Settings& settings);
 
+// Steps, or a name of those in the settings. Gives the canonical pipeline.
+config::Result<std::string> read_pipeline(simdjson::dom::element value, const std::string& field,
+                                          const config::Settings& settings);
 // POST /v1/process: op with its parameters, or pipeline. Gives the canonical pipeline.
-config::Result<std::string> pipeline_from_query(const QueryPairs& query);
+config::Result<std::string> pipeline_from_query(const QueryPairs& query,
+                                                const config::Settings& settings);
 
 }  // namespace fetchmill::handlers

@@ -53,11 +53,16 @@ bool asks_for_help(const std::string& argument) {
   return argument == "--help" || argument == "-h";
 }
 
-// The settings by what follows the subcommand; all mistakes are told to `err`.
-std::optional<config::Settings> load_settings(const Call& call) {
+// The settings by what follows the subcommand.
+config::LoadResult try_load(const Call& call) {
   config::LoadInput input = call.input;
   input.arguments = call.arguments;
-  config::LoadResult loaded = config::load(input);
+  return config::load(input);
+}
+
+// The same; all mistakes are told to `err`.
+std::optional<config::Settings> load_settings(const Call& call) {
+  config::LoadResult loaded = try_load(call);
   if (loaded) return std::move(*loaded);
   for (const config::Mistake& mistake : loaded.error()) call.err << to_string(mistake) << '\n';
   call.err << "Nothing was started. `fetchmill serve --help` explains every setting; "
@@ -73,7 +78,8 @@ int reject_argument(const Call& call, std::string_view name, const std::string& 
 
 int serve(const Call& call) {
   const std::optional<config::Settings> settings = load_settings(call);
-  return settings ? call.actions.serve(*settings) : exit_usage;
+  if (!settings) return exit_usage;
+  return call.actions.serve(*settings, [&call] { return try_load(call); });
 }
 
 int check_config(const Call& call) {
@@ -257,7 +263,8 @@ int run_cli(const config::LoadInput& input, const CliActions& actions, std::ostr
 int run_cli(int argc, char** argv, const CliActions& actions) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const std::vector<std::string> environment = config::process_environment();
-  return run_cli({arguments, environment, config::read_file}, actions, std::cout, std::cerr);
+  return run_cli({arguments, environment, config::read_file, actions.check_steps}, actions,
+                 std::cout, std::cerr);
 }
 
 }  // namespace fetchmill::server

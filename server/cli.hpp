@@ -15,8 +15,11 @@ namespace fetchmill::server {
 
 // What main gives the command line to work with.
 struct CliActions {
-  std::function<int(const config::Settings&)> serve;  // returns the exit code
-  std::function<std::string()> ops_json;              // the body of GET /v1/ops
+  // Returns the exit code. `again` loads the settings anew.
+  std::function<int(const config::Settings&, const std::function<config::LoadResult()>& again)>
+      serve;
+  std::function<std::string()> ops_json;  // the body of GET /v1/ops
+  config::CheckSteps check_steps = {};    // of named pipelines
 };
 
 int run_cli(int argc, char** argv, const CliActions& actions);

@@ -16,6 +16,7 @@
 #include "server/memory_reserve.hpp"
 #include "server/metrics_exposition.hpp"
 #include "server/poller.hpp"
+#include "server/reload.hpp"
 #include "server/turns.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/pool.hpp"
@@ -47,7 +48,8 @@ int scheduling_policy(config::Scheduling scheduling) {
 workers::PoolOptions pool_options(const config::Settings& settings, const Machine& machine) {
   return {.worker_count = static_cast<std::uint32_t>(settings.workers.count),
           .region_bytes = settings.workers.region_mb * config::MiB,
-          .body_bytes_max = std::max(settings.fetch.max_bytes, settings.server.max_body_bytes),
+          .body_bytes_max = std::max(
+              {settings.fetch.max_bytes, settings.server.max_body_bytes, settings.merge.max_bytes}),
           .result_bytes_max = settings.workers.max_result_bytes,
           .task_timeout = milliseconds(settings.workers.task_timeout_ms),
           .task_cpu_time = milliseconds(settings.workers.task_cpu_ms),
@@ -64,11 +66,21 @@ int failed(config::Log& log, const config::Error& error) {
   return 1;
 }
 
-int serve(const config::Settings& given) {
+// What a reload brings takes the place of what holds.
+void apply(Reloaded&& reloaded, config::Settings& settings, config::Log& log,
+           fetch::Fetcher& fetcher, fetch::Credentials& credentials) {
+  config::take_over(settings, reloaded.settings);
+  log.set_level(settings.log.level);
+  if (reloaded.rules) fetcher.replace_rules(std::move(*reloaded.rules));
+  fetcher.replace_origins(std::move(reloaded.origins));
+  credentials = std::move(reloaded.credentials);
+}
+
+int serve(const config::Settings& given, const LoadSettings& load) {
   // A peer that closes early shows as an error of the write, not as the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   const Machine machine = this_machine();
-  const config::Settings settings = fit_to_machine(given, machine);
+  config::Settings settings = fit_to_machine(given, machine);
   config::Metrics metrics;
   config::Log log(settings.log, metrics.log_dropped_total.get());
   count_memory_shortages(metrics.memory_reserve_used_total.get());
@@ -100,6 +112,8 @@ int serve(const config::Settings& given) {
   auto fetcher = fetch::Fetcher::make(io, poller, wheel, settings.fetch, settings.origins,
                                       std::move(*rules), metrics, log);
   if (!fetcher) return failed(log, fetcher.error());
+  auto credentials = fetch::Credentials::make(settings.credentials);
+  if (!credentials) return failed(log, credentials.error());
 
   // The workers. Serving begins when all of them have reported.
   std::function<void()> on_workers_ready;
@@ -115,7 +129,15 @@ int serve(const config::Settings& given) {
   if (!pool) return failed(log, pool.error());
 
   // The inbound half, on top of both.
-  handlers::App app{settings, metrics, log, wheel, turns, **fetcher, **pool, sandbox->state()};
+  handlers::App app{settings,
+                    metrics,
+                    log,
+                    wheel,
+                    turns,
+                    **fetcher,
+                    **pool,
+                    sandbox->state(),
+                    std::move(*credentials)};
   const MetricsExposition exposition(metrics);
   const http::Router router(handlers::routes(app, [&] { return exposition.expose(); }));
   http::Service* serving = nullptr;
@@ -150,6 +172,19 @@ int serve(const config::Settings& given) {
       };
   signals.async_wait(on_signal);
 
+  // SIGHUP reloads.
+  Reload reload(io, load, given, metrics, log, [&](Reloaded&& reloaded) {
+    apply(std::move(reloaded), settings, log, **fetcher, app.credentials);
+  });
+  asio::signal_set reload_signal(io, SIGHUP);
+  std::function<void(const boost::system::error_code&, int)> on_hangup =
+      [&](const boost::system::error_code& error, int) {
+        if (error) return;
+        reload.begin();
+        reload_signal.async_wait(on_hangup);
+      };
+  reload_signal.async_wait(on_hangup);
+
   io.run();
 
   // Whatever is still under way unwinds before what it stands on goes.
@@ -162,9 +197,9 @@ int serve(const config::Settings& given) {
 
 // Asio's constructors throw what the system refuses them: descriptors, mostly. It may also come out
 // of the loop, and then nothing here can be relied on any more: the workers end with this process.
-int serve_or_explain(const config::Settings& settings) {
+int serve_or_explain(const config::Settings& settings, const LoadSettings& load) {
   try {
-    return serve(settings);
+    return serve(settings, load);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "fetchmill: cannot go on: %s\n", error.what());
     return 1;
@@ -177,6 +212,8 @@ int serve_or_explain(const config::Settings& settings) {
 int main(int argc, char** argv) {
   using namespace fetchmill;
   server::put_memory_aside();
-  return server::run_cli(
-      argc, argv, {.serve = server::serve_or_explain, .ops_json = workers::ops::catalogue_json});
+  return server::run_cli(argc, argv,
+                         {.serve = server::serve_or_explain,
+                          .ops_json = workers::ops::catalogue_json,
+                          .check_steps = workers::ops::check_steps});
 }

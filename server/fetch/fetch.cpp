@@ -10,7 +10,6 @@
 #include "server/fetch/head_lines.hpp"
 #include "server/fetch/interrupted.hpp"
 #include "server/fetch/ipv6_route.hpp"
-#include "server/fetch/origin_rules.hpp"
 #include "server/fetch/own_addresses.hpp"
 #include "server/fetch/pacing.hpp"
 #include "server/fetch/redirect.hpp"
@@ -199,6 +198,12 @@ void Fetcher::replace_rules(UrlRules rules) {
   state_->cache.clear();
 }
 
+void Fetcher::replace_origins(OriginRules origins) {
+  state_->origins = std::move(origins);
+  if (state_->tunnels) state_->tunnels->replace_tls(*state_->origins.general().tls);
+  state_->connections.renew();
+}
+
 void Fetcher::stop() {
   state_->cache.stop();
   state_->connections.stop();
@@ -272,7 +277,8 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
                                                    FetchResponse& response, BodySink& sink,
                                                    AttemptEnd& end) {
   response.timings = {};
-  const OriginRule& rule = origins.of(request.url);
+  // A copy: the rules may be replaced while this waits.
+  const OriginRule rule = origins.of(request.url);
   if (rule.pace.per_second > 0) {
     Pacing::Turn turn = pacing.turn(activity, request.url, rule.pace);
     config::Result<void> granted = co_await turn;

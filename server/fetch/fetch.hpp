@@ -14,6 +14,7 @@
 #include "server/coroutine.hpp"
 #include "server/fetch/body_sink.hpp"
 #include "server/fetch/cache/cache_status.hpp"
+#include "server/fetch/origin_rules.hpp"
 #include "server/fetch/request.hpp"
 #include "server/fetch/trace.hpp"
 #include "server/fetch/url_policy.hpp"
@@ -83,6 +84,9 @@ class Fetcher {
 
   // Holds for every connection taken from now on, idle ones included; what is cached is forgotten.
   void replace_rules(UrlRules rules);
+
+  // The same for what holds for origins; connections made so far are not used again.
+  void replace_origins(OriginRules origins);
 
   // Closes idle connections, fails lookups under way and ends what the cache does in the
   // background; fetches end by their own activities.

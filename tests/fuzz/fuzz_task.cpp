@@ -2,10 +2,11 @@
 // Task parser: what it accepts is within limits and reads the same again, what it refuses is the
 // client's mistake.
 //
-// The first byte chooses the form: a task, a batch, lines behind a query, or a query.
+// The first byte chooses the form: a task, a batch, a merge, lines behind a query, or a query.
 #include "handlers/batch_request.hpp"
 #include "handlers/conditions.hpp"
 #include "handlers/line_reader.hpp"
+#include "handlers/merge_request.hpp"
 #include "workers/ops/pipeline.hpp"
 
 #include <cstddef>
@@ -123,6 +124,27 @@ void check_batch(const std::string& body) {
   }
 }
 
+// Whatever the tasks are called, the joined document is one of theirs.
+void check_merge(const std::string& body) {
+  const auto merge = parse_merge(body, settings);
+  if (!merge) return check_error(merge.error());
+  require(merge->tasks.size() <= settings.batch.max_tasks);
+  require(merge->labels.size() == merge->tasks.size());
+  check_options(merge->options);
+  std::string joined(1, merge->is_object ? '{' : '[');
+  for (std::size_t i = 0; i < merge->tasks.size(); ++i) {
+    check_task(merge->tasks[i]);
+    joined += (i > 0 ? "," : "") + merge->labels[i] + "null";
+  }
+  joined += merge->is_object ? '}' : ']';
+  simdjson::dom::parser parser;
+  const auto document = parse_json(parser, joined);
+  require(document.has_value());
+  const std::size_t count = merge->is_object ? document->get_object().value_unsafe().size()
+                                             : document->get_array().value_unsafe().size();
+  require(count == merge->tasks.size());
+}
+
 void check_query(std::string_view query) {
   const auto pairs = parse_query(query);
   if (!pairs) return check_error(pairs.error());
@@ -138,6 +160,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (data[0]) {
     case 'b':
       check_batch(std::string(text));
+      break;
+    case 'm':
+      check_merge(std::string(text));
       break;
     case 'l':
       check_lines(text);

@@ -6,8 +6,10 @@ from harness import ERRORS, ServerTest, run_command
 ROUTES = {
     "/v1/fetch": {"get", "post"},
     "/v1/batch": {"post"},
+    "/v1/merge": {"post"},
     "/v1/process": {"post"},
     "/v1/ops": {"get"},
+    "/v1/pipelines": {"get"},
     "/metrics": {"get"},
     "/livez": {"get"},
     "/healthz": {"get"},
@@ -19,12 +21,14 @@ ROUTES = {
 # The statuses clients rely on, by code.
 STATUSES = {
     "invalid_request": 400, "unknown_op": 400, "unknown_field": 400, "unauthorized": 401,
-    "address_denied": 403, "url_denied": 403, "origin_denied": 403, "not_found": 404,
+    "address_denied": 403, "url_denied": 403, "origin_denied": 403, "pipeline_denied": 403,
+    "credential_denied": 403, "not_found": 404,
     "method_not_allowed": 405, "not_acceptable": 406, "request_timeout": 408,
     "payload_too_large": 413, "unsupported_media_type": 415, "misdirected_request": 421,
     "processing_failed": 422, "result_too_large": 422, "poisoned_input": 422, "overloaded": 429,
     "rate_limited": 429, "cancelled": 499, "worker_crashed": 500, "worker_out_of_memory": 500,
     "internal_error": 500, "dns_failed": 502, "connect_failed": 502, "tls_failed": 502,
+    "tasks_failed": 502,
     "upstream_protocol": 502, "upstream_status": 502, "upstream_body_too_large": 502,
     "too_many_redirects": 502, "draining": 503, "circuit_open": 503, "upstream_timeout": 504,
     "not_cached": 504, "processing_timeout": 504, "deadline_exceeded": 504,

@@ -36,7 +36,7 @@ CliRun run(const std::vector<std::string>& arguments,
            const std::vector<std::string>& environment = {}) {
   CliRun result;
   const CliActions actions{.serve =
-                               [&](const config::Settings& settings) {
+                               [&](const config::Settings& settings, const auto&) {
                                  result.served = settings;
                                  return 7;
                                },
