@@ -58,9 +58,9 @@ OUTCOME_MEMBERS = {
 # All that an answer to a fetch may have.
 RESPONSE_FIELDS = {
     "age", "cache-control", "cache-status", "connection", "content-length",
-    "content-security-policy", "content-type", "date", "etag", "fetchmill-final-url", "fetchmill-upstream-status",
-    "last-modified", "proxy-status", "retry-after", "server-timing", "x-content-type-options",
-    "x-request-id",
+    "content-security-policy", "content-type", "date", "etag", "fetchmill-final-url",
+    "fetchmill-upstream-status", "last-modified", "proxy-status", "retry-after", "server-timing",
+    "x-content-type-options", "x-request-id",
 }
 
 
