@@ -174,7 +174,8 @@ class Schemas:
             elif kind == "missing" and isinstance(inside, dict) and part.get("required"):
                 inside.pop(pick.choice(part["required"]))
             elif kind == "range" and is_a(inside, "number"):
-                container[key] = pick.choice([part.get("minimum", 0) - 1, part.get("maximum", 1) + 1])
+                limits = [part.get("minimum", 0) - 1, part.get("maximum", 1) + 1]
+                container[key] = pick.choice(limits)
             elif kind == "range" and isinstance(inside, str):
                 container[key] = inside + "\u0001" * 20_000
             else:

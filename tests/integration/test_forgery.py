@@ -57,10 +57,10 @@ OUTCOME_MEMBERS = {
 }
 # All that an answer to a fetch may have.
 RESPONSE_FIELDS = {
-    "age", "cache-control", "cache-status", "connection", "content-length", "content-security-policy",
-    "content-type", "date", "etag", "fetchmill-final-url", "fetchmill-upstream-status",
-    "last-modified", "proxy-status", "retry-after", "server-timing", "x-content-type-options",
-    "x-request-id",
+    "age", "cache-control", "cache-status", "connection", "content-length",
+    "content-security-policy", "content-type", "date", "etag", "fetchmill-final-url",
+    "fetchmill-upstream-status", "last-modified", "proxy-status", "retry-after", "server-timing",
+    "x-content-type-options", "x-request-id",
 }
 
 
@@ -90,7 +90,10 @@ class ForgeryTest(ServerTest):
         upstream = self.upstream(answer(body, *line) for (body, _), line in zip(cases, lines))
         tasks = [{"url": upstream.url(f"/{at}"), "id": str(at)} for at in range(len(cases))]
         document = {
-            "tasks": tasks, "order": "input", "concurrency": 1, "defaults": {"pipeline": list(steps)},
+            "tasks": tasks,
+            "order": "input",
+            "concurrency": 1,
+            "defaults": {"pipeline": list(steps)},
         }
         response = self.assert_ok(self.server.post("/v1/batch", document, {"Accept": accept}))
         outcomes, summary = self.taken_apart(response, accept)
@@ -151,7 +154,8 @@ class Outcomes(ForgeryTest):
         self.assertGreater(results, 0)
 
     def test_lines_are_lines(self):
-        upstream = self.upstream([answer(body, b"Content-Type: application/json") for body in BODIES])
+        kind = b"Content-Type: application/json"
+        upstream = self.upstream([answer(body, kind) for body in BODIES])
         document = {"tasks": [{"url": upstream.url()}] * len(BODIES), "concurrency": 1}
         body = self.server.post("/v1/batch", document).body
         # Nothing that anybody takes for the end of a line stands within one.

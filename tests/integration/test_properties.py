@@ -15,8 +15,8 @@ BUDGET_S = 9
 # Errors above 499 that are the upstream's doing, or the caller's own limits'.
 OF_OTHERS = {
     "dns_failed", "connect_failed", "tls_failed", "upstream_protocol", "upstream_status",
-    "upstream_body_too_large", "too_many_redirects", "upstream_timeout", "circuit_open", "not_cached",
-    "deadline_exceeded",
+    "upstream_body_too_large", "too_many_redirects", "upstream_timeout", "circuit_open",
+    "not_cached", "deadline_exceeded",
 }
 
 

@@ -42,7 +42,8 @@ class Templates(ServerTest):
 
     def test_lines(self):
         query = "?order=input&url=" + self.origin.url("/bytes?n=%7Bn%7D").replace("?", "%3F")
-        lines = [{"vars": {"n": 3}}, {"id": "b", "meta": {"k": 1}}, {"vars": {"n": 2}, "retries": -1}]
+        lines = [{"vars": {"n": 3}}, {"id": "b", "meta": {"k": 1}}]
+        lines += [{"vars": {"n": 2}, "retries": -1}]
         body = b"\n".join(json.dumps(line).encode() for line in lines)
         headers = {"Content-Type": "application/x-ndjson"}
         batch = Batch(self.server.request("POST", "/v1/batch" + query, body, headers))
