@@ -1,9 +1,10 @@
-// TLS towards upstreams: contexts made at start; TLS 1.2 and newer, certificate and host name
-// always verified. Origins that the operator lists have contexts of their own, with a client
-// certificate.
+// TLS towards upstreams: contexts made at start and by reloads; TLS 1.2 and newer, certificate and
+// host name always verified. Origins that the operator lists have contexts of their own, with a
+// client certificate.
 //
-// Owner: the Fetcher. Lifetime: outlives every TlsSession. Process: loop (OpenSSL never crosses a
-// fork). Trust: certificates are untrusted until verified.
+// Owner: the Fetcher. Lifetime: a TlsSession keeps what it needs of its context. Process: loop, and
+// the thread of a reload (OpenSSL never crosses a fork). Trust: certificates are untrusted until
+// verified.
 #pragma once
 
 #include "config/error.hpp"
