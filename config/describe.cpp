@@ -25,7 +25,7 @@ std::string to_toml_entry(const Section& section, const Settings& settings, std:
                           bool explained) {
   std::string out;
   for (const Setting& setting : setting_table()) {
-    if (setting.section != section.name) continue;
+    if (!section.has(setting)) continue;
     if (explained) {
       out += '\n' + wrap("# ", setting.text);
       out += wrap("# ", "Takes " + allowed_text(setting) + '.');
@@ -77,6 +77,8 @@ std::string value_placeholder(const Setting& setting) {
   switch (setting.kind) {
     case Kind::uint:
       return "N";
+    case Kind::flag:
+      return "true|false";
     case Kind::text:
       return std::string(placeholder(setting.form));
     case Kind::list:
@@ -90,6 +92,7 @@ std::string value_placeholder(const Setting& setting) {
 std::string default_text(const Setting& setting) {
   const Value value = setting.get(default_settings(), 0);
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return amount(*number, setting.unit);
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
   if (const auto* text = std::get_if<std::string>(&value)) return text->empty() ? "empty" : *text;
   return "none";
 }
@@ -113,7 +116,7 @@ std::string help_text() {
     out += '\n';
     out += wrap("", section.text);
     for (const Setting& setting : setting_table()) {
-      if (setting.section != section.name) continue;
+      if (!section.has(setting)) continue;
       out += "\n  --" + setting.key() + ' ' + value_placeholder(setting) +
              "   default: " + default_text(setting) + '\n';
       out += wrap("      ", setting.text);
@@ -146,16 +149,21 @@ std::string settings_markdown() {
       "| file | `--config FILE`, in it `[server]` and `listen = \"0.0.0.0:8080\"` |\n\n"
       "Lists are separated by commas; in the file they are arrays. Numbers are plain whole "
       "numbers. "
+      "SIGHUP takes over what says yes in that column, or nothing where there is any mistake; the "
+      "rest needs a restart. "
       "Where a name says NAME, it is any name of yours: `[origins.NAME]` in the file, "
       "`--origins.NAME.match` as a flag; the environment cannot give these. "
       "Unknown names and bad values end the start with exit code 2 and a list of all mistakes.\n";
   for (const Section& section : section_table()) {
-    out.append("\n## ").append(section.name).append("\n\n").append(section.text);
-    out += "\n\n| setting | default | takes | what it does |\n| --- | --- | --- | --- |\n";
+    out.append("\n## ").append(section.name).append(section.is_table ? ".NAME" : "");
+    out.append("\n\n").append(section.text);
+    out +=
+        "\n\n| setting | default | takes | SIGHUP | what it does |\n"
+        "| --- | --- | --- | --- | --- |\n";
     for (const Setting& setting : setting_table()) {
-      if (setting.section != section.name) continue;
+      if (!section.has(setting)) continue;
       out += "| `" + setting.key() + "` | " + default_text(setting) + " | " +
-             allowed_text(setting) + " | ";
+             allowed_text(setting) + " | " + (setting.is_reloaded() ? "yes" : "") + " | ";
       out.append(setting.text).append(" |\n");
     }
   }

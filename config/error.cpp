@@ -1,7 +1,6 @@
 #include "config/error.hpp"
 
 #include <array>
-#include <stdexcept>
 
 namespace fetchmill::config {
 namespace {
@@ -27,10 +26,6 @@ const ErrorInfo* find_error(std::string_view name) {
   for (const ErrorInfo& row : catalogue)
     if (row.name == name) return &row;
   return nullptr;
-}
-
-void throw_exception_from_error(const Error& error, const boost::source_location&) {
-  throw std::logic_error("unexpected error: " + error.detail);
 }
 
 }  // namespace fetchmill::config

@@ -3,6 +3,8 @@
 // Process: all. Errors: none thrown. The HTTP form (RFC 9457) is made in server/http/problem.
 #pragma once
 
+#include "config/result.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -10,8 +12,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <boost/system/result.hpp>
 
 namespace fetchmill::config {
 
@@ -36,6 +36,20 @@ const ErrorInfo& info(ErrorCode code);
 // Null when no code has this name.
 const ErrorInfo* find_error(std::string_view name);
 
+// Of a fetch that failed, where it tells more than the code: the words are those of RFC 9209 §2.3.
+enum class FetchFault : std::uint8_t {
+  none,
+  dns_timeout,
+  destination_ip_unroutable,
+  connection_refused,
+  connection_terminated,
+  connection_timeout,
+  tls_certificate_error,
+  tls_alert_received,
+  http_response_incomplete,
+  http_response_content_coding,
+};
+
 // What happened, once. `field`, `line` and `stage` are empty or zero where they say nothing.
 struct Error {
   ErrorCode code = ErrorCode::internal_error;
@@ -45,6 +59,7 @@ struct Error {
   std::uint64_t line = 0;                    // 1-based line of a batch in NDJSON or text
   unsigned upstream_status = 0;              // with upstream_status
   std::chrono::milliseconds retry_after{0};  // when to try again; 0: unknown
+  FetchFault fault = FetchFault::none;
   bool transient = false;  // with dns_failed and tls_failed: another try may go better
   bool permanent = false;  // with connect_failed: another try ends the same
 
@@ -54,10 +69,6 @@ struct Error {
 };
 
 template <class T>
-using Result = boost::system::result<T, Error>;
-
-// Called by Result::value() on an error, which is a bug in the caller.
-[[noreturn]] void throw_exception_from_error(const Error& error,
-                                             const boost::source_location& where);
+using Result = BasicResult<T, Error>;
 
 }  // namespace fetchmill::config

@@ -21,7 +21,7 @@ struct FormInfo {
 };
 
 // In the order of Form.
-constexpr std::array<FormInfo, 11> forms{{
+constexpr std::array<FormInfo, 16> forms{{
     {"IP:PORT", "an IP address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080"},
     {"PATH", "a file path in UTF-8 without control characters"},
     {"NETWORK",
@@ -42,6 +42,13 @@ constexpr std::array<FormInfo, 11> forms{{
     {"URL",
      "http://HOST:PORT or https://HOST:PORT, with USER:PASSWORD@ before the host if needed, "
      "or nothing"},
+    {"TEXT", "one line of UTF-8 without control characters"},
+    {"STEPS",
+     "an array of steps, or the same as JSON text such as [{\"op\":\"json.select\","
+     "\"pointer\":\"/price\"}]"},
+    {"METHOD", "one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS"},
+    {"FIELD", "the name of a header field"},
+    {"VALUE", "the value of a header field: not empty, without control characters or outer spaces"},
 }};
 
 struct Address {
@@ -195,7 +202,7 @@ bool is_proxy(std::string_view text) {
   });
 }
 
-bool is_path(std::string_view text) {
+bool is_line(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = utf8_sequence(text);
     const auto first = static_cast<unsigned char>(text[0]);
@@ -205,6 +212,28 @@ bool is_path(std::string_view text) {
   return true;
 }
 
+bool is_method(std::string_view text) {
+  constexpr std::array<std::string_view, 7> methods{"GET",   "HEAD",   "POST",   "PUT",
+                                                    "PATCH", "DELETE", "OPTIONS"};
+  return std::find(methods.begin(), methods.end(), text) != methods.end();
+}
+
+// A token by RFC 9110 §5.6.2.
+bool is_header_name(std::string_view text) {
+  return !text.empty() && text.size() <= 256 && std::all_of(text.begin(), text.end(), [](char c) {
+    return is_name(std::string_view(&c, 1), true) ||
+           std::string_view("!#$%&'*+^`|~").find(c) != std::string_view::npos;
+  });
+}
+
+bool is_header_value(std::string_view text) {
+  return !text.empty() && text.size() <= 8192 && text.front() != ' ' && text.back() != ' ' &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           const auto byte = static_cast<unsigned char>(c);
+           return byte >= 0x20 && byte != 0x7f;
+         });
+}
+
 }  // namespace
 
 bool matches(Form form, std::string_view text) {
@@ -212,7 +241,7 @@ bool matches(Form form, std::string_view text) {
     case Form::listen_address:
       return is_listen_address(text);
     case Form::path:
-      return is_path(text);
+      return is_line(text);
     case Form::network:
       return is_network(text);
     case Form::port:
@@ -231,6 +260,16 @@ bool matches(Form form, std::string_view text) {
       return is_origin_pattern(text);
     case Form::proxy:
       return is_proxy(text);
+    case Form::line:
+      return is_line(text);
+    case Form::steps:
+      return text.starts_with('[') && text.ends_with(']');
+    case Form::method:
+      return is_method(text);
+    case Form::header_name:
+      return is_header_name(text);
+    case Form::header_value:
+      return is_header_value(text);
   }
   return false;
 }

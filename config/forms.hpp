@@ -20,6 +20,11 @@ enum class Form : std::uint8_t {
   host_pattern,    // a host, *.NAME or .NAME
   origin_pattern,  // scheme, host pattern, port
   proxy,           // a URL of scheme, optional credentials, host and port; or empty
+  line,            // text of one line
+  steps,           // a JSON array
+  method,          // of an upstream request
+  header_name,     // of a header field
+  header_value,    // of a header field
 };
 
 bool matches(Form form, std::string_view text);

@@ -76,16 +76,17 @@ bool is_service_link(std::string_view name, std::string_view value) {
          value.starts_with("tcp://") || value.starts_with("udp://");
 }
 
-void read_variable_file(const Setting& setting, const std::string& name, const std::string& path,
-                        const LoadInput& input, Loader& loader) {
+// A value that stands in the file at `path`, without its line end.
+void read_value_file(const SettingName& name, const std::string& path, const std::string& source,
+                     const LoadInput& input, Loader& loader) {
   std::optional<std::string> text = input.read_file(path);
   if (!text) {
-    loader.add_mistake(setting.key(), path, name, "a file that can be read");
+    loader.add_mistake(name.key(), path, source, "a file that can be read");
     return;
   }
   if (text->ends_with('\n')) text->pop_back();
   if (text->ends_with('\r')) text->pop_back();
-  loader.set_text({&setting, {}}, *text, name);
+  loader.set_text(name, *text, source);
 }
 
 void read_environment(const LoadInput& input, Loader& loader) {
@@ -108,10 +109,19 @@ void read_environment(const LoadInput& input, Loader& loader) {
     else if (text)
       loader.set_text({&setting, {}}, text.mapped(), name);
     else if (path)
-      read_variable_file(setting, file_name, path.mapped(), input, loader);
+      read_value_file({&setting, {}}, path.mapped(), file_name, input, loader);
   }
   for (const auto& [name, value] : variables)
     if (!is_service_link(name, value)) loader.add_unknown(name, "environment", known);
+}
+
+// Credentials whose value stands in a file of its own.
+void read_credential_files(const LoadInput& input, Loader& loader) {
+  for (const auto& [entry_name, path] : loader.credential_files()) {
+    const SettingName name = find_setting("credentials." + entry_name + ".value");
+    read_value_file(name, path, loader.source_of("credentials." + entry_name + ".value_file"),
+                    input, loader);
+  }
 }
 
 }  // namespace
@@ -141,6 +151,8 @@ LoadResult load(const LoadInput& input) {
   read_environment(input, loader);
   read_flags(flags, loader);
   loader.check_relations();
+  read_credential_files(input, loader);
+  if (input.check_steps) loader.check_pipelines(input.check_steps);
   return std::move(loader).result();
 }
 

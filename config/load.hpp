@@ -4,6 +4,7 @@
 // mistakes says for each which key, which value, where it stands and what is expected there.
 #pragma once
 
+#include "config/error.hpp"
 #include "config/settings.hpp"
 
 #include <cstddef>
@@ -14,9 +15,12 @@
 #include <string_view>
 #include <vector>
 
-#include <boost/system/result.hpp>
-
 namespace fetchmill::config {
+
+// The steps of a named pipeline in their canonical form, or every mistake in them: with a `field`
+// such as "steps[0].op" and the `detail` for people.
+using CheckSteps =
+    std::function<BasicResult<std::string, std::vector<Error>>(const std::string& steps)>;
 
 struct LoadInput {
   // What follows the subcommand: --config FILE, --section.name VALUE and --section.name=VALUE.
@@ -27,6 +31,8 @@ struct LoadInput {
   std::function<std::optional<std::string>(const std::string& path)> read_file;
   // What holds where none of these says anything.
   Settings defaults = {};
+  // What knows the ops; empty: steps are not looked at.
+  CheckSteps check_steps = {};
 };
 
 struct Mistake {
@@ -39,7 +45,7 @@ struct Mistake {
 // One line for people, safe to print to a terminal.
 std::string to_string(const Mistake& mistake);
 
-using LoadResult = boost::system::result<Settings, std::vector<Mistake>>;
+using LoadResult = BasicResult<Settings, std::vector<Mistake>>;
 
 // Text from outside, shortened and without anything that a terminal would act on.
 std::string printable(std::string_view text, std::size_t bytes_max = 200);

@@ -1,8 +1,10 @@
 // The only file that knows toml++.
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_UNRELEASED_FEATURES 0
+#include "config/json_string.hpp"
 #include "config/loader.hpp"
 
+#include <cmath>
 #include <map>
 #include <sstream>
 #include <utility>
@@ -24,7 +26,60 @@ std::string to_text(const toml::node& node) {
 
 std::string expected_in_toml(const Setting& setting) {
   if (setting.kind == Kind::list) return "an array, each element " + expected(setting);
-  return setting.kind == Kind::uint ? expected(setting) : "a string: " + expected(setting);
+  const bool is_text = setting.kind == Kind::text || setting.kind == Kind::choice;
+  return is_text && setting.form != Form::steps ? "a string: " + expected(setting)
+                                                : expected(setting);
+}
+
+// The members in the order of the file, which the parser's tables do not keep.
+struct Member {
+  std::string name;
+  const toml::node* node;
+  std::size_t line;
+};
+std::vector<Member> in_order(const toml::table& table) {
+  std::map<std::pair<std::size_t, std::size_t>, Member> ordered;
+  for (const auto& [key, node] : table) {
+    const toml::source_position at = key.source().begin;
+    ordered[{at.line, at.column}] = {std::string(key.str()), &node, at.line};
+  }
+  std::vector<Member> members;
+  for (auto& [at, member] : ordered) members.push_back(std::move(member));
+  return members;
+}
+
+// `node` as JSON. False: it has a part that JSON has no word for, such as a date.
+bool append_json(std::string& out, const toml::node& node) {
+  const char* separator = "";
+  if (const toml::array* array = node.as_array()) {
+    out += '[';
+    for (const toml::node& element : *array) {
+      out += std::exchange(separator, ",");
+      if (!append_json(out, element)) return false;
+    }
+    out += ']';
+  } else if (const toml::table* table = node.as_table()) {
+    out += '{';
+    for (const Member& member : in_order(*table)) {
+      out += std::exchange(separator, ",");
+      append_json_string(out, member.name);
+      out += ':';
+      if (!append_json(out, *member.node)) return false;
+    }
+    out += '}';
+  } else if (const toml::value<std::string>* text = node.as_string()) {
+    append_json_string(out, text->get());
+  } else if (const toml::value<double>* number = node.as_floating_point()) {
+    if (!std::isfinite(number->get())) return false;
+    out += to_text(node);
+  } else if (const toml::value<std::int64_t>* integer = node.as_integer()) {
+    out += std::to_string(integer->get());
+  } else if (const toml::value<bool>* flag = node.as_boolean()) {
+    out += flag->get() ? "true" : "false";
+  } else {
+    return false;
+  }
+  return true;
 }
 
 // The word that `node` stands for, when it has the TOML type that the setting takes.
@@ -32,6 +87,14 @@ std::optional<std::string> to_word(const Setting& setting, const toml::node& nod
   if (setting.kind == Kind::uint || (setting.kind == Kind::list && setting.form == Form::port)) {
     const toml::value<std::int64_t>* number = node.as_integer();
     return number ? std::optional(std::to_string(number->get())) : std::nullopt;
+  }
+  if (setting.kind == Kind::flag) {
+    const toml::value<bool>* flag = node.as_boolean();
+    return flag ? std::optional(to_text(*flag)) : std::nullopt;
+  }
+  if (setting.form == Form::steps && node.is_array()) {
+    std::string steps;
+    return append_json(steps, node) ? std::optional(std::move(steps)) : std::nullopt;
   }
   const toml::value<std::string>* text = node.as_string();
   return text ? std::optional(text->get()) : std::nullopt;
@@ -52,44 +115,47 @@ std::optional<std::vector<std::string>> to_words(const Setting& setting, const t
   return words;
 }
 
-// The keys of one section, or of one entry of a table: `prefix` is "fetch" or "origins.api".
-void read_keys(const std::string& prefix, const toml::table& table, const std::string& path,
-               Loader& loader) {
-  for (const auto& [key_node, node] : table) {
-    const std::string key = prefix + '.' + std::string(key_node.str());
-    const SettingName name = find_setting(key);
-    if (!name.setting) {
-      loader.add_unknown(key, position(path, key_node.source()), setting_keys());
-    } else if (auto words = to_words(*name.setting, node)) {
-      loader.set_words(name, std::move(*words), position(path, node.source()));
-    } else {
-      loader.add_mistake(key, name.setting->secret ? std::string() : to_text(node),
-                         position(path, node.source()), expected_in_toml(*name.setting));
-    }
+// One key of a section, or of an entry of a table: "fetch.timeout_ms", "origins.api.match".
+void read_key(const std::string& key, const Member& member, const std::string& path,
+              Loader& loader) {
+  const SettingName name = find_setting(key);
+  const std::string source = position(path, member.node->source());
+  if (!name.setting) {
+    loader.add_unknown(key, path + ':' + std::to_string(member.line), setting_keys());
+  } else if (auto words = to_words(*name.setting, *member.node)) {
+    loader.set_words(name, std::move(*words), source);
+  } else {
+    loader.add_mistake(key, name.setting->secret ? std::string() : to_text(*member.node), source,
+                       expected_in_toml(*name.setting));
   }
 }
 
-// The entries in the order of the file, which the parser's tables do not keep.
-void read_entries(const Section& section, const toml::table& table, const std::string& path,
-                  Loader& loader) {
-  std::map<std::pair<std::size_t, std::size_t>, std::pair<std::string, const toml::node*>> entries;
-  for (const auto& [key_node, node] : table) {
-    const toml::source_position at = key_node.source().begin;
-    entries[{at.line, at.column}] = {std::string(key_node.str()), &node};
+void read_entry(const Section& table, const Member& entry, const std::string& path,
+                Loader& loader) {
+  const std::string source = path + ':' + std::to_string(entry.line);
+  const std::string key = std::string(table.name) + '.' + entry.name;
+  const toml::table* keys = entry.node->as_table();
+  if (!is_entry_name(entry.name)) {
+    loader.add_mistake(key, {}, source, std::string(expected_entry_name));
+  } else if (!keys) {
+    loader.add_mistake(key, {}, source, "a table [" + key + ']');
+  } else {
+    loader.entry(table, entry.name, source);
+    for (const Member& member : in_order(*keys))
+      read_key(key + '.' + member.name, member, path, loader);
   }
-  for (const auto& [at, entry] : entries) {
-    const auto& [entry_name, node] = entry;
-    const std::string source = path + ':' + std::to_string(at.first);
-    const std::string key = std::string(section.name) + '.' + entry_name;
-    const toml::table* keys = node->as_table();
-    if (!is_entry_name(entry_name)) {
-      loader.add_mistake(key, {}, source, std::string(expected_entry_name));
-    } else if (!keys) {
-      loader.add_mistake(key, {}, source, "a table [" + key + ']');
-    } else {
-      loader.entry(section, entry_name, source);
-      read_keys(key, *keys, path, loader);
-    }
+}
+
+// `name` is that of a section, of a table, or of both: then tables in it are the table's entries.
+void read_section(const std::string& name, const toml::table& keys, const std::string& path,
+                  Loader& loader) {
+  const Section* const table = find_table(name);
+  const bool is_section = find_section(name) != nullptr;
+  for (const Member& member : in_order(keys)) {
+    if (table && (member.node->is_table() || !is_section))
+      read_entry(*table, member, path, loader);
+    else
+      read_key(name + '.' + member.name, member, path, loader);
   }
 }
 
@@ -107,20 +173,16 @@ void read_toml(std::string_view text, const std::string& path, Loader& loader) {
   }
   std::vector<std::string> sections;
   for (const Section& section : section_table()) sections.emplace_back(section.name);
-  for (const auto& [key, node] : parsed.table()) {
-    const std::string name(key.str());
-    const Section* section = find_section(name);
-    if (!section) {
-      loader.add_unknown(name, position(path, key.source()), sections);
-    } else if (const toml::table* table = node.as_table()) {
-      if (section->is_table)
-        read_entries(*section, *table, path, loader);
-      else
-        read_keys(name, *table, path, loader);
+  for (const Member& member : in_order(parsed.table())) {
+    const std::string& name = member.name;
+    if (!find_section(name) && !find_table(name)) {
+      loader.add_unknown(name, path + ':' + std::to_string(member.line), sections);
+    } else if (const toml::table* keys = member.node->as_table()) {
+      read_section(name, *keys, path, loader);
     } else {
       loader.add_mistake(
-          name, to_text(node), position(path, node.source()),
-          section->is_table ? "tables [" + name + ".NAME]" : "a table [" + name + ']');
+          name, to_text(*member.node), position(path, member.node->source()),
+          find_section(name) ? "a table [" + name + ']' : "tables [" + name + ".NAME]");
     }
   }
 }

@@ -25,6 +25,12 @@ std::vector<std::string> split_at_commas(std::string_view text) {
   }
 }
 
+const Section* find_section(std::string_view name, bool is_table) {
+  for (const Section& section : section_table())
+    if (section.name == name && section.is_table == is_table) return &section;
+  return nullptr;
+}
+
 }  // namespace
 
 void Loader::set_text(const SettingName& name, std::string_view text, const std::string& source) {
@@ -38,7 +44,7 @@ void Loader::set_words(const SettingName& name, std::vector<std::string> words,
                        const std::string& source) {
   const Setting& setting = *name.setting;
   const std::size_t index =
-      setting.in_table ? entry(*find_section(setting.section), name.entry_name, source) : 0;
+      setting.in_table ? entry(*find_table(setting.section), name.entry_name, source) : 0;
   std::vector<std::string> bad;
   const std::optional<Value> value = parse_value(setting, std::move(words), bad);
   for (const std::string& word : bad)
@@ -88,6 +94,7 @@ void Loader::check_relations() {
   region_holds("fetch.max_bytes", s.fetch.max_bytes);
   region_holds("server.max_body_bytes", s.server.max_body_bytes);
   for (const Settings::Origin& origin : s.origins) check_origin(origin);
+  for (const Settings::Credential& credential : s.credentials) check_credential(credential);
 }
 
 void Loader::check_origin(const Settings::Origin& origin) {
@@ -103,6 +110,48 @@ void Loader::check_origin(const Settings::Origin& origin) {
   const bool key_missing = origin.client_key_file.empty();
   add_mistake(key_missing ? key : certificate, {}, source_of(certificate, key),
               "both or none of client_certificate_file and client_key_file");
+}
+
+void Loader::check_credential(const Settings::Credential& credential) {
+  const std::string entry = "credentials." + credential.entry_name;
+  const auto needs = [&](bool holds, const std::string& key, std::string expected_text) {
+    if (holds || is_mistaken(key)) return;
+    add_mistake(key, {}, source_of(key, entry), std::move(expected_text));
+  };
+  needs(!credential.origins.empty(), entry + ".origins",
+        "at least one origin that it may be sent to");
+  const bool has_value = !credential.value.empty() || is_mistaken(entry + ".value");
+  const bool has_file = !credential.value_file.empty() || is_mistaken(entry + ".value_file");
+  needs(has_value || has_file, entry + ".value", "this or value_file");
+  needs(!has_value || !has_file, entry + ".value_file", "only one of this and value");
+}
+
+std::vector<std::pair<std::string, std::string>> Loader::credential_files() const {
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const Settings::Credential& credential : settings_.credentials)
+    if (!credential.value_file.empty() && credential.value.empty())
+      files.emplace_back(credential.entry_name, credential.value_file);
+  return files;
+}
+
+void Loader::check_pipelines(const CheckSteps& check_steps) {
+  for (Settings::Pipeline& pipeline : settings_.named_pipelines)
+    check_steps_of(pipeline, check_steps);
+}
+
+void Loader::check_steps_of(Settings::Pipeline& pipeline, const CheckSteps& check_steps) {
+  const std::string entry = "pipelines." + pipeline.entry_name;
+  const std::string key = entry + ".steps";
+  if (is_mistaken(key)) return;
+  const std::string source = source_of(key, entry);
+  if (pipeline.steps.empty()) return add_mistake(key, {}, source, "at least one step");
+  auto checked = check_steps(pipeline.steps);
+  if (checked) {
+    pipeline.steps = std::move(*checked);
+    return;
+  }
+  for (const Error& error : checked.error())
+    add_mistake(entry + '.' + error.field, {}, source, "a valid step: " + error.detail);
 }
 
 std::string Loader::source_of(std::string_view key, std::string_view other_key) const {
@@ -145,9 +194,11 @@ SettingName find_setting(std::string_view key) {
 }
 
 const Section* find_section(std::string_view name) {
-  for (const Section& section : section_table())
-    if (section.name == name) return &section;
-  return nullptr;
+  return find_section(name, false);
+}
+
+const Section* find_table(std::string_view name) {
+  return find_section(name, true);
 }
 
 std::vector<std::string> setting_keys() {

@@ -22,7 +22,9 @@ struct SettingName {
 };
 
 SettingName find_setting(std::string_view key);
+// Null when there is none of that name.
 const Section* find_section(std::string_view name);
+const Section* find_table(std::string_view name);
 
 // Owner: load(). Collects values and mistakes; a later source overrides an earlier one.
 class Loader {
@@ -43,6 +45,13 @@ class Loader {
 
   // What must hold between settings. Says nothing about a setting that is itself mistaken.
   void check_relations();
+  // Brings the steps of named pipelines into their canonical form.
+  void check_pipelines(const CheckSteps& check_steps);
+
+  // The credentials with a value_file and no value yet: their names and the files.
+  std::vector<std::pair<std::string, std::string>> credential_files() const;
+  // Where the value of `key` came from.
+  std::string source_of(std::string_view key, std::string_view other_key = {}) const;
 
   LoadResult result() &&;
 
@@ -50,7 +59,8 @@ class Loader {
   void check_relation(std::string_view key, std::uint64_t value, bool holds,
                       std::string expected_text, std::string_view other_key);
   void check_origin(const Settings::Origin& origin);
-  std::string source_of(std::string_view key, std::string_view other_key) const;
+  void check_credential(const Settings::Credential& credential);
+  void check_steps_of(Settings::Pipeline& pipeline, const CheckSteps& check_steps);
   bool is_mistaken(std::string_view key) const;
 
   Settings settings_;

@@ -29,6 +29,8 @@ class Log {
   // they are: they are shared with whoever else holds it.
   Log(const Settings::Log& settings, Counter& dropped, int descriptor = STDERR_FILENO);
 
+  void set_level(LogLevel level) { level_ = level; }
+
   // `component` is the part that speaks ("pool"), `message` a fixed phrase; what varies goes into
   // fields.
   void debug(std::string_view component, std::string_view message,

@@ -28,26 +28,33 @@ constexpr bool is_table = false;
 template <class Type>
 constexpr bool is_table<std::vector<Type>> = true;
 
+// Under which name a member of Settings stands in files and flags.
+#define SECTION(section, Type, text) constexpr std::string_view name_of_##section = #section;
+#define TABLE(member, section, Type, text) constexpr std::string_view name_of_##member = #section;
+#include "config/settings.def"
+
 const std::array sections{
 #define SECTION(section, Type, text_)                                                 \
   Section{.name = #section,                                                           \
           .text = text_,                                                              \
           .entry_names = [](const Settings&) { return std::vector<std::string>(1); }, \
-          .add_entry = nullptr},
-#define TABLE(section, Type, text_)                                                           \
-  Section{.name = #section,                                                                   \
-          .text = text_,                                                                      \
-          .is_table = true,                                                                   \
-          .entry_names =                                                                      \
-              [](const Settings& settings) {                                                  \
-                std::vector<std::string> names;                                               \
-                for (const auto& entry : settings.section) names.push_back(entry.entry_name); \
-                return names;                                                                 \
-              },                                                                              \
-          .add_entry =                                                                        \
-              [](Settings& settings, std::string_view entry_name) {                           \
-                settings.section.emplace_back().entry_name = entry_name;                      \
-              }},
+          .add_entry = nullptr,                                                       \
+          .copy = nullptr},
+#define TABLE(member, section, Type, text_)                                                  \
+  Section{.name = #section,                                                                  \
+          .text = text_,                                                                     \
+          .is_table = true,                                                                  \
+          .entry_names =                                                                     \
+              [](const Settings& settings) {                                                 \
+                std::vector<std::string> names;                                              \
+                for (const auto& entry : settings.member) names.push_back(entry.entry_name); \
+                return names;                                                                \
+              },                                                                             \
+          .add_entry =                                                                       \
+              [](Settings& settings, std::string_view entry_name) {                          \
+                settings.member.emplace_back().entry_name = entry_name;                      \
+              },                                                                             \
+          .copy = [](Settings& to, const Settings& from) { to.member = from.member; }},
 #include "config/settings.def"
 };
 
@@ -74,7 +81,7 @@ bool is_choice(std::string_view choices, std::string_view word) {
 
 const std::array settings_rows{
 #define UINT(section_, name_, default_value, min_, max_, unit_, text_) \
-  Setting{.section = #section_,                                        \
+  Setting{.section = name_of_##section_,                               \
           .name = #name_,                                              \
           .kind = Kind::uint,                                          \
           .min = min_,                                                 \
@@ -83,8 +90,15 @@ const std::array settings_rows{
           .in_table = is_table<decltype(Settings::section_)>,          \
           .text = text_,                                               \
           ACCESS(section_, name_)},
+#define FLAG(section_, name_, default_value, text_)           \
+  Setting{.section = name_of_##section_,                      \
+          .name = #name_,                                     \
+          .kind = Kind::flag,                                 \
+          .in_table = is_table<decltype(Settings::section_)>, \
+          .text = text_,                                      \
+          ACCESS(section_, name_)},
 #define TEXT(section_, name_, form_, default_value, text_)    \
-  Setting{.section = #section_,                               \
+  Setting{.section = name_of_##section_,                      \
           .name = #name_,                                     \
           .kind = Kind::text,                                 \
           .form = Form::form_,                                \
@@ -92,7 +106,7 @@ const std::array settings_rows{
           .text = text_,                                      \
           ACCESS(section_, name_)},
 #define SECRET(section_, name_, form_, text_)                 \
-  Setting{.section = #section_,                               \
+  Setting{.section = name_of_##section_,                      \
           .name = #name_,                                     \
           .kind = Kind::text,                                 \
           .form = Form::form_,                                \
@@ -101,7 +115,7 @@ const std::array settings_rows{
           .text = text_,                                      \
           ACCESS(section_, name_)},
 #define LIST(section_, name_, form_, text_)                   \
-  Setting{.section = #section_,                               \
+  Setting{.section = name_of_##section_,                      \
           .name = #name_,                                     \
           .kind = Kind::list,                                 \
           .form = Form::form_,                                \
@@ -109,7 +123,7 @@ const std::array settings_rows{
           .text = text_,                                      \
           ACCESS(section_, name_)},
 #define CHOICE(section_, name_, Type, default_value, text_)                                        \
-  Setting{.section = #section_,                                                                    \
+  Setting{.section = name_of_##section_,                                                           \
           .name = #name_,                                                                          \
           .kind = Kind::choice,                                                                    \
           .choices = Type##_choices,                                                               \
@@ -128,6 +142,14 @@ const std::array settings_rows{
 
 #undef ACCESS
 
+const std::array reloaded_rows{
+#define RELOADED(section_, name_)         \
+  Reloaded{.section = name_of_##section_, \
+           .name = #name_,                \
+           .in_table = is_table<decltype(Settings::section_)>},
+#include "config/settings.def"
+};
+
 std::optional<std::uint64_t> parse_uint(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -141,6 +163,8 @@ bool accepts(const Setting& setting, std::string_view word) {
       const std::optional<std::uint64_t> value = parse_uint(word);
       return value && *value >= setting.min && *value <= setting.max;
     }
+    case Kind::flag:
+      return word == "true" || word == "false";
     case Kind::text:
     case Kind::list:
       return matches(setting.form, word);
@@ -176,6 +200,12 @@ std::string Setting::environment() const {
   return std::string(environment_prefix) + upper_case(section) + '_' + upper_case(name);
 }
 
+bool Setting::is_reloaded() const {
+  return std::any_of(reloaded_rows.begin(), reloaded_rows.end(), [&](const Reloaded& row) {
+    return row.section == section && row.name == name && row.in_table == in_table;
+  });
+}
+
 std::span<const Section> section_table() {
   return sections;
 }
@@ -184,18 +214,15 @@ std::span<const Setting> setting_table() {
   return settings_rows;
 }
 
+std::span<const Reloaded> reloaded_settings() {
+  return reloaded_rows;
+}
+
 Settings default_settings() {
   Settings settings;
   for (const Section& section : sections)
     if (section.is_table) section.add_entry(settings, "NAME");
   return settings;
-}
-
-bool is_entry_name(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
-  });
 }
 
 std::optional<Value> parse_value(const Setting& setting, std::vector<std::string> words,
@@ -207,6 +234,8 @@ std::optional<Value> parse_value(const Setting& setting, std::vector<std::string
   std::optional<Value> value;
   if (setting.kind == Kind::uint)
     value.emplace(*parse_uint(words.front()));
+  else if (setting.kind == Kind::flag)
+    value.emplace(words.front() == "true");
   else if (setting.kind == Kind::list)
     value.emplace(std::move(words));
   else
@@ -225,6 +254,7 @@ std::string quote(std::string_view text) {
 
 std::string to_toml(const Setting& setting, const Value& value) {
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return std::to_string(*number);
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
   if (const auto* text = std::get_if<std::string>(&value))
     return quote(setting.secret && !text->empty() ? redacted : std::string_view(*text));
   std::string array;
@@ -240,6 +270,8 @@ std::string expected(const Setting& setting) {
     case Kind::uint:
       return "a whole number from " + std::to_string(setting.min) + " to " +
              amount(setting.max, setting.unit);
+    case Kind::flag:
+      return "true or false";
     case Kind::text:
     case Kind::list:
       return std::string(expected(setting.form));

@@ -15,9 +15,9 @@
 
 namespace fetchmill::config {
 
-using Value = std::variant<std::uint64_t, std::string, std::vector<std::string>>;
+using Value = std::variant<std::uint64_t, bool, std::string, std::vector<std::string>>;
 
-enum class Kind : std::uint8_t { uint, text, list, choice };
+enum class Kind : std::uint8_t { uint, flag, text, list, choice };
 
 // One row; `entry` is the index of a table's entry and says nothing in a plain section. `min`,
 // `max` and `unit` say something for uint, `form` for text and list, `choices` for choice.
@@ -40,9 +40,11 @@ struct Setting {
   std::string key() const;  // server.listen; origins.NAME.match in a table
   std::string key(std::string_view entry_name) const;  // origins.api.match
   std::string environment() const;                     // FETCHMILL_SERVER_LISTEN; none in a table
+  bool is_reloaded() const;                            // by SIGHUP
 };
 
-// A plain section has one entry, without a name.
+// A plain section has one entry, without a name. A name may be that of both a plain section and a
+// table.
 struct Section {
   std::string_view name;
   std::string_view text;
@@ -50,15 +52,28 @@ struct Section {
   std::vector<std::string> (*entry_names)(const Settings& settings);
   // Requires: is_table.
   void (*add_entry)(Settings& settings, std::string_view entry_name);
+  // Makes the table that of `from`.
+  void (*copy)(Settings& to, const Settings& from);
+
+  bool has(const Setting& setting) const {
+    return setting.section == name && setting.in_table == is_table;
+  }
 };
 
 std::span<const Section> section_table();
 std::span<const Setting> setting_table();
 
+// A row that is marked as reloaded.
+struct Reloaded {
+  std::string_view section;
+  std::string_view name;
+  bool in_table;
+};
+std::span<const Reloaded> reloaded_settings();
+
 // The defaults, with one entry NAME in every table.
 Settings default_settings();
 
-bool is_entry_name(std::string_view text);
 inline constexpr std::string_view expected_entry_name =
     "a name of at most 64 letters, digits, - and _";
 

@@ -1,5 +1,7 @@
 #include "config/settings.hpp"
 
+#include <algorithm>
+
 namespace fetchmill::config {
 
 std::string_view choice_at(std::string_view choices, std::size_t index) {
@@ -17,5 +19,12 @@ std::string_view choice_at(std::string_view choices, std::size_t index) {
     return choice_at(Type##_choices, static_cast<std::size_t>(value)); \
   }
 #include "config/settings.def"
+
+bool is_entry_name(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+}
 
 }  // namespace fetchmill::config

@@ -29,6 +29,9 @@ constexpr std::array<char, size> with_hyphens(const char (&names)[size]) {
 // The word at `index` of an ENUM's list "a, b, c"; empty past its end.
 std::string_view choice_at(std::string_view choices, std::size_t index);
 
+// Whether [section.NAME] may be called that.
+bool is_entry_name(std::string_view text);
+
 #define ENUM(Type, ...)                                                                           \
   enum class Type : std::uint8_t { __VA_ARGS__ };                                                 \
   inline constexpr auto Type##_words = with_hyphens(#__VA_ARGS__);                                \
@@ -41,14 +44,15 @@ struct Settings {
 #define END_SECTION(section) \
   }                          \
   section;
-#define TABLE(section, Type, text) \
-  struct Type {                    \
+#define TABLE(member, section, Type, text) \
+  struct Type {                            \
     std::string entry_name; /* of [section.NAME] */
-#define END_TABLE(section, Type) \
-  }                              \
-  ;                              \
-  std::vector<Type> section;
+#define END_TABLE(member, Type) \
+  }                             \
+  ;                             \
+  std::vector<Type> member;
 #define UINT(section, name, default_value, min, max, unit, text) std::uint64_t name = default_value;
+#define FLAG(section, name, default_value, text) bool name = default_value;
 #define TEXT(section, name, form, default_value, text) std::string name = default_value;
 #define SECRET(section, name, form, text) std::string name;
 #define LIST(section, name, form, text) std::vector<std::string> name;

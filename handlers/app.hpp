@@ -7,10 +7,13 @@
 #include "config/metrics.hpp"
 #include "config/settings.hpp"
 #include "server/deadlines.hpp"
+#include "server/fetch/credentials.hpp"
 #include "server/fetch/fetch.hpp"
 #include "server/turns.hpp"
 #include "workers/pool.hpp"
 #include "workers/sandbox.hpp"
+
+#include <cstdint>
 
 namespace fetchmill::handlers {
 
@@ -23,7 +26,9 @@ struct App {
   server::fetch::Fetcher& fetcher;
   workers::Pool& pool;
   const workers::SandboxState& sandbox;
-  bool draining = false;  // /readyz fails
+  server::fetch::Credentials credentials;
+  bool draining = false;               // /readyz fails
+  std::uint64_t merge_held_bytes = 0;  // results of merges under way
 };
 
 }  // namespace fetchmill::handlers

@@ -1,5 +1,6 @@
 #include "handlers/batch.hpp"
 
+#include "handlers/batch_framing.hpp"
 #include "handlers/batch_run.hpp"
 #include "handlers/line_source.hpp"
 #include "handlers/media_type.hpp"
@@ -20,13 +21,8 @@ using server::http::Exchange;
 using server::http::Response;
 
 enum class Input : std::uint8_t { document, json_lines, text_lines };
-enum class Format : std::uint8_t { ndjson, json, events };
-constexpr std::array<std::string_view, 3> formats{"application/x-ndjson", "application/json",
-                                                  "text/event-stream"};
-// Proxies and browsers take a silent stream of events for a dead one.
-constexpr std::chrono::seconds heartbeat_every{15};
-
 Result<Input> input_of(const server::http::Request& request) {
+  if (Result<void> plain = require_plain(request); !plain) return plain.error();
   const std::string_view type = request.field(server::wire::FieldId::content_type);
   if (is_media_type(type, "application/x-ndjson")) return Input::json_lines;
   if (is_media_type(type, "text/plain")) return Input::text_lines;
@@ -37,7 +33,7 @@ Result<Input> input_of(const server::http::Request& request) {
 }
 
 Result<Format> format_of(const server::http::Request& request) {
-  const auto format = negotiate(request.field(server::wire::FieldId::accept), formats);
+  const auto format = negotiate(request.field(server::wire::FieldId::accept), format_types);
   if (format) return static_cast<Format>(*format);
   return Error(ErrorCode::not_acceptable,
                "a batch answers with application/x-ndjson, application/json or text/event-stream");
@@ -53,69 +49,14 @@ Task<Result<BatchSpec>> read_document(App& app, Exchange& exchange) {
   co_return parse_batch(*body, app.settings);
 }
 
-Result<BatchStream> read_stream_options(const App& app, const Exchange& exchange) {
+Result<BatchStream> read_stream_options(const App& app, const Exchange& exchange, Input input) {
   Result<QueryPairs> query = parse_query(exchange.request().query);
   if (!query) return query.error();
-  return stream_from_query(*query, app.settings);
+  Result<BatchStream> stream = stream_from_query(*query, app.settings);
+  if (stream && input == Input::text_lines && !stream->defaults.url.empty())
+    return Error(ErrorCode::invalid_request, "where every line is a URL none is left out", "url");
+  return stream;
 }
-
-// The number behind the first "index", which stands before anything a client chose.
-std::string_view index_of(std::string_view outcome) {
-  constexpr std::string_view name = "\"index\":";
-  const std::string_view rest = outcome.substr(outcome.find(name) + name.size());
-  return rest.substr(0, rest.find_first_not_of("0123456789"));
-}
-
-// Frames lines as they stand, as the members of one JSON document, or as events (WHATWG HTML,
-// server-sent events).
-class Framing {
- public:
-  explicit Framing(Format format) : format_(format) {}
-
-  std::string outcomes(std::string lines) {
-    if (format_ == Format::ndjson) return lines;
-    std::string out;
-    out.reserve(lines.size() + 16);
-    for (std::string_view rest = lines; !rest.empty();) {
-      const std::size_t end = rest.find('\n');
-      append_outcome(out, rest.substr(0, end));
-      rest.remove_prefix(end + 1);
-    }
-    return out;
-  }
-
-  std::string end(std::string summary) const {
-    if (format_ == Format::ndjson) return summary;
-    if (format_ == Format::events) return "event: summary\ndata: " + summary + '\n';
-    summary.pop_back();
-    return (begun_ ? "],\"summary\":" : "{\"outcomes\":[],\"summary\":") + summary + "}\n";
-  }
-
-  // When to say something if there is nothing to say.
-  server::TimePoint next_heartbeat() const {
-    return format_ == Format::events ? server::Clock::now() + heartbeat_every
-                                     : server::TimePoint::max();
-  }
-  // A comment.
-  static constexpr std::string_view heartbeat = ":\n\n";
-
- private:
-  void append_outcome(std::string& out, std::string_view line) {
-    if (format_ == Format::events) {
-      out += "event: outcome\nid: ";
-      out += index_of(line);
-      out += "\ndata: ";
-      out += line;
-      out += "\n\n";
-      return;
-    }
-    out += std::exchange(begun_, true) ? "," : "{\"outcomes\":[";
-    out += line;
-  }
-
-  Format format_;
-  bool begun_ = false;
-};
 
 // The body of a streamed batch.
 class ExchangeLines final : public LineSource::Lines {
@@ -131,6 +72,10 @@ class ExchangeLines final : public LineSource::Lines {
     if (input_ == Input::json_lines)
       return task_from_json_line(parser, line, stream_.defaults, app_.settings);
     return task_from_text_line(line, stream_.defaults);
+  }
+
+  TaskSpec echo(simdjson::dom::parser& parser, std::string_view line) override {
+    return input_ == Input::json_lines ? echo_of_line(parser, line, app_.settings) : TaskSpec{};
   }
 
   // What was read is worked on, unless the client is gone; the rest never came.
@@ -161,13 +106,12 @@ Task<std::optional<ErrorCode>> stream_outcomes(BatchRun& run, const BatchOptions
   while (!run.complete()) {
     if (server::Clock::now() >= deadline) co_return run.stop(ErrorCode::deadline_exceeded);
     if (options.fail_fast && run.failed()) co_return run.stop(ErrorCode::cancelled);
-    const server::TimePoint heartbeat = framing.next_heartbeat();
+    const Framing::Wake wake = framing.next_wake(server::Clock::now(), deadline);
     bool is_silent = false;
     {
-      server::DeadlineScope scope(activity, std::min(deadline, heartbeat),
-                                  ErrorCode::deadline_exceeded);
+      server::DeadlineScope scope(activity, wake.at, ErrorCode::deadline_exceeded);
       const bool progress = co_await run.progress(activity);
-      is_silent = scope.expired() && heartbeat < deadline;
+      is_silent = scope.expired() && wake.is_heartbeat;
       if (!progress && !is_silent) co_return run.stop(activity.why());
     }
     const std::string out =
@@ -180,7 +124,7 @@ Task<std::optional<ErrorCode>> stream_outcomes(BatchRun& run, const BatchOptions
 
 Response make_head(Format format) {
   Response head;
-  head.media_type = formats[static_cast<std::size_t>(format)];
+  head.media_type = format_types[static_cast<std::size_t>(format)];
   head.headers =
       "Cache-Control: no-store\r\n"
       "X-Content-Type-Options: nosniff\r\n"
@@ -255,7 +199,7 @@ Task<void> batch(App& app, Exchange& exchange) {
     }
     refusal = spec.error();
   } else if (!refusal) {
-    Result<BatchStream> stream = read_stream_options(app, exchange);
+    Result<BatchStream> stream = read_stream_options(app, exchange, *input);
     if (stream) {
       Task<void> running = run_stream(app, exchange, *format, *input, std::move(*stream));
       co_return co_await running;

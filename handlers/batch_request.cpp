@@ -3,6 +3,7 @@
 #include "config/json_string.hpp"
 
 #include <array>
+#include <optional>
 
 namespace fetchmill::handlers {
 namespace {
@@ -16,11 +17,37 @@ using simdjson::dom::object;
 constexpr std::array<std::string_view, 6> batch_fields{"tasks",       "defaults",    "order",
                                                        "concurrency", "deadline_ms", "on_error"};
 
-// One of two words; `second` is true for the second one.
-Result<void> read_choice(object batch, std::string_view name, std::string_view first,
+Result<void> read_options(object batch, const config::Settings& settings, BatchOptions& options) {
+  if (auto read = read_choice(batch, "on_error", "continue", "fail_fast", options.fail_fast); !read)
+    return read.error();
+  return read_batch_limits(batch, settings, options);
+}
+
+Result<void> read_tasks(object batch, const config::Settings& settings, BatchSpec& spec) {
+  const Result<TaskSpec> defaults = read_defaults(batch, settings);
+  if (!defaults) return defaults.error();
+  element value;
+  if (batch.at_key("tasks").get(value))
+    return Error(ErrorCode::invalid_request, "the field `tasks` is missing", "tasks");
+  simdjson::dom::array tasks;
+  if (value.get(tasks)) return wrong_type("tasks", "an array of tasks");
+  if (auto checked = check_task_count(tasks.size(), settings); !checked) return checked.error();
+  spec.tasks.reserve(tasks.size());
+  for (element task : tasks) {
+    const std::string field = "tasks[" + std::to_string(spec.tasks.size()) + ']';
+    Result<TaskSpec> parsed = read_batch_task(task, field, *defaults, settings);
+    if (!parsed) return parsed.error();
+    spec.tasks.push_back(std::move(*parsed));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> read_choice(object document, std::string_view name, std::string_view first,
                          std::string_view second, bool& is_second) {
   element value;
-  if (batch.at_key(name).get(value)) return {};
+  if (document.at_key(name).get(value)) return {};
   std::string_view word;
   if (value.get(word) || (word != first && word != second))
     return wrong_type(std::string(name),
@@ -29,19 +56,18 @@ Result<void> read_choice(object batch, std::string_view name, std::string_view f
   return {};
 }
 
-Result<void> read_options(object batch, const config::Settings& settings, BatchOptions& options) {
-  if (auto read = read_choice(batch, "order", "completed", "input", options.input_order); !read)
-    return read.error();
-  if (auto read = read_choice(batch, "on_error", "continue", "fail_fast", options.fail_fast); !read)
+Result<void> read_batch_limits(object document, const config::Settings& settings,
+                               BatchOptions& options) {
+  if (auto read = read_choice(document, "order", "completed", "input", options.input_order); !read)
     return read.error();
   element value;
   options.concurrency = settings.batch.concurrency;
-  if (!batch.at_key("concurrency").get(value)) {
+  if (!document.at_key("concurrency").get(value)) {
     auto number = read_integer(value, "concurrency", 1, settings.batch.max_concurrency);
     if (!number) return number.error();
     options.concurrency = *number;
   }
-  if (!batch.at_key("deadline_ms").get(value)) {
+  if (!document.at_key("deadline_ms").get(value)) {
     auto number = read_integer(value, "deadline_ms", 1, 86'400'000);
     if (!number) return number.error();
     options.deadline_ms = *number;
@@ -49,33 +75,33 @@ Result<void> read_options(object batch, const config::Settings& settings, BatchO
   return {};
 }
 
-Result<void> read_tasks(object batch, const config::Settings& settings, BatchSpec& spec) {
+Result<TaskSpec> read_defaults(object document, const config::Settings& settings) {
   TaskSpec defaults = default_task(settings);
-  if (element value; !batch.at_key("defaults").get(value))
+  if (element value; !document.at_key("defaults").get(value)) {
     if (auto read = read_task(value, "defaults", settings, defaults, nullptr); !read)
       return read.error();
-  element value;
-  if (batch.at_key("tasks").get(value))
-    return Error(ErrorCode::invalid_request, "the field `tasks` is missing", "tasks");
-  simdjson::dom::array tasks;
-  if (value.get(tasks)) return wrong_type("tasks", "an array of tasks");
-  if (tasks.size() > settings.batch.max_tasks)
-    return Error(ErrorCode::payload_too_large,
-                 std::to_string(tasks.size()) + " tasks are more than batch.max_tasks (" +
-                     std::to_string(settings.batch.max_tasks) + ")",
-                 "tasks");
-  spec.tasks.reserve(tasks.size());
-  for (element task : tasks) {
-    const std::string field = "tasks[" + std::to_string(spec.tasks.size()) + ']';
-    TaskSpec& parsed = spec.tasks.emplace_back(defaults);
-    if (auto read = read_task(task, field, settings, parsed, nullptr); !read) return read.error();
-    if (parsed.url.empty())
-      return Error(ErrorCode::invalid_request, "the field `url` is missing", field + ".url");
+    if (auto set = set_default_url(std::move(defaults.url), "defaults.url", defaults); !set)
+      return set.error();
   }
-  return {};
+  return defaults;
 }
 
-}  // namespace
+Result<void> check_task_count(std::size_t count, const config::Settings& settings) {
+  if (count <= settings.batch.max_tasks) return {};
+  return Error(ErrorCode::payload_too_large,
+               std::to_string(count) + " tasks are more than batch.max_tasks (" +
+                   std::to_string(settings.batch.max_tasks) + ")",
+               "tasks");
+}
+
+Result<TaskSpec> read_batch_task(element task, const std::string& field, const TaskSpec& defaults,
+                                 const config::Settings& settings) {
+  TaskSpec parsed = defaults;
+  if (auto read = read_task(task, field, settings, parsed, nullptr); !read) return read.error();
+  if (parsed.url.empty())
+    return Error(ErrorCode::invalid_request, "the field `url` is missing", field + ".url");
+  return parsed;
+}
 
 Result<BatchSpec> parse_batch(const std::string& body, const config::Settings& settings) {
   simdjson::dom::parser parser;
@@ -97,7 +123,19 @@ Result<BatchSpec> parse_batch(const std::string& body, const config::Settings& s
 Result<BatchStream> stream_from_query(const QueryPairs& query, const config::Settings& settings) {
   std::string document = "{";
   QueryPairs rest;
+  std::optional<std::string> url;
+  BatchStream stream;
   for (const auto& [name, value] : query) {
+    if (name == "url") {
+      if (url) return Error(ErrorCode::invalid_request, "given more than once", name);
+      url = value;
+      continue;
+    }
+    if (name == "include_headers") {
+      if (auto added = add_field_name(value, name, stream.defaults.include_headers); !added)
+        return added.error();
+      continue;
+    }
     const bool is_word = name == "order" || name == "on_error";
     const bool is_number = name == "concurrency" || name == "deadline_ms";
     if (!is_word && !is_number) {
@@ -120,12 +158,14 @@ Result<BatchStream> stream_from_query(const QueryPairs& query, const config::Set
   simdjson::dom::parser parser;
   Result<element> parsed = parse_json(parser, document);
   if (!parsed) return parsed.error();
-  BatchStream stream;
   if (auto read = read_options(parsed->get_object(), settings, stream.options); !read)
     return read.error();
   Result<TaskSpec> defaults = defaults_from_query(rest, settings);
   if (!defaults) return defaults.error();
+  defaults->include_headers = std::move(stream.defaults.include_headers);
   stream.defaults = std::move(*defaults);
+  if (auto set = set_default_url(url.value_or(std::string()), "url", stream.defaults); !set)
+    return set.error();
   return stream;
 }
 
@@ -138,6 +178,7 @@ LineTask task_from_json_line(simdjson::dom::parser& parser, std::string_view lin
   std::string_view url;
   if (!parsed->get(url)) {
     task.url = url;
+    task.is_template = false;
   } else if (!parsed->is_object()) {
     return wrong_type("", "a task object or a URL as a string");
   } else if (Result<void> read = read_task(*parsed, "", settings, task, nullptr); !read) {
@@ -145,6 +186,15 @@ LineTask task_from_json_line(simdjson::dom::parser& parser, std::string_view lin
   }
   if (task.url.empty())
     return Error(ErrorCode::invalid_request, "the field `url` is missing", "url");
+  if (Result<void> filled = fill_url(task); !filled) return filled.error();
+  return task;
+}
+
+TaskSpec echo_of_line(simdjson::dom::parser& parser, std::string_view line,
+                      const config::Settings& settings) {
+  TaskSpec task;
+  if (const Result<element> parsed = parse_json(parser, std::string(line), "line"); parsed)
+    read_echoed(*parsed, settings, task);
   return task;
 }
 
@@ -153,6 +203,7 @@ LineTask task_from_text_line(std::string_view line, const TaskSpec& defaults) {
   if (first == std::string_view::npos || line[first] == '#') return std::nullopt;
   TaskSpec task = defaults;
   task.url = line.substr(first, line.find_last_not_of(" \t") - first + 1);
+  task.is_template = false;
   return task;
 }
 

@@ -28,12 +28,29 @@ struct BatchSpec {
 };
 config::Result<BatchSpec> parse_batch(const std::string& body, const config::Settings& settings);
 
+// What a merge (merge_request.hpp) reads in the same way; `document` is the whole one.
+config::Result<void> read_batch_limits(simdjson::dom::object document,
+                                       const config::Settings& settings, BatchOptions& options);
+// One of two words, where the field is there; `is_second` becomes true for the second one.
+config::Result<void> read_choice(simdjson::dom::object document, std::string_view name,
+                                 std::string_view first, std::string_view second, bool& is_second);
+// The defaults that the document has for its tasks.
+config::Result<TaskSpec> read_defaults(simdjson::dom::object document,
+                                       const config::Settings& settings);
+config::Result<void> check_task_count(std::size_t count, const config::Settings& settings);
+// `field`: "tasks[3]".
+config::Result<TaskSpec> read_batch_task(simdjson::dom::element task, const std::string& field,
+                                         const TaskSpec& defaults,
+                                         const config::Settings& settings);
+
 // A batch whose tasks come as lines.
 struct BatchStream {
   BatchOptions options;
   TaskSpec defaults;
 };
-// The options of a batch, op with its parameters or pipeline, and the task fields of GET /v1/fetch.
+// The options of a batch, op with its parameters or pipeline, the task fields of GET /v1/fetch,
+// include_headers, and a url for lines without one: the values of their `vars` are put in where it
+// is a template.
 config::Result<BatchStream> stream_from_query(const QueryPairs& query,
                                               const config::Settings& settings);
 
@@ -42,6 +59,9 @@ using LineTask = std::optional<config::Result<TaskSpec>>;
 // A task object, or a URL as a JSON string. Errors: as read_task.
 LineTask task_from_json_line(simdjson::dom::parser& parser, std::string_view line,
                              const TaskSpec& defaults, const config::Settings& settings);
+// Of a line that is no task: what its outcome repeats of it, as far as that can be read.
+TaskSpec echo_of_line(simdjson::dom::parser& parser, std::string_view line,
+                      const config::Settings& settings);
 // A URL as it is; "#" begins a comment line.
 LineTask task_from_text_line(std::string_view line, const TaskSpec& defaults);
 

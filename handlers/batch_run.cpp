@@ -1,7 +1,8 @@
 #include "handlers/batch_run.hpp"
 
 #include "handlers/outcome.hpp"
-#include "handlers/run_task.hpp"
+
+#include <utility>
 
 namespace fetchmill::handlers {
 
@@ -10,8 +11,19 @@ using config::Result;
 using server::Detached;
 using server::Task;
 
-BatchRun::BatchRun(App& app, const BatchOptions& options)
-    : app_(app), options_(options), started_(server::Clock::now()) {
+std::string write_outcome(std::size_t index, const TaskSpec& task, const TaskReport& report,
+                          const Result<TaskResult>& result) {
+  std::string line;
+  const auto number = static_cast<std::int64_t>(index);
+  if (result)
+    append_result(line, number, task, report, *result);
+  else
+    append_error(line, number, task, report, result.error());
+  return line + '\n';
+}
+
+BatchRun::BatchRun(App& app, const BatchOptions& options, OutcomeWriter writer)
+    : app_(app), options_(options), writer_(std::move(writer)), started_(server::Clock::now()) {
   if (options.deadline_ms) deadline_ = started_ + server::milliseconds(*options.deadline_ms);
 }
 
@@ -22,12 +34,10 @@ void BatchRun::add(TaskSpec task, std::size_t bytes) {
   app_.turns.defer(*this);
 }
 
-void BatchRun::add_failed(const Error& error) {
-  const std::size_t index = next_index();
-  std::string line;
-  append_error(line, static_cast<std::int64_t>(index), TaskSpec{}, TaskReport{}, error);
-  line += '\n';
-  ended(index, std::move(line), false);
+void BatchRun::add_failed(const Error& error, const TaskSpec& echo) {
+  ended(next_index(), echo, TaskReport{}, error);
+  // After stop() nobody waits for another turn.
+  if (closed_) release_held(SIZE_MAX);
 }
 
 void BatchRun::skip() {
@@ -84,21 +94,18 @@ Detached BatchRun::run_one(std::size_t index, TaskSpec task) {
       run_task(app_, running.activity, task, Encoding::line, &flow_, report);
   Result<TaskResult> result = co_await working;
 
-  std::string line;
-  const auto number = static_cast<std::int64_t>(index);
-  if (result)
-    append_result(line, number, task, report, *result);
-  else
-    append_error(line, number, task, report, result.error());
-  line += '\n';
   running.unlink();
   --in_progress_;
-  ended(index, std::move(line), result.has_value());
+  ended(index, task, report, result);
 }
 
-void BatchRun::ended(std::size_t index, std::string line, bool ok) {
-  ++(ok ? ok_ : failed_);
-  put_line(index, std::move(line));
+void BatchRun::ended(std::size_t index, const TaskSpec& task, const TaskReport& report,
+                     const Result<TaskResult>& result) {
+  if (!result)
+    ++failed_;
+  else
+    ++(result->unchanged ? unchanged_ : ok_);
+  put_line(index, writer_(index, task, report, result));
 }
 
 void BatchRun::put_line(std::size_t index, std::string line) {
@@ -108,14 +115,21 @@ void BatchRun::put_line(std::size_t index, std::string line) {
   } else {
     held_bytes_ += line.size();
     held_[index - next_line_] = std::move(line);
-    for (; !held_.empty() && held_.front(); ++next_line_) {
-      held_bytes_ -= held_.front()->size();
-      lines_ += *held_.front();
-      held_.pop_front();
-    }
   }
   // Not at once: what ends in one turn is written in one go.
   app_.turns.defer(*this);
+}
+
+// What came in before an earlier line may be much.
+void BatchRun::release_held(std::size_t bytes_max) {
+  std::size_t released = 0;
+  for (; !held_.empty() && held_.front(); ++next_line_) {
+    if (released > bytes_max) return app_.turns.defer(*this);
+    released += held_.front()->size();
+    held_bytes_ -= held_.front()->size();
+    lines_ += *held_.front();
+    held_.pop_front();
+  }
 }
 
 std::string BatchRun::take_lines() {
@@ -128,6 +142,7 @@ bool BatchRun::progressed() const {
 }
 
 void BatchRun::run() {
+  release_held(server::turn_bytes_max);
   start_more();
   if (awaits_room_ && has_room()) std::exchange(awaits_room_, nullptr)->complete();
   // Last: whoever waits for this may destroy the batch.
@@ -147,12 +162,9 @@ config::ErrorCode BatchRun::stop(config::ErrorCode why) {
     next.activity.interrupt(why);
   }
   for (const Queued& queued : never_started) {
-    std::string line;
-    append_error(line, static_cast<std::int64_t>(queued.index), queued.task, TaskReport{},
-                 Error(why));
-    line += '\n';
-    ended(queued.index, std::move(line), false);
+    ended(queued.index, queued.task, TaskReport{}, Error(why));
   }
+  release_held(SIZE_MAX);
   return why;
 }
 
@@ -160,8 +172,8 @@ std::string BatchRun::summary() const {
   const auto elapsed =
       std::chrono::duration_cast<server::milliseconds>(server::Clock::now() - started_);
   return "{\"type\":\"summary\",\"tasks\":" + std::to_string(added_) +
-         ",\"ok\":" + std::to_string(ok_) +
-         ",\"unchanged\":0,\"failed\":" + std::to_string(failed_) +
+         ",\"ok\":" + std::to_string(ok_) + ",\"unchanged\":" + std::to_string(unchanged_) +
+         ",\"failed\":" + std::to_string(failed_) +
          ",\"elapsed_ms\":" + std::to_string(elapsed.count()) + "}\n";
 }
 

@@ -12,26 +12,36 @@
 
 #include "handlers/app.hpp"
 #include "handlers/batch_request.hpp"
+#include "handlers/run_task.hpp"
 #include "server/activity.hpp"
 #include "server/coroutine.hpp"
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 
 namespace fetchmill::handlers {
 
+// How a task's end is written, by default as a line of a batch with its newline. Requires: never
+// empty, or those behind it in input order would wait for ever.
+using OutcomeWriter =
+    std::function<std::string(std::size_t index, const TaskSpec& task, const TaskReport& report,
+                              const config::Result<TaskResult>& result)>;
+std::string write_outcome(std::size_t index, const TaskSpec& task, const TaskReport& report,
+                          const config::Result<TaskResult>& result);
+
 class BatchRun final : private server::Deferred {
  public:
-  BatchRun(App& app, const BatchOptions& options);
+  BatchRun(App& app, const BatchOptions& options, OutcomeWriter writer = write_outcome);
   BatchRun(const BatchRun&) = delete;
   BatchRun& operator=(const BatchRun&) = delete;
 
   // `bytes`: about what it holds of memory. Requires: not closed.
   void add(TaskSpec task, std::size_t bytes);
-  // A task that never was one.
-  void add_failed(const config::Error& error);
+  // A task that never was one; `echo` is what is known of it.
+  void add_failed(const config::Error& error, const TaskSpec& echo = {});
   // A task that needs no outcome: it has its place in the batch, and no line.
   void skip();
   // No more will be added.
@@ -44,15 +54,17 @@ class BatchRun final : private server::Deferred {
   config::ErrorCode stop(config::ErrorCode why);  // gives `why`
   // After it no task is started, and whoever drives the batch stops it. Never: TimePoint::max().
   server::TimePoint deadline() const { return deadline_; }
-  bool complete() const { return closed_ && ended_ == added_; }
+  bool complete() const { return closed_ && ended_ == added_ && held_.empty(); }
   bool failed() const { return failed_ > 0; }
   struct Counts {
     std::size_t added;
-    std::size_t ok;
+    std::size_t ok;  // the unchanged ones included
     std::size_t failed;
     std::size_t passed_over;  // skipped or dropped
   };
-  Counts counts() const { return {added_, ok_, failed_, ended_ - ok_ - failed_}; }
+  Counts counts() const {
+    return {added_, ok_ + unchanged_, failed_, ended_ - ok_ - unchanged_ - failed_};
+  }
   // Whether more should be added now: a caller with a long list waits for room.
   bool has_room() const;
 
@@ -112,12 +124,15 @@ class BatchRun final : private server::Deferred {
   bool holds_too_much() const;
   std::size_t next_index();
   server::Detached run_one(std::size_t index, TaskSpec task);
-  void ended(std::size_t index, std::string line, bool ok);
+  void ended(std::size_t index, const TaskSpec& task, const TaskReport& report,
+             const config::Result<TaskResult>& result);
+  void release_held(std::size_t bytes_max);
   void put_line(std::size_t index, std::string line);
   void run() override;
 
   App& app_;
   const BatchOptions options_;
+  const OutcomeWriter writer_;
   workers::Flow flow_;
   server::TimePoint started_;
   server::TimePoint deadline_ = server::TimePoint::max();
@@ -128,6 +143,7 @@ class BatchRun final : private server::Deferred {
   std::size_t added_ = 0;
   std::size_t ended_ = 0;
   std::size_t ok_ = 0;
+  std::size_t unchanged_ = 0;
   std::size_t failed_ = 0;
   bool closed_ = false;
   std::string lines_;

@@ -36,7 +36,8 @@ workers::PoolOptions pool_options(const config::Settings& settings,
   using server::milliseconds;
   return {.worker_count = static_cast<std::uint32_t>(settings.workers.count),
           .region_bytes = settings.workers.region_mb * config::MiB,
-          .body_bytes_max = std::max(settings.fetch.max_bytes, settings.server.max_body_bytes),
+          .body_bytes_max = std::max(
+              {settings.fetch.max_bytes, settings.server.max_body_bytes, settings.merge.max_bytes}),
           .result_bytes_max = settings.workers.max_result_bytes,
           .task_timeout = milliseconds(settings.workers.task_timeout_ms),
           .task_cpu_time = milliseconds(settings.workers.task_cpu_ms),
@@ -60,6 +61,7 @@ struct Engine::Loop {
   server::asio::io_context io{server::loop_concurrency};
   // Here, so that a signal while the rest starts waits until somebody handles it.
   server::asio::signal_set signals{io, SIGTERM, SIGINT};
+  std::optional<server::asio::signal_set> hangups;
   server::Poller poller{io};
   server::Deadlines wheel{io};
   server::Turns turns{io};
@@ -106,6 +108,8 @@ Result<void> Engine::start() {
                                       settings_.origins, std::move(*rules), metrics_, log_);
   if (!fetcher) return fetcher.error();
   loop_->fetcher = std::move(*fetcher);
+  auto credentials = fetch::Credentials::make(settings_.credentials);
+  if (!credentials) return credentials.error();
 
   auto pool = workers::Pool::start(
       loop_->io, std::move(children->memory), std::move(children->spawner),
@@ -120,7 +124,7 @@ Result<void> Engine::start() {
   if (!pool) return pool.error();
   loop_->pool = std::move(*pool);
   loop_->app.emplace(App{settings_, metrics_, log_, loop_->wheel, loop_->turns, *loop_->fetcher,
-                         *loop_->pool, sandbox_->state()});
+                         *loop_->pool, sandbox_->state(), std::move(*credentials)});
   return {};
 }
 
@@ -149,6 +153,20 @@ void Engine::wait_for_signal() {
     if (error) return;
     wait_for_signal();
     handle_signal_();
+  });
+}
+
+void Engine::on_hangup(std::function<void()> handle) {
+  handle_hangup_ = std::move(handle);
+  loop_->hangups.emplace(loop_->io, SIGHUP);
+  wait_for_hangup();
+}
+
+void Engine::wait_for_hangup() {
+  loop_->hangups->async_wait([this](const boost::system::error_code& error, int) {
+    if (error) return;
+    wait_for_hangup();
+    handle_hangup_();
   });
 }
 

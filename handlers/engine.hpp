@@ -33,8 +33,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
-  // Errors: of SharedMemory, Sandbox, Spawner, UrlRules, Fetcher and Pool; in words for the
-  // operator. Throws what Asio's constructors throw, when the system is out of descriptors.
+  // Errors: of SharedMemory, Sandbox, Spawner, UrlRules, Fetcher, Credentials and Pool; in words
+  // for the operator. Throws what Asio's constructors throw, when the system is out of descriptors.
   config::Result<void> start();
   // Runs the loop until halt(). `ready`: once every worker has reported. False when the loop ended
   // because the spawner was lost, and with it all workers.
@@ -43,13 +43,16 @@ class Engine {
   // Ends connections and workers. Requires: whatever ran on it has unwound.
   void stop();
 
-  const config::Settings& settings() const { return settings_; }
+  // A reload changes some of them.
+  config::Settings& settings() { return settings_; }
   config::Metrics& metrics() { return metrics_; }
   config::Log& log() { return log_; }
   // Requires: started.
   server::asio::io_context& io();
   // Calls `handle` for each SIGTERM and SIGINT from now on.
   void on_signal(std::function<void()> handle);
+  // The same for SIGHUP, which otherwise ends the process.
+  void on_hangup(std::function<void()> handle);
   server::Poller& poller();
   App& app();
 
@@ -58,15 +61,17 @@ class Engine {
   struct Loop;
   config::Result<Children> fork_spawner();
   void wait_for_signal();
+  void wait_for_hangup();
 
   const server::Machine machine_;
-  const config::Settings settings_;  // with numbers in place of "as the machine allows"
+  config::Settings settings_;  // with numbers in place of "as the machine allows"
   config::Metrics metrics_;
   config::Log log_;
   std::optional<workers::Sandbox> sandbox_;
   std::unique_ptr<Loop> loop_;
   std::function<void()> ready_;
   std::function<void()> handle_signal_;
+  std::function<void()> handle_hangup_;
   bool spawner_lost_ = false;
 };
 

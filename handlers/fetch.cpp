@@ -1,7 +1,9 @@
 #include "handlers/fetch.hpp"
 
+#include "handlers/conditions.hpp"
 #include "handlers/media_type.hpp"
 #include "handlers/outcome.hpp"
+#include "handlers/proxy_status.hpp"
 #include "handlers/query.hpp"
 #include "handlers/run_task.hpp"
 
@@ -53,6 +55,25 @@ Task<Result<FetchCall>> parse(App& app, Exchange& exchange) {
   co_return parse_post(app, *body);
 }
 
+// All lines of it as one list.
+std::string if_none_match_of(const server::http::Request& request) {
+  std::string list;
+  for (const server::wire::Field& field : request.head.fields)
+    if (field.id == server::wire::FieldId::if_none_match)
+      list.append(list.empty() ? "" : ", ").append(field.value);
+  return list;
+}
+
+// Whether the client has this result already (RFC 9110 §13).
+bool client_has(const server::http::Request& request, const TaskResult& result) {
+  if (request.head.method == server::wire::Method::post) return false;
+  const std::string tags = if_none_match_of(request);
+  return is_not_modified(
+      {tags, request.field(server::wire::FieldId::if_modified_since)},
+      {result.etag, result.last_modified},
+      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+}
+
 Response make_envelope(const FetchCall& call, const TaskReport& report,
                        const Result<TaskResult>& result) {
   Response response;
@@ -62,6 +83,12 @@ Response make_envelope(const FetchCall& call, const TaskReport& report,
   else
     append_error(response.body, -1, call.task, report, result.error());
   response.body += '\n';
+  server::http::append_field_line(response.headers, "Cache-Control", "no-store");
+  server::http::append_field_line(response.headers, "X-Content-Type-Options", "nosniff");
+  if (!result) {
+    response.status = config::info(result.error().code).http_status;
+    append_proxy_status(response.headers, result.error());
+  }
   add_timing(response.headers, report);
   return response;
 }
@@ -85,8 +112,8 @@ Task<void> fetch(App& app, Exchange& exchange) {
   Response response;
   if (call->envelope) {
     response = make_envelope(*call, report, result);
-    if (!result) response.status = config::info(result.error().code).http_status;
   } else {
+    if (result && client_has(exchange.request(), *result)) result->unchanged = true;
     response = result_response(result, report, exchange.request().id);
   }
   Task<void> responding = exchange.respond(std::move(response));

@@ -49,7 +49,7 @@ void LineSource::take(const LineReader::Line& line) {
   if (*task) return run_.add(std::move(**task), sizeof(TaskSpec) + line.text.size());
   Error error = task->error();
   error.line = line.number;
-  run_.add_failed(error);
+  run_.add_failed(error, line.too_long ? TaskSpec{} : input_.echo(parser_, line.text));
 }
 
 void LineSource::break_off(Error error) {

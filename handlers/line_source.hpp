@@ -28,6 +28,10 @@ class LineSource {
     virtual server::Task<config::Result<std::size_t>> read(server::Activity& activity,
                                                            std::span<char> into) = 0;
     virtual LineTask parse(simdjson::dom::parser& parser, std::string_view line) = 0;
+    // What is known of a line that is no task.
+    virtual TaskSpec echo(simdjson::dom::parser& /*parser*/, std::string_view /*line*/) {
+      return {};
+    }
     // Reading failed. True: what was read is worked on, and the error is the last outcome.
     virtual bool broke_off(const config::Error& error) = 0;
 

@@ -54,7 +54,16 @@ bool is_media_type(std::string_view value, std::string_view type) {
   return equal(trim(value.substr(0, value.find(';'))), type);
 }
 
+config::Result<void> require_plain(const server::http::Request& request) {
+  const std::string_view coding = request.field(server::wire::FieldId::content_encoding);
+  if (coding.empty() || equal(coding, "identity")) return {};
+  return config::Error(
+      config::ErrorCode::unsupported_media_type,
+      "send the body without a Content-Encoding, not '" + std::string(coding.substr(0, 100)) + "'");
+}
+
 config::Result<void> require_json(const server::http::Request& request) {
+  if (config::Result<void> plain = require_plain(request); !plain) return plain.error();
   const std::string_view type = request.field(server::wire::FieldId::content_type);
   if (type.empty() || is_media_type(type, "application/json")) return {};
   return config::Error(

@@ -13,7 +13,10 @@ namespace fetchmill::handlers {
 // "Application/JSON; charset=utf-8" is "application/json": compares without parameters and case.
 bool is_media_type(std::string_view value, std::string_view type);
 
-// A body that must be JSON: application/json, or no Content-Type at all. Errors:
+// A body that must have no content coding. Errors: unsupported_media_type.
+config::Result<void> require_plain(const server::http::Request& request);
+
+// A body that must be plain JSON: application/json, or no Content-Type at all. Errors:
 // unsupported_media_type.
 config::Result<void> require_json(const server::http::Request& request);
 

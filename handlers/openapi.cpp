@@ -25,14 +25,26 @@ using openapi::reference;
 using openapi::text;
 using openapi::texts;
 
-std::string query_parameter(std::string_view name, bool required, std::string_view description,
-                            const std::string& schema, std::string_view further = {}) {
+// `key` is its name among the components.
+std::string query_parameter(std::string_view key, std::string_view name, bool required,
+                            std::string_view description, const std::string& schema,
+                            std::string_view further = {}) {
   std::vector<std::string> members{member("name", text(name)), member("in", text("query")),
                                    member("required", required ? "true" : "false"),
                                    member("description", text(description)),
                                    member("schema", schema)};
   if (!further.empty()) members.emplace_back(further);
-  return member(name, object(members));
+  return member(key, object(members));
+}
+std::string query_parameter(std::string_view name, bool required, std::string_view description,
+                            const std::string& schema, std::string_view further = {}) {
+  return query_parameter(name, name, required, description, schema, further);
+}
+
+std::string header_parameter(std::string_view name, std::string_view description) {
+  return member(
+      name, object({member("name", text(name)), member("in", text("header")), R"("required":false)",
+                    member("description", text(description)), R"("schema":{"type":"string"})"}));
 }
 
 // Of the type that a schema's property has.
@@ -65,8 +77,8 @@ std::string parameters() {
                       R"({"type":"object","additionalProperties":{"type":"string"}})",
                       R"("style":"form","explode":true)"),
       query_parameter("pipeline", false,
-                      "Steps as URL-encoded JSON, instead of op and its parameters.",
-                      R"({"type":"string","contentMediaType":"application/json"})"),
+                      "A name, or steps as URL-encoded JSON, instead of op and its parameters.",
+                      R"({"type":"string"})"),
       field_parameter("timeout_ms", "Time for the whole fetch."),
       field_parameter("max_bytes", "Largest upstream body."),
       field_parameter("max_result_bytes", "Largest result."),
@@ -82,6 +94,19 @@ std::string parameters() {
       batch_parameter("deadline_ms", "Time for the whole batch; only where tasks come as lines."),
       batch_parameter("on_error", "Whether to go on; only where tasks come as lines."),
       field_parameter("cache", "What the cache may do."),
+      query_parameter(
+          "line_url", "url", false,
+          "The url of lines that have none; where it is a URI template (RFC 6570, level "
+          "1) each line's `vars` are put in. Only where tasks come as JSON lines.",
+          R"({"type":"string"})"),
+      query_parameter(
+          "include_headers", false,
+          "Header fields of the upstream's answer that outcomes repeat; may be repeated.",
+          R"({"type":"array","items":{"type":"string"}})", R"("style":"form","explode":true)"),
+      header_parameter("If-None-Match", "Entity tags of results the client has: 304 if it is one."),
+      header_parameter("If-Modified-Since",
+                       "Of the result the client has; counts only without If-None-Match."),
+      field_parameter("credential", "The name of a secret to be sent along."),
       member("code", R"({"name":"code","in":"path","required":true,"description":"An error code.",)"
                      R"("schema":{"$ref":"#/components/schemas/ErrorCode"}})"),
   });
@@ -100,7 +125,11 @@ std::string headers() {
       header("Fetchmill-Final-Url", "The URL after redirects."),
       header("Fetchmill-Debug",
              "How the fetch went, as the schema Debug says; only when asked for."),
+      header("Fetchmill-Complete", "Of a merge: false when null stands for the result of a task."),
       header("ETag", "Of the result."),
+      header("Last-Modified", "The upstream's, where its body is the result."),
+      header("Cache-Control", "What the upstream said of its answer; private with credentials."),
+      header("Proxy-Status", "Why the fetch failed (RFC 9209)."),
       header("Cache-Status", "What the cache did (RFC 9211)."),
       header("Age", "Seconds since what came from the cache was known to be current."),
       header("Retry-After", "Seconds to wait before trying again."),
@@ -124,12 +153,21 @@ std::string success(const Operation& operation) {
                         member("content", openapi::content(operation.response))}));
 }
 
+std::string unchanged(const Operation& operation) {
+  std::vector<std::string_view> names{"X-Request-Id"};
+  names.insert(names.end(), operation.headers.begin(), operation.headers.end());
+  return member("304", object({member("description", text("The client has this result already.")),
+                               header_references(names)}));
+}
+
 // What one status of an operation may mean, and what comes with it.
 std::string failure(const Operation& operation, unsigned status,
                     const std::vector<std::string>& meanings) {
   std::vector<std::string_view> names{"X-Request-Id"};
   if (status == 405) names.push_back("Allow");
   if (status == 429 || status == 502 || status == 503) names.push_back("Retry-After");
+  if (operation.may_be_unchanged && (status == 403 || status >= 429))
+    names.push_back("Proxy-Status");
   std::vector<std::string> media_types{member(
       "application/problem+json", object({member("schema", reference("schemas", "Problem"))}))};
   if (operation.has_envelope)
@@ -153,6 +191,7 @@ std::string responses(const Operation& operation) {
                                         "`: " + std::string(row.title) + '.');
   }
   std::vector<std::string> members{success(operation)};
+  if (operation.may_be_unchanged) members.push_back(unchanged(operation));
   for (const auto& [status, meanings] : statuses)
     members.push_back(failure(operation, status, meanings));
   if (!operation.unavailable.empty())

@@ -43,6 +43,18 @@ std::string reference(std::string_view kind, std::string_view name) {
       {member("$ref", text("#/components/" + std::string(kind) + '/' + std::string(name)))});
 }
 
+std::string schema_reference(std::string_view name) {
+  return reference("schemas", name);
+}
+
+std::string fields(const std::vector<std::string>& properties) {
+  return R"("type":"object","properties":)" + object(properties);
+}
+
+std::string required(const std::vector<std::string_view>& names) {
+  return member("required", texts(names));
+}
+
 std::string property(std::string_view name, std::string_view description, std::string_view rest) {
   return member(name, object({member("description", text(description)), std::string(rest)}));
 }
@@ -54,6 +66,18 @@ std::string integer(std::uint64_t min, std::uint64_t max) {
 
 std::string integer(std::uint64_t min, std::uint64_t max, std::uint64_t default_value) {
   return integer(min, max) + R"(,"default":)" + std::to_string(default_value);
+}
+
+std::string schema_reference(std::string_view name) {
+  return reference("schemas", name);
+}
+
+std::string fields(const std::vector<std::string>& properties) {
+  return R"("type":"object","properties":)" + object(properties);
+}
+
+std::string required(const std::vector<std::string_view>& names) {
+  return member("required", texts(names));
 }
 
 }  // namespace fetchmill::handlers::openapi

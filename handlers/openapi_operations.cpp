@@ -32,6 +32,7 @@ constexpr std::array contents{
             R"({"application/json":{"schema":{"$ref":"#/components/schemas/FetchCall"}}})"},
     Content{"html", R"({"text/html":{"schema":{"type":"string"}}})"},
     Content{"json", R"({"application/json":{"schema":{"type":"object"}}})"},
+    Content{"merge", R"({"application/json":{"schema":{"$ref":"#/components/schemas/Merge"}}})"},
     Content{"metrics", R"({"text/plain":{"schema":{"type":"string"}}})"},
     Content{"none", R"({})"},
     Content{"ops",
@@ -47,6 +48,11 @@ constexpr std::array contents{
         R"({"$ref":"#/components/schemas/Summary"}}}},"text/event-stream":{"schema":{"description":)"
         R"("An event `outcome` each, its id the outcome's index, and at last an event `summary`; )"
         R"(a comment after 15 s of silence.","type":"string"}}})"},
+    Content{"pipelines",
+            R"({"application/json":{"schema":{"type":"object","required":["only","pipelines"],)"
+            R"("properties":{"only":{"description":"Whether no others may be run.",)"
+            R"("type":"boolean"},"pipelines":{"type":"array","items":)"
+            R"({"$ref":"#/components/schemas/PipelineInfo"}}}}}})"},
     Content{
         "readiness",
         R"({"application/json":{"schema":{"type":"object","required":["status","workers","tasks",)"
@@ -66,13 +72,14 @@ constexpr std::array contents{
     Content{"result_or_outcome",
             R"({"*/*":{"schema":{"description":"The result's bytes, in its media type."}},)"
             R"("application/json":{"schema":{"description":"A result that is JSON, or with )"
-            R"(`envelope` a Result."}}})"},
+            R"(`envelope` a Result or Unchanged."}}})"},
 };
 
 const std::vector<ErrorCode> process_errors{
     ErrorCode::unknown_op,       ErrorCode::unknown_field, ErrorCode::processing_failed,
     ErrorCode::result_too_large, ErrorCode::overloaded,    ErrorCode::internal_error,
-    ErrorCode::worker_crashed,   ErrorCode::draining,      ErrorCode::processing_timeout};
+    ErrorCode::worker_crashed,   ErrorCode::draining,      ErrorCode::processing_timeout,
+    ErrorCode::pipeline_denied};
 
 const std::vector<ErrorCode> fetch_errors{
     ErrorCode::address_denied,     ErrorCode::url_denied,
@@ -81,7 +88,7 @@ const std::vector<ErrorCode> fetch_errors{
     ErrorCode::upstream_status,    ErrorCode::upstream_body_too_large,
     ErrorCode::too_many_redirects, ErrorCode::upstream_timeout,
     ErrorCode::circuit_open,       ErrorCode::rate_limited,
-    ErrorCode::not_cached};
+    ErrorCode::not_cached,         ErrorCode::credential_denied};
 
 const std::vector<ErrorCode> body_errors{ErrorCode::payload_too_large,
                                          ErrorCode::unsupported_media_type};
@@ -106,9 +113,17 @@ const std::vector<Operation>& operations() {
                                                         "retries",
                                                         "accept_status",
                                                         "cache",
+                                                        "credential",
                                                         "debug"};
+  static const std::vector<std::string_view> conditions{"If-None-Match", "If-Modified-Since"};
+  static const std::vector<std::string_view> fetch_query = [] {
+    std::vector<std::string_view> names = task_query;
+    names.insert(names.end(), conditions.begin(), conditions.end());
+    return names;
+  }();
   static const std::vector<std::string_view> stream_query = [] {
-    std::vector<std::string_view> names{"order", "concurrency", "deadline_ms", "on_error"};
+    std::vector<std::string_view> names{"order",    "concurrency", "deadline_ms",
+                                        "on_error", "line_url",    "include_headers"};
     names.insert(names.end(), task_query.begin() + 1, task_query.end());
     return names;
   }();
@@ -118,6 +133,8 @@ const std::vector<Operation>& operations() {
                                                      "Fetchmill-Upstream-Status",
                                                      "Fetchmill-Final-Url",
                                                      "Fetchmill-Debug",
+                                                     "Last-Modified",
+                                                     "Cache-Control",
                                                      "Cache-Status",
                                                      "Age"};
   static const std::vector<ErrorCode> fetch = all_of({fetch_errors, process_errors});
@@ -128,9 +145,10 @@ const std::vector<Operation>& operations() {
        .id = "fetch",
        .tag = "tasks",
        .summary = "Fetches one URL, processes the body, and answers the result.",
-       .parameters = task_query,
+       .parameters = fetch_query,
        .response = "result",
        .headers = fetched,
+       .may_be_unchanged = true,
        .errors = fetch},
       {.route = "/v1/fetch",
        .path = "/v1/fetch",
@@ -138,9 +156,10 @@ const std::vector<Operation>& operations() {
        .id = "fetchHead",
        .tag = "tasks",
        .summary = "Like GET, without the bytes of the result.",
-       .parameters = task_query,
+       .parameters = fetch_query,
        .response = "none",
        .headers = fetched,
+       .may_be_unchanged = true,
        .errors = fetch},
       {.route = "/v1/fetch",
        .path = "/v1/fetch",
@@ -151,6 +170,7 @@ const std::vector<Operation>& operations() {
        .request = "fetch",
        .response = "result_or_outcome",
        .headers = fetched,
+       .may_be_unchanged = true,
        .has_envelope = true,
        .errors = all_of({fetch, body_errors})},
       {.route = "/v1/batch",
@@ -165,7 +185,19 @@ const std::vector<Operation>& operations() {
        .errors =
            all_of({body_errors,
                    {ErrorCode::unknown_op, ErrorCode::unknown_field, ErrorCode::not_acceptable,
-                    ErrorCode::overloaded, ErrorCode::internal_error, ErrorCode::draining}})},
+                    ErrorCode::overloaded, ErrorCode::internal_error, ErrorCode::draining,
+                    ErrorCode::pipeline_denied}})},
+      {.route = "/v1/merge",
+       .path = "/v1/merge",
+       .method = "post",
+       .id = "merge",
+       .tag = "tasks",
+       .summary = "Runs many tasks, then one more pipeline over all their results.",
+       .request = "merge",
+       .response = "result",
+       .headers = {"Server-Timing", "ETag", "Fetchmill-Complete"},
+       .errors = all_of(
+           {process_errors, body_errors, {ErrorCode::tasks_failed, ErrorCode::deadline_exceeded}})},
       {.route = "/v1/process",
        .path = "/v1/process",
        .method = "post",
@@ -184,6 +216,13 @@ const std::vector<Operation>& operations() {
        .tag = "about",
        .summary = "Lists every op with its parameters.",
        .response = "ops"},
+      {.route = "/v1/pipelines",
+       .path = "/v1/pipelines",
+       .method = "get",
+       .id = "pipelines",
+       .tag = "about",
+       .summary = "Lists the pipelines that have a name.",
+       .response = "pipelines"},
       {.route = "/metrics",
        .path = "/metrics",
        .method = "get",

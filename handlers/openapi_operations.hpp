@@ -20,6 +20,7 @@ struct Operation {
   std::string_view request = {};                  // by a name of content(); empty: no body
   std::string_view response;                      // of a 200, by a name of content()
   std::vector<std::string_view> headers = {};     // of a 200, names of components.headers
+  bool may_be_unchanged = false;                  // 304, with the same headers
   std::string_view unavailable = {};  // of a 503 that is no problem, by a name of content()
   bool has_envelope = false;          // errors may come as an outcome instead of a problem
   std::vector<config::ErrorCode> errors = {};  // besides common_errors()

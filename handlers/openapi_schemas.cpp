@@ -1,91 +1,40 @@
 #include "handlers/openapi_schemas.hpp"
 
 #include "config/error.hpp"
+#include "handlers/field_values.hpp"
+#include "handlers/openapi_conditions.hpp"
+#include "handlers/openapi_debug.hpp"
 #include "handlers/openapi_json.hpp"
-#include "workers/ops/pipeline.hpp"
-#include "workers/ops/registry.hpp"
+#include "handlers/openapi_merge.hpp"
+#include "handlers/openapi_pipelines.hpp"
 
 #include <string_view>
 #include <vector>
 
-#include <simdjson.h>
-
 namespace fetchmill::handlers::openapi {
 namespace {
 
-using workers::ops::Op;
-
-constexpr std::string_view string_type = R"("type":"string")";
 constexpr std::string_view count_type = R"("type":"integer","minimum":0)";
 constexpr std::string_view milliseconds_type = R"("type":"number","minimum":0)";
 constexpr std::uint64_t timeout_ms_max = 3'600'000;
 constexpr std::uint64_t deadline_ms_max = 86'400'000;
 
-std::string schema_reference(std::string_view name) {
-  return reference("schemas", name);
-}
-
-std::string op_schema_name(const Op& op) {
-  return "op." + std::string(op.name);
-}
-
-std::string fields(const std::vector<std::string>& properties) {
-  return R"("type":"object","properties":)" + object(properties);
-}
-
-std::string required(const std::vector<std::string_view>& names) {
-  return member("required", texts(names));
-}
-
-// A step of this op: its own parameters beside its name.
-std::string op_schema(const Op& op) {
-  simdjson::dom::parser parser;
-  const std::string parameters = workers::ops::parameters_schema_json(op);
-  const simdjson::dom::element schema = parser.parse(parameters);
-  std::vector<std::string> properties{
-      property("op", op.summary, R"("type":"string","const":)" + text(op.name))};
-  for (const auto& [name, parameter] : schema["properties"].get_object())
-    properties.push_back(member(name, simdjson::minify(parameter)));
-  std::vector<std::string_view> names{"op"};
-  for (const simdjson::dom::element name : schema["required"].get_array())
-    names.push_back(name.get_string());
-  return object({member("title", text(op.name)), member("description", text(op.summary)),
-                 fields(properties), required(names), R"("additionalProperties":false)"});
-}
-
-std::string step_schema() {
-  std::vector<std::string> choices;
-  std::vector<std::string> mapping;
-  for (const Op* op : workers::ops::all_ops()) {
-    const std::string name = op_schema_name(*op);
-    choices.push_back(schema_reference(name));
-    mapping.push_back(member(op->name, text("#/components/schemas/" + name)));
-  }
-  const std::string discriminator =
-      object({member("propertyName", text("op")), member("mapping", object(mapping))});
-  return object({member("description", text("One op with its parameters.")),
-                 member("oneOf", array(choices)), member("discriminator", discriminator)});
-}
-
-std::string pipeline_schema() {
-  return object(
-      {member("description", text("Steps that run one after the other, each on what the "
-                                  "one before it made. Empty: the bytes as they are, without "
-                                  "their content coding.")),
-       R"("type":"array","default":[])",
-       member("maxItems", std::to_string(workers::ops::pipeline_steps_max)),
-       member("items", schema_reference("Step"))});
-}
-
 std::vector<std::string> request_fields() {
   return {
       property("url", "An absolute http or https URL.", R"("type":"string","maxLength":16384)"),
-      property("method", "The upstream request's method.", R"("type":"string","default":"GET")"),
+      property("method", "The upstream request's method.",
+               R"("type":"string","default":"GET",)"
+               R"("enum":["GET","HEAD","POST","PUT","PATCH","DELETE","OPTIONS"])"),
       property(
           "headers",
           "Header fields for the upstream. With an Accept-Encoding among them the body is left "
           "in the coding that it comes in; without one, codings are asked for and undone.",
-          R"("type":"object","maxProperties":64,"additionalProperties":{"type":"string"})"),
+          R"("type":"object","maxProperties":64,"additionalProperties":{"type":"string",)"
+          R"("pattern":"^[\\t -~\\x80-\\uFFFF]*$"})"),
+      property("credential",
+               "The name of a secret of the operator's, to be sent along to the origins that it is "
+               "for; the cache then takes no part.",
+               R"("type":"string","pattern":"^[A-Za-z0-9_-]{1,64}$")"),
       property("body", "The upstream request's body, as text.", string_type),
       property("body_base64", "The same, as base64.",
                R"("type":"string","contentEncoding":"base64")"),
@@ -93,6 +42,24 @@ std::vector<std::string> request_fields() {
                                     text("The same, as any JSON value; sent minified as "
                                          "application/json unless headers says otherwise."))})),
   };
+}
+
+std::string include_headers_field() {
+  return property("include_headers",
+                  "Header fields of the upstream's answer that the outcome repeats in "
+                  "`upstream.headers`, also where its status is not accepted.",
+                  R"("type":"array","default":[],"maxItems":)" +
+                      std::to_string(include_headers_max) +
+                      R"(,"items":{"type":"string","maxLength":256,)"
+                      R"("pattern":"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"})");
+}
+
+std::string vars_field() {
+  return property("vars",
+                  "Values of the variables of a URL template (RFC 6570, level 1) in the `url` of "
+                  "the batch's defaults; they are percent-encoded.",
+                  R"("type":"object","maxProperties":)" + std::to_string(variables_max) +
+                      R"(,"additionalProperties":{"type":["string","number","boolean"]})");
 }
 
 std::string cache_field() {
@@ -135,7 +102,7 @@ std::vector<std::string> limit_fields(const config::Settings& settings) {
 
 std::string task_fields_schema(const config::Settings& settings) {
   std::vector<std::string> properties = request_fields();
-  properties.push_back(member("pipeline", schema_reference("Pipeline")));
+  properties.push_back(member("pipeline", pipeline_or_name()));
   properties.push_back(property("id", "A name for the task, echoed in its outcome.",
                                 R"("type":"string","maxLength":256)"));
   properties.push_back(
@@ -143,6 +110,9 @@ std::string task_fields_schema(const config::Settings& settings) {
                                                         "echoed in the outcome."))})));
   for (std::string& limit : limit_fields(settings)) properties.push_back(std::move(limit));
   properties.push_back(cache_field());
+  properties.push_back(include_headers_field());
+  properties.push_back(vars_field());
+  for (std::string& condition : condition_fields()) properties.push_back(std::move(condition));
   return object({member("description", text("One fetch and one pipeline. At most one of body, "
                                             "body_base64 and json.")),
                  fields(properties),
@@ -190,11 +160,16 @@ std::string batch_schema(const config::Settings& settings) {
 }
 
 std::string upstream_schema() {
-  return object({member("description", text("What the upstream answered.")),
-                 fields({property("status", "Its status.", R"("type":"integer")"),
-                         property("final_url", "The URL after redirects.", string_type),
-                         property("media_type", "Its Content-Type.", string_type),
-                         property("bytes", "Size of its body as it came.", count_type)})});
+  return object(
+      {member("description", text("What the upstream answered.")),
+       fields({property("status", "Its status.", R"("type":"integer")"),
+               property("final_url", "The URL after redirects.", string_type),
+               property("media_type", "Its Content-Type.", string_type),
+               property("bytes", "Size of its body as it came.", count_type),
+               property("headers",
+                        "Values of the fields named in include_headers, where there are "
+                        "any; several lines as one list (RFC 9110 §5.3).",
+                        R"("type":"object","additionalProperties":{"type":"string"})")})});
 }
 
 std::string timings_schema() {
@@ -208,51 +183,6 @@ std::string timings_schema() {
     phases.push_back(property(name, description, milliseconds_type));
   return object(
       {member("description", text("Milliseconds of each phase that took place.")), fields(phases)});
-}
-
-std::string tls_schema() {
-  const std::string certificate = object({fields(
-      {property("subject", "Whose it is.", string_type),
-       property("issuer", "Who signed it.", string_type),
-       property("not_before", "It holds from then on.", R"("type":"string","format":"date-time")"),
-       property("not_after", "It holds until then.", R"("type":"string","format":"date-time")")})});
-  return object({member("description", text("What the TLS handshake agreed on.")),
-                 fields({property("version", "TLSv1.2 or TLSv1.3.", string_type),
-                         property("cipher", "The cipher suite.", string_type),
-                         property("protocol", "The protocol on top of it, by ALPN.", string_type),
-                         property("resumed", "Whether an earlier session was resumed.",
-                                  R"("type":"boolean")"),
-                         member("certificate", certificate)})});
-}
-
-std::string debug_schema() {
-  const std::string address = object(
-      {fields({property("address", "An address of the host.", string_type),
-               property("verdict", "allowed, or why it may not be fetched from.", string_type),
-               property("connect",
-                        "ok, or why connecting failed; missing where it was not tried to its end.",
-                        string_type)})});
-  const std::string attempt = object({fields(
-      {property("url", "Asked for: after redirects, the next one.", string_type),
-       property("at_ms", "When it began, from the beginning of the task.", milliseconds_type),
-       property("took_ms", "How long it took.", milliseconds_type),
-       property("reused", "Whether the connection was kept from an earlier fetch.",
-                R"("type":"boolean")"),
-       member("addresses", object({R"("type":"array")", member("items", address)})),
-       property("peer", "The address that was connected to.", string_type),
-       member("tls", tls_schema()),
-       property("status", "Of the upstream's answer.", R"("type":"integer")"),
-       property("error", "The code of the error it ended in.", string_type),
-       property("detail", "What happened, for people.", string_type),
-       member("timings_ms", schema_reference("Timings")),
-       property("wait_ms", "The pause before it was tried again.", milliseconds_type)})});
-  return object(
-      {member("description", text("How the fetch went.")),
-       fields({member("attempts", object({R"("type":"array")", member("items", attempt)})),
-               property("attempts_left_out",
-                        "How many attempts came before these: a header field is at most 8 KiB.",
-                        count_type)}),
-       required({"attempts"})});
 }
 
 // What every outcome has; `type` is its own.
@@ -270,15 +200,22 @@ std::vector<std::string> outcome_fields(std::string_view type) {
           member("debug", schema_reference("Debug"))};
 }
 
-std::string result_schema() {
-  std::vector<std::string> properties = outcome_fields("result");
-  properties.push_back(property(
+std::string cache_result() {
+  return property(
       "cache",
       "What the cache did: nothing, asked the upstream, answered with what is fresh, with the "
       "answer to an identical request that was under way, with what is stale but allowed, or with "
       "what the upstream confirmed.",
-      R"("type":"string","enum":["bypass","miss","hit","collapsed","stale","revalidated"])"));
-  properties.push_back(property("etag", "Of the result.", string_type));
+      R"("type":"string","enum":["bypass","miss","hit","collapsed","stale","revalidated"])");
+}
+
+std::string result_schema() {
+  std::vector<std::string> properties = outcome_fields("result");
+  properties.push_back(cache_result());
+  properties.push_back(property("etag",
+                                "An entity tag of the result: a hash of what the pipeline made, "
+                                "without a pipeline the upstream's own if it has one.",
+                                string_type));
   properties.push_back(property("media_type", "Of the result.", string_type));
   properties.push_back(
       member("result", object({member("description", text("The result, one JSON value."))})));
@@ -290,6 +227,17 @@ std::string result_schema() {
               text("A task that succeeded. Exactly one of result, text and base64 is there.")),
        fields(properties), required({"type", "url", "upstream"}),
        R"("oneOf":[{"required":["result"]},{"required":["text"]},{"required":["base64"]}])"});
+}
+
+std::string unchanged_schema() {
+  std::vector<std::string> properties = outcome_fields("unchanged");
+  properties.push_back(cache_result());
+  properties.push_back(property("etag", "An entity tag of the result.", string_type));
+  return object(
+      {member("description", text("A task whose result is what the caller has already: the "
+                                  "upstream answered 304, or the result's tag is one of "
+                                  "unless_etag.")),
+       fields(properties), required({"type", "url", "upstream"})});
 }
 
 // What an error says in a problem and in an outcome alike.
@@ -316,15 +264,16 @@ std::string error_outcome_schema() {
 }
 
 std::string summary_schema() {
-  return object({member("description", text("The last line of a batch: without it, the connection "
-                                            "was cut.")),
-                 fields({member("type", R"({"type":"string","const":"summary"})"),
-                         property("tasks", "All tasks.", count_type),
-                         property("ok", "Tasks with a result.", count_type),
-                         property("unchanged", "Tasks whose upstream had nothing new.", count_type),
-                         property("failed", "Tasks with an error.", count_type),
-                         property("elapsed_ms", "Time of the whole batch.", milliseconds_type)}),
-                 required({"type", "tasks", "ok", "unchanged", "failed", "elapsed_ms"})});
+  return object(
+      {member("description", text("The last line of a batch: without it, the connection "
+                                  "was cut.")),
+       fields({member("type", R"({"type":"string","const":"summary"})"),
+               property("tasks", "All tasks.", count_type),
+               property("ok", "Tasks with a result.", count_type),
+               property("unchanged", "Tasks whose result the caller has already.", count_type),
+               property("failed", "Tasks with an error.", count_type),
+               property("elapsed_ms", "Time of the whole batch.", milliseconds_type)}),
+       required({"type", "tasks", "ok", "unchanged", "failed", "elapsed_ms"})});
 }
 
 std::string error_code_schema() {
@@ -344,6 +293,8 @@ std::string problem_schema() {
       property("instance", "This occurrence.", R"("type":"string","format":"uri-reference")"));
   properties.push_back(property("request_id", "As in X-Request-Id.", string_type));
   properties.push_back(property("line", "The line of a batch, from 1.", count_type));
+  properties.push_back(property("errors", "The outcomes of the tasks of a merge that failed.",
+                                R"("type":"array","items":)" + schema_reference("ErrorOutcome")));
   return object({member("description", text("An error (RFC 9457).")), fields(properties),
                  required({"type", "title", "status", "code", "retryable"})});
 }
@@ -360,18 +311,6 @@ std::string error_info_schema() {
        required({"code", "status", "title", "advice", "retryable"})});
 }
 
-std::string op_info_schema() {
-  const std::string_view strings = R"("type":"array","items":{"type":"string"})";
-  return object(
-      {member("description", text("An op.")),
-       fields({property("name", "Its name.", string_type),
-               property("summary", "What it does.", string_type),
-               property("parameters", "The JSON Schema of its parameters.", R"("type":"object")"),
-               property("input", "Media types it is meant for.", strings),
-               property("output", "Media type of its result.", string_type)}),
-       required({"name", "summary", "parameters", "input", "output"})});
-}
-
 }  // namespace
 
 std::string schemas(const config::Settings& settings) {
@@ -383,23 +322,23 @@ std::string schemas(const config::Settings& settings) {
       member("BatchDefaults",
              of_task_fields("Fields for every task that does not give its own.", {}, {})),
       member("Batch", batch_schema(settings)),
-      member("Pipeline", pipeline_schema()),
-      member("Step", step_schema()),
       member("Upstream", upstream_schema()),
       member("Timings", timings_schema()),
       member("Debug", debug_schema()),
       member("Result", result_schema()),
       member("ErrorOutcome", error_outcome_schema()),
-      member("Outcome", object({member("oneOf", array({schema_reference("Result"),
-                                                       schema_reference("ErrorOutcome")}))})),
+      member("Unchanged", unchanged_schema()),
+      member(
+          "Outcome",
+          object({member("oneOf", array({schema_reference("Result"), schema_reference("Unchanged"),
+                                         schema_reference("ErrorOutcome")}))})),
       member("Summary", summary_schema()),
       member("ErrorCode", error_code_schema()),
       member("Problem", problem_schema()),
       member("ErrorInfo", error_info_schema()),
-      member("OpInfo", op_info_schema()),
   };
-  for (const Op* op : workers::ops::all_ops())
-    members.push_back(member(op_schema_name(*op), op_schema(*op)));
+  add_merge_schemas(settings, members);
+  add_pipeline_schemas(members);
   return object(members);
 }
 

@@ -1,7 +1,9 @@
 #include "handlers/outcome.hpp"
 
 #include "config/json_string.hpp"
+#include "handlers/inherited_caching.hpp"
 #include "handlers/json_output.hpp"
+#include "handlers/proxy_status.hpp"
 #include "handlers/trace_json.hpp"
 
 #include <string_view>
@@ -40,7 +42,15 @@ void append_common(std::string& out, std::string_view type, std::int64_t index,
   append_member(out, "url", task.url);
 }
 
-void append_upstream(std::string& out, const FetchResponse& response) {
+// The values of the fields that were asked for by their names, as far as there are any.
+void append_headers(std::string& out, const std::vector<std::string>& names,
+                    const FetchResponse& response) {
+  out += ",\"headers\":{";
+  for (const std::string& name : names) append_member(out, name, response.list(name));
+  out += '}';
+}
+
+void append_upstream(std::string& out, const TaskSpec& task, const FetchResponse& response) {
   out += ",\"upstream\":{\"status\":";
   append_number(out, response.status);
   out += ",\"final_url\":";
@@ -51,6 +61,7 @@ void append_upstream(std::string& out, const FetchResponse& response) {
   }
   out += ",\"bytes\":";
   append_number(out, response.body_bytes);
+  if (!task.include_headers.empty()) append_headers(out, task.include_headers, response);
   out += '}';
 }
 
@@ -92,10 +103,12 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
     append_field_line(headers, "Fetchmill-Upstream-Status", std::to_string(report.response.status));
     append_field_line(headers, "Fetchmill-Final-Url", report.response.final_url.href());
     append_field_line(headers, "Cache-Status", cache_status(report.response.cache));
-    if (report.response.cache.age)
-      append_field_line(headers, "Age", std::to_string(report.response.cache.age->count()));
+    append_caching(headers, report.response, report.sent_credentials,
+                   std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
   }
   if (!result.etag.empty()) append_field_line(headers, "ETag", result.etag);
+  if (!result.last_modified.empty())
+    append_field_line(headers, "Last-Modified", result.last_modified);
   headers +=
       "X-Content-Type-Options: nosniff\r\n"
       "Content-Security-Policy: default-src 'none'; sandbox\r\n";
@@ -107,20 +120,15 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
 
 void append_result(std::string& out, std::int64_t index, const TaskSpec& task,
                    const TaskReport& report, const TaskResult& result) {
-  append_common(out, "result", index, task);
-  append_upstream(out, report.response);
+  append_common(out, result.unchanged ? "unchanged" : "result", index, task);
+  append_upstream(out, task, report.response);
   append_attempts(out, report.response);
   out += ",\"cache\":\"";
   out += to_string(report.response.cache.result);
   out += '"';
-  if (!result.etag.empty()) {
-    out += ",\"etag\":";
-    append_json_string(out, result.etag);
-  }
-  if (!result.output.media_type.empty()) {
-    out += ",\"media_type\":";
-    append_json_string(out, result.output.media_type);
-  }
+  append_member(out, "etag", result.etag);
+  if (result.unchanged) return append_end(out, report);
+  append_member(out, "media_type", result.output.media_type);
   out += ",\"";
   out += member_of(result.output.kind);
   out += "\":";
@@ -135,7 +143,7 @@ void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
     out += ",\"line\":";
     append_number(out, error.line);
   }
-  if (report.response.status != 0) append_upstream(out, report.response);
+  if (report.response.status != 0) append_upstream(out, task, report.response);
   append_attempts(out, report.response);
   const config::ErrorInfo& row = info(error.code);
   out += ",\"error\":{\"code\":\"";
@@ -176,8 +184,14 @@ server::http::Response result_response(config::Result<TaskResult>& result, const
   server::http::Response response;
   if (!result) {
     response = server::http::problem(result.error(), request_id);
+    append_proxy_status(response.headers, result.error());
     add_timing(response.headers, report);
     add_debug(response.headers, report);
+    return response;
+  }
+  add_result_fields(response.headers, report, *result);
+  if (result->unchanged) {
+    response.status = 304;
     return response;
   }
   if (result->processed) {
@@ -188,7 +202,6 @@ server::http::Response result_response(config::Result<TaskResult>& result, const
     response.borrowed_body = result->body.body();
   }
   if (response.media_type.empty()) response.media_type = "application/octet-stream";
-  add_result_fields(response.headers, report, *result);
   return response;
 }
 

@@ -11,7 +11,8 @@
 
 namespace fetchmill::handlers {
 
-// Appends {"type":"result",…} without a newline. Requires: the result was made with Encoding::line.
+// Appends {"type":"result",…} or {"type":"unchanged",…} without a newline. Requires: the result was
+// made with Encoding::line.
 // `index` is left out when negative (an envelope).
 void append_result(std::string& out, std::int64_t index, const TaskSpec& task,
                    const TaskReport& report, const TaskResult& result);
@@ -22,7 +23,8 @@ void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
 // Server-Timing of what took place (W3C Server Timing).
 void add_timing(std::string& headers, const TaskReport& report);
 // The response of /v1/fetch and /v1/process: the result's bytes, with fields that keep fetched
-// bytes from running on our origin, or the problem; with Fetchmill-Debug where it was asked for.
+// bytes from running on our origin, or 304 where they did not change, or the problem; with
+// Fetchmill-Debug where it was asked for.
 // Takes the result's bytes; of a body that visited no worker the response borrows them, so the
 // result outlives it.
 server::http::Response result_response(config::Result<TaskResult>& result, const TaskReport& report,

@@ -38,15 +38,16 @@ Result<workers::ContentCoding> parse_coding(const server::http::Request& request
 Result<ProcessCall> parse(const App& app, const server::http::Request& request) {
   Result<QueryPairs> pairs = parse_query(request.query);
   if (!pairs) return pairs.error();
-  Result<std::string> pipeline = pipeline_from_query(*pairs);
+  Result<std::string> pipeline = pipeline_from_query(*pairs, app.settings);
   if (!pipeline) return pipeline.error();
   TaskSpec task = default_task(app.settings);
   task.pipeline = std::move(*pipeline);
   if (!task.has_pipeline())
-    return Error(ErrorCode::invalid_request,
-                 "say what to do with the body: ?op=NAME&PARAMETER=VALUE or ?pipeline=[…]; GET "
-                 "/v1/ops lists the ops",
-                 "op");
+    return Error(
+        ErrorCode::invalid_request,
+        "say what to do with the body: ?op=NAME&PARAMETER=VALUE or ?pipeline=[…] or its name; GET "
+        "/v1/ops lists the ops",
+        "op");
   ProcessCall call{std::move(task), {}};
   if (workers::ops::wants_original(call.task.pipeline)) return call;
   const Result<workers::ContentCoding> coding = parse_coding(request);

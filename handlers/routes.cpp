@@ -5,6 +5,8 @@
 #include "handlers/fetch.hpp"
 #include "handlers/health.hpp"
 #include "handlers/index_page.hpp"
+#include "handlers/merge.hpp"
+#include "handlers/named_pipelines.hpp"
 #include "handlers/openapi.hpp"
 #include "handlers/process.hpp"
 #include "server/http/exchange.hpp"
@@ -39,6 +41,13 @@ ImmediateHandler ops_handler() {
   };
 }
 
+ImmediateHandler pipelines_handler(const App& app) {
+  return [&app](const Request&, Response& response) {
+    response.media_type = "application/json";
+    response.body = pipelines_json(app.settings);
+  };
+}
+
 ImmediateHandler metrics_handler(App& app, std::function<std::string()> expose) {
   return [&app, expose = std::move(expose)](const Request&, Response& response) {
     app.pool.publish_gauges();
@@ -55,12 +64,14 @@ std::vector<Route> routes(App& app, std::function<std::string()> expose) {
   std::vector<Route> table{
       {"/v1/fetch", "fetch", read_only | method_post, sequence(app, fetch)},
       {"/v1/batch", "batch", method_post, sequence(app, batch)},
+      {"/v1/merge", "merge", method_post, sequence(app, merge)},
       {"/v1/process", "process", method_post, sequence(app, process)},
       {"/healthz", "health", read_only, ImmediateHandler(live)},
       {"/livez", "health", read_only, ImmediateHandler(live)},
       {"/readyz", "health", read_only, ImmediateHandler(readiness)},
       {"/metrics", "metrics", read_only, metrics_handler(app, std::move(expose))},
       {"/v1/ops", "ops", read_only, ops_handler()},
+      {"/v1/pipelines", "pipelines", read_only, pipelines_handler(app)},
       {"/openapi.json", "openapi", read_only, openapi_handler(app.settings)},
       {"/errors/", "errors", read_only, ImmediateHandler(error_page)},
   };

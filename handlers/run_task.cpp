@@ -1,7 +1,9 @@
 #include "handlers/run_task.hpp"
 
+#include "handlers/conditions.hpp"
 #include "handlers/pool_waits.hpp"
 #include "handlers/slot_sink.hpp"
+#include "server/fetch/cache/vary.hpp"
 #include "workers/content_coding.hpp"
 #include "workers/ops/pipeline.hpp"
 
@@ -18,6 +20,8 @@ using server::Activity;
 using server::Clock;
 using server::Task;
 namespace fetch = server::fetch;
+
+constexpr unsigned not_modified = 304;
 
 // What is asked for is what is undone; the halves do not know each other.
 static_assert(fetch::asked_codings == workers::content_codings);
@@ -37,9 +41,16 @@ void count(App& app, const TaskSpec& task, const workers::JobResult& job) {
       std::chrono::duration<double>(job.processed).count());
 }
 
-fetch::FetchRequest make_request(TaskSpec& task, fetch::Url url) {
+Error in_fetch(Error error) {
+  error.stage = "fetch";
+  return error;
+}
+
+Result<fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
+  Result<fetch::Url> url = app.fetcher.check_url(task.url);
+  if (!url) return in_fetch(std::move(url).error());
   fetch::FetchRequest request;
-  request.url = std::move(url);
+  request.url = std::move(*url);
   request.method = task.method;
   request.headers = std::move(task.headers);
   request.body = std::move(task.body);
@@ -49,7 +60,38 @@ fetch::FetchRequest make_request(TaskSpec& task, fetch::Url url) {
   request.retries = task.retries;
   request.accept_status = std::move(task.accept_status);
   request.cache = task.cache;
+  if (!task.is_conditional()) return request;
+  // The cache takes no part in them: it would answer with what the caller has already.
+  if (!task.if_none_match.empty()) request.headers.push_back({"If-None-Match", task.if_none_match});
+  if (!task.if_modified_since.empty())
+    request.headers.push_back({"If-Modified-Since", task.if_modified_since});
+  if (request.accept_status.empty()) request.accept_status.push_back({});
+  request.accept_status.push_back({not_modified, not_modified});
   return request;
+}
+
+std::string_view tag_of(const fetch::FetchResponse& response) {
+  const std::string_view tag = response.field("ETag");
+  return is_entity_tag(tag) ? tag : std::string_view();
+}
+
+// The upstream's own tag, where its body is the result; that of a coded body only weakly.
+std::string passed_on_tag(const TaskSpec& task, const fetch::FetchResponse& response) {
+  if (task.has_pipeline()) return {};
+  const std::string_view tag = tag_of(response);
+  if (tag.empty()) return {};
+  const bool is_coded = !response.field("Content-Encoding").empty();
+  return is_coded ? weak_entity_tag(tag) : std::string(tag);
+}
+
+// Without what the caller has already.
+TaskResult judged(TaskResult result, const TaskSpec& task) {
+  if (!has_entity_tag(task.unless_etag, result.etag)) return result;
+  TaskResult unchanged;
+  unchanged.unchanged = true;
+  unchanged.etag = std::move(result.etag);
+  unchanged.last_modified = std::move(result.last_modified);
+  return unchanged;
 }
 
 // What a worker has to undo before anyone sees the body.
@@ -64,69 +106,109 @@ Result<workers::BodyCoding> coding_of(const fetch::FetchResponse& response,
                                                 field.substr(0, 100) + "', asked for was one of " +
                                                 std::string(fetch::asked_codings));
   error.stage = "fetch";
+  error.fault = config::FetchFault::http_response_content_coding;
   return error;
 }
 
 // The coding is part of what the upstream sent, wherever it is undone.
-Error with_stage(Error error) {
+void correct_stage(Error& error) {
   if (error.code == ErrorCode::upstream_body_too_large ||
       error.code == ErrorCode::upstream_protocol)
     error.stage = "fetch";
-  return error;
+  if (error.code == ErrorCode::upstream_protocol)
+    error.fault = config::FetchFault::http_response_content_coding;
+}
+
+TaskResult not_modified_result(const TaskSpec& task, const TaskReport& report) {
+  TaskResult result;
+  result.unchanged = true;
+  if (!task.has_pipeline()) result.etag = tag_of(report.response);
+  return result;
+}
+
+TaskResult unprocessed(workers::Slot body, const TaskReport& report) {
+  TaskResult result;
+  result.body = std::move(body);
+  result.etag = tag_of(report.response);
+  result.last_modified = report.response.field("Last-Modified");
+  return result;
+}
+
+TaskResult processed(workers::JobOutput output, const TaskSpec& task, const TaskReport& report,
+                     std::string passed_on) {
+  TaskResult result;
+  result.output = std::move(output);
+  result.processed = true;
+  result.etag = result.output.hash ? entity_tag(*result.output.hash) : std::move(passed_on);
+  if (!task.has_pipeline()) result.last_modified = report.response.field("Last-Modified");
+  return result;
+}
+
+// The upstream says that the caller has it already: there is no body.
+bool is_not_modified(const TaskSpec& task, const TaskReport& report) {
+  return task.is_conditional() && report.response.status == not_modified;
+}
+
+// The first half: the body of the answer in a slot, described for the worker. What only this half
+// needs stands in its own frame, and is gone when the task waits for a worker.
+Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& task,
+                                       TaskReport& report, bool& is_coded) {
+  Result<fetch::FetchRequest> request = make_request(app, task);
+  if (!request) co_return std::move(request).error();
+  if (!task.credential.empty()) {
+    Result<void> lent = app.credentials.lend(task.credential, *request);
+    if (!lent) co_return in_fetch(std::move(lent).error());
+  }
+  report.sent_credentials = request->credential || fetch::cache::has_credentials(request->headers);
+  const bool decodes =
+      fetch::codings_are_ours(*request) && !workers::ops::wants_original(task.pipeline);
+  SlotSink sink(app.pool.slots(), task.pipeline);
+  Task<Result<void>> fetching = app.fetcher.fetch(activity, *request, report.response, sink);
+  Result<void> fetched = co_await fetching;
+  if (!fetched) co_return std::move(fetched).error();
+  if (is_not_modified(task, report)) co_return workers::Slot();
+
+  Task<Result<workers::Slot>> taking = sink.take(activity);
+  Result<workers::Slot> slot = co_await taking;
+  if (!slot) co_return slot;
+  Result<workers::BodyCoding> coding = workers::BodyCoding();
+  if (decodes) coding = coding_of(report.response, task.max_bytes);
+  if (!coding) co_return std::move(coding).error();
+  is_coded = coding->coding != workers::ContentCoding::none;
+  Result<void> described =
+      slot->describe(report.response.media_type(), report.response.final_url.href(), *coding);
+  if (!described) co_return std::move(described).error();
+  co_return slot;
 }
 
 }  // namespace
 
 Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, Encoding encoding,
                                   workers::Flow* flow, TaskReport& report) {
+  if (Result<void> filled = fill_url(task); !filled) co_return filled.error();
   if (task.debug) report.response.trace = std::make_unique<fetch::FetchTrace>(Clock::now());
-  Result<fetch::Url> url = app.fetcher.check_url(task.url);
-  if (!url) {
-    Error error = url.error();
-    error.stage = "fetch";
-    co_return error;
-  }
-
-  fetch::FetchRequest request = make_request(task, std::move(*url));
-  const bool decodes =
-      fetch::codings_are_ours(request) && !workers::ops::wants_original(task.pipeline);
-  SlotSink sink(app.pool.slots(), task.pipeline);
-  Task<Result<void>> fetching = app.fetcher.fetch(activity, request, report.response, sink);
-  Result<void> fetched = co_await fetching;
-  if (!fetched) co_return fetched.error();
-
-  Task<Result<workers::Slot>> taking = sink.take(activity);
-  Result<workers::Slot> slot = co_await taking;
-  if (!slot) co_return slot.error();
-
-  Result<workers::BodyCoding> coding = workers::BodyCoding();
-  if (decodes) coding = coding_of(report.response, task.max_bytes);
-  if (!coding) co_return coding.error();
-  const bool is_coded = coding->coding != workers::ContentCoding::none;
-  if (!task.has_pipeline() && encoding == Encoding::bytes && !is_coded) {
-    TaskResult result;
-    result.body = std::move(*slot);
-    result.etag = report.response.field("ETag");
-    co_return result;
-  }
-  if (Result<void> described =
-          slot->describe(report.response.media_type(), report.response.final_url.href(), *coding);
-      !described)
-    co_return described.error();
+  bool is_coded = false;
+  Task<Result<workers::Slot>> fetching = fetch_body(app, activity, task, report, is_coded);
+  Result<workers::Slot> slot = co_await fetching;
+  if (!slot) co_return std::move(slot).error();
+  if (is_not_modified(task, report)) co_return not_modified_result(task, report);
+  if (!task.has_pipeline() && encoding == Encoding::bytes && !is_coded)
+    co_return judged(unprocessed(std::move(*slot), report), task);
   Task<Result<TaskResult>> processing =
       process_body(app, activity, std::move(*slot), task, encoding, flow, report);
   Result<TaskResult> result = co_await processing;
-  if (!result) co_return with_stage(result.error());
+  if (!result) correct_stage(result.error());
   co_return result;
 }
 
 Task<Result<TaskResult>> process_body(App& app, Activity& activity, workers::Slot slot,
                                       const TaskSpec& task, Encoding encoding, workers::Flow* flow,
                                       TaskReport& report) {
+  const std::string passed_on = passed_on_tag(task, report.response);
   const workers::JobLimits limits{.deadline = activity.limit(),
                                   .result_bytes_max = task.max_result_bytes,
                                   .encode_for_line = encoding == Encoding::line,
-                                  .hash_result = true,
+                                  .hash_result = passed_on.empty(),
                                   .flow = flow};
   Processing processing(activity, app.pool, std::move(slot), limits);
   workers::JobResult job = co_await processing;
@@ -134,15 +216,11 @@ Task<Result<TaskResult>> process_body(App& app, Activity& activity, workers::Slo
   report.processed = job.processed;
   count(app, task, job);
   if (!job.output) {
-    Error error = job.output.error();
+    Error& error = job.output.error();
     if (error.stage.empty()) error.stage = "process";
-    co_return error;
+    co_return std::move(error);
   }
-  TaskResult result;
-  result.output = std::move(*job.output);
-  result.processed = true;
-  if (result.output.hash) result.etag = entity_tag(*result.output.hash);
-  co_return result;
+  co_return judged(processed(std::move(*job.output), task, report, passed_on), task);
 }
 
 }  // namespace fetchmill::handlers

@@ -28,7 +28,9 @@ struct TaskResult {
   workers::Slot body;         // where it visited no worker
   workers::JobOutput output;  // else
   bool processed = false;     // which of the two
-  std::string etag;           // quoted; empty: unknown
+  bool unchanged = false;     // no result: the upstream, or the result's tag, says it is the same
+  std::string etag;           // an entity tag of the result; empty: unknown
+  std::string last_modified;  // of the result; empty: unknown
 
   std::string_view bytes() const { return processed ? output.bytes : body.body(); }
 };
@@ -38,6 +40,7 @@ struct TaskReport {
   server::fetch::FetchResponse response;
   std::optional<std::chrono::nanoseconds> queued;
   std::optional<std::chrono::nanoseconds> processed;
+  bool sent_credentials = false;  // of the caller's, as far as can be told
 };
 
 // `flow`: the batch it belongs to; null: none, so it passes batches in the queue for workers.

@@ -1,13 +1,14 @@
 #include "handlers/task.hpp"
 
 #include "config/json_string.hpp"
+#include "handlers/named_pipelines.hpp"
+#include "server/wire/chars.hpp"
 #include "workers/json/json_locate.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/ops/registry.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace fetchmill::handlers {
 namespace {
@@ -81,39 +82,6 @@ Result<void> read_body(const FieldReader& in) {
   return {};
 }
 
-constexpr std::uint8_t not_base64 = 0xff;
-constexpr auto base64_values = [] {
-  std::array<std::uint8_t, 256> values{};
-  values.fill(not_base64);
-  std::uint8_t next = 0;
-  for (const char c :
-       std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
-    values[static_cast<unsigned char>(c)] = next++;
-  return values;
-}();
-
-// RFC 4648 base64, with or without padding. Nothing when it is not.
-std::optional<std::string> decode_base64(std::string_view text) {
-  if (text.ends_with('=') && text.size() % 4 != 0) return std::nullopt;
-  for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
-  if (text.size() % 4 == 1) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() * 3 / 4);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (char c : text) {
-    const std::uint8_t value = base64_values[static_cast<unsigned char>(c)];
-    if (value == not_base64) return std::nullopt;
-    bits = bits << 6 | value;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out += static_cast<char>(bits >> count & 0xff);
-    }
-  }
-  return out;
-}
-
 Result<void> read_body_base64(const FieldReader& in) {
   Result<std::string> text = read_string(in.value, in.field, SIZE_MAX);
   if (!text) return text.error();
@@ -132,11 +100,8 @@ Result<void> read_json_body(const FieldReader& in) {
   return {};
 }
 
-Result<void> read_pipeline(const FieldReader& in) {
-  if (in.value.is_string())
-    return Error(ErrorCode::invalid_request,
-                 "no named pipelines are configured; expected an array of steps", in.field);
-  Result<std::string> pipeline = ops::check_pipeline(in.value, in.field);
+Result<void> read_pipeline_field(const FieldReader& in) {
+  Result<std::string> pipeline = read_pipeline(in.value, in.field, in.settings);
   if (!pipeline) return pipeline.error();
   in.task.pipeline = std::move(*pipeline);
   return {};
@@ -150,9 +115,9 @@ Result<void> read_id(const FieldReader& in) {
 }
 
 Result<void> read_meta(const FieldReader& in) {
-  in.task.meta = simdjson::minify(in.value);
-  if (in.task.meta.size() > meta_bytes_max)
-    return wrong_type(in.field, "at most 4096 bytes of JSON");
+  std::string meta = simdjson::minify(in.value);
+  if (meta.size() > meta_bytes_max) return wrong_type(in.field, "at most 4096 bytes of JSON");
+  in.task.meta = std::move(meta);
   return {};
 }
 
@@ -188,6 +153,15 @@ Result<void> read_url(const FieldReader& in) {
   Result<std::string> url = read_string(in.value, in.field, url_bytes_max);
   if (!url) return url.error();
   in.task.url = std::move(*url);
+  in.task.is_template = false;
+  return {};
+}
+
+template <auto Member, auto Read>
+Result<void> read_value(const FieldReader& in) {
+  auto value = Read(in.value, in.field);
+  if (!value) return value.error();
+  in.task.*Member = std::move(*value);
   return {};
 }
 
@@ -205,6 +179,16 @@ Result<void> read_max_redirects(const FieldReader& in) {
 }
 Result<void> read_retries(const FieldReader& in) {
   return read_bounded<&TaskSpec::retries>(in, 0, in.settings.fetch.retries);
+}
+
+Result<void> read_credential(const FieldReader& in) {
+  Result<std::string> name = read_string(in.value, in.field, 64);
+  if (!name) return name.error();
+  if (std::ranges::find(in.settings.credentials, *name,
+                        &config::Settings::Credential::entry_name) == in.settings.credentials.end())
+    return Error(ErrorCode::invalid_request, "there is no credential of this name", in.field);
+  in.task.credential = std::move(*name);
+  return {};
 }
 
 Result<void> read_debug(const FieldReader& in) {
@@ -244,7 +228,7 @@ constexpr std::array task_fields{
     TaskField{"body", read_body, false},
     TaskField{"body_base64", read_body_base64, false},
     TaskField{"json", read_json_body, false},
-    TaskField{"pipeline", read_pipeline, false},
+    TaskField{"pipeline", read_pipeline_field, false},
     TaskField{"id", read_id, false},
     TaskField{"meta", read_meta, false},
     TaskField{"timeout_ms", read_timeout_ms, true},
@@ -254,7 +238,13 @@ constexpr std::array task_fields{
     TaskField{"retries", read_retries, true},
     TaskField{"accept_status", read_accept_status, false},
     TaskField{"cache", read_cache, true},
+    TaskField{"credential", read_credential, true},
     TaskField{"debug", read_debug, true},
+    TaskField{"include_headers", read_value<&TaskSpec::include_headers, read_field_names>, false},
+    TaskField{"if_none_match", read_value<&TaskSpec::if_none_match, read_entity_tags>, false},
+    TaskField{"if_modified_since", read_value<&TaskSpec::if_modified_since, read_http_date>, false},
+    TaskField{"unless_etag", read_value<&TaskSpec::unless_etag, read_entity_tags>, false},
+    TaskField{"vars", read_value<&TaskSpec::vars, read_variables>, false},
 };
 
 Result<void> check_bodies(simdjson::dom::object object, const std::string& field) {
@@ -267,7 +257,66 @@ Result<void> check_bodies(simdjson::dom::object object, const std::string& field
   return {};
 }
 
+// A condition is one field of the request, and only these methods have answers that did not change.
+Result<void> check_conditions(const TaskSpec& task, const std::string& field) {
+  struct Condition {
+    std::string_view name;
+    std::string_view header;
+    const std::string& value;
+  };
+  const std::array<Condition, 2> conditions{
+      {{"if_none_match", "If-None-Match", task.if_none_match},
+       {"if_modified_since", "If-Modified-Since", task.if_modified_since}}};
+  const bool can_be_unchanged =
+      task.method == server::wire::Method::get || task.method == server::wire::Method::head;
+  for (const Condition& condition : conditions) {
+    if (condition.value.empty()) continue;
+    if (!can_be_unchanged)
+      return Error(ErrorCode::invalid_request, "only GET and HEAD can be conditional",
+                   join(field, condition.name));
+    if (std::ranges::any_of(task.headers, [&](const fetch::Header& header) {
+          return server::wire::equals_ignoring_case(header.name, condition.header);
+        }))
+      return Error(ErrorCode::invalid_request,
+                   "headers has " + std::string(condition.header) + " already",
+                   join(field, condition.name));
+  }
+  return {};
+}
+
 }  // namespace
+
+void read_echoed(element object_or_other, const config::Settings& settings, TaskSpec& task) {
+  simdjson::dom::object object;
+  if (object_or_other.get(object)) return;
+  for (const TaskField& row : task_fields) {
+    if (row.name != "url" && row.name != "id" && row.name != "meta") continue;
+    element value;
+    if (!object.at_key(row.name).get(value))
+      static_cast<void>(row.read({value, std::string(row.name), settings, task}));
+  }
+}
+
+Result<void> set_default_url(std::string url, const std::string& field, TaskSpec& defaults) {
+  const Result<bool> is_template = check_template(url);
+  if (!is_template) {
+    Error error = is_template.error();
+    error.field = field;
+    return error;
+  }
+  defaults.url = std::move(url);
+  defaults.is_template = *is_template;
+  return {};
+}
+
+Result<void> fill_url(TaskSpec& task) {
+  if (!task.is_template) return {};
+  Result<std::string> url = expand_template(task.url, task.vars, url_bytes_max);
+  if (!url) return url.error();
+  task.url = std::move(*url);
+  task.is_template = false;
+  return {};
+}
 
 std::string_view TaskSpec::first_op() const {
   constexpr std::string_view start = R"([{"op":")";
@@ -306,10 +355,19 @@ Result<void> read_task(element object_or_other, const std::string& field,
   }
   if (element value; envelope != nullptr && !object.at_key("envelope").get(value))
     if (value.get(*envelope)) return wrong_type(join(field, "envelope"), "true or false");
-  return {};
+  return check_conditions(task, field);
 }
 
-Result<std::string> pipeline_from_query(const QueryPairs& query) {
+Result<std::string> read_pipeline(element value, const std::string& field,
+                                  const config::Settings& settings) {
+  if (std::string_view name; !value.get(name)) return named_pipeline(name, field, settings);
+  Result<std::string> pipeline = ops::check_pipeline(value, field);
+  if (!pipeline || *pipeline == "[]") return pipeline;
+  if (Result<void> allowed = allow_own_pipeline(field, settings); !allowed) return allowed.error();
+  return pipeline;
+}
+
+Result<std::string> pipeline_from_query(const QueryPairs& query, const config::Settings& settings) {
   QueryPairs parameters;
   const std::string* op = nullptr;
   const std::string* pipeline = nullptr;
@@ -324,9 +382,13 @@ Result<std::string> pipeline_from_query(const QueryPairs& query) {
   }
   if (op && pipeline)
     return Error(ErrorCode::invalid_request, "give either op or pipeline, not both", "pipeline");
-  if (op) return ops::pipeline_from_query(*op, parameters);
+  if (op) {
+    if (Result<void> allowed = allow_own_pipeline("op", settings); !allowed) return allowed.error();
+    return ops::pipeline_from_query(*op, parameters);
+  }
   if (!parameters.empty()) return unknown_parameter(parameters.front().first);
   if (!pipeline) return std::string("[]");
+  if (config::is_entry_name(*pipeline)) return named_pipeline(*pipeline, "pipeline", settings);
   simdjson::dom::parser parser;
   Result<element> parsed = parse_json(parser, *pipeline);
   if (!parsed) {
@@ -334,7 +396,7 @@ Result<std::string> pipeline_from_query(const QueryPairs& query) {
     error.field = "pipeline";
     return error;
   }
-  return ops::check_pipeline(*parsed, "pipeline");
+  return read_pipeline(*parsed, "pipeline", settings);
 }
 
 Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings& settings) {
@@ -390,7 +452,7 @@ Result<TaskSpec> defaults_from_query(const QueryPairs& query, const config::Sett
     }
     if (Result<void> read = row->read({parsed, name, settings, task}); !read) return read.error();
   }
-  Result<std::string> pipeline = pipeline_from_query(rest);
+  Result<std::string> pipeline = pipeline_from_query(rest, settings);
   if (!pipeline) return pipeline.error();
   task.pipeline = std::move(*pipeline);
   return task;

@@ -2,13 +2,15 @@
 // sent.
 //
 // Errors: invalid_request (malformed JSON with its position, a wrong type, a value out of range, a
-// missing url), unknown_field, unknown_op; all with `field`. The URL itself is judged when the task
-// runs (Fetcher::check_url), so that in a batch a refused URL fails its task, not the batch. Trust:
-// everything in here comes from the client.
+// missing url, no pipeline or credential of that name), unknown_field, unknown_op, pipeline_denied;
+// all with `field`. The URL itself is judged when the task runs (Fetcher::check_url), so that in a
+// batch a refused URL fails its task, not the batch. Trust: everything in here comes from the
+// client.
 #pragma once
 
 #include "config/error.hpp"
 #include "config/settings.hpp"
+#include "handlers/field_values.hpp"
 #include "handlers/json_input.hpp"
 #include "handlers/query.hpp"
 #include "server/fetch/request.hpp"
@@ -27,10 +29,13 @@ inline constexpr std::size_t meta_bytes_max = 4096;
 inline constexpr std::size_t id_bytes_max = 256;
 
 struct TaskSpec {
-  std::string url;
+  std::string url;  // with `is_template` a URI template: see fill_url
+  Variables vars;
+  bool is_template = false;
   server::wire::Method method = server::wire::Method::get;
   std::vector<server::fetch::Header> headers;
   std::string body;
+  std::string credential;       // the name of one; empty: none
   std::string pipeline = "[]";  // canonical text
   std::string id;
   std::string meta;  // one minified JSON value; empty: none
@@ -42,7 +47,13 @@ struct TaskSpec {
   bool debug = false;  // tell how the fetch went
   std::vector<server::fetch::StatusRange> accept_status;
   server::fetch::CacheMode cache = server::fetch::CacheMode::use_default;
+  std::vector<std::string> include_headers;
+  std::string if_none_match;
+  std::string if_modified_since;
+  std::string unless_etag;
 
+  // Whether an upstream's 304 is an answer to it.
+  bool is_conditional() const { return !if_none_match.empty() || !if_modified_since.empty(); }
   bool has_pipeline() const { return pipeline != "[]"; }
   // The name of the first op, for metric labels: from the registry, or "none".
   std::string_view first_op() const;
@@ -57,13 +68,25 @@ TaskSpec default_task(const config::Settings& settings);
 config::Result<void> read_task(simdjson::dom::element object, const std::string& field,
                                const config::Settings& settings, TaskSpec& task, bool* envelope);
 
+// What an outcome repeats of its task (url, id, meta), as far as it is there and valid.
+void read_echoed(simdjson::dom::element object, const config::Settings& settings, TaskSpec& task);
+
+// Checks a default url and notes whether it is a template. `field` is what errors call it.
+config::Result<void> set_default_url(std::string url, const std::string& field, TaskSpec& defaults);
+// Puts the task's `vars` into its url, where that is a template. Errors: invalid_request.
+config::Result<void> fill_url(TaskSpec& task);
+
 // GET /v1/fetch: url, op with its parameters or pipeline, and some of the task fields.
 config::Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings& settings);
 // The same without a url.
 config::Result<TaskSpec> defaults_from_query(const QueryPairs& query,
                                              const config::Settings& settings);
 
+// Steps, or a name of those in the settings. Gives the canonical pipeline.
+config::Result<std::string> read_pipeline(simdjson::dom::element value, const std::string& field,
+                                          const config::Settings& settings);
 // POST /v1/process: op with its parameters, or pipeline. Gives the canonical pipeline.
-config::Result<std::string> pipeline_from_query(const QueryPairs& query);
+config::Result<std::string> pipeline_from_query(const QueryPairs& query,
+                                                const config::Settings& settings);
 
 }  // namespace fetchmill::handlers

@@ -91,7 +91,7 @@ Result<void> healthcheck(const std::string& text, const std::string& host,
   Question question(io, *url, host.empty() ? url->host_header() : host);
   question.ask(addresses, timeout);
   io.run();
-  return question.outcome;
+  return std::move(question.outcome);
 }
 
 }  // namespace fetchmill::server

@@ -152,12 +152,13 @@ CgroupLimits cgroup_limits(const ReadFile& read_file) {
 config::Settings fit_to_machine(config::Settings settings, const Machine& machine) {
   using config::MiB;
   if (settings.workers.count == 0) settings.workers.count = machine.cpus;
-  if (settings.workers.region_mb == 0) {
-    // On a small machine a quarter may not hold one body of the allowed size: then that decides.
-    const std::uint64_t body_bytes_max =
-        std::max(settings.fetch.max_bytes, settings.server.max_body_bytes);
+  const std::uint64_t body_bytes_max =
+      std::max(settings.fetch.max_bytes, settings.server.max_body_bytes);
+  // On a small machine a quarter may not hold one body of the allowed size: then that decides.
+  if (settings.workers.region_mb == 0)
     settings.workers.region_mb = std::max(machine.memory_bytes / 4 / MiB, body_bytes_max / MiB + 1);
-  }
+  settings.merge.max_bytes = std::min(
+      settings.merge.max_bytes, std::max(settings.workers.region_mb * MiB / 4, body_bytes_max));
   return settings;
 }
 

@@ -15,6 +15,7 @@
 #include "server/lag_probe.hpp"
 #include "server/memory_reserve.hpp"
 #include "server/metrics_exposition.hpp"
+#include "server/reload.hpp"
 #include "workers/ops/pipeline.hpp"
 
 #include <cstdio>
@@ -28,7 +29,17 @@ int failed(config::Log& log, const config::Error& error) {
   return cli::exit_failed;
 }
 
-int serve(const config::Settings& given) {
+// What a reload brings takes the place of what holds.
+void apply(Reloaded&& reloaded, handlers::Engine& engine) {
+  config::take_over(engine.settings(), reloaded.settings);
+  engine.log().set_level(reloaded.settings.log.level);
+  handlers::App& app = engine.app();
+  if (reloaded.rules) app.fetcher.replace_rules(std::move(*reloaded.rules));
+  app.fetcher.replace_origins(std::move(reloaded.origins));
+  app.credentials = std::move(reloaded.credentials);
+}
+
+int serve(const config::Settings& given, const LoadSettings& load) {
   // Shared memory, the sandbox, the spawner; then the loop, the outbound half and the workers.
   handlers::Engine engine(given);
   const config::Settings& settings = engine.settings();
@@ -69,6 +80,11 @@ int serve(const config::Settings& given) {
     drain.begin();
   });
 
+  // SIGHUP reloads.
+  Reload reload(engine.io(), load, given, metrics, log,
+                [&](Reloaded&& reloaded) { apply(std::move(reloaded), engine); });
+  engine.on_hangup([&] { reload.begin(); });
+
   // Serving begins when all workers have reported.
   if (!engine.run(listen)) exit_code = cli::exit_failed;
 
@@ -103,5 +119,6 @@ int main(int argc, char** argv) {
                           {.serve = server::or_explain(server::serve),
                            .fetch = server::or_explain(handlers::cli::fetch),
                            .batch = server::or_explain(handlers::cli::batch),
-                           .ops_json = workers::ops::catalogue_json});
+                           .ops_json = workers::ops::catalogue_json,
+                           .check_steps = workers::ops::check_steps});
 }

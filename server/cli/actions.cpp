@@ -23,12 +23,17 @@ namespace {
 // Shorter than the container's own limit for a health check, so that the reason is still said.
 constexpr std::chrono::milliseconds healthcheck_timeout{2500};
 
-// The settings by what follows the command; all mistakes are told to `err`.
-std::optional<config::Settings> load_settings(const Call& call, config::Settings defaults = {}) {
+// The settings by what follows the command.
+config::LoadResult try_load(const Call& call, config::Settings defaults = {}) {
   config::LoadInput input = call.input;
   input.arguments = call.line.settings;
   input.defaults = std::move(defaults);
-  config::LoadResult loaded = config::load(input);
+  return config::load(input);
+}
+
+// The same; all mistakes are told to `err`.
+std::optional<config::Settings> load_settings(const Call& call, config::Settings defaults = {}) {
+  config::LoadResult loaded = try_load(call, std::move(defaults));
   if (loaded) return std::move(*loaded);
   for (const config::Mistake& mistake : loaded.error()) call.err << to_string(mistake) << '\n';
   call.err << "Nothing was started. `fetchmill serve --help` explains every setting; "
@@ -83,7 +88,8 @@ std::string accepted_host(const config::Settings::Server& settings) {
 
 int serve(const Call& call) {
   const std::optional<config::Settings> settings = load_settings(call);
-  return settings ? call.actions.serve(*settings) : exit_usage;
+  if (!settings) return exit_usage;
+  return call.actions.serve(*settings, [&call] { return try_load(call); });
 }
 
 int fetch(const Call& call) {

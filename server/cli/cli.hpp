@@ -15,10 +15,13 @@ namespace fetchmill::server::cli {
 
 // What main gives the command line to work with. The first three return the exit code.
 struct Actions {
-  std::function<int(const config::Settings&)> serve;
+  // `again` loads the settings anew.
+  std::function<int(const config::Settings&, const std::function<config::LoadResult()>& again)>
+      serve;
   std::function<int(const config::Settings&, const CommandLine&)> fetch;
   std::function<int(const config::Settings&, const CommandLine&)> batch;
   std::function<std::string()> ops_json;  // the body of GET /v1/ops
+  config::CheckSteps check_steps = {};    // of named pipelines
 };
 
 int run(int argc, char** argv, const Actions& actions);

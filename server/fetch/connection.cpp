@@ -99,13 +99,15 @@ Task<config::Result<void>> Connection::handshake(Activity& activity, TlsSession 
     const Transfer transfer = tls_outcome(result, 0);
     if (transfer.status == Transfer::Status::would_block) {
       if (co_await ready(activity)) continue;
-      co_return interrupted(activity, "establishing TLS");
+      co_return interrupted(activity, "establishing TLS", config::FetchFault::connection_timeout);
     }
     const bool cut = ERR_peek_error() == 0;
+    const config::FetchFault fault = tls_fault(tls_.get());
     Error error(ErrorCode::tls_failed,
                 cut ? "the upstream closed the connection during the TLS handshake"
                     : "the TLS handshake failed: " + tls_failure(tls_.get()));
     error.transient = cut;
+    error.fault = cut ? config::FetchFault::connection_terminated : fault;
     co_return error;
   }
 }

@@ -27,6 +27,12 @@ Connections::~Connections() {
   stop();
 }
 
+void Connections::renew() {
+  renewed_at_ = Clock::now();
+  while (!idle_by_age_.empty()) destroy(idle_by_age_.front());
+  for (auto& [key, origin] : origins_) origin.resumption.reset();
+}
+
 void Connections::stop() {
   stopped_ = true;
   while (!idle_by_age_.empty()) destroy(idle_by_age_.front());
@@ -74,10 +80,10 @@ bool Connections::is_idle_for_too_long(const Pooled& connection, const Take& tak
          Clock::now() - connection.idle_since_ > take.idle_max_;
 }
 
-// The address it leads to may not be the name's any more.
+// The address it leads to may not be the name's any more, nor its certificate a trusted one.
 bool Connections::is_too_old(const Pooled& connection) const {
-  return limits_.age != Clock::duration::zero() &&
-         Clock::now() >= connection.made_at_ + limits_.age;
+  return connection.made_at_ <= renewed_at_ || (limits_.age != Clock::duration::zero() &&
+                                                Clock::now() >= connection.made_at_ + limits_.age);
 }
 
 TimePoint Connections::kept_until(const Pooled& connection) const {

@@ -100,6 +100,10 @@ class Connections {
   // same for an origin every time. One that was idle for longer than `idle_max` is not used again.
   Take take(Activity& activity, const Url& url, std::size_t origin_max, Clock::duration idle_max);
 
+  // Lets no connection made so far, and none of their TLS sessions, be used again: what was trusted
+  // then may not be now.
+  void renew();
+
   // Closes what is idle, now and from now on.
   void stop();
 
@@ -151,6 +155,7 @@ class Connections {
   std::size_t waiting_ = 0;
   bool serving_posted_ = false;
   bool stopped_ = false;
+  TimePoint renewed_at_ = TimePoint::min();
 };
 
 // The right to one connection, or to one stream of it. At its end the connection is closed unless

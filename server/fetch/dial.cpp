@@ -22,12 +22,30 @@ using config::ErrorCode;
 constexpr milliseconds attempt_delay{250};
 constexpr std::size_t attempts_max = 4;
 
+config::FetchFault fault_of(int error) {
+  switch (error) {
+    case ECONNREFUSED:
+      return config::FetchFault::connection_refused;
+    case ETIMEDOUT:
+      return config::FetchFault::connection_timeout;
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+      return config::FetchFault::destination_ip_unroutable;
+    case ECONNRESET:
+      return config::FetchFault::connection_terminated;
+    default:
+      return config::FetchFault::none;
+  }
+}
+
 Error connect_error(int error, std::string_view whom) {
   if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
     return Error(ErrorCode::overloaded,
                  "no socket is left for a connection to the " + std::string(whom));
-  return Error(ErrorCode::connect_failed,
-               "connecting to the " + std::string(whom) + " failed: " + std::strerror(error));
+  Error failure(ErrorCode::connect_failed,
+                "connecting to the " + std::string(whom) + " failed: " + std::strerror(error));
+  failure.fault = fault_of(error);
+  return failure;
 }
 
 // Keep-alive probes find out within two minutes that a silent upstream is gone, where a task's
@@ -208,7 +226,7 @@ Task<config::Result<void>> dial(Activity& activity, Poller& poller, Connection& 
       next_due = Clock::now();
     }
   }
-  co_return interrupted(activity, "connecting");
+  co_return interrupted(activity, "connecting", config::FetchFault::connection_timeout);
 }
 
 }  // namespace fetchmill::server::fetch

@@ -22,20 +22,14 @@ iovec part(std::string_view bytes) {
 }  // namespace
 
 Task<config::Result<void>> Exchange::request(Activity& activity, const FetchRequest& request) {
-  std::string& head = shared_.request_head;
-  head.clear();
-  append_request_head(head, request);
-  const std::array parts{part(head), part(request.body)};
-  const Transfer first = connection_.send({parts.data(), request.body.empty() ? 1u : 2u});
-  sent_at_ = Clock::now();
-  sent_ = first.bytes > 0;
-  shared_.bytes_out.increment(first.bytes);
+  const Transfer first = send_first(request);
   if (first.status == Transfer::Status::closed) co_return broken_off(first);
-  if (first.bytes < head.size() + request.body.size()) {
-    const std::size_t head_sent = std::min(first.bytes, head.size());
-    const std::string rest_of_head = head.substr(head_sent);
-    config::Result<void> sent = co_await send_rest(
-        activity, rest_of_head, std::string_view(request.body).substr(first.bytes - head_sent));
+  const std::size_t head_sent = std::min(first.bytes, shared_.request_head.size());
+  if (first.bytes < shared_.request_head.size() + request.body.size()) {
+    Task<config::Result<void>> sending =
+        send_rest(activity, shared_.request_head.substr(head_sent),
+                  std::string_view(request.body).substr(first.bytes - head_sent));
+    config::Result<void> sent = co_await sending;
     if (!sent) co_return sent;
   }
   for (;;) {
@@ -53,8 +47,22 @@ Task<config::Result<void>> Exchange::request(Activity& activity, const FetchRequ
   }
 }
 
-Task<config::Result<void>> Exchange::send_rest(Activity& activity, std::string_view head,
+// What all of it takes where the socket has room for it, as it mostly has.
+Transfer Exchange::send_first(const FetchRequest& request) {
+  std::string& head = shared_.request_head;
+  head.clear();
+  append_request_head(head, request);
+  const std::array parts{part(head), part(request.body)};
+  const Transfer first = connection_.send({parts.data(), request.body.empty() ? 1u : 2u});
+  sent_at_ = Clock::now();
+  sent_ = first.bytes > 0;
+  shared_.bytes_out.increment(first.bytes);
+  return first;
+}
+
+Task<config::Result<void>> Exchange::send_rest(Activity& activity, std::string held_head,
                                                std::string_view body) {
+  std::string_view head = held_head;
   for (;;) {
     if (head.empty()) std::swap(head, body);
     if (head.empty()) co_return config::Result<void>();
@@ -247,14 +255,24 @@ Error Exchange::broken_off(const Transfer& transfer) const {
   const std::string how =
       transfer.error == 0 ? std::string() : std::string(" (") + std::strerror(transfer.error) + ")";
   // TLS 1.3 refuses a client's certificate only after the handshake.
-  if (const char* alert = answered_ ? nullptr : connection_.alert())
-    return Error(ErrorCode::tls_failed, std::string("the upstream ended TLS: ") + alert);
-  if (!answered_) return protocol("the upstream closed the connection without an answer" + how);
-  if (!head_complete_)
-    return protocol("the upstream closed the connection within the head of its answer" + how);
-  return protocol("the upstream closed the connection after " + std::to_string(received_) +
-                  (declared_bytes_ > 0 ? " of " + std::to_string(declared_bytes_) : std::string()) +
-                  " bytes of the body" + how);
+  if (const char* alert = answered_ ? nullptr : connection_.alert()) {
+    Error error(ErrorCode::tls_failed, std::string("the upstream ended TLS: ") + alert);
+    error.fault = config::FetchFault::tls_alert_received;
+    return error;
+  }
+  std::string detail = "the upstream closed the connection ";
+  if (!answered_)
+    detail += "without an answer";
+  else if (!head_complete_)
+    detail += "within the head of its answer";
+  else
+    detail += "after " + std::to_string(received_) +
+              (declared_bytes_ > 0 ? " of " + std::to_string(declared_bytes_) : std::string()) +
+              " bytes of the body";
+  Error error = protocol(detail + how);
+  error.fault = answered_ ? config::FetchFault::http_response_incomplete
+                          : config::FetchFault::connection_terminated;
+  return error;
 }
 
 }  // namespace fetchmill::server::fetch

@@ -81,7 +81,8 @@ class Exchange {
  private:
   enum class Step : std::uint8_t { complete, needs_space, needs_bytes };
 
-  Task<config::Result<void>> send_rest(Activity& activity, std::string_view head,
+  Transfer send_first(const FetchRequest& request);
+  Task<config::Result<void>> send_rest(Activity& activity, std::string held_head,
                                        std::string_view body);
   config::Result<bool> parse_head(wire::Method method);
   config::Result<Step> advance(BodySink& sink);

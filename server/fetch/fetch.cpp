@@ -10,7 +10,6 @@
 #include "server/fetch/head_lines.hpp"
 #include "server/fetch/interrupted.hpp"
 #include "server/fetch/ipv6_route.hpp"
-#include "server/fetch/origin_rules.hpp"
 #include "server/fetch/own_addresses.hpp"
 #include "server/fetch/pacing.hpp"
 #include "server/fetch/redirect.hpp"
@@ -199,6 +198,12 @@ void Fetcher::replace_rules(UrlRules rules) {
   state_->cache.clear();
 }
 
+void Fetcher::replace_origins(OriginRules origins) {
+  state_->origins = std::move(origins);
+  if (state_->tunnels) state_->tunnels->replace_tls(*state_->origins.general().tls);
+  state_->connections.renew();
+}
+
 void Fetcher::stop() {
   state_->cache.stop();
   state_->connections.stop();
@@ -215,28 +220,28 @@ Task<config::Result<void>> Fetcher::State::run(Activity& activity, FetchRequest&
   DeadlineScope whole(activity, request.deadline, ErrorCode::upstream_timeout);
   retry_budget.count_request();
   unsigned retries = 0;
-  std::optional<Error> retried;  // what the attempt before this one ended in
+  config::Result<void> retried;  // what the attempt before this one ended in
   for (;;) {
     AttemptEnd end;
     config::Result<void> outcome = co_await attempt(activity, request, response, sink, end);
     if (response.trace) response.trace->end_attempt(outcome, response.status, response.timings);
     if (end.followed) {
       ++response.redirects;
-      retried.reset();
+      retried = {};
       continue;
     }
-    if (outcome) co_return ended(outcome, request, response);
+    if (outcome) co_return ended(std::move(outcome), request, response);
     // What the upstream said itself tells more than that we do not ask it again now.
     const ErrorCode code = outcome.error().code;
-    if (retried && (code == ErrorCode::circuit_open || code == ErrorCode::rate_limited)) {
-      response.status = retried->upstream_status;
-      co_return ended(*retried, request, response);
+    if (!retried && (code == ErrorCode::circuit_open || code == ErrorCode::rate_limited)) {
+      response.status = retried.error().upstream_status;
+      co_return ended(std::move(retried), request, response);
     }
     const std::optional<Clock::duration> wait =
         wait_before_retry(outcome.error(), end, activity, request, retries);
-    if (!wait) co_return ended(outcome, request, response);
+    if (!wait) co_return ended(std::move(outcome), request, response);
     ++retries;
-    retried = outcome.error();
+    retried = std::move(outcome);
     response.status = 0;
     if (response.trace) response.trace->attempt().wait = *wait;
     SleepUntil sleeping(activity, Clock::now() + *wait);
@@ -272,17 +277,20 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
                                                    FetchResponse& response, BodySink& sink,
                                                    AttemptEnd& end) {
   response.timings = {};
-  const OriginRule& rule = origins.of(request.url);
+  // A copy: the rules may be replaced while this waits.
+  const OriginRule rule = origins.of(request.url);
   if (rule.pace.per_second > 0) {
     Pacing::Turn turn = pacing.turn(activity, request.url, rule.pace);
     config::Result<void> granted = co_await turn;
     if (!granted) co_return granted;
   }
-  Connections::Lease lease =
-      co_await connections.take(activity, request.url, rule.connections_max, idle_max_of(request));
-  if (!lease) co_return interrupted(activity, "waiting for a connection");
+  Connections::Lease lease;
   UpstreamExchange exchange(shared);
   for (bool again = false;; again = true) {
+    if (!lease)
+      lease = co_await connections.take(activity, request.url, rule.connections_max,
+                                        idle_max_of(request));
+    if (!lease) co_return interrupted(activity, "waiting for a connection");
     const bool reused = lease->is_open();
     if (response.trace) response.trace->begin_attempt(request.url, reused);
     config::Result<void> step;
@@ -306,13 +314,10 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     if (response.trace) response.trace->end_attempt(step, 0, response.timings);
     if (!lease->http2()) {
       lease->close();
-      continue;
+    } else {
+      exchange.end();
+      lease.release();
     }
-    exchange.end();
-    lease.release();
-    lease = co_await connections.take(activity, request.url, rule.connections_max,
-                                      idle_max_of(request));
-    if (!lease) co_return interrupted(activity, "waiting for a connection");
   }
   const wire::ResponseHead& head = exchange.head();
   response.status = head.status;
@@ -336,7 +341,8 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     if (can_be_used_again) lease.keep();
     co_return body;
   }
-  const config::Result<void> turned = turn_away(next, request, head);
+  if (next == NextStep::refuse_status) response.head.assign(exchange.head_bytes());
+  config::Result<void> turned = turn_away(next, request, head);
   end.followed = turned.has_value();
   const bool can_be_used_again = co_await drained(activity, exchange);
   exchange.end();
@@ -477,7 +483,7 @@ config::Result<void> Fetcher::State::ended(config::Result<void> outcome, FetchRe
   }
   Error error = outcome.error();
   outcomes.failed(error.code);
-  response.head.clear();
+  if (error.code != ErrorCode::upstream_status) response.head.clear();
   error.stage = "fetch";
   return error;
 }

@@ -14,6 +14,7 @@
 #include "server/coroutine.hpp"
 #include "server/fetch/body_sink.hpp"
 #include "server/fetch/cache/cache_status.hpp"
+#include "server/fetch/origin_rules.hpp"
 #include "server/fetch/request.hpp"
 #include "server/fetch/trace.hpp"
 #include "server/fetch/url_policy.hpp"
@@ -31,8 +32,9 @@ namespace fetchmill::server::fetch {
 // Also meaningful after an error, as far as the fetch came: status 0 means no answer was read.
 struct FetchResponse {
   unsigned status = 0;
-  Url final_url;     // moved out of the request: where the last hop went
-  std::string head;  // of the accepted answer, as received; empty after an error
+  Url final_url;  // moved out of the request: where the last hop went
+  // Of the accepted answer, or of one whose status was refused, as received; else empty.
+  std::string head;
   std::uint64_t body_bytes = 0;
   PhaseTimings timings;               // of the last attempt
   unsigned attempts = 0;              // to get an answer, of all hops: retries included
@@ -82,6 +84,9 @@ class Fetcher {
 
   // Holds for every connection taken from now on, idle ones included; what is cached is forgotten.
   void replace_rules(UrlRules rules);
+
+  // The same for what holds for origins; connections made so far are not used again.
+  void replace_origins(OriginRules origins);
 
   // Closes idle connections, fails lookups under way and ends what the cache does in the
   // background; fetches end by their own activities.

@@ -126,7 +126,10 @@ void Http2Stream::breaks_off(std::string_view how) {
     detail += "within the head of its answer";
   else
     detail += "within the body";
+  if (ended_ || failure_) return;
   fails(detail.append(how));
+  failure_->fault = answered_ ? config::FetchFault::http_response_incomplete
+                              : config::FetchFault::connection_terminated;
 }
 
 }  // namespace fetchmill::server::fetch

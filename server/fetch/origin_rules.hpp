@@ -6,7 +6,7 @@
 
 #include "config/error.hpp"
 #include "config/settings.hpp"
-#include "server/fetch/host_policy.hpp"
+#include "server/fetch/origin_pattern.hpp"
 #include "server/fetch/pacing.hpp"
 #include "server/fetch/tls.hpp"
 #include "server/fetch/url.hpp"
@@ -20,19 +20,6 @@
 #include <vector>
 
 namespace fetchmill::server::fetch {
-
-struct OriginPattern {
-  std::string scheme;
-  HostPattern host;
-  std::uint16_t port = 0;
-
-  [[nodiscard]] bool matches(const Url& url) const;
-  bool operator==(const OriginPattern&) const = default;
-};
-
-// "https://*.corp.example:8443"; without a port it is the scheme's. Errors: invalid_request, saying
-// what is wrong with the text.
-config::Result<OriginPattern> parse_origin_pattern(std::string_view text);
 
 struct OriginRule {
   const TlsContext* tls = nullptr;

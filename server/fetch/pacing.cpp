@@ -12,7 +12,9 @@ Pacing::Turn Pacing::turn(Activity& activity, const Url& url, const Limits& limi
   const std::chrono::duration<double> two_ticks = 2 * Deadlines::resolution;
   const Limits fitted{limits.per_second,
                       std::max(limits.burst, limits.per_second * two_ticks.count())};
-  return Turn(activity, origins_.find_or_add(url, Clock::now(), deadlines_, fitted));
+  Origin& origin = origins_.find_or_add(url, Clock::now(), deadlines_, fitted);
+  origin.bucket.change(fitted.per_second, fitted.burst);
+  return Turn(activity, origin);
 }
 
 bool Pacing::Turn::await_ready() {

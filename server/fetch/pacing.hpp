@@ -27,7 +27,7 @@ class Pacing {
 
   // Awaitable: Result<void>, when one request may go to the URL's origin. Errors: rate_limited, at
   // once, when the activity's deadline would come first; the activity's code. Requires:
-  // limits.per_second > 0, and the same limits for an origin every time.
+  // limits.per_second > 0. Other limits than before hold from now on.
   Turn turn(Activity& activity, const Url& url, const Limits& limits);
 
   // Origins with requests of late.

@@ -1,6 +1,7 @@
 #include "server/fetch/request.hpp"
 
 #include "config/version.hpp"
+#include "server/fetch/credentials.hpp"
 #include "server/wire/chars.hpp"
 
 #include <algorithm>
@@ -100,6 +101,8 @@ void for_each_field(const FetchRequest& request, Emit emit) {
   if (codings_are_ours(request))
     emit("Accept-Encoding", has_header(request, "Range") ? "identity" : asked_codings);
   for (const Header& header : request.headers) emit(header.name, header.value);
+  if (request.credential && request.credential->is_for(request.url, request.method))
+    emit(request.credential->header.name, request.credential->header.value);
   if (declares_length(request)) emit("Content-Length", Digits(request.body.size()));
 }
 

@@ -9,6 +9,7 @@
 #include "server/wire/head.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,8 @@ struct Header {
   std::string name;
   std::string value;
 };
+
+struct Credential;
 
 struct StatusRange {
   unsigned first = 200;
@@ -37,7 +40,8 @@ enum class CacheMode : std::uint8_t {
 struct FetchRequest {
   Url url;  // from Fetcher::check_url
   wire::Method method = wire::Method::get;
-  std::vector<Header> headers;  // passed check_headers
+  std::vector<Header> headers;                             // passed check_headers
+  std::shared_ptr<const Credential> credential = nullptr;  // sent where it is for the hop
   std::string body;
   TimePoint deadline = TimePoint::max();   // of the whole fetch; passing it is upstream_timeout
   std::uint64_t max_bytes = 0;             // of the body; more is upstream_body_too_large

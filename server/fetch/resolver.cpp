@@ -33,6 +33,7 @@ Resolved resolved(const std::string& name, const DnsAnswer& answer) {
   if (answer.outcome == DnsOutcome::found) return answer.addresses;
   Error error(ErrorCode::dns_failed, name + ": " + std::string(words(answer.outcome)));
   error.transient = is_transient(answer.outcome);
+  if (answer.outcome == DnsOutcome::timed_out) error.fault = config::FetchFault::dns_timeout;
   // Before that, the answer would be this one.
   if (error.transient) error.retry_after = kept_for(answer);
   return error;
@@ -188,7 +189,7 @@ void Resolver::Resolve::await_suspend(std::coroutine_handle<> sequence) {
 
 Resolved Resolver::Resolve::await_resume() {
   if (resolved_) return *resolved_;
-  return fetch::interrupted(activity(), "resolving the host name");
+  return fetch::interrupted(activity(), "resolving the host name", config::FetchFault::dns_timeout);
 }
 
 // c-ares calls this from within ares_query, ares_process_fd or ares_cancel: whoever waits is

@@ -237,6 +237,11 @@ const char* tls_alert() {
   return words ? words : ERR_reason_error_string(code);
 }
 
+config::FetchFault tls_fault(const ssl_st* session) {
+  if (SSL_get_verify_result(session) != X509_V_OK) return config::FetchFault::tls_certificate_error;
+  return tls_alert() ? config::FetchFault::tls_alert_received : config::FetchFault::none;
+}
+
 std::string tls_failure(const ssl_st* session) {
   std::string words;
   if (const long result = SSL_get_verify_result(session); result != X509_V_OK) {

@@ -1,9 +1,10 @@
-// TLS towards upstreams: contexts made at start; TLS 1.2 and newer, certificate and host name
-// always verified. Origins that the operator lists have contexts of their own, with a client
-// certificate.
+// TLS towards upstreams: contexts made at start and by reloads; TLS 1.2 and newer, certificate and
+// host name always verified. Origins that the operator lists have contexts of their own, with a
+// client certificate.
 //
-// Owner: the Fetcher. Lifetime: outlives every TlsSession. Process: loop (OpenSSL never crosses a
-// fork). Trust: certificates are untrusted until verified.
+// Owner: the Fetcher. Lifetime: a TlsSession keeps what it needs of its context. Process: loop, and
+// the thread of a reload (OpenSSL never crosses a fork). Trust: certificates are untrusted until
+// verified.
 #pragma once
 
 #include "config/error.hpp"
@@ -81,6 +82,9 @@ bool agreed_on_http2(const ssl_st* session);
 // What the other side gave as its reason to end TLS, in words; null when the last error on
 // OpenSSL's queue is no such alert.
 const char* tls_alert();
+
+// What kind of failure the last one of a session was; to be asked before tls_failure.
+config::FetchFault tls_fault(const ssl_st* session);
 
 // Why the last operation of a session failed, in words, and empties OpenSSL's error queue.
 std::string tls_failure(const ssl_st* session);

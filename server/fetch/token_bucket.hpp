@@ -24,6 +24,13 @@ class TokenBucket {
     return true;
   }
 
+  // From now on.
+  void change(double per_second, double capacity) {
+    per_second_ = per_second;
+    capacity_ = capacity;
+    tokens_ = std::min(tokens_, capacity);
+  }
+
   // Besides those that come by themselves; the capacity holds for them too.
   void deposit(double tokens) { tokens_ = std::min(capacity_, tokens_ + tokens); }
 

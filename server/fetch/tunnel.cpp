@@ -76,7 +76,7 @@ Task<config::Result<void>> Tunnels::reach_proxy(Activity& activity, Connection& 
                                                    proxy_.port, nullptr, "proxy");
   if (!step || !proxy_.tls) co_return step;
   step =
-      co_await connection.handshake(activity, tls_.session(proxy_.host, resumption_, Alpn::http1));
+      co_await connection.handshake(activity, tls_->session(proxy_.host, resumption_, Alpn::http1));
   if (!step) co_return at_proxy(step.error());
   co_return step;
 }

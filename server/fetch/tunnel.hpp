@@ -21,9 +21,15 @@ namespace fetchmill::server::fetch {
 class Tunnels {
  public:
   Tunnels(Poller& poller, Resolver& resolver, const TlsContext& tls, Proxy proxy)
-      : poller_(poller), resolver_(resolver), tls_(tls), proxy_(std::move(proxy)) {}
+      : poller_(poller), resolver_(resolver), tls_(&tls), proxy_(std::move(proxy)) {}
   Tunnels(const Tunnels&) = delete;
   Tunnels& operator=(const Tunnels&) = delete;
+
+  // For handshakes from now on.
+  void replace_tls(const TlsContext& tls) {
+    tls_ = &tls;
+    resumption_.reset();
+  }
 
   // As dial(): opens `connection` to one of the addresses, in order, through the proxy. Errors:
   // connect_failed, overloaded, the activity's code. Requires: every address was judged by the
@@ -39,7 +45,7 @@ class Tunnels {
 
   Poller& poller_;
   Resolver& resolver_;
-  const TlsContext& tls_;
+  const TlsContext* tls_;
   Proxy proxy_;
   TlsResumption resumption_;
 };

@@ -8,6 +8,7 @@
 #include "server/fetch/exchange.hpp"
 #include "server/fetch/http2_exchange.hpp"
 
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -19,7 +20,7 @@ class UpstreamExchange {
 
   void begin(Connections::Pooled& connection) {
     if (Http2Session* session = connection.http2())
-      version_.emplace<Http2Exchange>(shared_, *session);
+      version_.emplace<Http2>(std::make_unique<Http2Exchange>(shared_, *session));
     else
       version_.emplace<Exchange>(shared_, connection);
   }
@@ -69,11 +70,14 @@ class UpstreamExchange {
   template <class Call>
   auto visit(Call call) -> decltype(call(std::declval<Exchange&>())) {
     if (auto* http1 = std::get_if<Exchange>(&version_)) return call(*http1);
-    return call(*std::get_if<Http2Exchange>(&version_));
+    return call(**std::get_if<Http2>(&version_));
   }
 
+  // Apart: the larger of the two, and the rarer one, in every fetch's frame.
+  using Http2 = std::unique_ptr<Http2Exchange>;
+
   ExchangeShared& shared_;
-  std::variant<std::monostate, Exchange, Http2Exchange> version_;
+  std::variant<std::monostate, Exchange, Http2> version_;
 };
 
 }  // namespace fetchmill::server::fetch

@@ -28,6 +28,7 @@ class BrowserRules {
                                      std::optional<std::string_view> origin) const;
   // Whether the operator listed this origin: its pages may read responses (CORS).
   bool listed(std::string_view origin) const;
+  bool lists_any() const { return !origins_.empty(); }
 
  private:
   bool host_allowed(std::string_view host) const;

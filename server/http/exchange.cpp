@@ -259,7 +259,8 @@ Task<void> Exchange::respond(Response response) {
                      .date_line = session_.service_.date_line(Clock::now()),
                      .content_length = response.bytes().size(),
                      .connection = connection_field(),
-                     .cors_origin = session_.service_.cors_origin(request_)});
+                     .cors_origin = session_.service_.cors_origin(request_),
+                     .varies_by_origin = session_.service_.rules.lists_any()});
   const std::string_view body =
       head_.method == wire::Method::head ? std::string_view{} : response.bytes();
   Task<bool> sending = send(head, body);
@@ -285,7 +286,8 @@ Task<bool> Exchange::begin(Response response) {
                      .content_length = std::nullopt,
                      .chunked = chunked_output_,
                      .connection = connection_field(),
-                     .cors_origin = session_.service_.cors_origin(request_)});
+                     .cors_origin = session_.service_.cors_origin(request_),
+                     .varies_by_origin = session_.service_.rules.lists_any()});
   Task<bool> sending = send(head, {});
   co_return co_await sending;
 }

@@ -32,7 +32,8 @@ void append_head(std::string& out, const ResponseHead& head) {
     out += head.response.media_type;
     out += "\r\n";
   }
-  if (head.content_length) {
+  // Neither has a body, and a length would be that of another response (RFC 9110 §8.6).
+  if (head.content_length && status != 204 && status != 304) {
     out += "Content-Length: ";
     append_number(out, *head.content_length);
     out += "\r\n";
@@ -44,10 +45,11 @@ void append_head(std::string& out, const ResponseHead& head) {
     out += "Access-Control-Allow-Origin: ";
     out += head.cors_origin;
     out +=
-        "\r\nVary: Origin\r\n"
-        "Access-Control-Expose-Headers: ETag, Fetchmill-Final-Url, Fetchmill-Upstream-Status, "
-        "Retry-After, Server-Timing, X-Request-Id\r\n";
+        "\r\nAccess-Control-Expose-Headers: Age, Cache-Status, ETag, Fetchmill-Debug, "
+        "Fetchmill-Final-Url, Fetchmill-Upstream-Status, Proxy-Status, Retry-After, Server-Timing, "
+        "X-Request-Id\r\n";
   }
+  if (head.varies_by_origin) out += "Vary: Origin\r\n";
   out += head.response.headers;
   out += "X-Request-Id: ";
   out += head.request_id;

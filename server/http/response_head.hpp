@@ -20,6 +20,7 @@ struct ResponseHead {
   bool chunked = false;
   ConnectionField connection = ConnectionField::none;
   std::string_view cors_origin = {};  // whose pages may read the response; empty: none
+  bool varies_by_origin = false;      // another origin would be told something else
 };
 
 void append_head(std::string& out, const ResponseHead& head);

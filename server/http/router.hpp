@@ -47,7 +47,7 @@ class Router {
 
   // The bit of a method, 0 for one that no route can have.
   static MethodSet bit(wire::Method method);
-  // "GET, HEAD": the value of an Allow header.
+  // "GET, HEAD": their names. Every route answers OPTIONS as well, without being asked.
   static std::string allow(MethodSet methods);
 
  private:

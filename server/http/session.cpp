@@ -22,16 +22,21 @@ constexpr std::size_t output_joined_max = 64 * 1024;
 // What a browser asks before a request that a page of another origin could not make without scripts
 // (Fetch standard, "CORS-preflight request").
 bool is_preflight(const Request& request) {
-  return request.head.method == wire::Method::options &&
-         !request.field(wire::FieldId::access_control_request_method).empty();
+  return !request.field(wire::FieldId::access_control_request_method).empty();
 }
 
-Response preflight(const Route& route) {
+void append_allow(Response& response, MethodSet methods) {
+  append_field_line(response.headers, "Allow", Router::allow(methods) + ", OPTIONS");
+}
+
+Response options_of(MethodSet methods, const Request& request) {
   Response response;
   response.status = 204;
-  append_field_line(response.headers, "Access-Control-Allow-Methods", Router::allow(route.methods));
+  append_allow(response, methods);
+  if (!is_preflight(request)) return response;
+  append_field_line(response.headers, "Access-Control-Allow-Methods", Router::allow(methods));
   append_field_line(response.headers, "Access-Control-Allow-Headers",
-                    "Accept, Content-Type, X-Request-Id");
+                    "Accept, Content-Type, If-None-Match, X-Request-Id");
   append_field_line(response.headers, "Access-Control-Max-Age", "600");
   return response;
 }
@@ -265,16 +270,14 @@ void Session::dispatch(const wire::RequestHead& head, std::string_view head_byte
       head, id, head.target.substr(0, question),
       question == std::string_view::npos ? std::string_view{} : head.target.substr(question + 1)};
   const Route* route = service_.router.find(request.path);
-  if (is_preflight(request) && route &&
-      !service_.rules.check(head.host, request.field(wire::FieldId::origin))) {
-    Response response = preflight(*route);
-    skip_body(head, rest, response);
-    return answer(request, route, response, started);
-  }
   if (auto error = check(request, route)) {
     Response response = problem(*error, id);
-    if (route && error->code == ErrorCode::method_not_allowed)
-      append_field_line(response.headers, "Allow", Router::allow(route->methods));
+    if (error->code == ErrorCode::method_not_allowed && head.method == wire::Method::options)
+      response = options_of(route->methods, request);
+    else if (error->code == ErrorCode::method_not_allowed)
+      append_allow(response, route->methods);
+    else if (error->code == ErrorCode::not_found && request.path == "*")
+      response = options_of(method_get | method_head | method_post, request);
     skip_body(head, rest, response);
     return answer(request, route, response, started);
   }
@@ -336,7 +339,8 @@ void Session::answer(const Request& request, const Route* route, const Response&
                .connection = close                     ? ConnectionField::close
                              : head.minor_version == 0 ? ConnectionField::keep_alive
                                                        : ConnectionField::none,
-               .cors_origin = service_.cors_origin(request)});
+               .cors_origin = service_.cors_origin(request),
+               .varies_by_origin = service_.rules.lists_any()});
   if (head.method != wire::Method::head) service_.output += response.bytes();
   if (close) close_after_output_ = true;
   service_.count_response(route, head.method, response.status, now - started);

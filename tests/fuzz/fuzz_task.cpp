@@ -2,9 +2,11 @@
 // Task parser: what it accepts is within limits and reads the same again, what it refuses is the
 // client's mistake.
 //
-// The first byte chooses the form: a task, a batch, lines behind a query, or a query.
+// The first byte chooses the form: a task, a batch, a merge, lines behind a query, or a query.
 #include "handlers/batch_request.hpp"
+#include "handlers/conditions.hpp"
 #include "handlers/line_reader.hpp"
+#include "handlers/merge_request.hpp"
 #include "workers/ops/pipeline.hpp"
 
 #include <cstddef>
@@ -24,6 +26,13 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
+void check_error(const config::Error& error) {
+  using config::ErrorCode;
+  require(error.code == ErrorCode::invalid_request || error.code == ErrorCode::unknown_field ||
+          error.code == ErrorCode::unknown_op || error.code == ErrorCode::payload_too_large);
+  require(!error.detail.empty());
+}
+
 void check_task(const TaskSpec& task) {
   require(task.id.size() <= id_bytes_max);
   require(task.meta.size() <= meta_bytes_max);
@@ -32,6 +41,19 @@ void check_task(const TaskSpec& task) {
   require(task.max_result_bytes > 0 && task.max_result_bytes <= settings.workers.max_result_bytes);
   require(task.max_redirects <= settings.fetch.max_redirects);
   require(task.retries <= settings.fetch.retries);
+  require(task.include_headers.size() <= include_headers_max);
+  require(task.vars.size() <= variables_max);
+  require(task.if_none_match.empty() || is_entity_tag_list(task.if_none_match));
+  require(task.unless_etag.empty() || is_entity_tag_list(task.unless_etag));
+  require(!task.is_conditional() || task.method == server::wire::Method::get ||
+          task.method == server::wire::Method::head);
+  for (const std::string& value : {task.if_none_match, task.if_modified_since})
+    require(value.empty() || server::fetch::check_header("If-None-Match", value).has_value());
+  TaskSpec filled = task;
+  if (const auto result = fill_url(filled))
+    require(!task.is_template || !*check_template(filled.url));
+  else
+    check_error(result.error());
   require(server::fetch::check_headers(task.headers).has_value());
   for (const auto& header : task.headers)
     require(server::fetch::check_header(header.name, header.value).has_value());
@@ -45,13 +67,6 @@ void check_task(const TaskSpec& task) {
     require(parse_json(parser, task.meta).has_value());
     require(task.meta.find('\n') == std::string::npos);
   }
-}
-
-void check_error(const config::Error& error) {
-  using config::ErrorCode;
-  require(error.code == ErrorCode::invalid_request || error.code == ErrorCode::unknown_field ||
-          error.code == ErrorCode::unknown_op || error.code == ErrorCode::payload_too_large);
-  require(!error.detail.empty());
 }
 
 void check_one(const std::string& body) {
@@ -109,6 +124,27 @@ void check_batch(const std::string& body) {
   }
 }
 
+// Whatever the tasks are called, the joined document is one of theirs.
+void check_merge(const std::string& body) {
+  const auto merge = parse_merge(body, settings);
+  if (!merge) return check_error(merge.error());
+  require(merge->tasks.size() <= settings.batch.max_tasks);
+  require(merge->labels.size() == merge->tasks.size());
+  check_options(merge->options);
+  std::string joined(1, merge->is_object ? '{' : '[');
+  for (std::size_t i = 0; i < merge->tasks.size(); ++i) {
+    check_task(merge->tasks[i]);
+    joined += (i > 0 ? "," : "") + merge->labels[i] + "null";
+  }
+  joined += merge->is_object ? '}' : ']';
+  simdjson::dom::parser parser;
+  const auto document = parse_json(parser, joined);
+  require(document.has_value());
+  const std::size_t count = merge->is_object ? document->get_object().value_unsafe().size()
+                                             : document->get_array().value_unsafe().size();
+  require(count == merge->tasks.size());
+}
+
 void check_query(std::string_view query) {
   const auto pairs = parse_query(query);
   if (!pairs) return check_error(pairs.error());
@@ -124,6 +160,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (data[0]) {
     case 'b':
       check_batch(std::string(text));
+      break;
+    case 'm':
+      check_merge(std::string(text));
       break;
     case 'l':
       check_lines(text);

@@ -86,7 +86,8 @@ class Lines(StreamTest):
             ("?concurrency=x", None): ("invalid_request", "concurrency"),
             ("?order=sorted", None): ("invalid_request", "order"),
             ("?order=input&order=input", None): ("invalid_request", "order"),
-            ("?url=http://a/", None): ("unknown_field", "url"),
+            ("?url=http://a/%7B", None): ("invalid_request", "url"),
+            ("?url=http://a/", "text/plain"): ("invalid_request", "url"),
             ("?op=nonsense", None): ("unknown_op", "op"),
             ("", "text/csv"): ("unsupported_media_type", None),
         }

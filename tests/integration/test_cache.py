@@ -70,7 +70,9 @@ class Cache(ServerTest):
                 first.header("cache-status"),
                 "fetchmill; fwd=uri-miss; fwd-status=200; ttl=500; stored",
             )
-            self.assertIsNone(first.header("age"))
+            # What is passed on is as old as it came.
+            self.assertEqual(first.header("age"), "100")
+            self.assertEqual(first.header("cache-control"), "max-age=600")
             second = self.server.get("/v1/fetch", url=upstream.url())
             self.assertRegex(second.header("cache-status"), r"^fetchmill; hit; ttl=(500|49\d)$")
             self.assertRegex(second.header("age"), r"^10\d$")

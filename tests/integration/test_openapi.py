@@ -6,8 +6,10 @@ from harness import ERRORS, ServerTest, run_command
 ROUTES = {
     "/v1/fetch": {"get", "post"},
     "/v1/batch": {"post"},
+    "/v1/merge": {"post"},
     "/v1/process": {"post"},
     "/v1/ops": {"get"},
+    "/v1/pipelines": {"get"},
     "/metrics": {"get"},
     "/livez": {"get"},
     "/healthz": {"get"},
@@ -19,12 +21,14 @@ ROUTES = {
 # The statuses clients rely on, by code.
 STATUSES = {
     "invalid_request": 400, "unknown_op": 400, "unknown_field": 400, "unauthorized": 401,
-    "address_denied": 403, "url_denied": 403, "origin_denied": 403, "not_found": 404,
+    "address_denied": 403, "url_denied": 403, "origin_denied": 403, "pipeline_denied": 403,
+    "credential_denied": 403, "not_found": 404,
     "method_not_allowed": 405, "not_acceptable": 406, "request_timeout": 408,
     "payload_too_large": 413, "unsupported_media_type": 415, "misdirected_request": 421,
     "processing_failed": 422, "result_too_large": 422, "poisoned_input": 422, "overloaded": 429,
     "rate_limited": 429, "cancelled": 499, "worker_crashed": 500, "worker_out_of_memory": 500,
     "internal_error": 500, "dns_failed": 502, "connect_failed": 502, "tls_failed": 502,
+    "tasks_failed": 502,
     "upstream_protocol": 502, "upstream_status": 502, "upstream_body_too_large": 502,
     "too_many_redirects": 502, "draining": 503, "circuit_open": 503, "upstream_timeout": 504,
     "not_cached": 504, "processing_timeout": 504, "deadline_exceeded": 504,
@@ -125,7 +129,9 @@ class Documents(ServerTest):
     def test_op_parameters_never_share_a_task_fields_name(self):
         task_fields = {"url", "method", "headers", "body", "body_base64", "json", "pipeline", "id",
                        "meta", "timeout_ms", "max_bytes", "max_result_bytes", "accept_status",
-                       "max_redirects", "retries", "cache", "debug", "envelope", "op"}
+                       "max_redirects", "retries", "cache", "debug", "envelope", "op",
+                       "include_headers", "if_none_match", "if_modified_since", "unless_etag",
+                       "vars", "credential"}
         for op in self.server.get("/v1/ops").json()["ops"]:
             with self.subTest(op["name"]):
                 self.assertFalse(task_fields & set(op["parameters"].get("properties", {})))

@@ -55,8 +55,12 @@ class TlsTest(ServerTest):
     def upstream(self, *options, **how):
         return self.enterContext(OpensslServer(self.certificates, *options, **how))
 
-    def failure(self, server, upstream):
-        return self.assert_problem(server.fetch(upstream.url()), "tls_failed")["detail"]
+    def failure(self, server, upstream, error=None):
+        """The words of a refusal; `error`: its type in Proxy-Status."""
+        response = server.fetch(upstream.url())
+        if error is not None:
+            self.assertEqual(response.header("proxy-status"), f"fetchmill; error={error}")
+        return self.assert_problem(response, "tls_failed")["detail"]
 
 
 class Versions(TlsTest):
@@ -83,7 +87,8 @@ class Failures(TlsTest):
         ):
             with self.subTest(certificate):
                 upstream = self.upstream(certificate=certificate)
-                self.assertRegex(self.failure(self.server, upstream), words)
+                said = self.failure(self.server, upstream, "tls_certificate_error")
+                self.assertRegex(said, words)
 
 
 class Sessions(TlsTest):
@@ -119,7 +124,8 @@ class ClientCertificates(TlsTest):
                 body = self.assert_ok(listed.fetch(upstream.url())).body
                 self.assertRegex(body, rb"(?s)Client certificate\n.*client")
                 elsewhere = self.start_with("https://bank.example")
-                self.assertRegex(self.failure(elsewhere, upstream), "certificate|handshake")
+                said = self.failure(elsewhere, upstream, "tls_alert_received")
+                self.assertRegex(said, "certificate|handshake")
 
     def test_mistakes_end_the_start(self):
         client = self.certificates.path("client.pem")

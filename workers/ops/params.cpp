@@ -178,12 +178,9 @@ Result<void> set_checked(const ParamSpec& spec, std::optional<ParamValue> value,
   return {};
 }
 
-Result<void> check_required(const Op& op, const Params& params, std::string_view field_prefix) {
-  for (const ParamSpec& spec : op.params)
-    if (spec.required && params.find(spec.name) == nullptr)
-      return invalid(std::string(op.name) + " needs the parameter " + std::string(spec.name),
-                     std::string(field_prefix) + std::string(spec.name));
-  return {};
+Error missing(const Op& op, const ParamSpec& spec, std::string_view field_prefix) {
+  return invalid(std::string(op.name) + " needs the parameter " + std::string(spec.name),
+                 std::string(field_prefix) + std::string(spec.name));
 }
 
 struct AppendJson {
@@ -229,18 +226,30 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-Result<Params> params_from_json(const Op& op, simdjson::dom::object step,
-                                std::string_view field_prefix) {
+Params params_from_json(const Op& op, simdjson::dom::object step, std::string_view field_prefix,
+                        std::vector<Error>& mistakes) {
   Params params;
+  const auto is_given = [&](const ParamSpec& spec) { return !step.at_key(spec.name).error(); };
   for (const auto& [key, element] : step) {
     if (key == "op") continue;
     std::string field = std::string(field_prefix) + std::string(key);
     const ParamSpec* spec = find_spec(op, key);
-    if (spec == nullptr) return unknown_parameter(op, key, std::move(field));
-    if (auto set = set_checked(*spec, value_from(*spec, element), std::move(field), params); !set)
-      return set.error();
+    if (spec == nullptr)
+      mistakes.push_back(unknown_parameter(op, key, std::move(field)));
+    else if (auto set = set_checked(*spec, value_from(*spec, element), std::move(field), params);
+             !set)
+      mistakes.push_back(set.error());
   }
-  if (auto complete = check_required(op, params, field_prefix); !complete) return complete.error();
+  for (const ParamSpec& spec : op.params)
+    if (spec.required && !is_given(spec)) mistakes.push_back(missing(op, spec, field_prefix));
+  return params;
+}
+
+Result<Params> params_from_json(const Op& op, simdjson::dom::object step,
+                                std::string_view field_prefix) {
+  std::vector<Error> mistakes;
+  Params params = params_from_json(op, step, field_prefix, mistakes);
+  if (!mistakes.empty()) return std::move(mistakes.front());
   return params;
 }
 
@@ -257,7 +266,8 @@ Result<Params> params_from_query(const Op& op,
     auto set = set_checked(spec, value_from(spec, texts), std::string(spec.name), params);
     if (!set) return set.error();
   }
-  if (auto complete = check_required(op, params, ""); !complete) return complete.error();
+  for (const ParamSpec& spec : op.params)
+    if (spec.required && params.find(spec.name) == nullptr) return missing(op, spec, "");
   return params;
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <simdjson.h>
 
@@ -20,6 +21,9 @@ namespace fetchmill::workers::ops {
 // The members of a step other than "op", typed and checked, without defaults.
 config::Result<Params> params_from_json(const Op& op, simdjson::dom::object step,
                                         std::string_view field_prefix);
+// The same, with every mistake added to `mistakes`.
+Params params_from_json(const Op& op, simdjson::dom::object step, std::string_view field_prefix,
+                        std::vector<config::Error>& mistakes);
 config::Result<Params> params_from_query(
     const Op& op, std::span<const std::pair<std::string, std::string>> query);
 

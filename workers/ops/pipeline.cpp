@@ -22,20 +22,22 @@ Error unknown_op(std::string_view name, std::string field) {
       std::move(field));
 }
 
-Result<void> append_step(simdjson::dom::element step, const std::string& field, std::string& out) {
+void append_step(simdjson::dom::element step, const std::string& field, std::string& out,
+                 std::vector<Error>& mistakes) {
   simdjson::dom::object members;
-  if (step.get(members))
-    return Error(ErrorCode::invalid_request, "a step must be an object with \"op\"", field);
   simdjson::dom::element op_element;
   std::string_view name;
-  if (members["op"].get(op_element) || op_element.get(name))
-    return Error(ErrorCode::invalid_request, "op must be a string that names an op", field + ".op");
-  const Op* op = find_op(name);
-  if (op == nullptr) return unknown_op(name, field + ".op");
-  const Result<Params> params = params_from_json(*op, members, field + ".");
-  if (!params) return params.error();
-  append_step_json(out, *op, *params);
-  return {};
+  if (step.get(members)) {
+    mistakes.emplace_back(ErrorCode::invalid_request, "a step must be an object with \"op\"",
+                          field);
+  } else if (members["op"].get(op_element) || op_element.get(name)) {
+    mistakes.emplace_back(ErrorCode::invalid_request, "op must be a string that names an op",
+                          field + ".op");
+  } else if (const Op* op = find_op(name); op == nullptr) {
+    mistakes.push_back(unknown_op(name, field + ".op"));
+  } else {
+    append_step_json(out, *op, params_from_json(*op, members, field + ".", mistakes));
+  }
 }
 
 Result<std::string> within_size(std::string text, std::string_view field) {
@@ -46,29 +48,57 @@ Result<std::string> within_size(std::string text, std::string_view field) {
   return text;
 }
 
-}  // namespace
-
-Result<std::string> check_pipeline(simdjson::dom::element pipeline, std::string_view field) {
+// The canonical text, which is worth something only without mistakes.
+std::string check_all(simdjson::dom::element pipeline, std::string_view field,
+                      std::vector<Error>& mistakes) {
+  const auto wrong = [&](std::string detail) {
+    mistakes.emplace_back(ErrorCode::invalid_request, std::move(detail), std::string(field));
+    return std::string();
+  };
   simdjson::dom::array steps;
-  if (pipeline.get(steps))
-    return Error(ErrorCode::invalid_request, "must be an array of steps", std::string(field));
+  if (pipeline.get(steps)) return wrong("must be an array of steps");
   if (steps.size() > pipeline_steps_max)
-    return Error(ErrorCode::invalid_request,
-                 "a pipeline has at most " + std::to_string(pipeline_steps_max) + " steps",
-                 std::string(field));
+    return wrong("a pipeline has at most " + std::to_string(pipeline_steps_max) + " steps");
   std::string text = "[";
   std::size_t index = 0;
   for (const simdjson::dom::element step : steps) {
     if (index > 0) text += ',';
     const std::string step_field = std::string(field) + "[" + std::to_string(index) + "]";
     const std::size_t start = text.size();
-    if (auto appended = append_step(step, step_field, text); !appended) return appended.error();
+    append_step(step, step_field, text, mistakes);
     if (index > 0 && std::string_view(text).substr(start) == original_start.substr(1))
-      return Error(ErrorCode::invalid_request, "only the first step can have the original",
-                   step_field + ".decode");
+      mistakes.emplace_back(ErrorCode::invalid_request, "only the first step can have the original",
+                            step_field + ".decode");
     ++index;
   }
-  return within_size(text + "]", field);
+  Result<std::string> whole = within_size(text + "]", field);
+  if (!whole) mistakes.push_back(whole.error());
+  return whole ? std::move(*whole) : std::string();
+}
+
+}  // namespace
+
+Result<std::string> check_pipeline(simdjson::dom::element pipeline, std::string_view field) {
+  std::vector<Error> mistakes;
+  std::string text = check_all(pipeline, field, mistakes);
+  if (!mistakes.empty()) return std::move(mistakes.front());
+  return text;
+}
+
+config::BasicResult<std::string, std::vector<Error>> check_steps(const std::string& steps) {
+  constexpr std::string_view field = "steps";
+  const auto wrong = [&](std::string detail) {
+    return std::vector{Error(ErrorCode::invalid_request, std::move(detail), std::string(field))};
+  };
+  simdjson::dom::parser parser;
+  simdjson::dom::element element;
+  if (const auto error = parser.parse(steps).get(element))
+    return wrong("it is not JSON: " + std::string(simdjson::error_message(error)));
+  std::vector<Error> mistakes;
+  std::string text = check_all(element, field, mistakes);
+  if (!mistakes.empty()) return mistakes;
+  if (text == "[]") return wrong("there must be at least one");
+  return text;
 }
 
 Result<std::string> pipeline_from_query(

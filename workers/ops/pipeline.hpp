@@ -34,6 +34,10 @@ inline constexpr std::size_t pipeline_bytes_max = 64 * 1024;
 // false behind the first step); all with `field`, such as "pipeline[0].pointer".
 config::Result<std::string> check_pipeline(simdjson::dom::element pipeline, std::string_view field);
 
+// The same for the steps of a named pipeline, which is not empty, as JSON text. Errors: every
+// mistake there is.
+config::BasicResult<std::string, std::vector<config::Error>> check_steps(const std::string& steps);
+
 // The canonical text of the one-step pipeline that `?op=NAME&PARAM=VALUE…` asks for. `params` are
 // the query parameters that are the op's, decoded: each value is typed by the parameter's table
 // row, repeats make a list, and a parameter that takes only an object or any JSON is written so.

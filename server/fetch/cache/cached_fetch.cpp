@@ -140,12 +140,7 @@ Task<Result<void>> CachedFetch::through_cache(Activity& activity, FetchRequest& 
   }
   if (visit.reuse == Reuse::stale_while_revalidate && !visit.asked.only_if_cached &&
       background_count_ < background_max && !flights_.is_under_way(visit.key)) {
-    Visit again = begin_visit(request);
-    again.entry = visit.entry;
-    again.why = Forward::stale;
-    again.is_background = true;
-    again.lead = flights_.lead(visit.key);
-    revalidate(std::move(again), request);
+    refresh(visit, request);
   }
   if (visit.reuse != Reuse::fresh) result = CacheResult::stale;
   if (result == CacheResult::collapsed) response.cache.forward = why;
@@ -248,7 +243,10 @@ Task<Result<void>> CachedFetch::serve(Activity& activity, const EntryPtr& entry,
   response.cache.ttl = time_to_live(entry->freshness, now);
   response.cache.age = age(entry->freshness, now);
   response.status = entry->status;
-  if (!accepts(request.accept_status, entry->status)) co_return refused_status(entry->status);
+  if (!accepts(request.accept_status, entry->status)) {
+    response.head = entry->head;
+    co_return refused_status(entry->status);
+  }
   if (entry->body_bytes > request.max_bytes)
     co_return of_fetch(
         Error(ErrorCode::upstream_body_too_large,
@@ -285,6 +283,15 @@ Task<Result<void>> CachedFetch::serve(Activity& activity, const EntryPtr& entry,
 }
 
 // The client has its stale answer; this one is for the next.
+void CachedFetch::refresh(const Visit& visit, const FetchRequest& request) {
+  Visit again = begin_visit(request);
+  again.entry = visit.entry;
+  again.why = Forward::stale;
+  again.is_background = true;
+  again.lead = flights_.lead(visit.key);
+  revalidate(std::move(again), request);
+}
+
 Detached CachedFetch::revalidate(Visit visit, FetchRequest request) {
   Background background(deadlines_);
   backgrounds_.push_back(background);

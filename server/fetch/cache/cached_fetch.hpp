@@ -90,6 +90,7 @@ class CachedFetch {
   Task<config::Result<void>> serve(Activity& activity, const EntryPtr& entry,
                                    const FetchRequest& request, FetchResponse& response,
                                    BodySink& sink);
+  void refresh(const Visit& visit, const FetchRequest& request);
   Detached revalidate(Visit visit, FetchRequest request);
 
   void add_conditions(Visit& visit, FetchRequest& request) const;

@@ -16,21 +16,23 @@ seconds capped(seconds value) {
   return std::clamp(value, seconds(0), delta_seconds_max);
 }
 
-// §4.2.1. Empty: the answer does not say.
-std::optional<seconds> lifetime_of(const ResponseFields& fields, std::chrono::sys_seconds date,
-                                   std::chrono::sys_seconds today) {
-  if (fields.control.s_maxage) return fields.control.s_maxage;
-  if (fields.control.max_age) return fields.control.max_age;
+std::optional<seconds> until_expires(const ResponseFields& fields, std::chrono::sys_seconds date,
+                                     std::chrono::sys_seconds today) {
   if (!fields.expires) return std::nullopt;
   const auto expires = parse_http_date(*fields.expires, today);
   return expires ? capped(*expires - date) : seconds(0);
 }
 
-// §4.2.3.
-seconds first_age(const Arrival& arrival, std::chrono::sys_seconds date) {
-  const seconds apparent = capped(arrival.today - date);
-  const seconds said = parse_delta_seconds(arrival.fields.age).value_or(seconds(0));
-  return std::max(apparent, capped(said + std::chrono::round<seconds>(arrival.delay)));
+// §4.2.1. Empty: the answer does not say.
+std::optional<seconds> lifetime_of(const ResponseFields& fields, std::chrono::sys_seconds date,
+                                   std::chrono::sys_seconds today) {
+  if (fields.control.s_maxage) return fields.control.s_maxage;
+  if (fields.control.max_age) return fields.control.max_age;
+  return until_expires(fields, date, today);
+}
+
+std::chrono::sys_seconds date_of(const ResponseFields& fields, std::chrono::sys_seconds today) {
+  return parse_http_date(fields.date, today).value_or(today);
 }
 
 bool is_forbidden(const Arrival& arrival) {
@@ -44,6 +46,19 @@ bool is_forbidden(const Arrival& arrival) {
 
 }  // namespace
 
+seconds age_on_arrival(const ResponseFields& fields, std::chrono::sys_seconds today,
+                       Clock::duration delay) {
+  const seconds apparent = capped(today - date_of(fields, today));
+  const seconds said = parse_delta_seconds(fields.age).value_or(seconds(0));
+  return std::max(apparent, capped(said + std::chrono::round<seconds>(delay)));
+}
+
+std::optional<seconds> private_lifetime(const ResponseFields& fields,
+                                        std::chrono::sys_seconds today) {
+  if (fields.control.max_age) return fields.control.max_age;
+  return until_expires(fields, date_of(fields, today), today);
+}
+
 seconds age(const Freshness& freshness, TimePoint now) {
   const auto resident = std::chrono::floor<seconds>(now - freshness.received);
   return freshness.age_at_first + std::max(resident, seconds(0));
@@ -52,12 +67,12 @@ seconds age(const Freshness& freshness, TimePoint now) {
 std::optional<Freshness> storable(const Arrival& arrival) {
   if (is_forbidden(arrival)) return std::nullopt;
   const CacheControl& control = arrival.fields.control;
-  const auto date = parse_http_date(arrival.fields.date, arrival.today).value_or(arrival.today);
+  const auto date = date_of(arrival.fields, arrival.today);
   const std::optional<seconds> lifetime = lifetime_of(arrival.fields, date, arrival.today);
   if (!lifetime && !control.no_cache) return std::nullopt;
   Freshness freshness;
   freshness.lifetime = lifetime.value_or(seconds(0));
-  freshness.age_at_first = first_age(arrival, date);
+  freshness.age_at_first = age_on_arrival(arrival.fields, arrival.today, arrival.delay);
   freshness.received = arrival.received;
   freshness.must_validate = control.no_cache;
   freshness.never_stale = control.must_revalidate || control.proxy_revalidate || control.s_maxage;

@@ -32,6 +32,13 @@ inline seconds time_to_live(const Freshness& freshness, TimePoint now) {
   return freshness.lifetime - age(freshness, now);
 }
 
+// How old an answer is when it comes (§4.2.3); `delay` as in Arrival.
+seconds age_on_arrival(const ResponseFields& fields, std::chrono::sys_seconds today,
+                       Clock::duration delay);
+// How long a cache that serves one user may take it for fresh. Empty: the answer does not say.
+std::optional<seconds> private_lifetime(const ResponseFields& fields,
+                                        std::chrono::sys_seconds today);
+
 // An answer to a GET that just came.
 struct Arrival {
   unsigned status = 0;

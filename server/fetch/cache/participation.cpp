@@ -12,7 +12,7 @@ bool takes_part(const FetchRequest& request) {
   constexpr std::array<std::string_view, 6> own_business{
       "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Range"};
   if (request.method != wire::Method::get || !request.body.empty() ||
-      request.cache == CacheMode::bypass)
+      request.cache == CacheMode::bypass || request.credential)
     return false;
   return std::ranges::none_of(request.headers, [&](const Header& header) {
     return std::ranges::any_of(own_business, [&](std::string_view name) {

@@ -15,7 +15,7 @@ void expect_equal(const Settings& left, const Settings& right) {
     const Lines entries = section.entry_names(left);
     ASSERT_EQ(entries, section.entry_names(right));
     for (const Setting& setting : setting_table())
-      for (std::size_t i = 0; i < entries.size() && setting.section == section.name; ++i)
+      for (std::size_t i = 0; i < entries.size() && section.has(setting); ++i)
         EXPECT_EQ(setting.get(left, i), setting.get(right, i)) << setting.key(entries[i]);
   }
 }
@@ -41,13 +41,15 @@ TEST(Describe, PrintedConfigReadsBackToTheSameSettings) {
   settings.log.format = LogFormat::text;
   settings.origins.push_back({"b", {"https://b.example"}, "b.pem", "", "", 5, 0, 0});
   settings.origins.push_back({"a-1", {"http://.a.example:81"}, "", "c.pem", "k.pem", 0, 10, 20});
+  settings.pipelines.only = true;
+  settings.named_pipelines.push_back({"p", "A \"summary\".", R"([{"op":"a","b":"\"\n\\"}])"});
   const Machine machine = with_config(print_config(settings));
   ASSERT_EQ(machine.mistakes(), Lines{}) << print_config(settings);
   expect_equal(*machine.load(), settings);
 }
 
 TEST(Describe, SecretsAreNotShown) {
-  Settings settings;
+  Settings settings = default_settings();
   EXPECT_NE(print_config(settings).find("\nproxy = \"\"\n"), std::string::npos);
   for (const Setting& setting : setting_table()) {
     if (!setting.secret) continue;
@@ -87,6 +89,15 @@ TEST(Describe, AmountsAreAlsoGivenInTheLargestWholeUnit) {
   EXPECT_EQ(amount(60000, "ms"), "60000 ms (1 min)");
   EXPECT_EQ(amount(0, "ms"), "0 ms");
   EXPECT_EQ(amount(64, "tasks"), "64 tasks");
+}
+
+TEST(SettingTable, WhatIsReloadedIsASetting) {
+  std::size_t reloaded = 0;
+  for (const Setting& setting : setting_table()) reloaded += setting.is_reloaded() ? 1 : 0;
+  EXPECT_EQ(reloaded, reloaded_settings().size());
+  // A table is taken over as a whole.
+  for (const Setting& setting : setting_table())
+    EXPECT_TRUE(setting.is_reloaded() || !setting.in_table) << setting.key();
 }
 
 TEST(SettingTable, DefaultsAreAllowedAndRangesAreRanges) {

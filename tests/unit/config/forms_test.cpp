@@ -60,6 +60,15 @@ const std::vector<FormCase> cases{
      {"proxy:3128", "http://proxy", "http://proxy:3128/", "http://:3128", "http://proxy:0",
       "socks5://proxy:1", "http://a@b@proxy:1", "http://a b@proxy:1", "http://a/b@proxy:1",
       "http://proxy:3128?x", "http://pr oxy:1"}},
+    {Form::line, {"", "a b", "\u00fc"}, {"a\nb", "\x7f", "\xff"}},
+    {Form::steps, {"[]", R"([{"op":"hash"}])"}, {"", "x", "{}", "[", "]", "[ ] "}},
+    {Form::method, {"GET", "DELETE"}, {"", "get", "TRACE", "CONNECT", "GET "}},
+    {Form::header_name,
+     {"Authorization", "X-Api-Key", "a!#$%&'*+-.^_`|~9"},
+     {"", "a b", "a:", "\u00fc", "a\n", std::string(257, 'a')}},
+    {Form::header_value,
+     {"a", "Bearer a b", "\u00fc", "\"\\"},
+     {"", " a", "a ", "a\nb", "a\tb", "\x7f", std::string(8193, 'a')}},
 };
 
 TEST(Forms, AreRecognised) {

@@ -18,12 +18,15 @@ struct Machine {
   std::vector<std::string> arguments;
   std::vector<std::string> environment;
   std::map<std::string, std::string> files;
+  CheckSteps check_steps = {};
 
   LoadResult load() const {
-    return config::load({arguments, environment, [this](const std::string& path) {
+    return config::load({arguments, environment,
+                         [this](const std::string& path) {
                            const auto file = files.find(path);
                            return file == files.end() ? std::nullopt : std::optional(file->second);
-                         }});
+                         },
+                         check_steps});
   }
 
   // One line per mistake; empty when there is none.

@@ -42,6 +42,8 @@ TEST(Load, WordsOfAChoiceHaveHyphens) {
 // A word that the setting takes and that is not its default.
 std::string other_word(const Setting& setting) {
   if (setting.kind == Kind::uint) return std::to_string(setting.max);
+  if (setting.kind == Kind::flag)
+    return std::get<bool>(setting.get(default_settings(), 0)) ? "false" : "true";
   if (setting.kind == Kind::choice) {
     const std::string first(choice_at(setting.choices, 0));
     const bool is_default = first == std::get<std::string>(setting.get(default_settings(), 0));
@@ -70,8 +72,32 @@ std::string other_word(const Setting& setting) {
       return "https://*.a.example:8443";
     case Form::proxy:
       return "http://user:pass%20word@proxy.example:3128";
+    case Form::line:
+      return "\u00fc b";
+    case Form::steps:
+      return R"([{"op":"hash"}])";
+    case Form::method:
+      return "POST";
+    case Form::header_name:
+      return "X-Api-Key";
+    case Form::header_value:
+      return "Bearer \"t\\1\"";
   }
   return {};
+}
+
+// What an entry of a table needs beside the setting, as flags.
+void add_needed(const Setting& setting, Machine& machine) {
+  const auto add = [&](std::string_view section, std::initializer_list<const char*> members) {
+    if (setting.section != section) return;
+    for (const std::string_view member : members)
+      if (member.substr(0, member.find('=')) != setting.name)
+        machine.arguments.push_back("--" + std::string(section) + ".a." + std::string(member));
+  };
+  add("origins", {"match=http://a", "client_certificate_file=c.pem", "client_key_file=k.pem"});
+  add("credentials", {"origins=http://a"});
+  if (setting.name != "value_file") add("credentials", {"value=v"});
+  machine.files["a.pem"] = "v";
 }
 
 TEST(Load, EverySettingIsReadFromEverySource) {
@@ -93,12 +119,7 @@ TEST(Load, EverySettingIsReadFromEverySource) {
       machines.push_back({{}, {setting.environment() + "_FILE=v"}, {{"v", word + '\n'}}});
     }
     for (Machine& machine : machines) {
-      // What an entry needs beside the setting.
-      if (setting.in_table)
-        for (const char* needed :
-             {"match=http://a", "client_certificate_file=c.pem", "client_key_file=k.pem"})
-          if (!std::string_view(needed).starts_with(setting.name))
-            machine.arguments.push_back("--origins.a." + std::string(needed));
+      if (setting.in_table) add_needed(setting, machine);
       // The only default that is in the way of another setting's largest value.
       if (setting.key() == "batch.concurrency")
         machine.arguments.push_back("--batch.max_concurrency=100000");
@@ -162,6 +183,91 @@ TEST(Load, AllMistakesOfATableAreListed) {
           "f.toml:5: origins.half.rte: expected a known name; did you mean origins.NAME.rate?",
           "f.toml:6: origins.no name: expected a name of at most 64 letters, digits, - and _",
           "f.toml:8: origins.rate: expected a table [origins.rate]"}));
+}
+
+TEST(Load, ASectionAndATableMayHaveOneName) {
+  Machine machine = with_config(
+      "[pipelines]\nonly = true\n"
+      "[pipelines.only]\nsteps = [{op = 'hash'}]\n");
+  EXPECT_EQ(machine.mistakes().size(), 1U);  // TOML itself knows a key once
+  machine = with_config(
+      "pipelines.only = true\n"
+      "pipelines.price = {summary = 'The price.', steps = [{op = 'hash'}]}\n");
+  ASSERT_EQ(machine.mistakes(), Lines{});
+  EXPECT_TRUE(machine.load()->pipelines.only);
+  EXPECT_EQ(machine.load()->named_pipelines.at(0).entry_name, "price");
+  EXPECT_EQ(machine.load()->named_pipelines.at(0).summary, "The price.");
+  EXPECT_EQ(with_config("[pipelines]\nonyl = true\nonly = 1\n").mistakes(),
+            (Lines{"f.toml:2: pipelines.onyl: expected a known name; did you mean pipelines.only?",
+                   "f.toml:3: pipelines.only = 1: expected true or false"}));
+}
+
+TEST(Load, StepsAreTomlOrJsonText) {
+  Machine machine = with_config(
+      "[pipelines.toml]\n"
+      "steps = [\n"
+      "  {op = 'z', a = {y = 1.5, b = [true, -2]}, text = \"\\\"\\u00fc\\n\"},\n"
+      "  {op = 'b'},\n"
+      "]\n"
+      "[pipelines.json]\nsteps = '[ {\"op\": \"c\"} ]'\n");
+  ASSERT_EQ(machine.mistakes(), Lines{});
+  const Settings settings = *machine.load();
+  EXPECT_EQ(settings.named_pipelines[0].steps,
+            "[{\"op\":\"z\",\"a\":{\"y\":1.5,\"b\":[true,-2]},\"text\":\"\\\"\u00fc\\n\"},"
+            "{\"op\":\"b\"}]");
+  EXPECT_EQ(settings.named_pipelines[1].steps, R"([ {"op": "c"} ])");
+  for (const char* bad : {"1", "'x'", "{op = 'a'}", "[{a = 1979-05-27}]", "[{a = inf}]"})
+    EXPECT_EQ(with_config("[pipelines.a]\nsteps = " + std::string(bad)).mistakes().size(), 1U)
+        << bad;
+}
+
+TEST(Load, AllMistakesOfAllStepsAreListed) {
+  Machine machine = with_config(
+      "[pipelines.good]\nsteps = [{op = 'good'}]\n"
+      "[pipelines.bad]\nsteps = [{op = 'bad'}]\n"
+      "[pipelines.none]\nsummary = 'x'\n");
+  machine.check_steps =
+      [](const std::string& steps) -> boost::system::result<std::string, std::vector<Error>> {
+    if (steps.find("good") != std::string::npos) return "canonical " + steps;
+    return std::vector{Error(ErrorCode::unknown_op, "no such op", "steps[0].op"),
+                       Error(ErrorCode::unknown_field, "no such field", "steps[0].a")};
+  };
+  EXPECT_EQ(machine.mistakes(),
+            (Lines{"f.toml:4: pipelines.bad.steps[0].op: expected a valid step: no such op",
+                   "f.toml:4: pipelines.bad.steps[0].a: expected a valid step: no such field",
+                   "f.toml:5: pipelines.none.steps: expected at least one step"}));
+  machine.files["f.toml"] = "[pipelines.good]\nsteps = [{op = 'good'}]\n";
+  EXPECT_EQ(machine.load()->named_pipelines.at(0).steps, R"(canonical [{"op":"good"}])");
+}
+
+TEST(Load, CredentialsAreReadFromTheirFiles) {
+  Machine machine = with_config("[credentials.a]\norigins = ['https://a']\nvalue_file = 'v'\n");
+  machine.files["v"] = "Bearer hunter2\r\n";
+  ASSERT_EQ(machine.mistakes(), Lines{});
+  EXPECT_EQ(machine.load()->credentials.at(0).value, "Bearer hunter2");
+  EXPECT_EQ(machine.load()->credentials.at(0).header, "Authorization");
+  machine.files["v"] = "hunter2\nhunter2\n";
+  EXPECT_EQ(machine.mistakes(),
+            Lines{"f.toml:3: credentials.a.value: expected the value of a header field: not empty, "
+                  "without control characters or outer spaces"});
+  machine.files.erase("v");
+  EXPECT_EQ(machine.mistakes(),
+            Lines{"f.toml:3: credentials.a.value = v: expected a file that can be read"});
+}
+
+TEST(Load, ACredentialNeedsAnOriginAndOneValue) {
+  EXPECT_EQ(with_config("[credentials.a]\nheader = 'a b'\nmethods = ['get']\n").mistakes(),
+            (Lines{"f.toml:2: credentials.a.header = a b: expected the name of a header field",
+                   "f.toml:3: credentials.a.methods = get: expected one of GET, HEAD, POST, PUT, "
+                   "PATCH, DELETE and OPTIONS",
+                   "f.toml:1: credentials.a.origins: expected at least one origin that it may be "
+                   "sent to",
+                   "f.toml:1: credentials.a.value: expected this or value_file"}));
+  const Lines both = with_config(
+                         "[credentials.a]\norigins = ['https://a']\n"
+                         "value = 'hunter2'\nvalue_file = 'v'\n")
+                         .mistakes();
+  EXPECT_EQ(both, Lines{"f.toml:4: credentials.a.value_file: expected only one of this and value"});
 }
 
 TEST(Load, MistakesDoNotShowSecrets) {

@@ -64,6 +64,10 @@ TEST(BatchRequestTest, ErrorsNameTheField) {
       {R"({"tasks":[{"url":"a","envelope":true}]})", "unknown_field tasks[0].envelope"},
       {R"({"tasks":[{"url":"a","pipeline":[{"op":"x"}]}]})", "unknown_op tasks[0].pipeline[0].op"},
       {R"({"tasks":[],"defaults":[]})", "invalid_request defaults"},
+      {R"({"tasks":[],"defaults":{"url":"http://a/{"}})", "invalid_request defaults.url"},
+      {R"({"tasks":[],"defaults":{"url":"http://a/{+b}"}})", "invalid_request defaults.url"},
+      {R"({"tasks":[{"vars":{"a":[]}}],"defaults":{"url":"{a}"}})",
+       "invalid_request tasks[0].vars.a"},
       {R"({"tasks":[],"defaults":{"x":1}})", "unknown_field defaults.x"},
       {R"({"tasks":[],"extra":1})", "unknown_field extra"},
       {R"({"tasks":[],"order":"random"})", "invalid_request order"},
@@ -114,7 +118,11 @@ TEST(BatchStreamTest, OptionsAndDefaultsStandInTheQuery) {
       {"on_error=stop", "invalid_request on_error"},
       {"on_error=continue&on_error=continue", "invalid_request on_error"},
       {"timeout_ms=1&timeout_ms=1", "invalid_request timeout_ms"},
-      {"url=http://a/", "unknown_field url"},
+      {"url=http://a/{x}", "completed 64 continue 0 none 15000"},
+      {"url=a&url=b", "invalid_request url"},
+      {"include_headers=ETag&include_headers=Link&op=hash", "completed 64 continue 0 hash 15000"},
+      {"include_headers=a+b", "invalid_request include_headers"},
+      {"url=http://a/{", "invalid_request url"},
       {"tasks=1", "unknown_field tasks"},
   };
   for (const auto& c : cases) EXPECT_EQ(options_said(c.query), c.said) << c.query;
@@ -147,6 +155,43 @@ TEST(BatchStreamTest, ALineIsATaskOrAUrl) {
   };
   for (const auto& c : cases)
     EXPECT_EQ(task_said(task_from_json_line(parser, c.line, defaults, settings)), c.said) << c.line;
+}
+
+TEST(BatchStreamTest, LinesFillTheTemplate) {
+  const config::Settings settings;
+  const Result<QueryPairs> query =
+      parse_query("url=http%3A%2F%2Fa%2F%7Bp%7D%3Fq%3D%7Bq%7D&include_headers=ETag");
+  const Result<BatchStream> stream = stream_from_query(*query, settings);
+  ASSERT_TRUE(stream);
+  EXPECT_EQ(stream->defaults.include_headers, std::vector<std::string>{"ETag"});
+  simdjson::dom::parser parser;
+  const struct {
+    std::string_view line, said;
+  } cases[] = {
+      {R"({"vars":{"p":"a/b c","q":1}})", "http://a/a%2Fb%20c?q=1 15000"},
+      {R"({"vars":{"p":"x"}})", "invalid_request vars.q"},
+      {R"({})", "invalid_request vars.p"},
+      {R"({"url":"http://b/{p}"})", "http://b/{p} 15000"},
+      {R"("http://b/{p}")", "http://b/{p} 15000"},
+  };
+  for (const auto& c : cases)
+    EXPECT_EQ(task_said(task_from_json_line(parser, c.line, stream->defaults, settings)), c.said)
+        << c.line;
+  EXPECT_EQ(task_said(task_from_text_line("http://b/{p}", stream->defaults)), "http://b/{p} 15000");
+}
+
+TEST(BatchRequestTest, ATaskMayLackAValue) {
+  auto batch = parse_batch(
+      R"({"tasks":[{"vars":{"p":1}},{"id":"b"},{"url":"c"}],"defaults":{"url":"http://a/{p}"}})",
+      {});
+  ASSERT_TRUE(batch) << said(batch);
+  ASSERT_TRUE(fill_url(batch->tasks[0]));
+  EXPECT_EQ(batch->tasks[0].url, "http://a/1");
+  const Result<void> filled = fill_url(batch->tasks[1]);
+  ASSERT_FALSE(filled);
+  EXPECT_EQ(filled.error().field, "vars.p");
+  ASSERT_TRUE(fill_url(batch->tasks[2]));
+  EXPECT_EQ(batch->tasks[2].url, "c");
 }
 
 TEST(BatchStreamTest, ATextLineIsAUrl) {

@@ -64,6 +64,53 @@ TEST(OutcomeTest, TheMemberSaysWhatTheBytesAre) {
   }
 }
 
+TEST(OutcomeTest, AnUnchangedLine) {
+  TaskSpec task = a_task();
+  task.include_headers = {"X-Odd", "content-type", "Missing"};
+  TaskReport report = a_report();
+  report.response.status = 304;
+  report.response.body_bytes = 0;
+  report.response.head =
+      "HTTP/1.1 304 N\r\nX-Odd: a\"}\xff\r\nContent-Type: t\r\nx-odd: \t\xc3\xbc\r\n\r\n";
+  report.response.timings = {};
+  report.queued.reset();
+  report.processed.reset();
+  TaskResult result;
+  result.unchanged = true;
+  result.etag = "\"e\"";
+  std::string line;
+  append_result(line, 3, task, report, result);
+  EXPECT_EQ(line, R"({"type":"unchanged","index":3,"id":"i\n","meta":{"k":1},)"
+                  R"("url":"https://a.example/\"","upstream":{"status":304,)"
+                  R"("final_url":"https://a.example/x","media_type":"t","bytes":0,"headers":)"
+                  "{\"X-Odd\":\"a\\\"}\xef\xbf\xbd, \xc3\xbc\",\"content-type\":\"t\"}},"
+                  R"("attempts":2,"cache":"miss","etag":"\"e\"","timings_ms":{}})");
+}
+
+TEST(OutcomeTest, NotModified) {
+  TaskResult made;
+  made.etag = "\"e\"";
+  made.processed = true;
+  made.unchanged = true;
+  made.output.bytes = "bytes";
+  config::Result<TaskResult> result = std::move(made);
+  const auto response = result_response(result, a_report(), "id");
+  EXPECT_EQ(response.status, 304u);
+  EXPECT_EQ(response.bytes(), "");
+  EXPECT_EQ(response.media_type, "");
+  EXPECT_NE(response.headers.find("\r\nCache-Control: no-cache\r\nETag: \"e\"\r\n"),
+            std::string::npos);
+}
+
+TEST(OutcomeTest, AProblemOfAFetchHasAProxyStatus) {
+  config::Error error(config::ErrorCode::upstream_timeout);
+  error.stage = "fetch";
+  config::Result<TaskResult> result = error;
+  EXPECT_NE(result_response(result, a_report(), "id")
+                .headers.find("\r\nProxy-Status: fetchmill; error=http_response_timeout\r\n"),
+            std::string::npos);
+}
+
 TEST(OutcomeTest, AnErrorLine) {
   config::Error error(config::ErrorCode::upstream_status, "it said 404", "f");
   error.stage = "fetch";
@@ -108,7 +155,7 @@ TEST(OutcomeTest, HeaderFields) {
   EXPECT_EQ(response.headers,
             "Fetchmill-Upstream-Status: 200\r\nFetchmill-Final-Url: https://a.example/x\r\n"
             "Cache-Status: fetchmill; fwd=uri-miss; fwd-status=200; ttl=60; stored\r\n"
-            "ETag: \"e\"\r\nX-Content-Type-Options: nosniff\r\n"
+            "Cache-Control: no-cache\r\nETag: \"e\"\r\nX-Content-Type-Options: nosniff\r\n"
             "Content-Security-Policy: default-src 'none'; sandbox\r\n"
             "Server-Timing: dns;dur=1.500, queue;dur=0.000, process;dur=2.000\r\n");
 

@@ -74,6 +74,51 @@ TEST(TaskTest, TakesEveryField) {
   EXPECT_TRUE(envelope);
 }
 
+TEST(TaskTest, ConditionsAndWhatOutcomesRepeat) {
+  const auto task = from_json(R"({"url":"u","include_headers":["ETag","Link","etag"],
+    "if_none_match":"\"a\", W/\"b\"","if_modified_since":"Sun, 06 Nov 1994 08:49:37 GMT",
+    "unless_etag":"*","vars":{"s":"a b","i":7,"f":1.5,"t":true}})");
+  ASSERT_TRUE(task) << said(task);
+  EXPECT_EQ(task->include_headers, (std::vector<std::string>{"ETag", "Link"}));
+  EXPECT_EQ(task->if_none_match, "\"a\", W/\"b\"");
+  EXPECT_EQ(task->if_modified_since, "Sun, 06 Nov 1994 08:49:37 GMT");
+  EXPECT_EQ(task->unless_etag, "*");
+  EXPECT_EQ(task->vars, (Variables{{"s", "a b"}, {"i", "7"}, {"f", "1.5"}, {"t", "true"}}));
+  EXPECT_TRUE(task->is_conditional());
+  EXPECT_FALSE(from_json(R"({"unless_etag":"\"a\""})")->is_conditional());
+  EXPECT_TRUE(from_json(R"({"method":"HEAD","if_none_match":"*"})"));
+}
+
+TEST(TaskTest, ATemplateIsFilledOnce) {
+  TaskSpec task = default_task(settings);
+  ASSERT_TRUE(set_default_url("http://a.example/{p}", "url", task));
+  task.vars = {{"p", "{p}"}};
+  ASSERT_TRUE(fill_url(task));
+  EXPECT_EQ(task.url, "http://a.example/%7Bp%7D");
+  ASSERT_TRUE(fill_url(task));
+  EXPECT_EQ(task.url, "http://a.example/%7Bp%7D");
+  // A url of the task's own is none.
+  const auto own = from_json(R"({"url":"http://a.example/{p}","vars":{"p":1}})");
+  TaskSpec filled = *own;
+  ASSERT_TRUE(fill_url(filled));
+  EXPECT_EQ(filled.url, "http://a.example/{p}");
+}
+
+TEST(TaskTest, WhatIsRepeatedOfATaskThatIsNone) {
+  simdjson::dom::parser parser;
+  TaskSpec task;
+  read_echoed(*parse_json(parser, R"({"id":"a","meta":[1],"url":"u","method":7,"x":1})"), settings,
+              task);
+  EXPECT_EQ(task.id, "a");
+  EXPECT_EQ(task.meta, "[1]");
+  EXPECT_EQ(task.url, "u");
+  TaskSpec nothing;
+  const std::string large = R"({"id":1,"meta":")" + std::string(4096, 'x') + "\"}";
+  read_echoed(*parse_json(parser, large), settings, nothing);
+  read_echoed(*parse_json(parser, "7"), settings, nothing);
+  EXPECT_EQ(nothing.id + nothing.meta + nothing.url, "");
+}
+
 TEST(TaskTest, Bodies) {
   const struct {
     std::string json, body;
@@ -101,6 +146,14 @@ TEST(TaskTest, AJsonBodyIsTypedUnlessTheHeadersSay) {
 }
 
 TEST(TaskTest, ErrorsNameTheField) {
+  std::string many_names = R"({"include_headers":["n")";
+  std::string many_vars = R"({"vars":{"v":1)";
+  for (int i = 1; i <= 64; ++i) {
+    many_names += ",\"n" + std::to_string(i) + '"';
+    many_vars += ",\"v" + std::to_string(i) + "\":1";
+  }
+  many_names += "]}";
+  many_vars += "}}";
   const std::string large_meta = R"({"meta":")" + std::string(4096, 'x') + "\"}";
   const struct {
     std::string json, said;
@@ -151,6 +204,25 @@ TEST(TaskTest, ErrorsNameTheField) {
       {R"({"cache":1})", "invalid_request cache"},
       {R"({"cache":""})", "invalid_request cache"},
       {R"({"cache":"no-store"})", "invalid_request cache"},
+      {R"({"include_headers":"ETag"})", "invalid_request include_headers"},
+      {R"({"include_headers":["ETag",1]})", "invalid_request include_headers[1]"},
+      {R"({"include_headers":["a b"]})", "invalid_request include_headers[0]"},
+      {R"({"include_headers":[""]})", "invalid_request include_headers[0]"},
+      {many_names, "invalid_request include_headers[32]"},
+      {R"({"if_none_match":"a"})", "invalid_request if_none_match"},
+      {R"({"if_none_match":""})", "invalid_request if_none_match"},
+      {R"({"if_none_match":["\"a\""]})", "invalid_request if_none_match"},
+      {R"({"if_none_match":"\"a\r\nX: b\""})", "invalid_request if_none_match"},
+      {R"({"if_none_match":")" + std::string(4097, ',') + "\"}", "invalid_request if_none_match"},
+      {R"({"if_none_match":"*","method":"POST"})", "invalid_request if_none_match"},
+      {R"({"if_none_match":"*","headers":{"if-none-match":"*"}})", "invalid_request if_none_match"},
+      {R"({"if_modified_since":"yesterday"})", "invalid_request if_modified_since"},
+      {R"({"if_modified_since":784111777})", "invalid_request if_modified_since"},
+      {R"({"unless_etag":"a"})", "invalid_request unless_etag"},
+      {R"({"vars":[]})", "invalid_request vars"},
+      {R"({"vars":{"a":null}})", "invalid_request vars.a"},
+      {R"({"vars":{"a":{}}})", "invalid_request vars.a"},
+      {many_vars, "invalid_request vars"},
   };
   for (const auto& row : cases) EXPECT_EQ(said(from_json(row.json)), row.said) << row.json;
   bool envelope = false;
@@ -201,6 +273,8 @@ TEST(TaskTest, ErrorsNameTheParameter) {
       {"url=a&timeout_ms=1&timeout_ms=2", "invalid_request timeout_ms"},
       {"url=a&max_bytes=99999999999", "invalid_request max_bytes"},
       {"url=a&accept_status=9xx", "invalid_request accept_status"},
+      {"url=a&include_headers=ETag", "unknown_field include_headers"},
+      {"url=a&if_none_match=*", "unknown_field if_none_match"},
       {"url=%zz", "invalid_request url"},
   };
   for (const auto& row : cases) EXPECT_EQ(said(from_query(row.query)), row.said) << row.query;

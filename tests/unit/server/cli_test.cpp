@@ -45,7 +45,7 @@ CliRun run(const std::vector<std::string>& arguments,
     return 7;
   };
   const Actions actions{.serve =
-                            [&](const config::Settings& settings) {
+                            [&](const config::Settings& settings, const auto&) {
                               result.served = settings;
                               return 7;
                             },

@@ -98,6 +98,18 @@ TEST(Machine, TheRegionHoldsABodyOfTheAllowedSize) {
   EXPECT_GT(settings.workers.region_mb * MiB, 50 * MiB);
 }
 
+TEST(Machine, AMergeHasAQuarterOfTheRegionAtMostButNoLessThanABody) {
+  const Machine machine{.cpus = 1, .memory_bytes = 4096 * MiB};
+  config::Settings settings;
+  EXPECT_EQ(fit_to_machine(settings, machine).merge.max_bytes, 64 * MiB);
+  settings.workers.region_mb = 200;
+  EXPECT_EQ(fit_to_machine(settings, machine).merge.max_bytes, 50 * MiB);
+  settings.workers.region_mb = 52;
+  EXPECT_EQ(fit_to_machine(settings, machine).merge.max_bytes, 16 * MiB);
+  settings.merge.max_bytes = 5 * MiB;
+  EXPECT_EQ(fit_to_machine(settings, machine).merge.max_bytes, 5 * MiB);
+}
+
 TEST(Machine, ThisOneHasSomething) {
   const Machine machine = this_machine();
   EXPECT_GE(machine.cpus, 1u);

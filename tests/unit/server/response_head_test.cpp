@@ -34,6 +34,21 @@ TEST(ResponseHeadTest, Streamed) {
             "X-Request-Id: id1\r\n\r\n");
 }
 
+TEST(ResponseHeadTest, WhatHasNoBodyHasNoLength) {
+  for (const unsigned status : {204u, 304u}) {
+    Response response;
+    response.status = status;
+    std::string out;
+    append_head(out, {.response = response,
+                      .request_id = "i",
+                      .date_line = "",
+                      .content_length = 0,
+                      .varies_by_origin = true});
+    EXPECT_EQ(out.find("Content-Length"), std::string::npos) << out;
+    EXPECT_NE(out.find("\r\nVary: Origin\r\n"), std::string::npos) << out;
+  }
+}
+
 TEST(ResponseHeadTest, EveryStatusOfOursHasAReason) {
   std::vector<unsigned> statuses{200, 304, 414, 431};
   for (const config::ErrorInfo& row : config::error_catalogue())

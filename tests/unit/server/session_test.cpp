@@ -108,7 +108,8 @@ TEST_F(SessionTest, AnswersProblems) {
     std::string_view code;
   } cases[] = {
       {request("GET /nothing"), 404, "not_found"},
-      {request("OPTIONS *"), 404, "not_found"},
+      {request("OPTIONS /nothing"), 404, "not_found"},
+      {request("OPTIONS /now", "Origin: http://evil\r\n"), 403, "origin_denied"},
       {request("POST /stream", "Content-Length: 0\r\n"), 405, "method_not_allowed"},
       {request("BREW /now"), 405, "method_not_allowed"},
       {"GET /now HTTP/1.1\r\nHost: evil\r\n\r\n", 421, "misdirected_request"},
@@ -125,6 +126,24 @@ TEST_F(SessionTest, AnswersProblems) {
     EXPECT_EQ(got.head.find("\r\nAllow: ") != std::string::npos, row.status == 405);
   }
   EXPECT_EQ(ask(client, request("GET /now", "Origin: http://test\r\n")).status, 200u);
+}
+
+TEST_F(SessionTest, AnswersOptions) {
+  const struct {
+    std::string request;
+    std::string_view allow;
+  } cases[] = {
+      {request("OPTIONS *"), "GET, HEAD, POST, OPTIONS"},
+      {request("OPTIONS /now"), "GET, HEAD, POST, OPTIONS"},
+      {request("OPTIONS /stream"), "GET, HEAD, OPTIONS"},
+  };
+  Client client = connect();
+  for (const auto& row : cases) {
+    const Reply got = ask(client, row.request);
+    EXPECT_EQ(got.status, 204u) << row.request;
+    EXPECT_TRUE(got.has("Allow: " + std::string(row.allow))) << got.head;
+    EXPECT_EQ(got.head.find("Content-Length"), std::string::npos) << got.head;
+  }
 }
 
 TEST_F(SessionTest, TakesOverAWellFormedRequestId) {

@@ -228,6 +228,7 @@ TEST(Registry, TablesAreSound) {
                                                   "body_base64",
                                                   "json",
                                                   "pipeline",
+                                                  "credential",
                                                   "id",
                                                   "meta",
                                                   "timeout_ms",
@@ -266,6 +267,28 @@ TEST(Registry, TablesAreSound) {
     }
   }
   EXPECT_EQ(find_op("nope"), nullptr);
+}
+
+TEST(CheckSteps, GivesTheCanonicalTextOrEveryMistake) {
+  EXPECT_EQ(*check_steps(R"([ {"op" : "identity"} ])"), R"([{"op":"identity"}])");
+  const auto mistakes = [](const char* steps) {
+    std::vector<std::string> lines;
+    if (const auto checked = check_steps(steps); !checked)
+      for (const config::Error& error : checked.error())
+        lines.push_back(error.field + ": " + error.detail);
+    return lines;
+  };
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(mistakes(R"([{"op":"json.selct"},{"op":"json.select","ponter":"/a","validate":1},3])"),
+            (Lines{"steps[0].op: there is no op 'json.selct'; did you mean json.select?",
+                   "steps[1].ponter: json.select has no parameter of this name; did you mean "
+                   "pointer?",
+                   "steps[1].validate: validate must be true or false",
+                   "steps[1].pointer: json.select needs the parameter pointer",
+                   "steps[2]: a step must be an object with \"op\""}));
+  EXPECT_EQ(mistakes("[]"), Lines{"steps: there must be at least one"});
+  EXPECT_EQ(mistakes("{}"), Lines{"steps: must be an array of steps"});
+  EXPECT_EQ(mistakes("[").size(), 1u);
 }
 
 }  // namespace

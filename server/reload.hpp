@@ -1,0 +1,83 @@
+// The reload of the settings on SIGHUP, all or nothing.
+//
+// Reading files and parsing certificates would hold up the loop, so a thread of its own does both,
+// for as long as that takes: the settings file, the files it names, the rules that follow from
+// them. The loop's turn is the exchange of what it made for what was there. A process of its own
+// could not hand over certificates; a thread can, and nothing forks after it: the spawner was there
+// first. It shares nothing with the loop but what begin() gives it and finished() takes.
+//
+// Owner: main. Lifetime: ends its thread before it goes. Process: loop.
+#pragma once
+
+#include "config/load.hpp"
+#include "config/log.hpp"
+#include "config/metrics.hpp"
+#include "config/reload.hpp"
+#include "config/settings.hpp"
+#include "server/fetch/credentials.hpp"
+#include "server/fetch/origin_rules.hpp"
+#include "server/fetch/url_policy.hpp"
+#include "server/loop.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+
+namespace fetchmill::server {
+
+// What takes the place of what holds.
+struct Reloaded {
+  config::Settings settings;
+  config::Changes changes;
+  std::optional<fetch::UrlRules>
+      rules;  // where they changed: what is cached goes with the old ones
+  fetch::OriginRules origins;
+  fetch::Credentials credentials;
+};
+
+// Or every mistake, in words for the operator.
+using Mistakes = std::vector<std::string>;
+using ReloadResult = std::variant<Reloaded, Mistakes>;
+
+using LoadSettings = std::function<config::LoadResult()>;
+
+// Blocking. `before`: the settings that hold, as they were loaded.
+ReloadResult prepare_reload(const LoadSettings& load, const config::Settings& before);
+
+class Reload {
+ public:
+  // `apply` makes it hold. Throws std::system_error when there is no descriptor left.
+  Reload(asio::io_context& io, LoadSettings load, config::Settings loaded, config::Metrics& metrics,
+         config::Log& log, std::function<void(Reloaded&&)> apply);
+  Reload(const Reload&) = delete;
+  Reload& operator=(const Reload&) = delete;
+  ~Reload();
+
+  // While one is under way, another one follows it.
+  void begin();
+
+ private:
+  void finished();
+  void tell(const config::Changes& changes);
+  void tell(const Mistakes& mistakes);
+  void stamp();
+
+  LoadSettings load_;
+  config::Settings loaded_;
+  config::Metrics& metrics_;
+  config::Log& log_;
+  std::function<void(Reloaded&&)> apply_;
+  asio::posix::basic_stream_descriptor<asio::io_context::executor_type> done_;  // an eventfd
+  std::uint64_t done_count_ = 0;
+  std::thread thread_;
+  ReloadResult result_ = Mistakes();
+  bool again_ = false;
+};
+
+}  // namespace fetchmill::server

@@ -1,0 +1,88 @@
+// Pipelines with a name: where tasks may say one, and what happens to others.
+#include "handlers/named_pipelines.hpp"
+
+#include "handlers/batch_request.hpp"
+#include "handlers/task.hpp"
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::handlers {
+namespace {
+
+config::Settings settings(bool only) {
+  config::Settings settings;
+  settings.pipelines.only = only;
+  settings.named_pipelines.push_back(
+      {"price", "The \"price\".", R"([{"op":"json.select","pointer":"/price"}])"});
+  settings.named_pipelines.push_back({"md5", "", R"([{"op":"hash","algorithm":"md5"}])"});
+  return settings;
+}
+
+// The first op, or the error's code and field.
+std::string shown(const config::Result<TaskSpec>& task) {
+  if (task) return std::string(task->first_op());
+  return std::string(config::info(task.error().code).name) + " " + task.error().field;
+}
+
+std::string from_json(const std::string& json, bool only = false) {
+  simdjson::dom::parser parser;
+  TaskSpec task = default_task(settings(only));
+  const auto read = read_task(*parse_json(parser, json), "", settings(only), task, nullptr);
+  return shown(read ? config::Result<TaskSpec>(task) : read.error());
+}
+
+std::string from_query(std::string_view query, bool only = false) {
+  return shown(defaults_from_query(*parse_query(query), settings(only)));
+}
+
+TEST(NamedPipelines, AreTakenWhereverStepsAre) {
+  EXPECT_EQ(from_json(R"({"pipeline":"price"})"), "json.select");
+  EXPECT_EQ(from_query("pipeline=md5"), "hash");
+  EXPECT_EQ(from_query("pipeline=%22md5%22"), "hash");
+  EXPECT_EQ(*pipeline_from_query(*parse_query("pipeline=md5"), settings(false)),
+            R"([{"op":"hash","algorithm":"md5"}])");
+  const auto batch = parse_batch(
+      R"({"tasks":[{"url":"u"},{"url":"u","pipeline":"md5"}],"defaults":{"pipeline":"price"}})",
+      settings(false));
+  ASSERT_TRUE(batch);
+  EXPECT_EQ(batch->tasks[0].first_op(), "json.select");
+  EXPECT_EQ(batch->tasks[1].first_op(), "hash");
+  simdjson::dom::parser parser;
+  const LineTask line = task_from_json_line(parser, R"({"url":"u","pipeline":"md5"})",
+                                            default_task(settings(false)), settings(false));
+  EXPECT_EQ(shown(*line), "hash");
+}
+
+TEST(NamedPipelines, OthersAreRefusedWithTheFieldAndANearName) {
+  EXPECT_EQ(from_json(R"({"pipeline":"prise"})"), "invalid_request pipeline");
+  EXPECT_EQ(from_json(R"({"pipeline":""})"), "invalid_request pipeline");
+  EXPECT_EQ(from_query("pipeline=prise"), "invalid_request pipeline");
+  EXPECT_EQ(from_query("pipeline=price&pointer=/a"), "unknown_field pointer");
+  EXPECT_EQ(from_query("pipeline=price&op=hash"), "invalid_request pipeline");
+  EXPECT_EQ(named_pipeline("prise", "f", settings(false)).error().detail,
+            "there is no pipeline 'prise'; did you mean price?; GET /v1/pipelines lists those "
+            "there are");
+}
+
+TEST(NamedPipelines, MayBeTheOnlyOnes) {
+  EXPECT_EQ(from_json(R"({"pipeline":"price"})", true), "json.select");
+  EXPECT_EQ(from_json(R"({"pipeline":[{"op":"hash"}]})", true), "pipeline_denied pipeline");
+  EXPECT_EQ(from_json(R"({"pipeline":[]})", true), "none");
+  EXPECT_EQ(from_json("{}", true), "none");
+  EXPECT_EQ(from_query("pipeline=md5", true), "hash");
+  EXPECT_EQ(from_query("pipeline=[{\"op\":\"hash\"}]", true), "pipeline_denied pipeline");
+  EXPECT_EQ(from_query("op=hash", true), "pipeline_denied op");
+  EXPECT_EQ(from_query("op=nope", true), "pipeline_denied op");
+}
+
+TEST(NamedPipelines, AreListed) {
+  EXPECT_EQ(pipelines_json(settings(true)),
+            R"({"only":true,"pipelines":[{"name":"price","summary":"The \"price\".",)"
+            R"("steps":[{"op":"json.select","pointer":"/price"}]},{"name":"md5","summary":"",)"
+            R"("steps":[{"op":"hash","algorithm":"md5"}]}]})"
+            "\n");
+  EXPECT_EQ(pipelines_json({}), "{\"only\":false,\"pipelines\":[]}\n");
+}
+
+}  // namespace
+}  // namespace fetchmill::handlers
