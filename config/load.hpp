@@ -29,10 +29,10 @@ struct LoadInput {
   std::span<const std::string> environment;
   // The bytes of the file at this path, or nothing when it cannot be read.
   std::function<std::optional<std::string>(const std::string& path)> read_file;
-  // What holds where none of these says anything.
-  Settings defaults = {};
   // What knows the ops; empty: steps are not looked at.
   CheckSteps check_steps = {};
+  // What holds where none of these says anything.
+  Settings defaults = {};
 };
 
 struct Mistake {

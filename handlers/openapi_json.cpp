@@ -68,16 +68,4 @@ std::string integer(std::uint64_t min, std::uint64_t max, std::uint64_t default_
   return integer(min, max) + R"(,"default":)" + std::to_string(default_value);
 }
 
-std::string schema_reference(std::string_view name) {
-  return reference("schemas", name);
-}
-
-std::string fields(const std::vector<std::string>& properties) {
-  return R"("type":"object","properties":)" + object(properties);
-}
-
-std::string required(const std::vector<std::string_view>& names) {
-  return member("required", texts(names));
-}
-
 }  // namespace fetchmill::handlers::openapi

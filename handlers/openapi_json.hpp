@@ -26,7 +26,6 @@ std::string schema_reference(std::string_view name);
 // Members of a schema: that it is an object with these properties; those it must have.
 std::string fields(const std::vector<std::string>& properties);
 std::string required(const std::vector<std::string_view>& names);
-inline constexpr std::string_view string_type = R"("type":"string")";
 
 // A member that is a schema: what it is for, then `rest`, members of the schema as text.
 std::string property(std::string_view name, std::string_view description, std::string_view rest);
@@ -36,10 +35,5 @@ std::string integer(std::uint64_t min, std::uint64_t max, std::uint64_t default_
 inline constexpr std::string_view string_type = R"("type":"string")";
 inline constexpr std::string_view count_type = R"("type":"integer","minimum":0)";
 inline constexpr std::string_view milliseconds_type = R"("type":"number","minimum":0)";
-
-std::string schema_reference(std::string_view name);
-// Members of an object's schema.
-std::string fields(const std::vector<std::string>& properties);
-std::string required(const std::vector<std::string_view>& names);
 
 }  // namespace fetchmill::handlers::openapi

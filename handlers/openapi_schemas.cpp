@@ -14,8 +14,6 @@
 namespace fetchmill::handlers::openapi {
 namespace {
 
-constexpr std::string_view count_type = R"("type":"integer","minimum":0)";
-constexpr std::string_view milliseconds_type = R"("type":"number","minimum":0)";
 constexpr std::uint64_t timeout_ms_max = 3'600'000;
 constexpr std::uint64_t deadline_ms_max = 86'400'000;
 
