@@ -227,7 +227,7 @@ TEST(Load, AllMistakesOfAllStepsAreListed) {
       "[pipelines.bad]\nsteps = [{op = 'bad'}]\n"
       "[pipelines.none]\nsummary = 'x'\n");
   machine.check_steps =
-      [](const std::string& steps) -> boost::system::result<std::string, std::vector<Error>> {
+      [](const std::string& steps) -> BasicResult<std::string, std::vector<Error>> {
     if (steps.find("good") != std::string::npos) return "canonical " + steps;
     return std::vector{Error(ErrorCode::unknown_op, "no such op", "steps[0].op"),
                        Error(ErrorCode::unknown_field, "no such field", "steps[0].a")};

@@ -91,8 +91,8 @@ class FetchDial : public ::testing::Test {
 
  private:
   static Detached drive(FetchDial& test, std::vector<Address> addresses, std::uint16_t port) {
-    config::Result<void> dialled =
-        co_await dial(test.activity, test.poller, test.connection, std::move(addresses), port, nullptr);
+    config::Result<void> dialled = co_await dial(test.activity, test.poller, test.connection,
+                                                 std::move(addresses), port, nullptr);
     test.outcome = std::move(dialled);
     test.io.stop();
   }
