@@ -149,10 +149,11 @@ bool is_not_modified(const TaskSpec& task, const TaskReport& report) {
   return task.is_conditional() && report.response.status == not_modified;
 }
 
-// The first half: the body of the answer in a slot, described for the worker. What only this half
-// needs stands in its own frame, and is gone when the task waits for a worker.
+// The first half: the body of the answer in a slot, described where it goes to a worker: what is
+// coded does in any case, and sets `to_worker`. What only this half needs stands in its own frame,
+// and is gone when the task waits for a worker.
 Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& task,
-                                       TaskReport& report, bool& is_coded) {
+                                       TaskReport& report, bool& to_worker) {
   Result<fetch::FetchRequest> request = make_request(app, task);
   if (!request) co_return std::move(request).error();
   if (!task.credential.empty()) {
@@ -174,7 +175,8 @@ Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& t
   Result<workers::BodyCoding> coding = workers::BodyCoding();
   if (decodes) coding = coding_of(report.response, task.max_bytes);
   if (!coding) co_return std::move(coding).error();
-  is_coded = coding->coding != workers::ContentCoding::none;
+  to_worker = to_worker || coding->coding != workers::ContentCoding::none;
+  if (!to_worker) co_return slot;
   Result<void> described =
       slot->describe(report.response.media_type(), report.response.final_url.href(), *coding);
   if (!described) co_return std::move(described).error();
@@ -187,13 +189,12 @@ Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, 
                                   workers::Flow* flow, TaskReport& report) {
   if (Result<void> filled = fill_url(task); !filled) co_return filled.error();
   if (task.debug) report.response.trace = std::make_unique<fetch::FetchTrace>(Clock::now());
-  bool is_coded = false;
-  Task<Result<workers::Slot>> fetching = fetch_body(app, activity, task, report, is_coded);
+  bool to_worker = task.has_pipeline() || encoding == Encoding::line;
+  Task<Result<workers::Slot>> fetching = fetch_body(app, activity, task, report, to_worker);
   Result<workers::Slot> slot = co_await fetching;
   if (!slot) co_return std::move(slot).error();
   if (is_not_modified(task, report)) co_return not_modified_result(task, report);
-  if (!task.has_pipeline() && encoding == Encoding::bytes && !is_coded)
-    co_return judged(unprocessed(std::move(*slot), report), task);
+  if (!to_worker) co_return judged(unprocessed(std::move(*slot), report), task);
   Task<Result<TaskResult>> processing =
       process_body(app, activity, std::move(*slot), task, encoding, flow, report);
   Result<TaskResult> result = co_await processing;
