@@ -300,7 +300,8 @@ Detached CachedFetch::revalidate(Visit visit, FetchRequest request) {
   const bool began = co_await turns_.next(background.activity);
   if (began) {
     Task<Result<void>> asking = ask(background.activity, visit, request, response, drain_);
-    co_await asking;
+    // Nobody waits for it, and the next fetch sees what is stored.
+    [[maybe_unused]] const Result<void> outcome = co_await asking;
   }
   --background_count_;
 }
