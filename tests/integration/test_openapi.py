@@ -89,7 +89,8 @@ class Documents(ServerTest):
             with self.subTest(target=target, body=body):
                 text = body if isinstance(body, str) else json.dumps(body)
                 # No test asks the internet.
-                text = re.sub(r"https?://[\w.]*example(\.\w+)?(?=[/\"\s]|$)", self.origin.url(""), text)
+                elsewhere = r"https?://[\w.]*example(\.\w+)?(?=[/\"\s]|$)"
+                text = re.sub(elsewhere, self.origin.url(""), text)
                 response = self.server.request(
                     "POST", target, text.encode(), {"Content-Type": kind}
                 )
