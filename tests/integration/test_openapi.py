@@ -1,5 +1,9 @@
 """What the server says about itself agrees with what it does."""
 
+import json
+import re
+import urllib.parse
+
 import harness
 from harness import ERRORS, ServerTest, run_command
 
@@ -35,6 +39,33 @@ STATUSES = {
 }
 
 
+def examples_of(node):
+    """What a parameter or a media type holds up as an example."""
+    yield from [node["example"]] if "example" in node else []
+    yield from [example["value"] for example in node.get("examples", {}).values()]
+
+
+def example_requests(document):
+    """(path, media type, body, what is declared) of every example of a request."""
+    for path, item in document["paths"].items():
+        if operation := item.get("post"):
+            query = [
+                (parameter["name"], example)
+                for parameter in operation.get("parameters", [])
+                for example in examples_of(parameter)
+            ]
+            target = path + ("?" + urllib.parse.urlencode(query) if query else "")
+            for kind, content in operation["requestBody"]["content"].items():
+                for body in examples_of(content):
+                    yield target, kind, body, operation["responses"]
+    post = document["paths"]["/v1/fetch"]["post"]["responses"]
+    fields = document["components"]["schemas"]["TaskFields"]["properties"]
+    for name, schema in fields.items():
+        for value in schema.get("examples", []):
+            task = {"url": "https://example.com/json", name: value}
+            yield "/v1/fetch", "application/json", task, post
+
+
 class Documents(ServerTest):
     def openapi(self):
         response = self.assert_ok(self.server.get("/openapi.json"))
@@ -51,6 +82,22 @@ class Documents(ServerTest):
             with self.subTest(path):
                 self.assertIn(path, paths)
                 self.assertLessEqual(methods, paths[path])
+
+    def test_every_example_of_a_request(self):
+        sent = 0
+        for target, kind, body, declared in example_requests(self.openapi()):
+            with self.subTest(target=target, body=body):
+                text = body if isinstance(body, str) else json.dumps(body)
+                # No test asks the internet.
+                elsewhere = r"https?://[\w.]*example(\.\w+)?(?=[/\"\s]|$)"
+                text = re.sub(elsewhere, self.origin.url(""), text)
+                response = self.server.request(
+                    "POST", target, text.encode(), {"Content-Type": kind}
+                )
+                self.assertIn(str(response.status), declared, response)
+                self.assertNotEqual(response.status, 400, response)
+                sent += 1
+        self.assertGreaterEqual(sent, 3)
 
     def test_every_reference_in_openapi_resolves(self):
         document = self.openapi()

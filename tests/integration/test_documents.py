@@ -1,0 +1,255 @@
+"""The examples in the documents: each is run as it stands, and gives what is shown."""
+
+import os
+import pathlib
+import pty
+import re
+import signal
+import subprocess
+import tempfile
+import termios
+import threading
+import unittest
+
+import documents
+import harness
+from documents import FILE, SHELL, SHOWN
+from harness import FETCHMILL_BIN, Fetchmill, clean_environment, run_command
+from processes import SANITIZED, bound
+from upstreams import ORIGIN_BIN, ROOT
+
+# Lines of commands that are not run here, and why.
+NOT_RUN = {
+    "make demo": "builds, then runs for a minute",
+    "make run": "its script is this test's server",
+    "make test": "runs this",
+    "make asan": "runs this",
+    "make fuzz": "runs fuzzers",
+    "make bench": "measures for minutes",
+    "make fmt tidy": "needs the whole build",
+    "make help": "lists targets",
+    ".ci/run": "runs this",
+    "build/release/bench/isolation --rounds 15": "measures for minutes",
+    "build/release/bench/isolation --rounds 15 --markdown": "measures for minutes",
+}
+
+SERVE = "build/release/fetchmill serve "
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")])
+LANGUAGES = {SHELL, FILE, SHOWN}
+
+
+class Demo:
+    """What `make run` leaves running, on free ports, and a folder that looks like a checkout."""
+
+    def __init__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="fetchmill-documents-")
+        self.folder = pathlib.Path(self._folder.name)
+        binaries = self.folder / "build/release"
+        (binaries / "tests").mkdir(parents=True)
+        (binaries / "fetchmill").symlink_to(FETCHMILL_BIN)
+        (binaries / "tests/fetchmill-origin").symlink_to(ORIGIN_BIN)
+        (self.folder / "deploy").symlink_to(ROOT / "deploy")
+        self._process = subprocess.Popen(
+            [ROOT / "deploy/demo/demo.sh", "run"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=clean_environment(
+                {"BUILD": str(binaries), "LISTEN": "127.0.0.1:0", "ORIGIN_LISTEN": "127.0.0.1:0"}
+            ),
+        )
+        self.lines = []  # that it tells its user to type
+        address = re.compile(r"is at (http://\S+), .* at (http://\S+)\. ")
+        for line in self._process.stdout:
+            if found := address.search(line):
+                self.api, self.origin = found[1], found[2]
+            elif "curl " in line:
+                self.lines.append(line.strip())
+            if len(self.lines) == 4:
+                return
+        raise AssertionError("demo.sh run did not start")
+
+    def placed(self, text):
+        """The text with the ports that are free here."""
+        return text.replace("http://127.0.0.1:8080", self.api).replace(
+            "http://127.0.0.1:8081", self.origin
+        )
+
+    def shell(self, script, exports=(), environment=None):
+        """(exit code, standard output, what a terminal as standard error got)."""
+        terminal, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 120))  # room for the whole line of progress
+        said = []
+
+        def listen():
+            try:
+                while data := os.read(terminal, 4096):
+                    said.append(data)
+            except OSError:  # nobody has it open any more
+                pass
+
+        reader = threading.Thread(target=listen)
+        reader.start()
+        try:
+            result = subprocess.run(
+                ["bash", "-euc", "\n".join([*exports, script])],
+                cwd=self.folder,
+                env=clean_environment(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=theirs,
+                text=True,
+                timeout=bound(60),
+                check=False,
+            )
+        finally:
+            os.close(theirs)
+            reader.join()
+            os.close(terminal)
+        return result.returncode, result.stdout, b"".join(said).decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(timeout=bound(20))
+        self._process.stdout.close()
+        self._folder.cleanup()
+        if code != 0:
+            raise AssertionError(f"demo.sh run ended with {code}")
+
+
+def command_of(line):
+    return line.partition(" #")[0].strip()
+
+
+class Examples(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.demo = cls.enterClassContext(Demo())
+
+    def run_block(self, block, exports):
+        """Runs what of it can be run; exports stay for the blocks behind it."""
+        lines = [line for line in block.text.splitlines() if command_of(line) not in NOT_RUN]
+        for line in [line for line in lines if line.startswith(SERVE)]:
+            lines.remove(line)
+            self.check_serve(line.removeprefix(SERVE).split())
+        script, shown = "\n".join(lines), block.output
+        if SANITIZED:  # which is slow
+            script = script.replace("100000", "1000")
+            shown = shown and shown.replace("100000", "1000")
+        if not script:
+            return
+        code, out, said = self.demo.shell(self.demo.placed(script), exports)
+        self.assertEqual(code, 0, (script, out, said))
+        exports += [line for line in lines if line.startswith("export ")]
+        if shown is None:
+            return
+        if "ETA" in shown:  # is for the terminal
+            progress = [line for line in re.split(r"[\r\n]|\x1b\[\w", said) if line.strip()]
+            shown = shown.partition("  ETA")[0]
+            self.assertTrue(
+                any(documents.shows(shown + "…", line) for line in progress), (script, progress)
+            )
+        else:
+            self.assertTrue(documents.shows(self.demo.placed(shown), out), (script, shown, out))
+
+    def check_serve(self, flags):
+        """The server starts with those flags, on any port, and ends when it is told to."""
+        settings = {flag.removeprefix("--"): value for flag, value in zip(flags[::2], flags[1::2])}
+        self.assertIn("server.listen", settings)
+        # The harness reads the log as JSON; text is asked for in a check of its own.
+        checked = run_command("check-config", *flags)
+        self.assertEqual(checked.returncode, 0, checked)
+        with Fetchmill({**settings, "server.listen": "127.0.0.1:0", "log.format": "json"}):
+            pass
+
+    def check_file(self, block):
+        """A file with that in it is a configuration; a secret stands where it says."""
+        secret, file = self.demo.folder / "secret", self.demo.folder / "example.toml"
+        secret.write_text("Bearer anything")
+        file.write_text(re.sub(r'(?<=_file = ")[^"]+', str(secret), block.text))
+        result = run_command("check-config", "--config", file)
+        self.assertEqual(result.returncode, 0, result)
+
+    def test_every_block(self):
+        ran = 0
+        for document in DOCUMENTS:
+            exports = []
+            for block in documents.fenced_blocks(document.read_text()):
+                with self.subTest(document=document.name, line=block.line):
+                    self.assertIn(block.language, LANGUAGES, "what is to be done with these?")
+                    if block.language == SHELL:
+                        self.run_block(block, exports)
+                    elif block.language == FILE:
+                        self.check_file(block)
+                    ran += block.language != SHOWN
+        self.assertGreaterEqual(ran, 19)
+
+    def test_indented_commands_are_listed(self):
+        for document in DOCUMENTS:
+            for group in documents.indented_lines(document.read_text()):
+                for line in group.splitlines():
+                    with self.subTest(document=document.name):
+                        self.assertIn(command_of(line), NOT_RUN, "put it into a sh block")
+
+    def test_what_is_not_run_still_stands_somewhere(self):
+        lines = [line for document in DOCUMENTS for line in document.read_text().splitlines()]
+        self.assertLessEqual(set(NOT_RUN), set(map(command_of, lines)))
+
+    def test_what_the_demo_says_to_type(self):
+        for line in self.demo.lines:
+            with self.subTest(line):
+                code, out, said = self.demo.shell(line.partition(";")[0].replace("curl", "curl -f"))
+                self.assertEqual((code, bool(out)), (0, True), said)
+
+
+class Manual(unittest.TestCase):
+    """The examples of the manual page, which are also those that --help shows."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.demo = cls.enterClassContext(Demo())
+        origin = cls.demo.origin
+        page = (ROOT / "docs/fetchmill.1").read_text()
+        cls.commands = [
+            line.replace("https://api.example/items --json", f"{origin}/echo --json")
+            .replace("https://api.example/items", f"'{origin}/json?records=2'")
+            .replace("http://127.0.0.1:8081", origin)
+            .replace("https://example.com", origin)
+            for line in documents.manual_examples(page)
+        ]
+        files = {
+            "urls.txt": f"{origin}/text?text=a\n{origin}/text?text=b\n",
+            "notes": "see https://fetchmill.invalid/ and more\n",
+            "steps.json": '[{"op": "hash"}]',
+            "fetchmill.toml": '[server]\nlisten = "127.0.0.1:0"\n',
+            ".config/fish/completions/empty": "",
+        }
+        for name, text in files.items():
+            path = cls.demo.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    def test_every_example(self):
+        self.assertGreaterEqual(len(self.commands), 14)
+        environment = {
+            "HOME": str(self.demo.folder),
+            "PATH": f"{self.demo.folder}/build/release:{os.environ['PATH']}",
+            "FETCHMILL_FETCH_ALLOW_NETWORKS": "127.0.0.0/8",
+        }
+        for command in self.commands:
+            with self.subTest(command):
+                if command.startswith("fetchmill serve"):
+                    checked = command.replace("fetchmill serve", "fetchmill check-config")
+                    code, _, said = self.demo.shell(checked, environment=environment)
+                    self.assertEqual(code, 0, said)
+                    continue
+                code, out, said = self.demo.shell(command, environment=environment)
+                # No page elsewhere is fetched: that name has no address.
+                expected = 3 if "notes" in command else 0
+                self.assertEqual(code, expected, (out, said))
+
+
+if __name__ == "__main__":
+    harness.main()
