@@ -2,6 +2,7 @@
 
 #include "workers/child_setup.hpp"
 #include "workers/layout.hpp"
+#include "workers/ops/registry.hpp"
 #include "workers/preload.hpp"
 #include "workers/worker_main.hpp"
 
@@ -246,6 +247,8 @@ config::Result<SpawnerHandle> Spawner::start(const SharedMemory& memory, const S
   if (!child_events) ::_exit(exit_setup_failed);
   empty_environment();
   preload_libraries();
+  for (const ops::Op* op : ops::all_ops())
+    if (op->preload != nullptr) op->preload();
   SpawnerProcess(memory, sandbox, theirs.get(), std::move(child_events)).serve();
 }
 

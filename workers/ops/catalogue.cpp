@@ -122,6 +122,10 @@ std::string catalogue_json() {
     append_strings(out, op->input);
     out += ',';
     append_member(out, "output", op->output);
+    if (!op->limits.empty()) {
+      out += ',';
+      append_member(out, "limits", op->limits);
+    }
     out += '}';
   }
   out += "]}";

@@ -124,15 +124,31 @@ class Step {
   virtual config::Result<void> run(const Input& input, Output& output) = 0;
 };
 
+// A worked example: docs/ops.md shows it, a test runs it.
+struct Example {
+  std::string_view params = {};  // the step's parameters as a JSON object; empty: none
+  std::string_view input = {};
+  std::string_view output = {};      // exactly what comes of it
+  std::string_view media_type = {};  // of the input; empty: the first the op is meant for
+};
+
 struct Op {
   std::string_view name = {};  // "family.verb"
   std::string_view summary = {};
+  // Bounds of its own (sizes, depths, counts), and what it says when they are passed; empty: only
+  // those of every step.
+  std::string_view limits = {};
+  std::span<const Example> examples = {};        // at least one
   std::span<const ParamSpec> params = {};        // the first is the main one
   std::span<const std::string_view> input = {};  // media types it is meant for; never enforced
   std::string_view output = {};  // media type of its result; "*/*": that of its input
   // `self` is the Op it was called through: ops made at start-up (one per Python function) share
   // one compile.
   config::Result<std::unique_ptr<Step>> (*compile)(const Op& self, const Params& params) = nullptr;
+  // Process: spawner, once, before any worker is forked. Makes a library load what it would load
+  // lazily (tables, plug-ins): workers have no files. Must not start threads. Null: nothing to
+  // load.
+  void (*preload)() = nullptr;
 };
 
 // Op::compile of an op without parameters, whose step is an S.

@@ -36,6 +36,9 @@ constexpr ParamSpec params[] = {
      .max = 1e12,
      .description = "How often to add; a processor core does about a billion a second."},
 };
+constexpr Example examples[] = {
+    {.params = R"({"iterations":4})", .input = "abc", .output = "18"},
+};
 constexpr std::string_view input_types[] = {"*/*"};
 
 }  // namespace
@@ -44,6 +47,7 @@ extern const Op cpu_loop_op;
 const Op cpu_loop_op{
     .name = "cpu.loop",
     .summary = "Burns CPU: adds i * input size, `iterations` times.",
+    .examples = examples,
     .params = params,
     .input = input_types,
     .output = "application/json",

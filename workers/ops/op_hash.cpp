@@ -162,6 +162,12 @@ constexpr ParamSpec params[] = {
          "One gives its digest in hexadecimal as text, a list gives a JSON object of digests. "
          "xxh3 is XXH3 with 64 bits. Only sha256 withstands someone who wants a collision."},
 };
+constexpr Example examples[] = {
+    {.input = "abc", .output = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+    {.params = R"({"algorithm":["md5","crc32"]})",
+     .input = "abc",
+     .output = R"({"md5":"900150983cd24fb0d6963f7d28e17f72","crc32":"352441c2"})"},
+};
 constexpr std::string_view input_types[] = {"*/*"};
 
 }  // namespace
@@ -170,6 +176,7 @@ extern const Op hash_op;
 const Op hash_op{
     .name = "hash",
     .summary = "Digests of the bytes: SHA-256, SHA-1, MD5, CRC-32, XXH3.",
+    .examples = examples,
     .params = params,
     .input = input_types,
     .output = "text/plain",

@@ -24,6 +24,9 @@ constexpr ParamSpec params[] = {
                     "the first step."},
 };
 
+constexpr Example examples[] = {
+    {.input = "any bytes", .output = "any bytes", .media_type = "text/plain"},
+};
 constexpr std::string_view input_types[] = {"*/*"};
 
 }  // namespace
@@ -32,6 +35,7 @@ extern const Op identity_op;
 const Op identity_op{
     .name = "identity",
     .summary = "The bytes as they are.",
+    .examples = examples,
     .params = params,
     .input = input_types,
     .output = "*/*",

@@ -335,6 +335,13 @@ constexpr ParamSpec params[] = {
      .default_json = "false",
      .description = "Check all of the document, not only UTF-8, structure and the fields read."},
 };
+constexpr Example examples[] = {
+    {.params = R"({"value":"/price","group_by":"/brand","stats":["count","sum"]})",
+     .input =
+         R"([{"brand":"Acme","price":2.5},{"brand":"Bolt","price":4},{"brand":"Acme","price":1}])",
+     .output =
+         R"({"count":3,"sum":7.5,"skipped":0,"groups":{"Acme":{"count":2,"sum":3.5,"skipped":0},"Bolt":{"count":1,"sum":4,"skipped":0}}})"},
+};
 constexpr std::string_view input_types[] = {"application/json", "application/x-ndjson"};
 
 }  // namespace
@@ -343,6 +350,7 @@ extern const Op json_aggregate_op;
 const Op json_aggregate_op{
     .name = "json.aggregate",
     .summary = "Count, sum, mean, min, max of a field over an array or NDJSON, also by group.",
+    .examples = examples,
     .params = params,
     .input = input_types,
     .output = "application/json",

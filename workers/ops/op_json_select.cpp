@@ -162,6 +162,14 @@ constexpr ParamSpec params[] = {
      .default_json = "false",
      .description = "Check all of the document, not only UTF-8, structure and what is selected."},
 };
+constexpr Example examples[] = {
+    {.params = R"({"pointer":"/items/1/name"})",
+     .input = R"({"items":[{"name":"axle"},{"name":"wheel"}]})",
+     .output = R"("wheel")"},
+    {.params = R"({"pointer":{"first":"/items/0/name","total":"/total"}})",
+     .input = R"({"items":[{"name":"axle"}],"total":12345678901234567890123})",
+     .output = R"({"first":"axle","total":12345678901234567890123})"},
+};
 constexpr std::string_view input_types[] = {"application/json"};
 
 }  // namespace
@@ -170,6 +178,7 @@ extern const Op json_select_op;
 const Op json_select_op{
     .name = "json.select",
     .summary = "The values that JSON Pointers name, exactly as written.",
+    .examples = examples,
     .params = params,
     .input = input_types,
     .output = "application/json",

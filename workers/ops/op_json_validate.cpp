@@ -31,6 +31,12 @@ class ValidateStep final : public Step {
   json::JsonValidator validator_;
 };
 
+constexpr Example examples[] = {
+    {.input = R"({"a":1})", .output = R"({"valid":true})"},
+    {.input = R"([1,2,)",
+     .output =
+         R"({"valid":false,"error":{"offset":5,"line":1,"column":6,"detail":"the text ends early"}})"},
+};
 constexpr std::string_view input_types[] = {"application/json"};
 
 }  // namespace
@@ -39,6 +45,7 @@ extern const Op json_validate_op;
 const Op json_validate_op{
     .name = "json.validate",
     .summary = "Whether the body is valid JSON (RFC 8259), and the place of the first error.",
+    .examples = examples,
     .input = input_types,
     .output = "application/json",
     .compile = compile_plain<ValidateStep>,
