@@ -2,9 +2,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include <boost/asio/ip/tcp.hpp>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -79,6 +81,27 @@ config::Result<void> Listener::open(const std::string& address) {
   return {};
 }
 
+// Closing a listening socket resets what its backlog holds, and what is not there yet because its
+// handshake is under way. So first of all nobody new gets in: the kernel drops the segments that
+// begin a connection, which clients send again a second later, to who then listens. Where a filter
+// is refused, whoever comes between the last accept and the close is reset.
+void Listener::begin_no_more() {
+  if (fd_ < 0) return;
+  constexpr std::uint32_t flags_at = 13;  // in the TCP header
+  constexpr std::uint32_t syn = 0x02;
+  constexpr std::uint32_t everything = ~0U;
+  sock_filter drops_syn[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_at),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, syn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, everything),
+  };
+  const sock_fprog filter{std::size(drops_syn), drops_syn};
+  if (::setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0) return;
+  service_.log.warn("listener", "cannot keep new connections out",
+                    {{"reason", std::strerror(errno)}});
+}
+
 void Listener::close() {
   pause_.disarm();
   if (fd_ < 0) return;
@@ -90,7 +113,6 @@ void Listener::on_events(std::uint32_t) {
   accept_some();
 }
 
-// Whether the backlog holds a connection: nobody is closed to make room for none.
 bool Listener::is_waited_for() const {
   pollfd backlog{fd_, POLLIN, 0};
   return ::poll(&backlog, 1, 0) == 1;
@@ -100,7 +122,7 @@ void Listener::accept_some() {
   if (fd_ < 0) return;
   for (int i = 0; i < accepts_per_turn; ++i) {
     if (service_.sessions() >= service_.settings.max_connections) {
-      if (!is_waited_for()) return;
+      if (!is_waited_for()) return;  // nobody is closed to make room for none
       if (!service_.close_one_idle()) return service_.call_when_room();
     }
     const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);

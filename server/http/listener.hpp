@@ -22,8 +22,13 @@ class Listener final : public EventSink {
   // `address` is host:port as in server.listen, already validated. Errors: invalid_request with
   // what bind(2) or listen(2) said.
   config::Result<void> open(const std::string& address);
-  // No further connections; those in the backlog are refused by the kernel.
+  // From now on clients cannot begin to connect; those that have begun are accepted until close().
+  void begin_no_more();
+  // Whether the backlog holds a connection.
+  bool is_waited_for() const;
+  // No further connections; the kernel resets those in the backlog.
   void close();
+  bool is_open() const { return fd_ >= 0; }
 
   // "127.0.0.1:8080", with the port the kernel chose.
   const std::string& address() const { return address_; }
@@ -40,7 +45,6 @@ class Listener final : public EventSink {
     Listener& listener;
   };
   void accept_some();
-  bool is_waited_for() const;
 
   Service& service_;
   Pause pause_;

@@ -75,11 +75,16 @@ bool Service::close_one_idle() {
 
 void Service::drain() {
   draining_ = true;
-  while (!idle_.empty()) destroy(idle_.front());
-  while (!fresh_.empty()) destroy(fresh_.front());
+  const auto hurry = [this](Session& session) {
+    session.wait_no_longer_than(settings.drain_idle_ms);
+  };
+  idle_.for_each(hurry);
+  fresh_.for_each(hurry);
 }
 
 void Service::interrupt_all() {
+  while (!idle_.empty()) destroy(idle_.front());
+  while (!fresh_.empty()) destroy(fresh_.front());
   // An interrupted session leaves the list or moves to its end; each is visited once.
   IntrusiveList<Session> sessions;
   while (!busy_.empty()) sessions.push_back(busy_.front());

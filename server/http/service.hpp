@@ -50,12 +50,13 @@ class Service {
   void on_room(std::function<void()> callback) { room_made_ = std::move(callback); }
   void call_when_room() { room_wanted_ = true; }
 
-  // Drain, phase one: idle connections close now, the others after their response.
+  // Drain, phase one: every response from now on says that its connection ends. Connections without
+  // a request have server.drain_idle_ms for one more.
   void drain();
   bool draining() const { return draining_; }
   // Whether a request is being received, worked on or answered.
   bool busy() const { return !busy_.empty(); }
-  // Phase two: interrupts whatever is still being worked on.
+  // Phase two: closes idle connections, and interrupts whatever is still being worked on.
   void interrupt_all();
 
   // The Date field's line, refreshed once a second.

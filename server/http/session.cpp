@@ -61,6 +61,10 @@ void Session::interrupt(ErrorCode why) {
   if (state_ != State::lingering) destroy();
 }
 
+void Session::wait_no_longer_than(std::uint64_t time_ms) {
+  deadline_.arm(std::min(deadline_.at(), Clock::now() + milliseconds(time_ms)));
+}
+
 bool Session::is_quiet() const {
   char next = 0;
   return ::recv(fd(), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
@@ -100,6 +104,8 @@ void Session::expired() {
     answer({service_.head, id, {}, {}}, nullptr, response, Clock::now());
     return settle();
   }
+  // What came in this very turn is served: its event is due.
+  if (state_ == State::reading && !is_quiet()) return wait_for_input();
   if (state_ == State::writing) reset();
   destroy();
 }
@@ -191,6 +197,7 @@ void Session::wait_for_input() {
     served_ ? service_.add_idle(*this) : service_.fresh_.push_back(*this);
     deadline_.arm(Clock::now() + milliseconds(served_ ? settings.keep_alive_timeout_ms
                                                       : settings.head_timeout_ms));
+    if (service_.draining()) wait_no_longer_than(settings.drain_idle_ms);
   } else if (!head_begun_) {
     // Absolute from the first byte on: a client that sends a byte now and then gains nothing.
     head_begun_ = true;
@@ -385,8 +392,8 @@ void Session::exchange_finished() {
       exchange.responded() ? exchange.status() : config::info(ErrorCode::cancelled).http_status;
   service_.count_response(&exchange.route(), exchange.request().head.method, status,
                           Clock::now() - exchange.started());
-  if (exchange.close_ || !exchange.body_complete() || service_.draining())
-    close_after_output_ = true;
+  // Not because of a drain alone: who was not told may have sent the next request by now.
+  if (exchange.close_ || !exchange.body_complete()) close_after_output_ = true;
   input_.erase(0, exchange.held_taken_);
   if (!exchange.complete_) broken_ = true;
   exchange_.reset();
