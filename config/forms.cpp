@@ -21,8 +21,9 @@ struct FormInfo {
 };
 
 // In the order of Form.
-constexpr std::array<FormInfo, 16> forms{{
+constexpr std::array<FormInfo, 17> forms{{
     {"IP:PORT", "an IP address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080"},
+    {"IP:PORT", "an IP address and a port, such as 127.0.0.1:9090, or nothing"},
     {"PATH", "a file path in UTF-8 without control characters"},
     {"NETWORK",
      "a network as ADDRESS/PREFIX with no bit set beyond the prefix, such as 10.0.0.0/8"},
@@ -240,6 +241,8 @@ bool matches(Form form, std::string_view text) {
   switch (form) {
     case Form::listen_address:
       return is_listen_address(text);
+    case Form::listen_address_or_none:
+      return text.empty() || is_listen_address(text);
     case Form::path:
       return is_line(text);
     case Form::network:

@@ -48,8 +48,8 @@ ImmediateHandler pipelines_handler(const App& app) {
   };
 }
 
-ImmediateHandler metrics_handler(App& app, std::function<std::string()> expose) {
-  return [&app, expose = std::move(expose)](const Request&, Response& response) {
+ImmediateHandler metrics_handler(App& app, const std::function<std::string()>& expose) {
+  return [&app, expose](const Request&, Response& response) {
     app.pool.publish_gauges();
     response.media_type = server::MetricsExposition::media_type;
     response.body = expose();
@@ -58,23 +58,29 @@ ImmediateHandler metrics_handler(App& app, std::function<std::string()> expose) 
 
 }  // namespace
 
-std::vector<Route> routes(App& app, std::function<std::string()> expose) {
+std::vector<Route> admin_routes(App& app, const std::function<std::string()>& expose) {
   const auto readiness = [&app](const Request&, Response& response) { ready(app, response); };
+  return {
+      {"/healthz", "health", read_only, ImmediateHandler(live)},
+      {"/livez", "health", read_only, ImmediateHandler(live)},
+      {"/readyz", "health", read_only, ImmediateHandler(readiness)},
+      {"/metrics", "metrics", read_only, metrics_handler(app, expose)},
+  };
+}
+
+std::vector<Route> routes(App& app, const std::function<std::string()>& expose) {
   // The busiest first: the table is searched in order.
   std::vector<Route> table{
       {"/v1/fetch", "fetch", read_only | method_post, sequence(app, fetch)},
       {"/v1/batch", "batch", method_post, sequence(app, batch)},
       {"/v1/merge", "merge", method_post, sequence(app, merge)},
       {"/v1/process", "process", method_post, sequence(app, process)},
-      {"/healthz", "health", read_only, ImmediateHandler(live)},
-      {"/livez", "health", read_only, ImmediateHandler(live)},
-      {"/readyz", "health", read_only, ImmediateHandler(readiness)},
-      {"/metrics", "metrics", read_only, metrics_handler(app, std::move(expose))},
       {"/v1/ops", "ops", read_only, ops_handler()},
       {"/v1/pipelines", "pipelines", read_only, pipelines_handler(app)},
       {"/openapi.json", "openapi", read_only, openapi_handler(app.settings)},
       {"/errors/", "errors", read_only, ImmediateHandler(error_page)},
   };
+  for (Route& route : admin_routes(app, expose)) table.push_back(std::move(route));
   table.push_back({"/", "index", read_only, {}});
   table.back().handler = index_handler(table);
   return table;

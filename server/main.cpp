@@ -24,6 +24,9 @@
 namespace fetchmill::server {
 namespace {
 
+// Enough for probes and a scraper, each with a descriptor held ready.
+constexpr std::size_t admin_connections = 16;
+
 int failed(config::Log& log, const config::Error& error) {
   log.error("main", "cannot start", {{"detail", error.detail}, {"field", error.field}});
   return cli::exit_failed;
@@ -50,8 +53,9 @@ int serve(const config::Settings& given, const LoadSettings& load) {
   int exit_code = cli::exit_done;
 
   // The inbound half, on top of both.
-  const MetricsExposition exposition(metrics);
-  const http::Router router(handlers::routes(app, [&] { return exposition.expose(); }));
+  MetricsExposition exposition(metrics);
+  const auto expose = [&] { return exposition.expose(); };
+  const http::Router router(handlers::routes(app, expose));
   http::Service* serving = nullptr;
   LagProbe lag(engine.io(), metrics.event_loop_lag_seconds.get(),
                [&] { return serving && serving->in_flight > 0; });
@@ -61,6 +65,22 @@ int serve(const config::Settings& given, const LoadSettings& load) {
                         lag, metrics, log);
   serving = &service;
   http::Listener listener(service);
+
+  // Health and metrics besides, on a port that neither a drain nor a want of descriptors closes.
+  const std::string& admin_address = settings.server.admin_listen;
+  const http::Router admin_router(handlers::admin_routes(app, expose));
+  http::Service admin(engine.poller(), app.wheel, settings.server, admin_router,
+                      http::BrowserRules({}, {}, http::Listener::is_loopback(admin_address)), lag,
+                      metrics, log);
+  http::Listener admin_listener(admin);
+  if (!admin_address.empty()) {
+    admin.reserve_connections(admin_connections);
+    if (auto opened = admin_listener.open(admin_address, "server.admin_listen"); !opened) {
+      engine.stop();
+      return failed(log, opened.error());
+    }
+    log.info("main", "admin port open", {{"address", admin_listener.address()}});
+  }
   const auto listen = [&] {
     if (auto opened = listener.open(settings.server.listen); !opened) {
       exit_code = failed(log, opened.error());

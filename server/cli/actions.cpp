@@ -138,8 +138,9 @@ int run_healthcheck(const Call& call) {
   } else {
     const std::optional<config::Settings> settings = load_settings(call);
     if (!settings) return exit_usage;
-    url = readiness_url(settings->server.listen);
-    host = accepted_host(settings->server);
+    const bool has_admin = !settings->server.admin_listen.empty();
+    url = readiness_url(has_admin ? settings->server.admin_listen : settings->server.listen);
+    if (!has_admin) host = accepted_host(settings->server);
   }
   const config::Result<void> ready = healthcheck(url, host, healthcheck_timeout);
   if (ready) return exit_done;

@@ -47,7 +47,7 @@ Service::~Service() {
 void Service::serve(int fd) {
   auto* session = new Session(*this, wheel);
   ++session_count_;
-  metrics.http_connections.get().set(static_cast<std::int64_t>(session_count_));
+  metrics.http_connections.get().add(1);
   fresh_.push_back(*session);
   if (session->open(fd))
     session->start();
@@ -58,7 +58,8 @@ void Service::serve(int fd) {
 void Service::destroy(Session& session) {
   delete &session;
   --session_count_;
-  metrics.http_connections.get().set(static_cast<std::int64_t>(session_count_));
+  metrics.http_connections.get().add(-1);
+  refill_reserve();
   tell_of_room();
 }
 

@@ -8,6 +8,7 @@
 #include "config/metrics.hpp"
 #include "config/settings.hpp"
 #include "server/activity.hpp"
+#include "server/descriptor_reserve.hpp"
 #include "server/http/browser_rules.hpp"
 #include "server/http/request_id.hpp"
 #include "server/http/router.hpp"
@@ -20,6 +21,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +41,20 @@ class Service {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
   ~Service();
+
+  // Has at most so many connections at once, and holds a descriptor ready for each of them.
+  void reserve_connections(std::size_t count) {
+    reserve_.emplace(count);
+    reserved_ = count;
+  }
+  std::uint64_t connections_max() const { return reserve_ ? reserved_ : settings.max_connections; }
+  // To be called before accept(2), and where that has failed.
+  void lend_descriptor() {
+    if (reserve_) reserve_->lend();
+  }
+  void refill_reserve() {
+    if (reserve_) reserve_->fill(reserved_ - session_count_);
+  }
 
   // Takes over a connected, non-blocking socket.
   void serve(int fd);
@@ -107,6 +123,8 @@ class Service {
   IntrusiveList<Session> busy_;
   IntrusiveList<Session> lingering_;
   std::size_t session_count_ = 0;
+  std::optional<DescriptorReserve> reserve_;
+  std::size_t reserved_ = 0;  // connections and descriptors held, together
   std::function<void()> room_made_;
   bool room_wanted_ = false;
   bool draining_ = false;

@@ -308,9 +308,9 @@ std::optional<config::Error> Session::check(const Request& request, const Route*
   }
   if (auto error = service_.rules.check(request.head.host, origin)) return error;
   if (!route)
-    return Error(ErrorCode::not_found, "there is nothing at '" +
-                                           std::string(request.path.substr(0, 200)) +
-                                           "'; GET / lists the routes");
+    return Error(ErrorCode::not_found,
+                 "there is nothing at '" + std::string(request.path.substr(0, 200)) + "'" +
+                     (service_.router.find("/") ? "; GET / lists the routes" : ""));
   if (!(route->methods & Router::bit(request.head.method)))
     return Error(ErrorCode::method_not_allowed,
                  std::string(route->path) + " supports " + Router::allow(route->methods));

@@ -51,6 +51,7 @@ std::string other_word(const Setting& setting) {
   }
   switch (setting.form) {
     case Form::listen_address:
+    case Form::listen_address_or_none:
       return "[::1]:1";
     case Form::path:
       return "a.pem";
