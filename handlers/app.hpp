@@ -27,8 +27,9 @@ struct App {
   workers::Pool& pool;
   const workers::SandboxState& sandbox;
   server::fetch::Credentials credentials;
-  bool draining = false;               // /readyz fails
-  std::uint64_t merge_held_bytes = 0;  // results of merges under way
+  const server::TimePoint started = server::Clock::now();
+  bool draining = false;                // /readyz fails
+  std::uint64_t merge_held_bytes = 0;   // results of merges under way
 };
 
 }  // namespace fetchmill::handlers

@@ -149,7 +149,7 @@ Task<void> run_document(App& app, Exchange& exchange, Format format, BatchSpec s
   for (TaskSpec& task : spec.tasks) run.add(std::move(task), sizeof(TaskSpec));
   run.close();
   run.start_more();
-  Framing framing(format);
+  Framing framing(format, server::milliseconds(app.settings.batch.heartbeat_ms));
   Task<std::optional<ErrorCode>> streaming = stream_outcomes(run, spec.options, framing, exchange);
   co_await streaming;
   Task<void> ending = end_outcomes(run, framing, exchange);
@@ -166,7 +166,7 @@ Task<void> run_stream(App& app, Exchange& exchange, Format format, Input input,
   ExchangeLines lines(app, exchange, stream, input);
   LineSource source(app, lines, run);
   source.start();
-  Framing framing(format);
+  Framing framing(format, server::milliseconds(app.settings.batch.heartbeat_ms));
   Task<std::optional<ErrorCode>> streaming =
       stream_outcomes(run, stream.options, framing, exchange);
   const std::optional<ErrorCode> stopped = co_await streaming;

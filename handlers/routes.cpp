@@ -13,6 +13,7 @@
 #include "server/metrics_exposition.hpp"
 #include "workers/ops/pipeline.hpp"
 
+#include <chrono>
 #include <utility>
 
 namespace fetchmill::handlers {
@@ -56,6 +57,25 @@ ImmediateHandler metrics_handler(App& app, const std::function<std::string()>& e
   };
 }
 
+template <class Family>
+std::uint64_t total(const Family& family) {
+  std::uint64_t sum = 0;
+  family.for_each([&](auto, const config::Counter& counter) { sum += counter.value(); });
+  return sum;
+}
+
+Counters counters(App& app) {
+  const workers::Pool::Stats pool = app.pool.stats();
+  return {
+      .requests = total(app.metrics.http_requests_total),
+      .in_flight = static_cast<std::uint64_t>(app.metrics.http_requests_in_flight.get().value()),
+      .fetches = total(app.metrics.fetch_requests_total),
+      .tasks = total(app.metrics.tasks_total),
+      .workers_ready = pool.workers_ready,
+      .workers_total = pool.workers_total,
+      .uptime = std::chrono::floor<std::chrono::seconds>(server::Clock::now() - app.started)};
+}
+
 }  // namespace
 
 std::vector<Route> admin_routes(App& app, const std::function<std::string()>& expose) {
@@ -82,7 +102,7 @@ std::vector<Route> routes(App& app, const std::function<std::string()>& expose) 
   };
   for (Route& route : admin_routes(app, expose)) table.push_back(std::move(route));
   table.push_back({"/", "index", read_only, {}});
-  table.back().handler = index_handler(table);
+  table.back().handler = index_handler(table, [&app] { return counters(app); });
   return table;
 }
 
