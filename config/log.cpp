@@ -128,9 +128,15 @@ bool write_at_once(int descriptor, std::string_view line) {
 
 Log::Log(const Settings::Log& settings, Counter& dropped, int descriptor)
     : level_(settings.level),
+      tells_requests_(settings.requests),
       format_(settings.format),
       dropped_(dropped),
       descriptor_(descriptor) {}
+
+void Log::adopt(const Settings::Log& settings) {
+  level_ = settings.level;
+  tells_requests_ = settings.requests;
+}
 
 void Log::debug(std::string_view component, std::string_view message,
                 std::initializer_list<LogField> fields) {
@@ -154,6 +160,11 @@ void Log::error(std::string_view component, std::string_view message,
 
 void Log::write(LogLevel level, std::string_view component, std::string_view message,
                 std::initializer_list<LogField> fields) {
+  write(level, component, message, std::span(fields.begin(), fields.size()));
+}
+
+void Log::write(LogLevel level, std::string_view component, std::string_view message,
+                std::span<const LogField> fields) {
   if (level < level_) return;
   Line line(format_);
   line.open(now_text().data(), to_string(level));

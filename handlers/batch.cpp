@@ -194,6 +194,7 @@ Task<void> batch(App& app, Exchange& exchange) {
     Task<Result<BatchSpec>> reading = read_document(app, exchange);
     Result<BatchSpec> spec = co_await reading;
     if (spec) {
+      spec->options.trace = &exchange.trace();
       Task<void> running = run_document(app, exchange, *format, std::move(*spec));
       co_return co_await running;
     }
@@ -201,6 +202,7 @@ Task<void> batch(App& app, Exchange& exchange) {
   } else if (!refusal) {
     Result<BatchStream> stream = read_stream_options(app, exchange, *input);
     if (stream) {
+      stream->options.trace = &exchange.trace();
       Task<void> running = run_stream(app, exchange, *format, *input, std::move(*stream));
       co_return co_await running;
     }

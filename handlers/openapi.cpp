@@ -106,6 +106,9 @@ std::string parameters() {
       header_parameter("If-None-Match", "Entity tags of results the client has: 304 if it is one."),
       header_parameter("If-Modified-Since",
                        "Of the result the client has; counts only without If-None-Match."),
+      header_parameter("traceparent",
+                       "The caller's trace (W3C Trace Context); upstreams are told of it."),
+      header_parameter("tracestate", "What belongs to traceparent; passed on."),
       field_parameter("credential", "The name of a secret to be sent along."),
       member("code", R"({"name":"code","in":"path","required":true,"description":"An error code.",)"
                      R"("schema":{"$ref":"#/components/schemas/ErrorCode"}})"),

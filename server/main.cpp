@@ -35,7 +35,7 @@ int failed(config::Log& log, const config::Error& error) {
 // What a reload brings takes the place of what holds.
 void apply(Reloaded&& reloaded, handlers::Engine& engine) {
   config::take_over(engine.settings(), reloaded.settings);
-  engine.log().set_level(reloaded.settings.log.level);
+  engine.log().adopt(reloaded.settings.log);
   handlers::App& app = engine.app();
   if (reloaded.rules) app.fetcher.replace_rules(std::move(*reloaded.rules));
   app.fetcher.replace_origins(std::move(reloaded.origins));

@@ -30,6 +30,19 @@ namespace fetchmill::server::http {
 
 class Session;
 
+// How a request ended, for metrics and the log.
+struct Answered {
+  const Route* route;  // null: none
+  wire::Method method;
+  unsigned status;
+  Clock::duration elapsed;
+  std::uint64_t bytes;    // of the body that went out
+  std::string_view code;  // of the error; empty: none
+  std::string_view request_id;
+  std::string_view method_text;  // as sent; empty: no request could be read
+  std::string_view trace_id;     // empty: none
+};
+
 // All that can be read of a connection in one go; also the most that pipelined requests may hold.
 inline constexpr std::size_t read_bytes_max = 64 * 1024;
 
@@ -82,8 +95,7 @@ class Service {
     const std::string_view origin = request.field(wire::FieldId::origin);
     return !origin.empty() && rules.listed(origin) ? origin : std::string_view{};
   }
-  void count_response(const Route* route, wire::Method method, unsigned status,
-                      Clock::duration elapsed);
+  void count_response(const Answered& answered);
 
   Poller& poller;
   Deadlines& wheel;
@@ -110,6 +122,7 @@ class Service {
     config::Histogram* duration = nullptr;
   };
   RouteSeries& series(const Route* route);
+  void log_response(const Answered& answered);
 
   void destroy(Session& session);
   void add_idle(Session& session);

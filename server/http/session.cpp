@@ -350,7 +350,19 @@ void Session::answer(const Request& request, const Route* route, const Response&
                .varies_by_origin = service_.rules.lists_any()});
   if (head.method != wire::Method::head) service_.output += response.bytes();
   if (close) close_after_output_ = true;
-  service_.count_response(route, head.method, response.status, now - started);
+  // What was refused has no head to look into.
+  const bool is_read = !request.path.empty();
+  const TraceContext trace =
+      is_read && service_.log.tells_requests() ? read_trace_context(head.fields) : TraceContext();
+  service_.count_response({.route = route,
+                           .method = head.method,
+                           .status = response.status,
+                           .elapsed = now - started,
+                           .bytes = head.method == wire::Method::head ? 0 : response.bytes().size(),
+                           .code = response.code,
+                           .request_id = request.id,
+                           .method_text = is_read ? head.method_text : std::string_view(),
+                           .trace_id = trace.trace_id});
 }
 
 void Session::begin_exchange(const Route& route, const Request& request,
@@ -388,10 +400,18 @@ void Session::exchange_finished() {
   const Exchange& exchange = *exchange_;
   --service_.in_flight;
   service_.metrics.http_requests_in_flight.get().set(static_cast<std::int64_t>(service_.in_flight));
-  const unsigned status =
-      exchange.responded() ? exchange.status() : config::info(ErrorCode::cancelled).http_status;
-  service_.count_response(&exchange.route(), exchange.request().head.method, status,
-                          Clock::now() - exchange.started());
+  const config::ErrorInfo& cancelled = config::info(ErrorCode::cancelled);
+  const wire::RequestHead& head = exchange.request().head;
+  service_.count_response(
+      {.route = &exchange.route(),
+       .method = head.method,
+       .status = exchange.responded() ? exchange.status() : cancelled.http_status,
+       .elapsed = Clock::now() - exchange.started(),
+       .bytes = exchange.body_sent_,
+       .code = exchange.responded() ? exchange.code_ : cancelled.name,
+       .request_id = exchange.request().id,
+       .method_text = head.method_text,
+       .trace_id = exchange.trace().trace_id});
   // Not because of a drain alone: who was not told may have sent the next request by now.
   if (exchange.close_ || !exchange.body_complete()) close_after_output_ = true;
   input_.erase(0, exchange.held_taken_);
