@@ -16,16 +16,16 @@
 #include "server/memory_reserve.hpp"
 #include "server/metrics_exposition.hpp"
 #include "server/reload.hpp"
+#include "server/systemd.hpp"
 #include "workers/ops/pipeline.hpp"
 
 #include <cstdio>
 #include <exception>
+#include <functional>
+#include <string>
 
 namespace fetchmill::server {
 namespace {
-
-// Enough for probes and a scraper, each with a descriptor held ready.
-constexpr std::size_t admin_connections = 16;
 
 int failed(config::Log& log, const config::Error& error) {
   log.error("main", "cannot start", {{"detail", error.detail}, {"field", error.field}});
@@ -41,6 +41,37 @@ void apply(Reloaded&& reloaded, handlers::Engine& engine) {
   app.fetcher.replace_origins(std::move(reloaded.origins));
   app.credentials = std::move(reloaded.credentials);
 }
+
+// Health and metrics once more, on a port that neither a drain nor a want of descriptors closes.
+class AdminPort {
+ public:
+  AdminPort(handlers::Engine& engine, LagProbe& lag, const std::function<std::string()>& expose)
+      : address_(engine.settings().server.admin_listen),
+        log_(engine.log()),
+        router_(handlers::admin_routes(engine.app(), expose)),
+        service_(engine.poller(), engine.app().wheel, engine.settings().server, router_,
+                 http::BrowserRules({}, {}, http::Listener::is_loopback(address_)), lag,
+                 engine.metrics(), log_) {}
+
+  // Does nothing where no address is set.
+  config::Result<void> open() {
+    if (address_.empty()) return {};
+    service_.reserve_connections(connections);
+    auto opened = listener_.open(address_, "server.admin_listen");
+    if (opened) log_.info("main", "admin port open", {{"address", listener_.address()}});
+    return opened;
+  }
+
+ private:
+  // Enough for probes and a scraper, each with a descriptor held ready.
+  static constexpr std::size_t connections = 16;
+
+  const std::string address_;
+  config::Log& log_;
+  const http::Router router_;
+  http::Service service_;
+  http::Listener listener_{service_};
+};
 
 int serve(const config::Settings& given, const LoadSettings& load) {
   // Shared memory, the sandbox, the spawner; then the loop, the outbound half and the workers.
@@ -65,27 +96,25 @@ int serve(const config::Settings& given, const LoadSettings& load) {
                         lag, metrics, log);
   serving = &service;
   http::Listener listener(service);
+  Systemd systemd(engine.io());
+  const auto tell_ready = [&](const char* remark) {
+    if (app.draining) return;
+    systemd.ready("serving on " + listener.address() + " with " +
+                  std::to_string(settings.workers.count) + " workers" + remark);
+  };
 
-  // Health and metrics besides, on a port that neither a drain nor a want of descriptors closes.
-  const std::string& admin_address = settings.server.admin_listen;
-  const http::Router admin_router(handlers::admin_routes(app, expose));
-  http::Service admin(engine.poller(), app.wheel, settings.server, admin_router,
-                      http::BrowserRules({}, {}, http::Listener::is_loopback(admin_address)), lag,
-                      metrics, log);
-  http::Listener admin_listener(admin);
-  if (!admin_address.empty()) {
-    admin.reserve_connections(admin_connections);
-    if (auto opened = admin_listener.open(admin_address, "server.admin_listen"); !opened) {
-      engine.stop();
-      return failed(log, opened.error());
-    }
-    log.info("main", "admin port open", {{"address", admin_listener.address()}});
+  AdminPort admin(engine, lag, expose);
+  if (auto opened = admin.open(); !opened) {
+    engine.stop();
+    return failed(log, opened.error());
   }
+
   const auto listen = [&] {
     if (auto opened = listener.open(settings.server.listen); !opened) {
       exit_code = failed(log, opened.error());
       return engine.halt();
     }
+    tell_ready("");
     log.info("main", "listening",
              {{"address", listener.address()},
               {"workers", std::to_string(settings.workers.count)},
@@ -97,13 +126,18 @@ int serve(const config::Settings& given, const LoadSettings& load) {
   engine.on_signal([&] {
     if (drain.begun()) return engine.halt();
     app.draining = true;
+    systemd.stopping("draining");
     drain.begin();
   });
 
   // SIGHUP reloads.
   Reload reload(engine.io(), load, given, metrics, log,
-                [&](Reloaded&& reloaded) { apply(std::move(reloaded), engine); });
-  engine.on_hangup([&] { reload.begin(); });
+                {.apply = [&](Reloaded&& reloaded) { apply(std::move(reloaded), engine); },
+                 .ended = [&](bool done) { tell_ready(done ? "" : "; settings not reloaded"); }});
+  engine.on_hangup([&] {
+    systemd.reloading();
+    reload.begin();
+  });
 
   // Serving begins when all workers have reported.
   if (!engine.run(listen)) exit_code = cli::exit_failed;
