@@ -8,10 +8,11 @@ configure = cmake --preset $(1) --log-level=WARNING $(2)
 build = cmake --build --preset $(1) --parallel $(JOBS) $(2)
 sources = git ls-files '*.cpp' '*.hpp'
 
-.PHONY: help deps deps-build build demo run test bench fmt tidy asan fuzz fault docs image clean
+.PHONY: help deps deps-build build demo run test bench fmt tidy asan fuzz fault docs image \
+  container-test newcomer-test clean
 
 help: ## what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 deps: ## the Debian packages to build and test (as root, or by sudo without a password)
 	@deploy/install-packages.sh deploy/packages-build.txt
@@ -71,6 +72,12 @@ docs: deps-build ## docs/ and the example configuration, anew from the tables
 image: ## the container image, by docker or podman
 	$(shell command -v docker || echo podman) build --tag fetchmill \
 	  --build-arg REVISION=$(shell git rev-parse --short=12 HEAD) .
+
+container-test: ## the image, built without a registry and tested in an engine (as root)
+	@tests/container/run.sh
+
+newcomer-test: ## README from top to bottom in a new Debian, in about 20 minutes (as root)
+	@tests/newcomer/run.sh
 
 clean: ## removes build/
 	rm -rf build
