@@ -16,11 +16,13 @@ skip() {
 }
 
 clean_up() {
+  "${engine[@]}" rm --all --force --time=0 >/dev/null 2>&1 || true
   [ -n "${KEEP:-}" ] || rm -rf "$work"
 }
 
 [ "$(id -u)" -eq 0 ] || skip "it takes root"
 deploy/install-packages.sh deploy/packages-container.txt >&2 || skip "its packages cannot be had"
+unshare --net true 2>/dev/null || skip "it takes a network of its own"
 command -v podman runc debootstrap >/dev/null || skip "it takes podman, runc and debootstrap"
 
 # An engine of its own: nothing that others have is seen or changed. runc and cgroupfs work also
@@ -41,8 +43,10 @@ if ! "${engine[@]}" image exists "$base"; then
 fi
 echo "base image after $SECONDS s"
 
-# No step needs more isolation than a chroot. Its output is of interest only when it fails.
-"${engine[@]}" build --pull=never --isolation chroot --format docker --tag fetchmill \
+# No step needs more isolation than a chroot. Layers are for the next run only: each is a copy. The
+# output is of interest when it fails.
+layers=$([ -n "${KEEP:-}" ] && echo true || echo false)
+"${engine[@]}" build --pull=never --isolation chroot --layers="$layers" --format docker --tag fetchmill \
   --build-arg "REVISION=$revision" . >"$work/build.log" 2>&1 || {
   tail -n 50 "$work/build.log"
   exit 1

@@ -346,6 +346,5 @@ class Lives(unittest.TestCase):
 if __name__ == "__main__":
     # Before anything starts: nothing of this connects elsewhere, and its ports are free.
     if not processes.isolate_network():
-        print("container test skipped: no network namespace can be had")
-        sys.exit(0)
+        sys.exit("no network namespace can be had")
     unittest.main(verbosity=2)

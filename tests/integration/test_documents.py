@@ -26,6 +26,11 @@ NOT_RUN = {
     "make fmt tidy": "needs the whole build",
     "make help": "lists targets",
     ".ci/run": "runs this",
+    "make image": "takes a container engine; make container-test builds and runs it",
+    "docker run --rm --read-only --cap-drop ALL -p 127.0.0.1:8080:8080 fetchmill": "needs the image",
+    "cp deploy/systemd/fetchmill.service /etc/systemd/system/": "installs",
+    "install -D -m 644 deploy/fetchmill.example.toml /etc/fetchmill/fetchmill.toml": "installs",
+    "systemctl daemon-reload && systemctl enable --now fetchmill": "installs",
     "build/release/bench/isolation --rounds 15": "measures for minutes",
     "build/release/bench/isolation --rounds 15 --markdown": "measures for minutes",
 }

@@ -16,6 +16,7 @@ cannot() {
 
 # A line "URI SUITE COMPONENT" for each place that apt has an index of.
 places() {
+  # shellcheck disable=SC2016 # these are apt's
   apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
     'Created-By: Packages' 'Origin: Debian' | grep -E " $release(-updates|-security)? main$" | sort -u
 }
@@ -32,6 +33,8 @@ debootstrap --variant=minbase "$release" "$folder" "$mirror" >"$folder.log" 2>&1
   exit 1
 }
 rm "$folder.log"
+# As in the images of Debian: what is installed need not survive a loss of power.
+echo force-unsafe-io >"$folder/etc/dpkg/dpkg.cfg.d/unsafe-io"
 places | sed 's/^/deb /' >"$folder/etc/apt/sources.list"
 apt-config dump | grep -E '^Acquire::(http|https|Check|Retries)' >"$folder/etc/apt/apt.conf.d/99machine" ||
   true
