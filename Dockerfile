@@ -10,11 +10,13 @@ COPY deploy/install-packages.sh deploy/packages-build.txt deploy/
 RUN deploy/install-packages.sh deploy/packages-build.txt build
 COPY . .
 ARG REVISION=unknown
-# Further options of CMakeLists.txt, such as -DNAME=ON.
+# For more than the core: options of CMakeLists.txt, such as -DNAME=ON, and files or folders of this
+# stage that the image needs besides what ldd finds.
 ARG CMAKE_FLAGS=
+ARG EXTRA_PATHS=
 RUN cmake --preset release -DFETCHMILL_TESTS=OFF -DFETCHMILL_REVISION=${REVISION} ${CMAKE_FLAGS} \
   && cmake --build --preset release --target fetchmill \
-  && deploy/image-root.sh build/release/fetchmill /image
+  && deploy/image-root.sh build/release/fetchmill /image ${EXTRA_PATHS}
 
 FROM scratch
 ARG REVISION=unknown

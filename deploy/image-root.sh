@@ -3,22 +3,20 @@
 # what it loads and reads. Which packages that came from stands where scanners look for it, with
 # their copyright notices.
 #
-#   image-root.sh BINARY ROOT
+#   image-root.sh BINARY ROOT [PATH…]    each PATH, a file or folder, comes along with what it loads
 set -eu
 
-binary=${1:?usage: image-root.sh BINARY ROOT}
-root=${2:?usage: image-root.sh BINARY ROOT}
+binary=${1:?usage: image-root.sh BINARY ROOT [PATH…]}
+root=${2:?usage: image-root.sh BINARY ROOT [PATH…]}
+shift 2
 here=$(cd "$(dirname "$0")/.." && pwd)
 
-# What the C library loads by itself: the conversions of character sets.
-converters=$(dirname "$(find /usr/lib -name gconv-modules.cache)")
-
-# The files that the dynamic loader maps for a program, the loader itself included.
+# The files that the dynamic loader maps for these, the loader itself included.
 libraries_of() {
-  ldd "$1" | awk '
+  ldd "$@" | awk '
     / => not found/ { print "not found: " $1 >"/dev/stderr"; failed = 1 }
     $2 == "=>" && $3 ~ /^\// { print $3 }
-    $1 ~ /^\// { print $1 }
+    $1 ~ /^\// && $2 ~ /^\(0x/ { print $1 }
     END { exit failed }'
 }
 
@@ -29,26 +27,33 @@ put() {
   cp -RL --preserve=mode "$1" "$folder/"
 }
 
-# note PATH: that this came from its package. Packages name paths with and without /usr.
+# note PATH: that this came from its packages. They name paths with and without /usr, and a path may
+# be a link that belongs to none.
 note() {
-  package=$({ dpkg-query -S "$1" || dpkg-query -S "/usr$1"; } 2>/dev/null | sed 's/[:,].*//;q')
-  [ -n "$package" ] || { echo "of no package: $1" >&2; exit 1; }
-  [ ! -e "$root/var/lib/dpkg/status.d/$package" ] || return 0
-  dpkg-query -s "$package" >"$root/var/lib/dpkg/status.d/$package"
-  put "/usr/share/doc/$package/copyright"
+  packages=$({ dpkg-query -S "$1" || dpkg-query -S "/usr$1" || dpkg-query -S "$(realpath "$1")"; } \
+    2>/dev/null | sed 's/: .*//; s/:[^,]*//g; s/,//g')
+  [ -n "$packages" ] || { echo "of no package: $1" >&2; exit 1; }
+  for package in $packages; do
+    [ ! -e "$root/var/lib/dpkg/status.d/$package" ] || continue
+    dpkg-query -s "$package" >"$root/var/lib/dpkg/status.d/$package"
+    put "/usr/share/doc/$package/copyright"
+  done
 }
 
 mkdir -p "$root/usr/lib" "$root/usr/lib64" "$root/var/lib/dpkg/status.d" "$root/etc"
 ln -s usr/lib usr/lib64 "$root/"
-
 install -D "$binary" "$root/usr/local/bin/fetchmill"
 strip "$root/usr/local/bin/fetchmill"
 install -D -m 644 "$here/LICENSE" "$root/usr/share/doc/fetchmill/LICENSE"
 printf 'fetchmill:x:65532:65532:fetchmill:/:/nonexistent\n' >"$root/etc/passwd"
 printf 'fetchmill:x:65532:\n' >"$root/etc/group"
 
-libraries=$(libraries_of "$binary")
-for path in $libraries "$converters"; do
+# The C library loads what converts character sets by itself; those need no other library.
+converters=$(dirname "$(find /usr/lib -name gconv-modules.cache)")
+modules=
+[ $# -eq 0 ] || modules=$(find "$@" -type f -name '*.so*')
+# shellcheck disable=SC2086
+for path in $(libraries_of "$binary" $modules | sort -u) "$converters" "$@"; do
   put "$path"
   note "$path"
 done
