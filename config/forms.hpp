@@ -25,6 +25,7 @@ enum class Form : std::uint8_t {
   method,          // of an upstream request
   header_name,     // of a header field
   header_value,    // of a header field
+  op_pattern,      // the name of an op, or FAMILY.*
 };
 
 bool matches(Form form, std::string_view text);

@@ -152,6 +152,7 @@ LoadResult load(const LoadInput& input) {
   read_flags(flags, loader);
   loader.check_relations();
   read_credential_files(input, loader);
+  if (input.choose_ops) loader.choose_ops(input.choose_ops);
   if (input.check_steps) loader.check_pipelines(input.check_steps);
   return std::move(loader).result();
 }

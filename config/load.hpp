@@ -22,6 +22,10 @@ namespace fetchmill::config {
 using CheckSteps =
     std::function<BasicResult<std::string, std::vector<Error>>(const std::string& steps)>;
 
+// Settles which ops there are by the settings, and gives every mistake in them: `field` is the
+// setting, `detail` completes "expected …".
+using ChooseOps = std::function<std::vector<Error>(const Settings& settings)>;
+
 struct LoadInput {
   // What follows the subcommand: --config FILE, --section.name VALUE and --section.name=VALUE.
   std::span<const std::string> arguments;
@@ -29,7 +33,9 @@ struct LoadInput {
   std::span<const std::string> environment;
   // The bytes of the file at this path, or nothing when it cannot be read.
   std::function<std::optional<std::string>(const std::string& path)> read_file;
-  // What knows the ops; empty: steps are not looked at.
+  // What knows the ops, the first called before the second; empty: names of ops and steps are not
+  // looked at.
+  ChooseOps choose_ops = {};
   CheckSteps check_steps = {};
   // What holds where none of these says anything.
   Settings defaults = {};

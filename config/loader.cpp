@@ -134,6 +134,11 @@ std::vector<std::pair<std::string, std::string>> Loader::credential_files() cons
   return files;
 }
 
+void Loader::choose_ops(const ChooseOps& choose_ops) {
+  for (const Error& error : choose_ops(settings_))
+    add_mistake(error.field, {}, source_of(error.field), error.detail);
+}
+
 void Loader::check_pipelines(const CheckSteps& check_steps) {
   for (Settings::Pipeline& pipeline : settings_.named_pipelines)
     check_steps_of(pipeline, check_steps);

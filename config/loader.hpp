@@ -45,6 +45,7 @@ class Loader {
 
   // What must hold between settings. Says nothing about a setting that is itself mistaken.
   void check_relations();
+  void choose_ops(const ChooseOps& choose_ops);
   // Brings the steps of named pipelines into their canonical form.
   void check_pipelines(const CheckSteps& check_steps);
 

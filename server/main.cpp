@@ -17,6 +17,7 @@
 #include "server/metrics_exposition.hpp"
 #include "server/reload.hpp"
 #include "workers/ops/pipeline.hpp"
+#include "workers/ops/registry.hpp"
 
 #include <cstdio>
 #include <exception>
@@ -95,6 +96,11 @@ int serve(const config::Settings& given, const LoadSettings& load) {
   return exit_code;
 }
 
+std::vector<config::Error> choose_ops(const config::Settings& settings) {
+  return workers::ops::choose_ops(
+      {.enabled = settings.ops.enabled, .disabled = settings.ops.disabled});
+}
+
 // Asio's constructors throw what the system refuses them: descriptors, mostly. It may also come out
 // of the loop, and then nothing here can be relied on any more: the workers end with this process.
 template <class Command>
@@ -120,5 +126,6 @@ int main(int argc, char** argv) {
                            .fetch = server::or_explain(handlers::cli::fetch),
                            .batch = server::or_explain(handlers::cli::batch),
                            .ops_json = workers::ops::catalogue_json,
+                           .choose_ops = server::choose_ops,
                            .check_steps = workers::ops::check_steps});
 }

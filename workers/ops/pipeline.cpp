@@ -14,6 +14,9 @@ using config::Result;
 constexpr std::string_view original_start = R"([{"op":"identity","decode":false})";
 
 Error unknown_op(std::string_view name, std::string field) {
+  if (is_switched_off(name))
+    return Error(ErrorCode::unknown_op,
+                 "the op '" + std::string(name) + "' is disabled on this server", std::move(field));
   std::vector<std::string_view> known;
   for (const Op* op : all_ops()) known.push_back(op->name);
   return Error(

@@ -69,6 +69,9 @@ const std::vector<FormCase> cases{
     {Form::header_value,
      {"a", "Bearer a b", "\u00fc", "\"\\"},
      {"", " a", "a ", "a\nb", "a\tb", "\x7f", std::string(8193, 'a')}},
+    {Form::op_pattern,
+     {"hash", "json.select", "json.*", "py.My_op"},
+     {"", "*", ".*", "a b", "js*"}},
 };
 
 TEST(Forms, AreRecognised) {

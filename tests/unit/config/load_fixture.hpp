@@ -18,6 +18,7 @@ struct Machine {
   std::vector<std::string> arguments;
   std::vector<std::string> environment;
   std::map<std::string, std::string> files;
+  ChooseOps choose_ops = {};
   CheckSteps check_steps = {};
 
   LoadResult load() const {
@@ -26,7 +27,7 @@ struct Machine {
                            const auto file = files.find(path);
                            return file == files.end() ? std::nullopt : std::optional(file->second);
                          },
-                         check_steps});
+                         choose_ops, check_steps});
   }
 
   // One line per mistake; empty when there is none.
