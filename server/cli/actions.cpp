@@ -73,6 +73,8 @@ std::string ops_table(const std::string& catalogue) {
     const std::string names = parameter_names(op["parameters"]);
     table.append(op["name"].get_string().value()).append(names.empty() ? "" : " ").append(names);
     table.append("\n    ").append(op["summary"].get_string().value()) += '\n';
+    std::string_view limits;
+    if (!op["limits"].get(limits)) table.append("    Limits: ").append(limits) += '\n';
   }
   return table;
 }

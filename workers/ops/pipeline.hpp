@@ -114,9 +114,14 @@ class Runner {
 
 // ---- Process: loop. What the tables say, for clients.
 
-// The body of GET /v1/ops: {"ops":[{"name","summary","parameters","input","output"}]}.
+// The body of GET /v1/ops: {"ops":[{"name","summary","parameters","input","output","limits",
+// "examples"}]}; limits only where an op has some of its own, examples without those in binary.
 std::string catalogue_json();
 // The JSON Schema of an op's parameters: an object without additional properties.
 std::string parameters_schema_json(const Op& op);
+// An example's step: {"op":"json.select","pointer":"/a"}.
+std::string example_step_json(const Op& op, const Example& example);
+// Of an example's input.
+std::string_view example_media_type(const Op& op, const Example& example);
 
 }  // namespace fetchmill::workers::ops
