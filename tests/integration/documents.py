@@ -2,7 +2,9 @@
 
 import re
 
-SHELL, FILE, SHOWN = "sh", "toml", ""  # languages of blocks; SHOWN is text, such as an output
+# Languages of blocks. SHOWN is text, such as an output; CODE is built by
+# tests/unit/workers/contributing.
+SHELL, FILE, CODE, SHOWN = "sh", "toml", "cpp", ""
 
 
 class Block:

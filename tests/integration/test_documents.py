@@ -13,7 +13,7 @@ import unittest
 
 import documents
 import harness
-from documents import FILE, SHELL, SHOWN
+from documents import CODE, FILE, SHELL, SHOWN
 from harness import FETCHMILL_BIN, Fetchmill, clean_environment, run_command
 from processes import SANITIZED, bound
 from upstreams import ORIGIN_BIN, ROOT
@@ -35,7 +35,7 @@ NOT_RUN = {
 
 SERVE = "build/release/fetchmill serve "
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")])
-LANGUAGES = {SHELL, FILE, SHOWN}
+LANGUAGES = {SHELL, FILE, CODE, SHOWN}
 
 
 class Demo:
@@ -183,7 +183,7 @@ class Examples(unittest.TestCase):
                         self.run_block(block, exports)
                     elif block.language == FILE:
                         self.check_file(block)
-                    ran += block.language != SHOWN
+                    ran += block.language in (SHELL, FILE)
         self.assertGreaterEqual(ran, 19)
 
     def test_indented_commands_are_listed(self):
