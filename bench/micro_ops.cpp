@@ -106,15 +106,16 @@ bool measure(const Row& row) {
   const double once = std::max(seconds_of(op, 1), 1e-7);
   const auto repeats = static_cast<std::size_t>(std::max(1.0, round_seconds / once));
   std::array<double, rounds> ours{};
-  std::array<double, rounds> theirs{};
+  std::array<double, rounds> shares{};  // of a round of its own each: a busy machine slows both
   for (int round = 0; round < rounds; ++round) {
     ours[round] = seconds_of(op, repeats) / static_cast<double>(repeats);
-    if (row.library) theirs[round] = seconds_of(library, repeats) / static_cast<double>(repeats);
+    if (row.library)
+      shares[round] = seconds_of(library, repeats) / static_cast<double>(repeats) / ours[round];
   }
   const double took = median(ours);
   std::printf("%-32s %9zu bytes %9.3f GB/s %11.0f items/s", row.name.data(), bytes.size(),
               static_cast<double>(bytes.size()) / took / 1e9, 1 / took);
-  if (row.library) std::printf("  %6.2f of the library alone", median(theirs) / took);
+  if (row.library) std::printf("  %6.2f of the library alone", median(shares));
   std::puts(ok ? "" : "  FAILED");
   return ok;
 }
