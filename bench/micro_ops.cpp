@@ -106,7 +106,7 @@ bool measure(const Row& row) {
   const double once = std::max(seconds_of(op, 1), 1e-7);
   const auto repeats = static_cast<std::size_t>(std::max(1.0, round_seconds / once));
   std::array<double, rounds> ours{};
-  std::array<double, rounds> shares{};  // of a round of its own each: a busy machine slows both
+  std::array<double, rounds> shares{};  // by round: a busy machine slows both
   for (int round = 0; round < rounds; ++round) {
     ours[round] = seconds_of(op, repeats) / static_cast<double>(repeats);
     if (row.library)
