@@ -16,7 +16,10 @@
 #include <vector>
 
 #include <nettle/sha2.h>
+#include <re2/re2.h>
 #include <simdjson.h>
+#include <zlib.h>
+#include <zstd.h>
 
 namespace {
 
@@ -64,6 +67,56 @@ void nettle_sha256(std::string_view bytes) {
   sink = digest[0];
 }
 
+// Splits at commas and line ends: no quotes, no JSON.
+void split_csv(std::string_view bytes) {
+  std::size_t field_bytes = 0;
+  while (!bytes.empty()) {
+    const std::size_t end = std::min(bytes.find_first_of(",\n"), bytes.size());
+    field_bytes += end;
+    bytes.remove_prefix(std::min(bytes.size(), end + 1));
+  }
+  sink = field_bytes;
+}
+
+void re2_count(std::string_view bytes) {
+  static const RE2 pattern("score|lang");
+  re2::StringPiece rest(bytes.data(), bytes.size());
+  std::uint64_t count = 0;
+  while (RE2::FindAndConsume(&rest, pattern)) ++count;
+  sink = count;
+}
+
+void zlib_gzip(std::string_view bytes) {
+  static std::vector<Bytef> out(::compressBound(bytes.size()));
+  uLongf written = out.size();
+  sink = ::compress2(out.data(), &written, reinterpret_cast<const Bytef*>(bytes.data()),
+                     bytes.size(), 6);
+}
+
+void zstd_compress(std::string_view bytes) {
+  static std::vector<char> out(::ZSTD_compressBound(bytes.size()));
+  sink = ::ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), 3);
+}
+
+void zstd_decompress(std::string_view bytes) {
+  static std::vector<char> out(4'000'000);
+  sink = ::ZSTD_decompress(out.data(), out.size(), bytes.data(), bytes.size());
+}
+
+std::string zstd_of(const std::string& bytes) {
+  std::string out(::ZSTD_compressBound(bytes.size()), '\0');
+  out.resize(::ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), 3));
+  return out;
+}
+
+std::string csv_records(std::size_t bytes) {
+  std::string text = "id,name,score,lang\n";
+  for (unsigned id = 0; text.size() < bytes; ++id)
+    text += std::to_string(id) + ",\"record " + std::to_string(id) + "\"," +
+            std::to_string(id % 1000) + ".25,l" + std::to_string(id % 7) + "\n";
+  return text;
+}
+
 std::vector<Row> rows() {
   return {
       {"identity", R"([{"op":"identity"}])", records(1'000'000)},
@@ -73,7 +126,25 @@ std::vector<Row> rows() {
        simdjson_dom},
       {"json.aggregate", R"([{"op":"json.aggregate","value":"/score","group_by":"/lang"}])",
        records(1'000'000), "application/json", simdjson_dom},
+      {"csv.to_json", R"([{"op":"csv.to_json"}])", csv_records(1'000'000), "text/csv", split_csv},
+      {"csv.aggregate", R"([{"op":"csv.aggregate","value":"score","group_by":"lang"}])",
+       csv_records(1'000'000), "text/csv", split_csv},
+      {"text.match, count", R"([{"op":"text.match","pattern":"score|lang","count":true}])",
+       records(1'000'000), "text/plain", re2_count},
+      {"text.stats", R"([{"op":"text.stats"}])", records(1'000'000), "text/plain"},
+      {"text.decode latin1", R"([{"op":"text.decode","charset":"latin1"}])", records(1'000'000),
+       "text/plain"},
       {"hash sha256", R"([{"op":"hash"}])", records(1'000'000), "*/*", nettle_sha256},
+      {"compress gzip", R"([{"op":"compress"}])", records(1'000'000), "*/*", zlib_gzip},
+      {"compress zstd", R"([{"op":"compress","codec":"zstd"}])", records(1'000'000), "*/*",
+       zstd_compress},
+      {"decompress zstd", R"([{"op":"decompress","codec":"zstd"}])", zstd_of(records(1'000'000)),
+       "*/*", zstd_decompress},
+      {"base64", R"([{"op":"base64"}])", records(1'000'000)},
+      {"base64 decode", R"([{"op":"base64"},{"op":"base64","decode":true}])", records(1'000'000)},
+      {"prometheus.format",
+       R"([{"op":"prometheus.format","metrics":[{"name":"score","items":"","value":"/score","labels":{"id":"$key","lang":"/lang"}}]}])",
+       records(1'000'000), "application/json", simdjson_dom},
   };
 }
 
