@@ -16,6 +16,7 @@ run() {
   "$@"
 }
 run "JSON ops beside simdjson" "$build/bench/micro_json"
+run "every op beside its library" "$build/bench/micro_ops"
 run "tiny tasks" "$build/bench/micro_pool"
 run "isolation: in-process against through the pool" "$build/bench/isolation"
 

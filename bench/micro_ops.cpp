@@ -1,0 +1,130 @@
+// Every op through Runner, as a worker runs it, beside the library alone on the same bytes.
+//
+// Usage: micro_ops [PART_OF_A_ROW_NAME]. Rounds are interleaved; medians are printed. To add an op:
+// a row in rows(), with what one would write by hand where that says something.
+#include "bench/records.hpp"
+#include "workers/ops/pipeline.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nettle/sha2.h>
+#include <simdjson.h>
+
+namespace {
+
+using namespace fetchmill;
+using workers::ops::Input;
+using workers::ops::Runner;
+
+// What the library is given: the bytes with zeroed padding behind them. What it computes goes to
+// `sink`, so that nothing is left out.
+using Reference = std::function<void(std::string_view bytes)>;
+volatile std::uint64_t sink = 0;
+
+struct Row {
+  std::string_view name;
+  std::string_view pipeline;
+  std::string input;
+  std::string_view media_type = "application/json";
+  Reference library = {};  // empty: there is none to compare with
+};
+
+std::string records(std::size_t bytes) {
+  return bench::make_records(bytes).text;
+}
+
+// ---- The library alone.
+
+void simdjson_dom(std::string_view bytes) {
+  static simdjson::dom::parser parser;
+  sink = parser.parse(bytes.data(), bytes.size(), false).error();
+}
+
+void simdjson_first_name(std::string_view bytes) {
+  static simdjson::ondemand::parser parser;
+  auto document = parser.iterate(simdjson::padded_string_view(
+      bytes.data(), bytes.size(), bytes.size() + simdjson::SIMDJSON_PADDING));
+  sink = document.at_pointer("/0/user/screen_name").get_string().value().size();
+}
+
+void nettle_sha256(std::string_view bytes) {
+  sha256_ctx context;
+  std::array<std::uint8_t, SHA256_DIGEST_SIZE> digest;
+  sha256_init(&context);
+  sha256_update(&context, bytes.size(), reinterpret_cast<const std::uint8_t*>(bytes.data()));
+  sha256_digest(&context, digest.size(), digest.data());
+  sink = digest[0];
+}
+
+std::vector<Row> rows() {
+  return {
+      {"identity", R"([{"op":"identity"}])", records(1'000'000)},
+      {"json.select, first item", R"([{"op":"json.select","pointer":"/0/user/screen_name"}])",
+       records(1'000'000), "application/json", simdjson_first_name},
+      {"json.validate", R"([{"op":"json.validate"}])", records(1'000'000), "application/json",
+       simdjson_dom},
+      {"json.aggregate", R"([{"op":"json.aggregate","value":"/score","group_by":"/lang"}])",
+       records(1'000'000), "application/json", simdjson_dom},
+      {"hash sha256", R"([{"op":"hash"}])", records(1'000'000), "*/*", nettle_sha256},
+  };
+}
+
+// ---- Measuring.
+
+constexpr int rounds = 15;
+constexpr double round_seconds = 0.02;
+
+double seconds_of(const std::function<void()>& run, std::size_t repeats) {
+  const auto start = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < repeats; ++i) run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double median(std::array<double, rounds> values) {
+  std::sort(values.begin(), values.end());
+  return values[rounds / 2];
+}
+
+// False when the op fails on the input.
+bool measure(const Row& row) {
+  std::string padded = row.input;
+  padded.append(workers::ops::input_padding_bytes, '\0');
+  const std::string_view bytes = std::string_view(padded).substr(0, row.input.size());
+  const Input input{.bytes = bytes, .media_type = row.media_type};
+  Runner runner;
+  bool ok = true;
+  const auto op = [&] { ok = runner.run(row.pipeline, input) && ok; };
+  const auto library = [&] { row.library(bytes); };
+  const double once = std::max(seconds_of(op, 1), 1e-7);
+  const auto repeats = static_cast<std::size_t>(std::max(1.0, round_seconds / once));
+  std::array<double, rounds> ours{};
+  std::array<double, rounds> theirs{};
+  for (int round = 0; round < rounds; ++round) {
+    ours[round] = seconds_of(op, repeats) / static_cast<double>(repeats);
+    if (row.library) theirs[round] = seconds_of(library, repeats) / static_cast<double>(repeats);
+  }
+  const double took = median(ours);
+  std::printf("%-32s %9zu bytes %9.3f GB/s %11.0f items/s", row.name.data(), bytes.size(),
+              static_cast<double>(bytes.size()) / took / 1e9, 1 / took);
+  if (row.library) std::printf("  %6.2f of the library alone", median(theirs) / took);
+  std::puts(ok ? "" : "  FAILED");
+  return ok;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view wanted = argc > 1 ? argv[1] : "";
+  bool ok = true;
+  for (const Row& row : rows())
+    if (row.name.find(wanted) != std::string_view::npos) ok = measure(row) && ok;
+  return ok ? 0 : 1;
+}
