@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include <libxml/parser.h>
 #include <nettle/sha2.h>
 #include <simdjson.h>
 
@@ -64,6 +65,31 @@ void nettle_sha256(std::string_view bytes) {
   sink = digest[0];
 }
 
+void libxml2_dom(std::string_view bytes) {
+  xmlDoc* document = xmlReadMemory(bytes.data(), static_cast<int>(bytes.size()), nullptr, nullptr,
+                                   XML_PARSE_NONET | XML_PARSE_COMPACT);
+  sink = reinterpret_cast<std::uintptr_t>(document);
+  xmlFreeDoc(document);
+}
+
+// An RSS feed, and a sitemap, of about so many bytes.
+std::string rss(std::size_t bytes) {
+  std::string text = "<rss version=\"2.0\"><channel><title>Mill</title>";
+  while (text.size() < bytes)
+    text += "<item><title>New wheel</title><link>https://mill.example/wheel?" +
+            std::to_string(text.size()) +
+            "</link><pubDate>Sat, 07 Sep 2002 09:00:01 +0200</pubDate><category>parts</category>"
+            "<description>It &lt;b&gt;turns&lt;/b&gt;, and turns again.</description></item>";
+  return text + "</channel></rss>";
+}
+std::string sitemap(std::size_t bytes) {
+  std::string text = "<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">";
+  while (text.size() < bytes)
+    text += "<url><loc>https://mill.example/" + std::to_string(text.size()) +
+            "</loc><lastmod>2024-05-01</lastmod></url>";
+  return text + "</urlset>";
+}
+
 std::vector<Row> rows() {
   return {
       {"identity", R"([{"op":"identity"}])", records(1'000'000)},
@@ -73,6 +99,10 @@ std::vector<Row> rows() {
        simdjson_dom},
       {"json.aggregate", R"([{"op":"json.aggregate","value":"/score","group_by":"/lang"}])",
        records(1'000'000), "application/json", simdjson_dom},
+      {"xml.select", R"([{"op":"xml.select","xpath":"//item/link"}])", rss(1'000'000), "text/xml",
+       libxml2_dom},
+      {"feed.items", R"([{"op":"feed.items"}])", rss(1'000'000), "text/xml", libxml2_dom},
+      {"sitemap.urls", R"([{"op":"sitemap.urls"}])", sitemap(1'000'000), "text/xml", libxml2_dom},
       {"hash sha256", R"([{"op":"hash"}])", records(1'000'000), "*/*", nettle_sha256},
   };
 }
