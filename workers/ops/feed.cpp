@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 
 #include <libxml/uri.h>
@@ -17,8 +18,10 @@ using config::Error;
 using config::ErrorCode;
 using config::Result;
 
-// Longer ones are left as they are: resolving takes time with the square of their length.
-constexpr std::size_t link_bytes_max = 8192;
+// Longer ones are left as they are: dot segments take time with the square of a link's length.
+constexpr std::size_t link_bytes_max = 2048;
+// Among so many a repeated enclosure is found.
+constexpr std::ptrdiff_t enclosures_compared_max = 100;
 
 constexpr const char* xml_space = "http://www.w3.org/XML/1998/namespace";
 constexpr const char* rdf_space = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
@@ -63,10 +66,13 @@ std::string owned(xmlChar* text) {
   return std::string(as_view(text));
 }
 
-// The base inside of an element.
+// The base inside of an element. One with dot segments, which every link would have to remove, is
+// none.
 std::string base_of(const xmlNode* element, const std::string& outer) {
   const std::string own = attribute(element, "base", xml_space);
-  return own.empty() ? outer : absolute_link(own, outer);
+  if (own.empty()) return outer;
+  std::string base = absolute_link(own, outer);
+  return base.find("/.") == std::string::npos ? base : outer;
 }
 
 std::string text(const xmlNode* element) {
@@ -82,10 +88,10 @@ std::string link(const xmlNode* element, std::string_view target, const std::str
 void add_category(FeedItem& item, std::string name) {
   if (!name.empty()) item.categories.push_back(std::move(name));
 }
-void add_author(FeedItem& item, const std::string& name) {
+void add_name(std::string& names, const std::string& name) {
   if (name.empty()) return;
-  if (!item.author.empty()) item.author += ", ";
-  item.author += name;
+  if (!names.empty()) names += ", ";
+  names += name;
 }
 void add_enclosure(FeedItem& item, const xmlNode* element, const char* target, const char* size,
                    const std::string& base) {
@@ -96,8 +102,9 @@ void add_enclosure(FeedItem& item, const xmlNode* element, const char* target, c
   const bool is_number = enclosure.bytes.size() <= 15 &&
                          enclosure.bytes.find_first_not_of("0123456789") == std::string::npos;
   if (!is_number) enclosure.bytes.clear();
-  if (std::ranges::find(item.enclosures, enclosure.url, &FeedEnclosure::url) ==
-      item.enclosures.end())
+  const auto compared = std::min(std::ssize(item.enclosures), enclosures_compared_max);
+  if (std::ranges::none_of(item.enclosures.begin(), item.enclosures.begin() + compared,
+                           [&](const FeedEnclosure& other) { return other.url == enclosure.url; }))
     item.enclosures.push_back(std::move(enclosure));
 }
 
@@ -142,7 +149,7 @@ void read_atom_entry(FeedItem& item, const xmlNode* element, const std::string& 
   if (name == "link") read_atom_link(item, element, base);
   if (name == "published" || name == "issued") set(item.published, rfc3339_date(text(element)));
   if (name == "updated" || name == "modified") set(item.updated, rfc3339_date(text(element)));
-  if (name == "author") add_author(item, atom_person(element));
+  if (name == "author") add_name(item.author, atom_person(element));
   if (name == "summary") set(item.summary, atom_text(element));
   if (name == "content") set(item.content, atom_text(element));
   if (name == "category") {
@@ -169,7 +176,7 @@ void read_rss_item(FeedItem& item, const xmlNode* element, const std::string& ba
   if (name == "link") set(item.url, link(element, text(element), base));
   if (name == "description") set(item.summary, text(element));
   if (name == "pubDate") set(item.published, rfc3339_date(text(element)));
-  if (name == "author") add_author(item, text(element));
+  if (name == "author") add_name(item.author, text(element));
   if (name == "category") add_category(item, text(element));
   if (name == "guid") set(item.id, text(element));
   if (name == "enclosure") add_enclosure(item, element, "url", "length", base);
@@ -221,7 +228,6 @@ FeedItem read_item(const xmlNode* element, std::string_view core, ReadItem read_
   std::string creators;
   std::string permanent;
   for (const bool modules : {false, true}) {
-    FeedItem creator;
     for (const xmlNode* child = first_child(element); child != nullptr;
          child = next_element(child)) {
       const Vocabulary vocabulary = vocabulary_of(namespace_of(child), core);
@@ -233,13 +239,13 @@ FeedItem read_item(const xmlNode* element, std::string_view core, ReadItem read_
       if (vocabulary == Vocabulary::media) read_media(item, child, base);
       if (vocabulary == Vocabulary::dublin_core) read_dublin_core(item, child);
       if (vocabulary == Vocabulary::dublin_core && name == "creator")
-        add_author(creator, text(child));
+        add_name(creators, text(child));
       if (vocabulary == Vocabulary::dublin_terms && name == "modified")
         set(item.updated, rfc3339_date(text(child)));
       if (vocabulary == Vocabulary::content && name == "encoded") set(item.content, text(child));
     }
-    set(item.author, creator.author);
   }
+  set(item.author, creators);
   set(item.url, permanent);
   set(item.id, attribute(element, "about", rdf_space));
   set(item.id, item.url);
