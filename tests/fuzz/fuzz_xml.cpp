@@ -22,7 +22,7 @@ constexpr std::string_view pipelines[] = {
     R"([{"op":"feed.items","base_url":"https://a.example/b"}])",
     R"([{"op":"sitemap.urls"}])",
     R"([{"op":"xml.select","xpath":"//*/@*","output":"text"}])",
-    R"([{"op":"xml.select","xpath":"/ | //node()","output":"xml"}])",
+    R"_([{"op":"xml.select","xpath":"/ | //node()","output":"xml"}])_",
     R"([{"op":"xml.select","xpath":"//x:*","namespaces":{"x":"urn:x"},"output":"xml"}])",
 };
 
