@@ -16,15 +16,14 @@ namespace {
 using namespace fetchmill::workers;
 
 constexpr std::string_view pipelines[] = {
-    R"([{"op":"jq","program":"."}])",
-    R"([{"op":"jq","program":".[]?, tojson, (.. | scalars)"}])",
-    R"([{"op":"jq","program":"[paths] | group_by(length)"
-}])",
-    R"([{"op":"jq","program":"(.a.b, error) | keys"}])",
-    R"([{"op":"jq","program":"tostream"}])",
-    R"([{"op":"jq","program":"map(test(\"^a+\")) | sort, halt_error"}])",
-}
-;
+    R"-([{"op":"jq","program":"."}])-",
+    R"-([{"op":"jq","program":".[]?, tojson, (.. | scalars)"}])-",
+    R"-([{"op":"jq","program":"[paths] | group_by(length)"
+}])-",
+    R"-([{"op":"jq","program":"(.a.b, error) | keys"}])-",
+    R"-([{"op":"jq","program":"tostream"}])-",
+    R"-([{"op":"jq","program":"map(test(\"^a+\")) | sort, halt_error"}])-",
+};
 
 }  // namespace
 

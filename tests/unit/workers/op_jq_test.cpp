@@ -36,18 +36,12 @@ constexpr Case jq_rows[] = {
     {"$__loc__.line", "null", "1"},
     {"1, halt, 2", "null", "1"},
     {"0 | localtime | mktime", "null", "0"},
-    {"\xC3\xA9", "null", "invalid_request pipeline[0].program: "},
     // Beyond 2^53 jq computes with doubles.
     {".", "9007199254740993", "9007199254740992"},
     {".a", "\xEF\xBB\xBF{\"a\":1}", "1"},
 };
 TEST(Jq, Gives) {
-  for (const Case& row : jq_rows) {
-    const std::string result = jq(row.program, row.body);
-    EXPECT_EQ(result.substr(0, std::max(row.result.size(), std::size_t{200})).find(row.result), 0U)
-        << row.program << ": " << result;
-    if (!row.result.starts_with("invalid_request")) EXPECT_EQ(result, row.result) << row.program;
-  }
+  for (const Case& row : jq_rows) EXPECT_EQ(jq(row.program, row.body), row.result) << row.program;
 }
 
 // What would look outside finds nothing there.
@@ -83,6 +77,7 @@ constexpr Case error_rows[] = {
     {".\n| foo | bar", "1",
      "invalid_request pipeline[0].program: foo/0 is not defined at <top-level>, line 2: | foo | "
      "bar; bar/0 is not defined at <top-level>, line 2: | foo | bar"},
+    {"\xC3\xA9", "1", "invalid_request pipeline[0].program: syntax error, unexpected INVALID"},
     {".", "", "processing_failed pipeline[0]: not JSON: expected a value, not the end"},
     {".", "[1,", "processing_failed pipeline[0]: not JSON: expected a value, not the end"},
     {".", "nan", "processing_failed pipeline[0]: not JSON: expected true, false or null"},
