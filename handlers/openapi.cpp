@@ -72,10 +72,12 @@ std::string parameters() {
                       R"({"type":"string"})"),
       query_parameter("op", false, "The op to run on the body.",
                       object({R"("type":"string")", member("enum", texts(ops))})),
-      query_parameter("op_parameters", false,
-                      "The op's parameters, each by its own name; repeat one to make a list.",
-                      R"({"type":"object","additionalProperties":{"type":"string"}})",
-                      R"("style":"form","explode":true)"),
+      query_parameter(
+          "op_parameters", false,
+          "The op's parameters, each by its own name (p.NAME for py.* ops); repeat one to "
+          "make a list.",
+          R"({"type":"object","additionalProperties":{"type":"string"}})",
+          R"("style":"form","explode":true)"),
       query_parameter("pipeline", false,
                       "A name, or steps as URL-encoded JSON, instead of op and its parameters.",
                       R"({"type":"string"})"),

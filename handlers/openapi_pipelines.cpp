@@ -29,8 +29,10 @@ std::string op_schema(const Op& op) {
   std::vector<std::string_view> names{"op"};
   for (const simdjson::dom::element name : schema["required"].get_array())
     names.push_back(name.get_string());
-  return object({member("title", text(op.name)), member("description", text(op.summary)),
-                 fields(properties), required(names), R"("additionalProperties":false)"});
+  return object(
+      {member("title", text(op.name)), member("description", text(op.summary)), fields(properties),
+       required(names),
+       op.takes_any ? R"("additionalProperties":true)" : R"("additionalProperties":false)"});
 }
 
 std::string step_schema() {

@@ -105,7 +105,7 @@ std::string parameters_schema_json(const Op& op) {
   }
   out += "},\"required\":";
   append_strings(out, required);
-  out += ",\"additionalProperties\":false}";
+  out += op.takes_any ? ",\"additionalProperties\":true}" : ",\"additionalProperties\":false}";
   return out;
 }
 

@@ -1,6 +1,6 @@
 #include "workers/ops/registry.hpp"
 
-#include <array>
+#include <vector>
 
 namespace fetchmill::workers::ops {
 
@@ -10,22 +10,29 @@ namespace fetchmill::workers::ops {
 
 namespace {
 
-constexpr std::array ops{
+std::vector<const Op*>& ops() {
+  static std::vector<const Op*> list{
 #define OP(name) &name##_op,
 #include "workers/ops/ops.def"
 #undef OP
-};
+  };
+  return list;
+}
 
 }  // namespace
 
 std::span<const Op* const> all_ops() {
-  return ops;
+  return ops();
 }
 
 const Op* find_op(std::string_view name) {
-  for (const Op* op : ops)
+  for (const Op* op : ops())
     if (op->name == name) return op;
   return nullptr;
+}
+
+void add_op(const Op& op) {
+  ops().push_back(&op);
 }
 
 }  // namespace fetchmill::workers::ops

@@ -1,4 +1,4 @@
-// The table of ops. To add one, see README.md.
+// The table of ops, and those made at start-up behind it. To add one, see README.md.
 //
 // Process: all. Lifetime: the ops live as long as the process.
 #pragma once
@@ -13,5 +13,9 @@ namespace fetchmill::workers::ops {
 std::span<const Op* const> all_ops();
 // Null when no op has this name.
 const Op* find_op(std::string_view name);
+
+// Behind the others. Requires: the name is new, and nothing but the start of the process has begun:
+// no other process, thread or document knows the list yet.
+void add_op(const Op& op);
 
 }  // namespace fetchmill::workers::ops
