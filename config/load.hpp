@@ -22,6 +22,10 @@ namespace fetchmill::config {
 using CheckSteps =
     std::function<BasicResult<std::string, std::vector<Error>>(const std::string& steps)>;
 
+// Makes ops of the modules in a directory, before steps are checked: what is wrong with them, in
+// words of one or more lines, or nothing.
+using LoadModules = std::function<std::vector<std::string>(const std::string& directory)>;
+
 struct LoadInput {
   // What follows the subcommand: --config FILE, --section.name VALUE and --section.name=VALUE.
   std::span<const std::string> arguments;
@@ -31,18 +35,21 @@ struct LoadInput {
   std::function<std::optional<std::string>(const std::string& path)> read_file;
   // What knows the ops; empty: steps are not looked at.
   CheckSteps check_steps = {};
+  // Empty: python.modules is not looked at, which is right once the ops are made.
+  LoadModules load_modules = {};
   // What holds where none of these says anything.
   Settings defaults = {};
 };
 
 struct Mistake {
-  std::string key;       // server.listen, or the unknown name as it was written
-  std::string value;     // as it was written; empty when the name is what is wrong
-  std::string source;    // "fetchmill.toml:3", "FETCHMILL_SERVER_LISTEN", "--server.listen"
-  std::string expected;  // completes "expected …"
+  std::string key;          // server.listen, or the unknown name as it was written
+  std::string value;        // as it was written; empty when the name is what is wrong
+  std::string source;       // "fetchmill.toml:3", "FETCHMILL_SERVER_LISTEN", "--server.listen"
+  std::string expected;     // completes "expected …"
+  std::string report = {};  // lines that say more; may be empty
 };
 
-// One line for people, safe to print to a terminal.
+// One line for people, and those of its report indented; safe to print to a terminal.
 std::string to_string(const Mistake& mistake);
 
 using LoadResult = BasicResult<Settings, std::vector<Mistake>>;

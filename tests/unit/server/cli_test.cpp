@@ -187,7 +187,7 @@ TEST(Cli, MistakesInArguments) {
       {{"batch", "a", "b"}, "unexpected argument 'b'"},
       {{"completions"}, "an argument is missing"},
       {{"completions", "tcsh"}, "bash, zsh and fish"},
-      {{"ops", "--yaml"}, "unknown option --yaml"},
+      {{"version", "--yaml"}, "unknown option --yaml"},
   };
   for (const auto& [arguments, reason] : cases) {
     const CliRun result = run(arguments);
