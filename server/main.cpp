@@ -17,6 +17,7 @@
 #include "server/metrics_exposition.hpp"
 #include "server/reload.hpp"
 #include "workers/ops/pipeline.hpp"
+#include "workers/python/python_ops.hpp"
 
 #include <cstdio>
 #include <exception>
@@ -120,5 +121,6 @@ int main(int argc, char** argv) {
                            .fetch = server::or_explain(handlers::cli::fetch),
                            .batch = server::or_explain(handlers::cli::batch),
                            .ops_json = workers::ops::catalogue_json,
-                           .check_steps = workers::ops::check_steps});
+                           .check_steps = workers::ops::check_steps,
+                           .load_modules = workers::python::load_modules});
 }

@@ -2,7 +2,8 @@
 
 import re
 
-SHELL, FILE, SHOWN = "sh", "toml", ""  # languages of blocks; SHOWN is text, such as an output
+# Languages of blocks; SHOWN is text, such as an output, MODULE a file that its first line names.
+SHELL, FILE, MODULE, SHOWN = "sh", "toml", "python", ""
 
 
 class Block:

@@ -13,7 +13,7 @@ import unittest
 
 import documents
 import harness
-from documents import FILE, SHELL, SHOWN
+from documents import FILE, MODULE, SHELL, SHOWN
 from harness import FETCHMILL_BIN, Fetchmill, clean_environment, run_command
 from processes import SANITIZED, bound
 from upstreams import ORIGIN_BIN, ROOT
@@ -22,6 +22,8 @@ from upstreams import ORIGIN_BIN, ROOT
 NOT_RUN = {
     "make demo": "builds, then runs for a minute",
     "make run": "its script is this test's server",
+    "FETCHMILL_PYTHON_MODULES=python make run": "likewise",
+    "docker build -t fetchmill --build-arg PYTHON_OPS=ON .": "builds an image",
     "make test": "runs this",
     "make asan": "runs this",
     "make fuzz": "runs fuzzers",
@@ -33,9 +35,15 @@ NOT_RUN = {
     "build/release/bench/isolation --rounds 15 --markdown": "measures for minutes",
 }
 
+# Whether this build has it: what is shown of it is run only then.
+PYTHON = "without FETCHMILL_PYTHON_OPS" not in run_command(
+    "check-config", "--python.modules", "/"
+).stderr
+
 SERVE = "build/release/fetchmill serve "
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")])
-LANGUAGES = {SHELL, FILE, SHOWN}
+LANGUAGES = {SHELL, FILE, MODULE, SHOWN}
+
 
 
 class Demo:
@@ -49,13 +57,25 @@ class Demo:
         (binaries / "fetchmill").symlink_to(FETCHMILL_BIN)
         (binaries / "tests/fetchmill-origin").symlink_to(ORIGIN_BIN)
         (self.folder / "deploy").symlink_to(ROOT / "deploy")
+        (self.folder / "python").mkdir()
+        for document in DOCUMENTS:
+            for block in documents.fenced_blocks(document.read_text()):
+                if block.language == MODULE:
+                    name = re.match(r"# python/(\w+\.py)\n", block.text)[1]
+                    (self.folder / "python" / name).write_text(block.text)
         self._process = subprocess.Popen(
             [ROOT / "deploy/demo/demo.sh", "run"],
             stdout=subprocess.PIPE,
             text=True,
             env=clean_environment(
-                {"BUILD": str(binaries), "LISTEN": "127.0.0.1:0", "ORIGIN_LISTEN": "127.0.0.1:0"}
+                {
+                    "BUILD": str(binaries),
+                    "LISTEN": "127.0.0.1:0",
+                    "ORIGIN_LISTEN": "127.0.0.1:0",
+                    **({"FETCHMILL_PYTHON_MODULES": "python"} if PYTHON else {}),
+                }
             ),
+            cwd=self.folder,
         )
         self.lines = []  # that it tells its user to type
         address = re.compile(r"is at (http://\S+), .* at (http://\S+)\. ")
@@ -179,11 +199,13 @@ class Examples(unittest.TestCase):
             for block in documents.fenced_blocks(document.read_text()):
                 with self.subTest(document=document.name, line=block.line):
                     self.assertIn(block.language, LANGUAGES, "what is to be done with these?")
+                    if "py." in block.text and not PYTHON:
+                        continue
                     if block.language == SHELL:
                         self.run_block(block, exports)
                     elif block.language == FILE:
                         self.check_file(block)
-                    ran += block.language != SHOWN
+                    ran += block.language not in (SHOWN, MODULE)
         self.assertGreaterEqual(ran, 19)
 
     def test_indented_commands_are_listed(self):
