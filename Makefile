@@ -3,21 +3,27 @@
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 10
 FAULT_FLAGS ?= --kills 10000
+# ON builds image.info and image.resize, which need libvips.
+IMAGE_OPS ?= OFF
 
-configure = cmake --preset $(1) --log-level=WARNING $(2)
+configure = cmake --preset $(1) --log-level=WARNING -DFETCHMILL_IMAGE_OPS=$(IMAGE_OPS) $(2)
 build = cmake --build --preset $(1) --parallel $(JOBS) $(2)
 sources = git ls-files '*.cpp' '*.hpp'
 
-.PHONY: help deps deps-build build demo run test bench fmt tidy asan fuzz fault docs image clean
+.PHONY: help deps deps-build deps-image build demo run test bench fmt tidy asan fuzz fault docs image \
+  container-test newcomer-test clean
 
 help: ## what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-deps: ## the Debian packages to build and test (as root, or by sudo without a password)
+deps: deps-image ## the Debian packages to build and test (as root, or by sudo without a password)
 	@deploy/install-packages.sh deploy/packages-build.txt
 
-deps-build:
+deps-build: deps-image
 	@deploy/install-packages.sh deploy/packages-build.txt build
+
+deps-image:
+	@[ $(IMAGE_OPS) != ON ] || deploy/install-packages.sh deploy/packages-image.txt build
 
 build: deps-build ## the server: build/release/fetchmill
 	$(call configure,release)
@@ -71,6 +77,12 @@ docs: deps-build ## docs/ and the example configuration, anew from the tables
 image: ## the container image, by docker or podman
 	$(shell command -v docker || echo podman) build --tag fetchmill \
 	  --build-arg REVISION=$(shell git rev-parse --short=12 HEAD) .
+
+container-test: ## the image, built without a registry and tested in an engine (as root)
+	@tests/container/run.sh
+
+newcomer-test: ## README from top to bottom in a new Debian, in about 20 minutes (as root)
+	@tests/newcomer/run.sh
 
 clean: ## removes build/
 	rm -rf build

@@ -16,10 +16,12 @@ run() {
   "$@"
 }
 run "JSON ops beside simdjson" "$build/bench/micro_json"
+run "every op beside its library" "$build/bench/micro_ops"
 run "tiny tasks" "$build/bench/micro_pool"
 run "isolation: in-process against through the pool" "$build/bench/isolation"
 
 export FETCHMILL_BIN="$build/fetchmill" FETCHMILL_ORIGIN="$build/tests/fetchmill-origin"
 export PROBE_BIN="$build/bench/latency_probe"
 run "a worker killed in the middle of a run" /usr/bin/python3 bench/broken_pool/compare.py
+run "a Python function: as an op, and in a process pool" /usr/bin/python3 bench/python_ops.py
 run "answers while the pool is saturated" /usr/bin/python3 bench/saturation.py

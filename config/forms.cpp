@@ -21,8 +21,9 @@ struct FormInfo {
 };
 
 // In the order of Form.
-constexpr std::array<FormInfo, 16> forms{{
+constexpr std::array<FormInfo, 18> forms{{
     {"IP:PORT", "an IP address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080"},
+    {"IP:PORT", "an IP address and a port, such as 127.0.0.1:9090, or nothing"},
     {"PATH", "a file path in UTF-8 without control characters"},
     {"NETWORK",
      "a network as ADDRESS/PREFIX with no bit set beyond the prefix, such as 10.0.0.0/8"},
@@ -49,6 +50,7 @@ constexpr std::array<FormInfo, 16> forms{{
     {"METHOD", "one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS"},
     {"FIELD", "the name of a header field"},
     {"VALUE", "the value of a header field: not empty, without control characters or outer spaces"},
+    {"OP", "the name of an op, or FAMILY.* for all ops of a family"},
 }};
 
 struct Address {
@@ -234,12 +236,19 @@ bool is_header_value(std::string_view text) {
          });
 }
 
+bool is_op_pattern(std::string_view text) {
+  if (text.ends_with(".*")) text.remove_suffix(2);
+  return text.size() <= 100 && is_name(text, true);
+}
+
 }  // namespace
 
 bool matches(Form form, std::string_view text) {
   switch (form) {
     case Form::listen_address:
       return is_listen_address(text);
+    case Form::listen_address_or_none:
+      return text.empty() || is_listen_address(text);
     case Form::path:
       return is_line(text);
     case Form::network:
@@ -270,6 +279,8 @@ bool matches(Form form, std::string_view text) {
       return is_header_name(text);
     case Form::header_value:
       return is_header_value(text);
+    case Form::op_pattern:
+      return is_op_pattern(text);
   }
   return false;
 }

@@ -3,6 +3,7 @@
 #include "config/loader.hpp"
 #include "config/utf8.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <utility>
@@ -15,6 +16,7 @@ namespace {
 constexpr std::string_view config_flag = "--config";
 constexpr std::string_view file_suffix = "_FILE";
 constexpr std::size_t file_bytes_max = MiB;
+constexpr std::size_t report_line_bytes_max = 500;
 
 struct Flag {
   std::string name;  // with its dashes
@@ -141,7 +143,13 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
 std::string to_string(const Mistake& mistake) {
   std::string line = printable(mistake.source) + ": " + printable(mistake.key);
   if (!mistake.value.empty()) line += " = " + printable(mistake.value);
-  return line + ": expected " + printable(mistake.expected);
+  line += ": expected " + printable(mistake.expected);
+  for (std::string_view rest = mistake.report; !rest.empty();) {
+    const std::string_view next = rest.substr(0, rest.find('\n'));
+    line += "\n    " + printable(next, report_line_bytes_max);
+    rest.remove_prefix(std::min(rest.size(), next.size() + 1));
+  }
+  return line;
 }
 
 LoadResult load(const LoadInput& input) {
@@ -152,6 +160,8 @@ LoadResult load(const LoadInput& input) {
   read_flags(flags, loader);
   loader.check_relations();
   read_credential_files(input, loader);
+  if (input.load_modules) loader.load_modules(input.load_modules);
+  if (input.choose_ops) loader.choose_ops(input.choose_ops);
   if (input.check_steps) loader.check_pipelines(input.check_steps);
   return std::move(loader).result();
 }

@@ -22,6 +22,14 @@ namespace fetchmill::config {
 using CheckSteps =
     std::function<BasicResult<std::string, std::vector<Error>>(const std::string& steps)>;
 
+// Makes ops of the modules in a directory: what is wrong with them, in words of one or more lines,
+// or nothing.
+using LoadModules = std::function<std::vector<std::string>(const std::string& directory)>;
+
+// Settles which ops there are by the settings, and gives every mistake in them: `field` is the
+// setting, `detail` completes "expected …".
+using ChooseOps = std::function<std::vector<Error>(const Settings& settings)>;
+
 struct LoadInput {
   // What follows the subcommand: --config FILE, --section.name VALUE and --section.name=VALUE.
   std::span<const std::string> arguments;
@@ -29,20 +37,24 @@ struct LoadInput {
   std::span<const std::string> environment;
   // The bytes of the file at this path, or nothing when it cannot be read.
   std::function<std::optional<std::string>(const std::string& path)> read_file;
-  // What knows the ops; empty: steps are not looked at.
+  // What knows the ops, called in this order. Empty: python.modules is not looked at, which is
+  // right once the ops are made; nor are names of ops, nor steps.
+  LoadModules load_modules = {};
+  ChooseOps choose_ops = {};
   CheckSteps check_steps = {};
   // What holds where none of these says anything.
   Settings defaults = {};
 };
 
 struct Mistake {
-  std::string key;       // server.listen, or the unknown name as it was written
-  std::string value;     // as it was written; empty when the name is what is wrong
-  std::string source;    // "fetchmill.toml:3", "FETCHMILL_SERVER_LISTEN", "--server.listen"
-  std::string expected;  // completes "expected …"
+  std::string key;          // server.listen, or the unknown name as it was written
+  std::string value;        // as it was written; empty when the name is what is wrong
+  std::string source;       // "fetchmill.toml:3", "FETCHMILL_SERVER_LISTEN", "--server.listen"
+  std::string expected;     // completes "expected …"
+  std::string report = {};  // lines that say more; may be empty
 };
 
-// One line for people, safe to print to a terminal.
+// One line for people, and those of its report indented; safe to print to a terminal.
 std::string to_string(const Mistake& mistake);
 
 using LoadResult = BasicResult<Settings, std::vector<Mistake>>;

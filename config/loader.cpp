@@ -68,7 +68,7 @@ std::size_t Loader::entry(const Section& table, std::string_view entry_name,
 void Loader::add_mistake(std::string key, std::string_view value, std::string source,
                          std::string expected_text) {
   mistakes_.push_back(
-      {std::move(key), std::string(value), std::move(source), std::move(expected_text)});
+      {std::move(key), std::string(value), std::move(source), std::move(expected_text), {}});
 }
 
 void Loader::add_unknown(std::string_view name, std::string source,
@@ -132,6 +132,22 @@ std::vector<std::pair<std::string, std::string>> Loader::credential_files() cons
     if (!credential.value_file.empty() && credential.value.empty())
       files.emplace_back(credential.entry_name, credential.value_file);
   return files;
+}
+
+void Loader::choose_ops(const ChooseOps& choose_ops) {
+  for (const Error& error : choose_ops(settings_))
+    add_mistake(error.field, {}, source_of(error.field), error.detail);
+}
+
+void Loader::load_modules(const LoadModules& load) {
+  const std::string& directory = settings_.python.modules;
+  constexpr std::string_view key = "python.modules";
+  if (directory.empty() || is_mistaken(key)) return;
+  for (std::string& report : load(directory)) {
+    add_mistake(std::string(key), directory, source_of(key, key),
+                "a directory of Python modules that can be imported");
+    mistakes_.back().report = std::move(report);
+  }
 }
 
 void Loader::check_pipelines(const CheckSteps& check_steps) {

@@ -45,6 +45,9 @@ class Loader {
 
   // What must hold between settings. Says nothing about a setting that is itself mistaken.
   void check_relations();
+  // Has the ops made that python.modules names.
+  void load_modules(const LoadModules& load);
+  void choose_ops(const ChooseOps& choose_ops);
   // Brings the steps of named pipelines into their canonical form.
   void check_pipelines(const CheckSteps& check_steps);
 

@@ -128,9 +128,15 @@ bool write_at_once(int descriptor, std::string_view line) {
 
 Log::Log(const Settings::Log& settings, Counter& dropped, int descriptor)
     : level_(settings.level),
+      tells_requests_(settings.requests),
       format_(settings.format),
       dropped_(dropped),
       descriptor_(descriptor) {}
+
+void Log::adopt(const Settings::Log& settings) {
+  level_ = settings.level;
+  tells_requests_ = settings.requests;
+}
 
 void Log::debug(std::string_view component, std::string_view message,
                 std::initializer_list<LogField> fields) {
@@ -153,7 +159,7 @@ void Log::error(std::string_view component, std::string_view message,
 }
 
 void Log::write(LogLevel level, std::string_view component, std::string_view message,
-                std::initializer_list<LogField> fields) {
+                std::span<const LogField> fields) {
   if (level < level_) return;
   Line line(format_);
   line.open(now_text().data(), to_string(level));

@@ -12,6 +12,7 @@
 #include "config/settings.hpp"
 
 #include <initializer_list>
+#include <span>
 #include <string_view>
 
 #include <unistd.h>
@@ -29,7 +30,10 @@ class Log {
   // they are: they are shared with whoever else holds it.
   Log(const Settings::Log& settings, Counter& dropped, int descriptor = STDERR_FILENO);
 
-  void set_level(LogLevel level) { level_ = level; }
+  // Takes over what may change: the level, and whether requests get a line.
+  void adopt(const Settings::Log& settings);
+  // Whether each request gets a line of its own (log.requests).
+  bool tells_requests() const { return tells_requests_ && level_ <= LogLevel::info; }
 
   // `component` is the part that speaks ("pool"), `message` a fixed phrase; what varies goes into
   // fields.
@@ -42,10 +46,15 @@ class Log {
   void error(std::string_view component, std::string_view message,
              std::initializer_list<LogField> fields = {});
   void write(LogLevel level, std::string_view component, std::string_view message,
-             std::initializer_list<LogField> fields);
+             std::span<const LogField> fields);
+  void write(LogLevel level, std::string_view component, std::string_view message,
+             std::initializer_list<LogField> fields) {
+    write(level, component, message, std::span(fields.begin(), fields.size()));
+  }
 
  private:
   LogLevel level_;
+  bool tells_requests_;
   LogFormat format_;
   Counter& dropped_;
   int descriptor_;

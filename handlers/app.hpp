@@ -9,6 +9,7 @@
 #include "server/deadlines.hpp"
 #include "server/fetch/credentials.hpp"
 #include "server/fetch/fetch.hpp"
+#include "server/http/request_id.hpp"
 #include "server/turns.hpp"
 #include "workers/pool.hpp"
 #include "workers/sandbox.hpp"
@@ -27,8 +28,10 @@ struct App {
   workers::Pool& pool;
   const workers::SandboxState& sandbox;
   server::fetch::Credentials credentials;
-  bool draining = false;               // /readyz fails
-  std::uint64_t merge_held_bytes = 0;  // results of merges under way
+  const server::TimePoint started = server::Clock::now();
+  bool draining = false;                // /readyz fails
+  std::uint64_t merge_held_bytes = 0;   // results of merges under way
+  server::http::RequestIds span_ids{};  // of tasks, in the traces of their callers
 };
 
 }  // namespace fetchmill::handlers

@@ -149,7 +149,7 @@ Task<void> run_document(App& app, Exchange& exchange, Format format, BatchSpec s
   for (TaskSpec& task : spec.tasks) run.add(std::move(task), sizeof(TaskSpec));
   run.close();
   run.start_more();
-  Framing framing(format);
+  Framing framing(format, server::milliseconds(app.settings.batch.heartbeat_ms));
   Task<std::optional<ErrorCode>> streaming = stream_outcomes(run, spec.options, framing, exchange);
   co_await streaming;
   Task<void> ending = end_outcomes(run, framing, exchange);
@@ -166,7 +166,7 @@ Task<void> run_stream(App& app, Exchange& exchange, Format format, Input input,
   ExchangeLines lines(app, exchange, stream, input);
   LineSource source(app, lines, run);
   source.start();
-  Framing framing(format);
+  Framing framing(format, server::milliseconds(app.settings.batch.heartbeat_ms));
   Task<std::optional<ErrorCode>> streaming =
       stream_outcomes(run, stream.options, framing, exchange);
   const std::optional<ErrorCode> stopped = co_await streaming;
@@ -194,6 +194,7 @@ Task<void> batch(App& app, Exchange& exchange) {
     Task<Result<BatchSpec>> reading = read_document(app, exchange);
     Result<BatchSpec> spec = co_await reading;
     if (spec) {
+      spec->options.trace = &exchange.trace();
       Task<void> running = run_document(app, exchange, *format, std::move(*spec));
       co_return co_await running;
     }
@@ -201,6 +202,7 @@ Task<void> batch(App& app, Exchange& exchange) {
   } else if (!refusal) {
     Result<BatchStream> stream = read_stream_options(app, exchange, *input);
     if (stream) {
+      stream->options.trace = &exchange.trace();
       Task<void> running = run_stream(app, exchange, *format, *input, std::move(*stream));
       co_return co_await running;
     }

@@ -35,7 +35,7 @@ std::string Framing::end(std::string summary) const {
 
 Framing::Wake Framing::next_wake(server::TimePoint now, server::TimePoint deadline) const {
   const server::TimePoint heartbeat_at =
-      format_ == Format::events ? now + heartbeat_every : server::TimePoint::max();
+      format_ == Format::events ? now + heartbeat_every_ : server::TimePoint::max();
   if (heartbeat_at < deadline) return {heartbeat_at, true};
   return {deadline, false};
 }

@@ -5,7 +5,6 @@
 #include "server/loop.hpp"
 
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,12 +15,11 @@ enum class Format : std::uint8_t { ndjson, json, events };
 inline constexpr std::array<std::string_view, 3> format_types{
     "application/x-ndjson", "application/json", "text/event-stream"};
 
-// Proxies and browsers take a silent stream of events for a dead one.
-inline constexpr std::chrono::seconds heartbeat_every{15};
-
 class Framing {
  public:
-  explicit Framing(Format format) : format_(format) {}
+  // `heartbeat_every`: after how much silence a stream of events has one.
+  Framing(Format format, server::milliseconds heartbeat_every)
+      : format_(format), heartbeat_every_(heartbeat_every) {}
 
   // `lines`: outcomes, each with its newline.
   std::string outcomes(std::string lines);
@@ -41,6 +39,7 @@ class Framing {
   void append_outcome(std::string& out, std::string_view line);
 
   Format format_;
+  server::milliseconds heartbeat_every_;
   bool begun_ = false;
 };
 

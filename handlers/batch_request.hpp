@@ -20,6 +20,7 @@ struct BatchOptions {
   std::optional<std::uint64_t> deadline_ms;
   bool input_order = false;
   bool fail_fast = false;
+  const server::http::TraceContext* trace = nullptr;  // of the request; null: none
 };
 
 struct BatchSpec {

@@ -89,6 +89,7 @@ Detached BatchRun::run_one(std::size_t index, TaskSpec task) {
   Running running(app_.wheel);
   running_.push_back(running);
   ++in_progress_;
+  task.trace = options_.trace;
   TaskReport report;
   Task<Result<TaskResult>> working =
       run_task(app_, running.activity, task, Encoding::line, &flow_, report);

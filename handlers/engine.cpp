@@ -99,6 +99,9 @@ Result<Engine::Children> Engine::fork_spawner() {
 Result<void> Engine::start() {
   Result<Children> children = fork_spawner();
   if (!children) return children.error();
+  // Whoever is the first process of a container gets its orphans; the kernel takes them away when
+  // their parent wants to hear of none. The spawner's end is seen by its pidfd.
+  std::signal(SIGCHLD, SIG_IGN);
   loop_ = std::make_unique<Loop>();
 
   // The outbound half.

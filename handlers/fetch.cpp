@@ -87,6 +87,7 @@ Response make_envelope(const FetchCall& call, const TaskReport& report,
   server::http::append_field_line(response.headers, "X-Content-Type-Options", "nosniff");
   if (!result) {
     response.status = config::info(result.error().code).http_status;
+    response.code = config::info(result.error().code).name;
     append_proxy_status(response.headers, result.error());
   }
   add_timing(response.headers, report);
@@ -103,6 +104,7 @@ Task<void> fetch(App& app, Exchange& exchange) {
     co_return co_await refusing;
   }
 
+  call->task.trace = &exchange.trace();
   TaskReport report;
   Task<Result<TaskResult>> running =
       run_task(app, exchange.activity(), call->task,

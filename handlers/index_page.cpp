@@ -81,11 +81,52 @@ std::string examples_text(std::string_view host) {
   return out;
 }
 
+// "1 234 567", with spaces that do not break.
+std::string grouped(std::uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, "\u202f");
+  return digits;
+}
+
+std::string counters_table(const Counters& now) {
+  const std::pair<std::string_view, std::string> rows[] = {
+      {"Requests answered", grouped(now.requests)},
+      {"Requests under way", grouped(now.in_flight)},
+      {"Fetches", grouped(now.fetches)},
+      {"Pipelines run", grouped(now.tasks)},
+      {"Workers ready", grouped(now.workers_ready) + " of " + grouped(now.workers_total)},
+      {"Running for", uptime_text(now.uptime)},
+  };
+  std::string out = "<h2>Now</h2>\n<table>\n";
+  for (const auto& [name, value] : rows)
+    out.append("<tr><th>").append(name).append("</th><td>").append(value).append("</td></tr>\n");
+  return out + "</table>\n";
+}
+
 }  // namespace
 
-server::http::ImmediateHandler index_handler(std::span<const Route> routes) {
-  return [table = routes_table(routes)](const Request& request, Response& response) {
+std::string uptime_text(std::chrono::seconds uptime) {
+  const auto seconds = static_cast<std::uint64_t>(uptime.count());
+  const auto both = [](std::uint64_t large, std::string_view name, std::uint64_t small,
+                       std::string_view small_name) {
+    std::string text = std::to_string(large);
+    text.append(" ").append(name).append(" ").append(std::to_string(small));
+    return text.append(" ").append(small_name);
+  };
+  if (seconds < 60) return std::to_string(seconds) + " s";
+  if (seconds < 3600) return both(seconds / 60, "min", seconds % 60, "s");
+  if (seconds < 86400) return both(seconds / 3600, "h", seconds / 60 % 60, "min");
+  const std::uint64_t days = seconds / 86400;
+  return both(days, days == 1 ? "day" : "days", seconds / 3600 % 24, "h");
+}
+
+server::http::ImmediateHandler index_handler(std::span<const Route> routes,
+                                             std::function<Counters()> count) {
+  return [table = routes_table(routes), count = std::move(count)](const Request& request,
+                                                                  Response& response) {
+    response.headers = "Cache-Control: no-store\r\n";
     std::string content(introduction);
+    content += counters_table(count());
     content += examples_text(host_for_commands(request.head.host));
     content += table;
     content.append("<p>Version ").append(config::version).append(" (");

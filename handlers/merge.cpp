@@ -205,6 +205,7 @@ Task<void> merge(App& app, Exchange& exchange) {
     Task<void> refusing = exchange.respond(spec.error());
     co_return co_await refusing;
   }
+  spec->options.trace = &exchange.trace();
   Failures failures;
   TaskReport report;
   Task<Result<TaskResult>> running = run_merge(app, exchange.activity(), *spec, failures, report);

@@ -72,10 +72,12 @@ std::string parameters() {
                       R"({"type":"string"})"),
       query_parameter("op", false, "The op to run on the body.",
                       object({R"("type":"string")", member("enum", texts(ops))})),
-      query_parameter("op_parameters", false,
-                      "The op's parameters, each by its own name; repeat one to make a list.",
-                      R"({"type":"object","additionalProperties":{"type":"string"}})",
-                      R"("style":"form","explode":true)"),
+      query_parameter(
+          "op_parameters", false,
+          "The op's parameters, each by its own name (p.NAME for py.* ops); repeat one to "
+          "make a list.",
+          R"({"type":"object","additionalProperties":{"type":"string"}})",
+          R"("style":"form","explode":true)"),
       query_parameter("pipeline", false,
                       "A name, or steps as URL-encoded JSON, instead of op and its parameters.",
                       R"({"type":"string"})"),
@@ -106,6 +108,9 @@ std::string parameters() {
       header_parameter("If-None-Match", "Entity tags of results the client has: 304 if it is one."),
       header_parameter("If-Modified-Since",
                        "Of the result the client has; counts only without If-None-Match."),
+      header_parameter("traceparent",
+                       "The caller's trace (W3C Trace Context); upstreams are told of it."),
+      header_parameter("tracestate", "What belongs to traceparent; passed on."),
       field_parameter("credential", "The name of a secret to be sent along."),
       member("code", R"({"name":"code","in":"path","required":true,"description":"An error code.",)"
                      R"("schema":{"$ref":"#/components/schemas/ErrorCode"}})"),

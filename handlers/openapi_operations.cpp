@@ -116,15 +116,18 @@ const std::vector<Operation>& operations() {
                                                         "credential",
                                                         "debug"};
   static const std::vector<std::string_view> conditions{"If-None-Match", "If-Modified-Since"};
+  static const std::vector<std::string_view> traced{"traceparent", "tracestate"};
   static const std::vector<std::string_view> fetch_query = [] {
     std::vector<std::string_view> names = task_query;
     names.insert(names.end(), conditions.begin(), conditions.end());
+    names.insert(names.end(), traced.begin(), traced.end());
     return names;
   }();
   static const std::vector<std::string_view> stream_query = [] {
     std::vector<std::string_view> names{"order",    "concurrency", "deadline_ms",
                                         "on_error", "line_url",    "include_headers"};
     names.insert(names.end(), task_query.begin() + 1, task_query.end());
+    names.insert(names.end(), traced.begin(), traced.end());
     return names;
   }();
   static const std::vector<std::string_view> processed{"Server-Timing", "ETag"};
@@ -167,6 +170,7 @@ const std::vector<Operation>& operations() {
        .id = "fetchTask",
        .tag = "tasks",
        .summary = "Runs one task given as JSON.",
+       .parameters = traced,
        .request = "fetch",
        .response = "result_or_outcome",
        .headers = fetched,
@@ -193,6 +197,7 @@ const std::vector<Operation>& operations() {
        .id = "merge",
        .tag = "tasks",
        .summary = "Runs many tasks, then one more pipeline over all their results.",
+       .parameters = traced,
        .request = "merge",
        .response = "result",
        .headers = {"Server-Timing", "ETag", "Fetchmill-Complete"},

@@ -29,8 +29,10 @@ std::string op_schema(const Op& op) {
   std::vector<std::string_view> names{"op"};
   for (const simdjson::dom::element name : schema["required"].get_array())
     names.push_back(name.get_string());
-  return object({member("title", text(op.name)), member("description", text(op.summary)),
-                 fields(properties), required(names), R"("additionalProperties":false)"});
+  return object(
+      {member("title", text(op.name)), member("description", text(op.summary)), fields(properties),
+       required(names),
+       op.takes_any ? R"("additionalProperties":true)" : R"("additionalProperties":false)"});
 }
 
 std::string step_schema() {
@@ -57,6 +59,15 @@ std::string pipeline_schema() {
        member("items", schema_reference("Step"))});
 }
 
+std::string example_schema() {
+  return object({R"("type":"object")",
+                 fields({member("step", schema_reference("Step")),
+                         property("media_type", "Of the input.", string_type),
+                         property("input", "The body.", string_type),
+                         property("output", "What comes of it.", string_type)}),
+                 required({"step", "media_type", "input", "output"})});
+}
+
 std::string op_info_schema() {
   const std::string_view strings = R"("type":"array","items":{"type":"string"})";
   return object(
@@ -65,8 +76,12 @@ std::string op_info_schema() {
                property("summary", "What it does.", string_type),
                property("parameters", "The JSON Schema of its parameters.", R"("type":"object")"),
                property("input", "Media types it is meant for.", strings),
-               property("output", "Media type of its result.", string_type)}),
-       required({"name", "summary", "parameters", "input", "output"})});
+               property("output", "Media type of its result.", string_type),
+               property("limits", "Bounds of its own, and what becomes of a body beyond them.",
+                        string_type),
+               property("examples", "What it makes of an input.",
+                        R"("type":"array","items":)" + example_schema())}),
+       required({"name", "summary", "parameters", "input", "output", "examples"})});
 }
 
 std::string pipeline_info_schema() {

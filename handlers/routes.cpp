@@ -13,6 +13,7 @@
 #include "server/metrics_exposition.hpp"
 #include "workers/ops/pipeline.hpp"
 
+#include <chrono>
 #include <utility>
 
 namespace fetchmill::handlers {
@@ -48,35 +49,60 @@ ImmediateHandler pipelines_handler(const App& app) {
   };
 }
 
-ImmediateHandler metrics_handler(App& app, std::function<std::string()> expose) {
-  return [&app, expose = std::move(expose)](const Request&, Response& response) {
+ImmediateHandler metrics_handler(App& app, const std::function<std::string()>& expose) {
+  return [&app, expose](const Request&, Response& response) {
     app.pool.publish_gauges();
     response.media_type = server::MetricsExposition::media_type;
     response.body = expose();
   };
 }
 
+template <class Family>
+std::uint64_t total(const Family& family) {
+  std::uint64_t sum = 0;
+  family.for_each([&](auto, const config::Counter& counter) { sum += counter.value(); });
+  return sum;
+}
+
+Counters counters(App& app) {
+  const workers::Pool::Stats pool = app.pool.stats();
+  return {
+      .requests = total(app.metrics.http_requests_total),
+      .in_flight = static_cast<std::uint64_t>(app.metrics.http_requests_in_flight.get().value()),
+      .fetches = total(app.metrics.fetch_requests_total),
+      .tasks = total(app.metrics.tasks_total),
+      .workers_ready = pool.workers_ready,
+      .workers_total = pool.workers_total,
+      .uptime = std::chrono::floor<std::chrono::seconds>(server::Clock::now() - app.started)};
+}
+
 }  // namespace
 
-std::vector<Route> routes(App& app, std::function<std::string()> expose) {
+std::vector<Route> admin_routes(App& app, const std::function<std::string()>& expose) {
   const auto readiness = [&app](const Request&, Response& response) { ready(app, response); };
+  return {
+      {"/healthz", "health", read_only, ImmediateHandler(live)},
+      {"/livez", "health", read_only, ImmediateHandler(live)},
+      {"/readyz", "health", read_only, ImmediateHandler(readiness)},
+      {"/metrics", "metrics", read_only, metrics_handler(app, expose)},
+  };
+}
+
+std::vector<Route> routes(App& app, const std::function<std::string()>& expose) {
   // The busiest first: the table is searched in order.
   std::vector<Route> table{
       {"/v1/fetch", "fetch", read_only | method_post, sequence(app, fetch)},
       {"/v1/batch", "batch", method_post, sequence(app, batch)},
       {"/v1/merge", "merge", method_post, sequence(app, merge)},
       {"/v1/process", "process", method_post, sequence(app, process)},
-      {"/healthz", "health", read_only, ImmediateHandler(live)},
-      {"/livez", "health", read_only, ImmediateHandler(live)},
-      {"/readyz", "health", read_only, ImmediateHandler(readiness)},
-      {"/metrics", "metrics", read_only, metrics_handler(app, std::move(expose))},
       {"/v1/ops", "ops", read_only, ops_handler()},
       {"/v1/pipelines", "pipelines", read_only, pipelines_handler(app)},
       {"/openapi.json", "openapi", read_only, openapi_handler(app.settings)},
       {"/errors/", "errors", read_only, ImmediateHandler(error_page)},
   };
+  for (Route& route : admin_routes(app, expose)) table.push_back(std::move(route));
   table.push_back({"/", "index", read_only, {}});
-  table.back().handler = index_handler(table);
+  table.back().handler = index_handler(table, [&app] { return counters(app); });
   return table;
 }
 

@@ -12,6 +12,8 @@
 namespace fetchmill::handlers {
 
 // `expose` makes the body of /metrics. Lifetime: `app` outlives the routes.
-std::vector<server::http::Route> routes(App& app, std::function<std::string()> expose);
+std::vector<server::http::Route> routes(App& app, const std::function<std::string()>& expose);
+// Those of server.admin_listen.
+std::vector<server::http::Route> admin_routes(App& app, const std::function<std::string()>& expose);
 
 }  // namespace fetchmill::handlers

@@ -4,6 +4,7 @@
 #include "handlers/pool_waits.hpp"
 #include "handlers/slot_sink.hpp"
 #include "server/fetch/cache/vary.hpp"
+#include "server/http/trace_context.hpp"
 #include "workers/content_coding.hpp"
 #include "workers/ops/pipeline.hpp"
 
@@ -46,6 +47,15 @@ Error in_fetch(Error error) {
   return error;
 }
 
+// What the upstream is told of the caller's trace: that each task is a child of the request.
+std::vector<fetch::Header> trace_fields(App& app, const TaskSpec& task) {
+  if (!task.trace || !task.trace->is_there()) return {};
+  std::vector<fetch::Header> fields;
+  fields.push_back({"traceparent", traceparent(*task.trace, app.span_ids.next())});
+  if (!task.trace->state.empty()) fields.push_back({"tracestate", task.trace->state});
+  return fields;
+}
+
 Result<fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
   Result<fetch::Url> url = app.fetcher.check_url(task.url);
   if (!url) return in_fetch(std::move(url).error());
@@ -60,6 +70,7 @@ Result<fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
   request.retries = task.retries;
   request.accept_status = std::move(task.accept_status);
   request.cache = task.cache;
+  request.trace = trace_fields(app, task);
   if (!task.is_conditional()) return request;
   // The cache takes no part in them: it would answer with what the caller has already.
   if (!task.if_none_match.empty()) request.headers.push_back({"If-None-Match", task.if_none_match});

@@ -23,6 +23,10 @@
 
 #include <simdjson.h>
 
+namespace fetchmill::server::http {
+struct TraceContext;
+}
+
 namespace fetchmill::handlers {
 
 inline constexpr std::size_t meta_bytes_max = 4096;
@@ -51,6 +55,7 @@ struct TaskSpec {
   std::string if_none_match;
   std::string if_modified_since;
   std::string unless_etag;
+  const server::http::TraceContext* trace = nullptr;  // of the request it came in; null: none
 
   // Whether an upstream's 304 is an answer to it.
   bool is_conditional() const { return !if_none_match.empty() || !if_modified_since.empty(); }

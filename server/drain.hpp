@@ -1,9 +1,16 @@
 // The orderly end, in two phases: ask and wait, then force.
 //
 //   serving ──begin()──▶ announced (/readyz fails, for server.drain_delay_ms)
-//           ──────────▶ closing   (no listener; requests finish, for server.drain_timeout_ms)
+//           ──────────▶ closing   (nobody new; requests finish, for server.drain_timeout_ms)
 //           ──────────▶ forced    (what is left is interrupted and answers with `draining`)
 //           ──────────▶ done()
+//
+// What a client has sent is answered, unless it takes too long. So while closing:
+// - Connections that clients have made are accepted, those with a handshake under way too; then the
+//   listener closes.
+// - A connection ends only behind a response that says so, or when it had no request for
+//   server.drain_idle_ms. Ending it at once, as idle, would cross with the next request.
+// - The process outlives what is left of the last responses on their way: its end would reset them.
 //
 // Owner: main. Process: loop.
 #pragma once
@@ -27,6 +34,7 @@ class Drain {
  private:
   enum class Phase : std::uint8_t { serving, announced, closing, forced };
   void step();
+  void accept_rest(TimePoint now);
   void wait(Clock::duration time);
 
   Timer timer_;
@@ -35,6 +43,7 @@ class Drain {
   std::function<void()> done_;
   Phase phase_ = Phase::serving;
   TimePoint deadline_{};
+  TimePoint accept_until_{};
 };
 
 }  // namespace fetchmill::server

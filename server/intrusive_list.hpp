@@ -46,6 +46,13 @@ class IntrusiveList {
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDelete)
   T& front() { return static_cast<T&>(*root_.next_); }
 
+  // Calls visit(T&) for each. Requires: it changes no list.
+  template <class Visit>
+  void for_each(Visit visit) {
+    for (ListHook* hook = root_.next_; hook != &root_; hook = hook->next_)
+      visit(static_cast<T&>(*hook));
+  }
+
   // An element that is in another list, or elsewhere in this one, moves.
   void push_back(T& element) {
     ListHook& hook = element;

@@ -16,10 +16,15 @@
 #include "server/memory_reserve.hpp"
 #include "server/metrics_exposition.hpp"
 #include "server/reload.hpp"
+#include "server/systemd.hpp"
 #include "workers/ops/pipeline.hpp"
+#include "workers/ops/registry.hpp"
+#include "workers/python/python_ops.hpp"
 
 #include <cstdio>
 #include <exception>
+#include <functional>
+#include <string>
 
 namespace fetchmill::server {
 namespace {
@@ -32,12 +37,43 @@ int failed(config::Log& log, const config::Error& error) {
 // What a reload brings takes the place of what holds.
 void apply(Reloaded&& reloaded, handlers::Engine& engine) {
   config::take_over(engine.settings(), reloaded.settings);
-  engine.log().set_level(reloaded.settings.log.level);
+  engine.log().adopt(reloaded.settings.log);
   handlers::App& app = engine.app();
   if (reloaded.rules) app.fetcher.replace_rules(std::move(*reloaded.rules));
   app.fetcher.replace_origins(std::move(reloaded.origins));
   app.credentials = std::move(reloaded.credentials);
 }
+
+// Health and metrics once more, on a port that neither a drain nor a want of descriptors closes.
+class AdminPort {
+ public:
+  AdminPort(handlers::Engine& engine, LagProbe& lag, const std::function<std::string()>& expose)
+      : address_(engine.settings().server.admin_listen),
+        log_(engine.log()),
+        router_(handlers::admin_routes(engine.app(), expose)),
+        service_(engine.poller(), engine.app().wheel, engine.settings().server, router_,
+                 http::BrowserRules({}, {}, http::Listener::is_loopback(address_)), lag,
+                 engine.metrics(), log_) {}
+
+  // Does nothing where no address is set.
+  config::Result<void> open() {
+    if (address_.empty()) return {};
+    service_.reserve_connections(connections);
+    auto opened = listener_.open(address_, "server.admin_listen");
+    if (opened) log_.info("main", "admin port open", {{"address", listener_.address()}});
+    return opened;
+  }
+
+ private:
+  // Enough for probes and a scraper, each with a descriptor held ready.
+  static constexpr std::size_t connections = 16;
+
+  const std::string address_;
+  config::Log& log_;
+  const http::Router router_;
+  http::Service service_;
+  http::Listener listener_{service_};
+};
 
 int serve(const config::Settings& given, const LoadSettings& load) {
   // Shared memory, the sandbox, the spawner; then the loop, the outbound half and the workers.
@@ -50,8 +86,9 @@ int serve(const config::Settings& given, const LoadSettings& load) {
   int exit_code = cli::exit_done;
 
   // The inbound half, on top of both.
-  const MetricsExposition exposition(metrics);
-  const http::Router router(handlers::routes(app, [&] { return exposition.expose(); }));
+  MetricsExposition exposition(metrics);
+  const auto expose = [&] { return exposition.expose(); };
+  const http::Router router(handlers::routes(app, expose));
   http::Service* serving = nullptr;
   LagProbe lag(engine.io(), metrics.event_loop_lag_seconds.get(),
                [&] { return serving && serving->in_flight > 0; });
@@ -61,11 +98,25 @@ int serve(const config::Settings& given, const LoadSettings& load) {
                         lag, metrics, log);
   serving = &service;
   http::Listener listener(service);
+  Systemd systemd(engine.io());
+  const auto tell_ready = [&](const char* remark) {
+    if (app.draining) return;
+    systemd.ready("serving on " + listener.address() + " with " +
+                  std::to_string(settings.workers.count) + " workers" + remark);
+  };
+
+  AdminPort admin(engine, lag, expose);
+  if (auto opened = admin.open(); !opened) {
+    engine.stop();
+    return failed(log, opened.error());
+  }
+
   const auto listen = [&] {
     if (auto opened = listener.open(settings.server.listen); !opened) {
       exit_code = failed(log, opened.error());
       return engine.halt();
     }
+    tell_ready("");
     log.info("main", "listening",
              {{"address", listener.address()},
               {"workers", std::to_string(settings.workers.count)},
@@ -77,13 +128,18 @@ int serve(const config::Settings& given, const LoadSettings& load) {
   engine.on_signal([&] {
     if (drain.begun()) return engine.halt();
     app.draining = true;
+    systemd.stopping("draining");
     drain.begin();
   });
 
   // SIGHUP reloads.
   Reload reload(engine.io(), load, given, metrics, log,
-                [&](Reloaded&& reloaded) { apply(std::move(reloaded), engine); });
-  engine.on_hangup([&] { reload.begin(); });
+                {.apply = [&](Reloaded&& reloaded) { apply(std::move(reloaded), engine); },
+                 .ended = [&](bool done) { tell_ready(done ? "" : "; settings not reloaded"); }});
+  engine.on_hangup([&] {
+    systemd.reloading();
+    reload.begin();
+  });
 
   // Serving begins when all workers have reported.
   if (!engine.run(listen)) exit_code = cli::exit_failed;
@@ -93,6 +149,11 @@ int serve(const config::Settings& given, const LoadSettings& load) {
   engine.stop();
   log.info("main", "stopped", {});
   return exit_code;
+}
+
+std::vector<config::Error> choose_ops(const config::Settings& settings) {
+  return workers::ops::choose_ops(
+      {.enabled = settings.ops.enabled, .disabled = settings.ops.disabled});
 }
 
 // Asio's constructors throw what the system refuses them: descriptors, mostly. It may also come out
@@ -120,5 +181,7 @@ int main(int argc, char** argv) {
                            .fetch = server::or_explain(handlers::cli::fetch),
                            .batch = server::or_explain(handlers::cli::batch),
                            .ops_json = workers::ops::catalogue_json,
+                           .load_modules = workers::python::load_modules,
+                           .choose_ops = server::choose_ops,
                            .check_steps = workers::ops::check_steps});
 }

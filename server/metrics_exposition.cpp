@@ -178,8 +178,12 @@ class Collector : public prometheus::Collectable {
 MetricsExposition::MetricsExposition(const config::Metrics& metrics)
     : metrics_(metrics), start_time_seconds_(process_start_seconds()) {}
 
-std::string MetricsExposition::expose() const {
-  return prometheus::TextSerializer().Serialize(Collector(metrics_, start_time_seconds_).Collect());
+std::string MetricsExposition::expose() {
+  reserve_.lend();
+  const Collector collector(metrics_, start_time_seconds_);
+  std::string text = prometheus::TextSerializer().Serialize(collector.Collect());
+  reserve_.fill(1);
+  return text;
 }
 
 }  // namespace fetchmill::server

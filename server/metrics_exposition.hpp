@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/metrics.hpp"
+#include "server/descriptor_reserve.hpp"
 
 #include <string>
 #include <string_view>
@@ -17,12 +18,13 @@ class MetricsExposition {
 
   explicit MetricsExposition(const config::Metrics& metrics);
 
-  // The body of GET /metrics.
-  std::string expose() const;
+  // The body of GET /metrics. Whole also when there is no descriptor left, though it reads files.
+  std::string expose();
 
  private:
   const config::Metrics& metrics_;
   double start_time_seconds_;  // since the epoch
+  DescriptorReserve reserve_{1};
 };
 
 }  // namespace fetchmill::server

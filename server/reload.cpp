@@ -71,12 +71,12 @@ ReloadResult prepare_reload(const LoadSettings& load, const config::Settings& be
 }
 
 Reload::Reload(asio::io_context& io, LoadSettings load, config::Settings loaded,
-               config::Metrics& metrics, config::Log& log, std::function<void(Reloaded&&)> apply)
+               config::Metrics& metrics, config::Log& log, Callbacks callbacks)
     : load_(std::move(load)),
       loaded_(std::move(loaded)),
       metrics_(metrics),
       log_(log),
-      apply_(std::move(apply)),
+      callbacks_(std::move(callbacks)),
       done_(io, new_eventfd()) {
   stamp();
 }
@@ -108,7 +108,7 @@ void Reload::finished() {
   if (auto* reloaded = std::get_if<Reloaded>(&result_)) {
     loaded_ = reloaded->settings;
     const config::Changes changes = reloaded->changes;
-    apply_(std::move(*reloaded));
+    callbacks_.apply(std::move(*reloaded));
     tell(changes);
   } else {
     tell(std::get<Mistakes>(result_));
@@ -123,12 +123,14 @@ void Reload::tell(const config::Changes& changes) {
   log_.info(
       "reload", "settings reloaded",
       {{"changed", joined(changes.taken_over)}, {"need_restart", joined(changes.need_restart)}});
+  callbacks_.ended(true);
 }
 
 void Reload::tell(const Mistakes& mistakes) {
   metrics_.config_reloads_total.with({"failed"}).increment();
   for (const std::string& mistake : mistakes)
     log_.error("reload", "settings not reloaded", {{"mistake", mistake}});
+  callbacks_.ended(false);
 }
 
 void Reload::stamp() {

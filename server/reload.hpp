@@ -52,9 +52,13 @@ ReloadResult prepare_reload(const LoadSettings& load, const config::Settings& be
 
 class Reload {
  public:
-  // `apply` makes it hold. Throws std::system_error when there is no descriptor left.
+  struct Callbacks {
+    std::function<void(Reloaded&&)> apply;  // makes it hold
+    std::function<void(bool done)> ended;   // of each reload, when it holds or has failed
+  };
+  // Throws std::system_error when there is no descriptor left.
   Reload(asio::io_context& io, LoadSettings load, config::Settings loaded, config::Metrics& metrics,
-         config::Log& log, std::function<void(Reloaded&&)> apply);
+         config::Log& log, Callbacks callbacks);
   Reload(const Reload&) = delete;
   Reload& operator=(const Reload&) = delete;
   ~Reload();
@@ -72,7 +76,7 @@ class Reload {
   config::Settings loaded_;
   config::Metrics& metrics_;
   config::Log& log_;
-  std::function<void(Reloaded&&)> apply_;
+  Callbacks callbacks_;
   asio::posix::basic_stream_descriptor<asio::io_context::executor_type> done_;  // an eventfd
   std::uint64_t done_count_ = 0;
   std::thread thread_;

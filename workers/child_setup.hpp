@@ -19,7 +19,8 @@ enum ExitStatus : int {
   exit_setup_failed = 70,
   exit_orphaned = 71,  // the parent was gone before it could be watched
   exit_out_of_memory = 72,
-  exit_killed = 73,  // a signal of a crash came, but from another process
+  exit_killed = 73,    // a signal of a crash came, but from another process
+  exit_worn_out = 74,  // a step left something behind that no other body must meet
 };
 
 // Dies with `parent`: SIGKILL when the thread that forked it ends.

@@ -286,6 +286,7 @@ void PoolImpl::hand_over(Task& task, Worker& worker, std::chrono::nanoseconds ex
     publish(worker, now);
   else if (!std::exchange(worker.unpublished, true))
     unpublished_.push_back(&worker);
+  metrics_.worker_dispatches_total.get().increment();
   metrics_.task_queue_wait_seconds.get().observe(
       std::chrono::duration<double>(now - task.submitted_at).count());
   arm(now + options_.task_timeout);

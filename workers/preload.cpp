@@ -23,7 +23,7 @@ constexpr const char* charsets[] = {
     "WINDOWS-1254", "WINDOWS-1255", "WINDOWS-1256", "WINDOWS-1257", "WINDOWS-1258", "WINDOWS-874",
     "KOI8-R",       "KOI8-U",       "SHIFT_JIS",    "CP932",        "EUC-JP",       "ISO-2022-JP",
     "GBK",          "GB18030",      "BIG5",         "BIG5-HKSCS",   "EUC-KR",       "CP949",
-    "UTF-16",       "UTF-32",       "UTF-7"};
+    "UTF-16",       "UTF-32",       "UTF-7",        "IBM866",       "MACINTOSH",    "MAC-UK"};
 
 // glibc keeps a converter's code in memory as long as someone has it open: none of these is closed.
 void load_charsets() {

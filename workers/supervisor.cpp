@@ -46,6 +46,8 @@ EndReason reason_of(const SpawnReport& report) {
       return EndReason::killed;
     case exit_out_of_memory:
       return EndReason::memory;
+    case exit_worn_out:
+      return EndReason::recycled;
     default:
       return EndReason::exit;
   }

@@ -98,6 +98,11 @@ class Worker {
         answer(task, {.kind = AnswerKind::skipped});
       else
         run(task);
+      // The answer is out, and counts; what was handed over behind it runs elsewhere.
+      if (runner_.wore_out_worker()) {
+        tell_loop();
+        ::_exit(exit_worn_out);
+      }
       ++served_;
     }
   }

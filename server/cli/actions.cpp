@@ -73,6 +73,8 @@ std::string ops_table(const std::string& catalogue) {
     const std::string names = parameter_names(op["parameters"]);
     table.append(op["name"].get_string().value()).append(names.empty() ? "" : " ").append(names);
     table.append("\n    ").append(op["summary"].get_string().value()) += '\n';
+    std::string_view limits;
+    if (!op["limits"].get(limits)) table.append("    Limits: ").append(limits) += '\n';
   }
   return table;
 }
@@ -89,7 +91,11 @@ std::string accepted_host(const config::Settings::Server& settings) {
 int serve(const Call& call) {
   const std::optional<config::Settings> settings = load_settings(call);
   if (!settings) return exit_usage;
-  return call.actions.serve(*settings, [&call] { return try_load(call); });
+  // The ops are what they were at start.
+  config::LoadInput input = call.input;
+  input.load_modules = {};
+  const Call again{call.command, input, call.line, call.actions, call.out, call.err};
+  return call.actions.serve(*settings, [&again] { return try_load(again); });
 }
 
 int fetch(const Call& call) {
@@ -118,6 +124,8 @@ int print_config(const Call& call) {
 }
 
 int ops(const Call& call) {
+  // Those of python.modules too.
+  if (!load_settings(call)) return exit_usage;
   const std::string catalogue = call.actions.ops_json();
   if (call.line.find("json"))
     call.out << catalogue << '\n';
@@ -136,10 +144,16 @@ int run_healthcheck(const Call& call) {
     }
     url = *given;
   } else {
-    const std::optional<config::Settings> settings = load_settings(call);
+    // Called every few seconds, by who has no use for ops.
+    config::LoadInput input = call.input;
+    input.check_steps = {};
+    input.load_modules = {};
+    const std::optional<config::Settings> settings =
+        load_settings({call.command, input, call.line, call.actions, call.out, call.err});
     if (!settings) return exit_usage;
-    url = readiness_url(settings->server.listen);
-    host = accepted_host(settings->server);
+    const bool has_admin = !settings->server.admin_listen.empty();
+    url = readiness_url(has_admin ? settings->server.admin_listen : settings->server.listen);
+    if (!has_admin) host = accepted_host(settings->server);
   }
   const config::Result<void> ready = healthcheck(url, host, healthcheck_timeout);
   if (ready) return exit_done;

@@ -51,8 +51,9 @@ int run(const config::LoadInput& input, const Actions& actions, std::ostream& ou
 int run(int argc, char** argv, const Actions& actions) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const std::vector<std::string> environment = config::process_environment();
-  return run({arguments, environment, config::read_file, actions.check_steps}, actions, std::cout,
-             std::cerr);
+  return run({arguments, environment, config::read_file, actions.load_modules, actions.choose_ops,
+              actions.check_steps},
+             actions, std::cout, std::cerr);
 }
 
 }  // namespace fetchmill::server::cli

@@ -21,7 +21,9 @@ struct Actions {
   std::function<int(const config::Settings&, const CommandLine&)> fetch;
   std::function<int(const config::Settings&, const CommandLine&)> batch;
   std::function<std::string()> ops_json;  // the body of GET /v1/ops
-  config::CheckSteps check_steps = {};    // of named pipelines
+  config::LoadModules load_modules = {};  // of python.modules
+  config::ChooseOps choose_ops = {};
+  config::CheckSteps check_steps = {};  // of named pipelines
 };
 
 int run(int argc, char** argv, const Actions& actions);

@@ -91,6 +91,12 @@ void append_authority(std::string& to, const Url& url) {
   to += Digits(url.port);
 }
 
+// The caller's trace, unless the task has its own: the two fields belong together.
+bool sends_trace(const FetchRequest& request) {
+  return std::none_of(request.trace.begin(), request.trace.end(),
+                      [&](const Header& field) { return has_header(request, field.name); });
+}
+
 // Calls emit(name, value) for what every version of HTTP has.
 template <class Emit>
 void for_each_field(const FetchRequest& request, Emit emit) {
@@ -101,6 +107,8 @@ void for_each_field(const FetchRequest& request, Emit emit) {
   if (codings_are_ours(request))
     emit("Accept-Encoding", has_header(request, "Range") ? "identity" : asked_codings);
   for (const Header& header : request.headers) emit(header.name, header.value);
+  if (sends_trace(request))
+    for (const Header& field : request.trace) emit(field.name, field.value);
   if (request.credential && request.credential->is_for(request.url, request.method))
     emit(request.credential->header.name, request.credential->header.value);
   if (declares_length(request)) emit("Content-Length", Digits(request.body.size()));

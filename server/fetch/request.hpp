@@ -41,6 +41,7 @@ struct FetchRequest {
   Url url;  // from Fetcher::check_url
   wire::Method method = wire::Method::get;
   std::vector<Header> headers;                             // passed check_headers
+  std::vector<Header> trace;                               // sent where `headers` has none of them
   std::shared_ptr<const Credential> credential = nullptr;  // sent where it is for the hop
   std::string body;
   TimePoint deadline = TimePoint::max();   // of the whole fetch; passing it is upstream_timeout

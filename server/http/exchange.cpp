@@ -51,6 +51,7 @@ Exchange::Exchange(Session& session, const Route& route, const Request& request,
       activity_(session.service_.wheel),
       body_left_(request.head.content_length) {
   rebase(request.head, bytes.data(), head_bytes_.data(), head_);
+  trace_ = read_trace_context(head_.fields);
 }
 
 std::optional<std::uint64_t> Exchange::body_length() const {
@@ -250,6 +251,7 @@ Task<void> Exchange::respond(const Error& error) {
 
 Task<void> Exchange::respond(Response response) {
   status_ = response.status;
+  code_ = response.code;
   if (response.close || !head_.keep_alive || session_.service_.draining() || !body_complete())
     close_ = true;
   std::string head;
@@ -265,6 +267,7 @@ Task<void> Exchange::respond(Response response) {
       head_.method == wire::Method::head ? std::string_view{} : response.bytes();
   Task<bool> sending = send(head, body);
   complete_ = co_await sending;
+  if (complete_) body_sent_ = body.size();
 }
 
 ConnectionField Exchange::connection_field() const {
@@ -294,6 +297,7 @@ Task<bool> Exchange::begin(Response response) {
 
 Task<bool> Exchange::write(std::string_view bytes) {
   if (bytes.empty() || head_.method == wire::Method::head) co_return !broken_;
+  body_sent_ += bytes.size();
   if (!chunked_output_) {
     Task<bool> sending = send(bytes, {});
     co_return co_await sending;

@@ -13,6 +13,7 @@
 #include "server/http/message.hpp"
 #include "server/http/response_head.hpp"
 #include "server/http/router.hpp"
+#include "server/http/trace_context.hpp"
 #include "server/wire/chunked.hpp"
 #include "server/wire/head.hpp"
 
@@ -58,6 +59,7 @@ class Exchange {
   Activity& activity() { return activity_; }
   const Route& route() const { return route_; }
   TimePoint started() const { return started_; }
+  const TraceContext& trace() const { return trace_; }
 
   // The body's declared length; nothing when it is chunked.
   std::optional<std::uint64_t> body_length() const;
@@ -109,6 +111,7 @@ class Exchange {
   std::string id_;
   wire::RequestHead head_;
   Request request_;
+  TraceContext trace_;
   Activity activity_;
 
   static constexpr std::size_t framing_read_bytes = 4096;
@@ -124,6 +127,8 @@ class Exchange {
   std::size_t turn_bytes_ = 0;  // read since the body was last waited for
 
   unsigned status_ = 0;
+  std::string_view code_;        // of the error that was told
+  std::uint64_t body_sent_ = 0;  // of the response's body
   bool chunked_output_ = false;
   bool complete_ = false;  // the response went out whole
   bool broken_ = false;    // the client cannot be answered any more

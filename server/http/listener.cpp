@@ -2,9 +2,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include <boost/asio/ip/tcp.hpp>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,7 +21,8 @@ namespace {
 constexpr int accepts_per_turn = 64;
 constexpr milliseconds out_of_descriptors_pause{100};
 
-config::Result<asio::ip::tcp::endpoint> endpoint_of(const std::string& address) {
+config::Result<asio::ip::tcp::endpoint> endpoint_of(const std::string& address,
+                                                    const std::string& setting = {}) {
   const std::size_t colon = address.rfind(':');
   std::string host = address.substr(0, colon);
   if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
@@ -27,8 +30,8 @@ config::Result<asio::ip::tcp::endpoint> endpoint_of(const std::string& address) 
   boost::system::error_code error;
   const asio::ip::address ip = asio::ip::make_address(host, error);
   if (error)
-    return config::Error(ErrorCode::invalid_request,
-                         "server.listen: '" + host + "' is not an IP address", "server.listen");
+    return config::Error(ErrorCode::invalid_request, "'" + host + "' is not an IP address",
+                         setting);
   return asio::ip::tcp::endpoint(ip,
                                  static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1))));
 }
@@ -49,15 +52,14 @@ bool Listener::is_loopback(const std::string& address) {
   return endpoint && endpoint->address().is_loopback();
 }
 
-config::Result<void> Listener::open(const std::string& address) {
-  const auto endpoint = endpoint_of(address);
+config::Result<void> Listener::open(const std::string& address, const std::string& setting) {
+  const auto endpoint = endpoint_of(address, setting);
   if (!endpoint) return endpoint.error();
   const auto failed = [&](const char* call) {
     const std::string reason = std::strerror(errno);
     close();
     return config::Error(ErrorCode::invalid_request,
-                         "cannot listen on " + address + ": " + call + ": " + reason,
-                         "server.listen");
+                         "cannot listen on " + address + ": " + call + ": " + reason, setting);
   };
   fd_ = ::socket(endpoint->protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return failed("socket");
@@ -79,6 +81,27 @@ config::Result<void> Listener::open(const std::string& address) {
   return {};
 }
 
+// Closing a listening socket resets what its backlog holds, and what is not there yet because its
+// handshake is under way. So first of all nobody new gets in: the kernel drops the segments that
+// begin a connection, which clients send again a second later, to who then listens. Where a filter
+// is refused, whoever comes between the last accept and the close is reset.
+void Listener::begin_no_more() {
+  if (fd_ < 0) return;
+  constexpr std::uint32_t flags_at = 13;  // in the TCP header
+  constexpr std::uint32_t syn = 0x02;
+  constexpr std::uint32_t everything = ~0U;
+  sock_filter drops_syn[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_at),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, syn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, everything),
+  };
+  const sock_fprog filter{std::size(drops_syn), drops_syn};
+  if (::setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0) return;
+  service_.log.warn("listener", "cannot keep new connections out",
+                    {{"reason", std::strerror(errno)}});
+}
+
 void Listener::close() {
   pause_.disarm();
   if (fd_ < 0) return;
@@ -90,7 +113,6 @@ void Listener::on_events(std::uint32_t) {
   accept_some();
 }
 
-// Whether the backlog holds a connection: nobody is closed to make room for none.
 bool Listener::is_waited_for() const {
   pollfd backlog{fd_, POLLIN, 0};
   return ::poll(&backlog, 1, 0) == 1;
@@ -99,18 +121,21 @@ bool Listener::is_waited_for() const {
 void Listener::accept_some() {
   if (fd_ < 0) return;
   for (int i = 0; i < accepts_per_turn; ++i) {
-    if (service_.sessions() >= service_.settings.max_connections) {
-      if (!is_waited_for()) return;
+    if (service_.sessions() >= service_.connections_max()) {
+      if (!is_waited_for()) return;  // nobody is closed to make room for none
       if (!service_.close_one_idle()) return service_.call_when_room();
     }
+    service_.lend_descriptor();
     const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       service_.serve(fd);
       continue;
     }
-    if (errno == EAGAIN) return;
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      service_.log.warn("listener", "accepting pauses", {{"reason", std::strerror(errno)}});
+    const int error = errno;
+    service_.refill_reserve();
+    if (error == EAGAIN) return;
+    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+      service_.log.warn("listener", "accepting pauses", {{"reason", std::strerror(error)}});
       return pause_.arm(Clock::now() + out_of_descriptors_pause);
     }
     // What remains concerns one connection only (ECONNABORTED and the like): go on with the next.

@@ -1,7 +1,7 @@
 // Accepts client connections and hands them to the service.
 //
-// At server.max_connections the connection that has been idle for longest makes room; when none is
-// idle, accepting pauses and the kernel's backlog holds the rest. Out of descriptors (EMFILE,
+// At Service::connections_max() the connection that has been idle for longest makes room; when none
+// is idle, accepting pauses and the kernel's backlog holds the rest. Out of descriptors (EMFILE,
 // ENFILE), it pauses for a moment instead of spinning on an event that cannot be served.
 //
 // Owner: main. Lifetime: within that of the service. Process: loop.
@@ -19,11 +19,17 @@ class Listener final : public EventSink {
   explicit Listener(Service& service);
   ~Listener();
 
-  // `address` is host:port as in server.listen, already validated. Errors: invalid_request with
+  // `address` is host:port, the value of `setting`, already validated. Errors: invalid_request with
   // what bind(2) or listen(2) said.
-  config::Result<void> open(const std::string& address);
-  // No further connections; those in the backlog are refused by the kernel.
+  config::Result<void> open(const std::string& address,
+                            const std::string& setting = "server.listen");
+  // From now on clients cannot begin to connect; those that have begun are accepted until close().
+  void begin_no_more();
+  // Whether the backlog holds a connection.
+  bool is_waited_for() const;
+  // No further connections; the kernel resets those in the backlog.
   void close();
+  bool is_open() const { return fd_ >= 0; }
 
   // "127.0.0.1:8080", with the port the kernel chose.
   const std::string& address() const { return address_; }
@@ -40,7 +46,6 @@ class Listener final : public EventSink {
     Listener& listener;
   };
   void accept_some();
-  bool is_waited_for() const;
 
   Service& service_;
   Pause pause_;

@@ -30,6 +30,7 @@ struct Response {
   std::string body;
   std::string_view borrowed_body;  // instead of `body`: outlives the write
   bool close = false;              // end the connection after it
+  std::string_view code = {};      // of the error it tells, for the log; outlives everything
 
   std::string_view bytes() const { return body.empty() ? borrowed_body : std::string_view(body); }
 };

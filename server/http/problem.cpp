@@ -40,6 +40,7 @@ Response problem(const config::Error& error, std::string_view request_id, unsign
   const config::ErrorInfo& row = info(error.code);
   Response response;
   response.status = status;
+  response.code = row.name;
   response.media_type = "application/problem+json";
   append_field_line(response.headers, "Cache-Control", "no-store");
   append_field_line(response.headers, "X-Content-Type-Options", "nosniff");

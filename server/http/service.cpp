@@ -2,8 +2,10 @@
 
 #include "server/http/session.hpp"
 
+#include <array>
 #include <cstdio>
 #include <ctime>
+#include <span>
 #include <utility>
 
 namespace fetchmill::server::http {
@@ -20,6 +22,10 @@ std::string_view method_label(wire::Method method) {
     default:
       return "other";
   }
+}
+
+std::string_view name_of(const Route* route) {
+  return route ? route->name : "none";
 }
 
 }  // namespace
@@ -47,7 +53,7 @@ Service::~Service() {
 void Service::serve(int fd) {
   auto* session = new Session(*this, wheel);
   ++session_count_;
-  metrics.http_connections.get().set(static_cast<std::int64_t>(session_count_));
+  metrics.http_connections.get().add(1);
   fresh_.push_back(*session);
   if (session->open(fd))
     session->start();
@@ -58,7 +64,8 @@ void Service::serve(int fd) {
 void Service::destroy(Session& session) {
   delete &session;
   --session_count_;
-  metrics.http_connections.get().set(static_cast<std::int64_t>(session_count_));
+  metrics.http_connections.get().add(-1);
+  refill_reserve();
   tell_of_room();
 }
 
@@ -75,11 +82,16 @@ bool Service::close_one_idle() {
 
 void Service::drain() {
   draining_ = true;
-  while (!idle_.empty()) destroy(idle_.front());
-  while (!fresh_.empty()) destroy(fresh_.front());
+  const auto hurry = [this](Session& session) {
+    session.wait_no_longer_than(settings.drain_idle_ms);
+  };
+  idle_.for_each(hurry);
+  fresh_.for_each(hurry);
 }
 
 void Service::interrupt_all() {
+  while (!idle_.empty()) destroy(idle_.front());
+  while (!fresh_.empty()) destroy(fresh_.front());
   // An interrupted session leaves the list or moves to its end; each is visited once.
   IntrusiveList<Session> sessions;
   while (!busy_.empty()) sessions.push_back(busy_.front());
@@ -114,24 +126,45 @@ Service::RouteSeries& Service::series(const Route* route) {
   const std::size_t index = route ? static_cast<std::size_t>(route - routes.data()) : routes.size();
   RouteSeries& cached = series_[index];
   if (!cached.duration) {
-    const std::string_view name = route ? route->name : "none";
+    const std::string_view name = name_of(route);
     cached.ok_get = &metrics.http_requests_total.with({name, "GET", "200"});
     cached.duration = &metrics.http_request_duration_seconds.with({name});
   }
   return cached;
 }
 
-void Service::count_response(const Route* route, wire::Method method, unsigned status,
-                             Clock::duration elapsed) {
-  RouteSeries& cached = series(route);
-  if (method == wire::Method::get && status == 200) {
+void Service::count_response(const Answered& answered) {
+  RouteSeries& cached = series(answered.route);
+  if (answered.method == wire::Method::get && answered.status == 200) {
     cached.ok_get->increment();
   } else {
     metrics.http_requests_total
-        .with({route ? route->name : "none", method_label(method), std::to_string(status)})
+        .with({name_of(answered.route), method_label(answered.method),
+               std::to_string(answered.status)})
         .increment();
   }
-  cached.duration->observe(std::chrono::duration<double>(elapsed).count());
+  cached.duration->observe(std::chrono::duration<double>(answered.elapsed).count());
+  if (log.tells_requests()) log_response(answered);
+}
+
+void Service::log_response(const Answered& answered) {
+  constexpr std::size_t method_bytes_max = 32;
+  const std::string status = std::to_string(answered.status);
+  const std::string bytes = std::to_string(answered.bytes);
+  char duration[32];
+  std::snprintf(duration, sizeof duration, "%.3f",
+                std::chrono::duration<double, std::milli>(answered.elapsed).count());
+  const std::string_view method = answered.method_text.substr(0, method_bytes_max);
+  std::array<config::LogField, 8> fields{{{"method", method.empty() ? "-" : method},
+                                          {"route", name_of(answered.route)},
+                                          {"status", status},
+                                          {"bytes", bytes},
+                                          {"duration_ms", duration},
+                                          {"request_id", answered.request_id}}};
+  std::size_t count = 6;
+  if (!answered.code.empty()) fields[count++] = {"code", answered.code};
+  if (!answered.trace_id.empty()) fields[count++] = {"trace_id", answered.trace_id};
+  log.write(config::LogLevel::info, "http", "request", std::span(fields.data(), count));
 }
 
 }  // namespace fetchmill::server::http

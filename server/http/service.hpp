@@ -8,6 +8,7 @@
 #include "config/metrics.hpp"
 #include "config/settings.hpp"
 #include "server/activity.hpp"
+#include "server/descriptor_reserve.hpp"
 #include "server/http/browser_rules.hpp"
 #include "server/http/request_id.hpp"
 #include "server/http/router.hpp"
@@ -20,6 +21,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +29,19 @@
 namespace fetchmill::server::http {
 
 class Session;
+
+// How a request ended, for metrics and the log.
+struct Answered {
+  const Route* route;  // null: none
+  wire::Method method;
+  unsigned status;
+  Clock::duration elapsed;
+  std::uint64_t bytes;    // of the body that went out
+  std::string_view code;  // of the error; empty: none
+  std::string_view request_id;
+  std::string_view method_text;  // as sent; empty: no request could be read
+  std::string_view trace_id;     // empty: none
+};
 
 // All that can be read of a connection in one go; also the most that pipelined requests may hold.
 inline constexpr std::size_t read_bytes_max = 64 * 1024;
@@ -40,6 +55,20 @@ class Service {
   Service& operator=(const Service&) = delete;
   ~Service();
 
+  // Has at most so many connections at once, and holds a descriptor ready for each of them.
+  void reserve_connections(std::size_t count) {
+    reserve_.emplace(count);
+    reserved_ = count;
+  }
+  std::uint64_t connections_max() const { return reserve_ ? reserved_ : settings.max_connections; }
+  // To be called before accept(2), and where that has failed.
+  void lend_descriptor() {
+    if (reserve_) reserve_->lend();
+  }
+  void refill_reserve() {
+    if (reserve_) reserve_->fill(reserved_ - session_count_);
+  }
+
   // Takes over a connected, non-blocking socket.
   void serve(int fd);
   std::size_t sessions() const { return session_count_; }
@@ -50,12 +79,13 @@ class Service {
   void on_room(std::function<void()> callback) { room_made_ = std::move(callback); }
   void call_when_room() { room_wanted_ = true; }
 
-  // Drain, phase one: idle connections close now, the others after their response.
+  // Drain, phase one: every response from now on says that its connection ends. Connections without
+  // a request have server.drain_idle_ms for one more.
   void drain();
   bool draining() const { return draining_; }
   // Whether a request is being received, worked on or answered.
   bool busy() const { return !busy_.empty(); }
-  // Phase two: interrupts whatever is still being worked on.
+  // Phase two: closes idle connections, and interrupts whatever is still being worked on.
   void interrupt_all();
 
   // The Date field's line, refreshed once a second.
@@ -65,8 +95,7 @@ class Service {
     const std::string_view origin = request.field(wire::FieldId::origin);
     return !origin.empty() && rules.listed(origin) ? origin : std::string_view{};
   }
-  void count_response(const Route* route, wire::Method method, unsigned status,
-                      Clock::duration elapsed);
+  void count_response(const Answered& answered);
 
   Poller& poller;
   Deadlines& wheel;
@@ -93,6 +122,7 @@ class Service {
     config::Histogram* duration = nullptr;
   };
   RouteSeries& series(const Route* route);
+  void log_response(const Answered& answered);
 
   void destroy(Session& session);
   void add_idle(Session& session);
@@ -106,6 +136,8 @@ class Service {
   IntrusiveList<Session> busy_;
   IntrusiveList<Session> lingering_;
   std::size_t session_count_ = 0;
+  std::optional<DescriptorReserve> reserve_;
+  std::size_t reserved_ = 0;  // connections and descriptors held, together
   std::function<void()> room_made_;
   bool room_wanted_ = false;
   bool draining_ = false;

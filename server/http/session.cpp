@@ -61,6 +61,10 @@ void Session::interrupt(ErrorCode why) {
   if (state_ != State::lingering) destroy();
 }
 
+void Session::wait_no_longer_than(std::uint64_t time_ms) {
+  deadline_.arm(std::min(deadline_.at(), Clock::now() + milliseconds(time_ms)));
+}
+
 bool Session::is_quiet() const {
   char next = 0;
   return ::recv(fd(), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
@@ -100,6 +104,8 @@ void Session::expired() {
     answer({service_.head, id, {}, {}}, nullptr, response, Clock::now());
     return settle();
   }
+  // What came in this very turn is served: its event is due.
+  if (state_ == State::reading && !is_quiet()) return wait_for_input();
   if (state_ == State::writing) reset();
   destroy();
 }
@@ -191,6 +197,7 @@ void Session::wait_for_input() {
     served_ ? service_.add_idle(*this) : service_.fresh_.push_back(*this);
     deadline_.arm(Clock::now() + milliseconds(served_ ? settings.keep_alive_timeout_ms
                                                       : settings.head_timeout_ms));
+    if (service_.draining()) wait_no_longer_than(settings.drain_idle_ms);
   } else if (!head_begun_) {
     // Absolute from the first byte on: a client that sends a byte now and then gains nothing.
     head_begun_ = true;
@@ -301,9 +308,9 @@ std::optional<config::Error> Session::check(const Request& request, const Route*
   }
   if (auto error = service_.rules.check(request.head.host, origin)) return error;
   if (!route)
-    return Error(ErrorCode::not_found, "there is nothing at '" +
-                                           std::string(request.path.substr(0, 200)) +
-                                           "'; GET / lists the routes");
+    return Error(ErrorCode::not_found,
+                 "there is nothing at '" + std::string(request.path.substr(0, 200)) + "'" +
+                     (service_.router.find("/") ? "; GET / lists the routes" : ""));
   if (!(route->methods & Router::bit(request.head.method)))
     return Error(ErrorCode::method_not_allowed,
                  std::string(route->path) + " supports " + Router::allow(route->methods));
@@ -343,7 +350,19 @@ void Session::answer(const Request& request, const Route* route, const Response&
                .varies_by_origin = service_.rules.lists_any()});
   if (head.method != wire::Method::head) service_.output += response.bytes();
   if (close) close_after_output_ = true;
-  service_.count_response(route, head.method, response.status, now - started);
+  // What was refused has no head to look into.
+  const bool is_read = !request.path.empty();
+  const TraceContext trace =
+      is_read && service_.log.tells_requests() ? read_trace_context(head.fields) : TraceContext();
+  service_.count_response({.route = route,
+                           .method = head.method,
+                           .status = response.status,
+                           .elapsed = now - started,
+                           .bytes = head.method == wire::Method::head ? 0 : response.bytes().size(),
+                           .code = response.code,
+                           .request_id = request.id,
+                           .method_text = is_read ? head.method_text : std::string_view(),
+                           .trace_id = trace.trace_id});
 }
 
 void Session::begin_exchange(const Route& route, const Request& request,
@@ -381,12 +400,20 @@ void Session::exchange_finished() {
   const Exchange& exchange = *exchange_;
   --service_.in_flight;
   service_.metrics.http_requests_in_flight.get().set(static_cast<std::int64_t>(service_.in_flight));
-  const unsigned status =
-      exchange.responded() ? exchange.status() : config::info(ErrorCode::cancelled).http_status;
-  service_.count_response(&exchange.route(), exchange.request().head.method, status,
-                          Clock::now() - exchange.started());
-  if (exchange.close_ || !exchange.body_complete() || service_.draining())
-    close_after_output_ = true;
+  const config::ErrorInfo& cancelled = config::info(ErrorCode::cancelled);
+  const wire::RequestHead& head = exchange.request().head;
+  service_.count_response(
+      {.route = &exchange.route(),
+       .method = head.method,
+       .status = exchange.responded() ? exchange.status() : cancelled.http_status,
+       .elapsed = Clock::now() - exchange.started(),
+       .bytes = exchange.body_sent_,
+       .code = exchange.responded() ? exchange.code_ : cancelled.name,
+       .request_id = exchange.request().id,
+       .method_text = head.method_text,
+       .trace_id = exchange.trace().trace_id});
+  // Not because of a drain alone: who was not told may have sent the next request by now.
+  if (exchange.close_ || !exchange.body_complete()) close_after_output_ = true;
   input_.erase(0, exchange.held_taken_);
   if (!exchange.complete_) broken_ = true;
   exchange_.reset();

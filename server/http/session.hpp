@@ -30,6 +30,8 @@ class Session final : public Socket, public ListHook {
 
   // Begins to serve; the socket is open. May destroy the session.
   void start();
+  // Drain, phase one: for a session that is idle.
+  void wait_no_longer_than(std::uint64_t time_ms);
   // Drain, phase two: ends what is being worked on. May destroy the session.
   void interrupt(ErrorCode why);
   // False when the kernel holds bytes, or an end, that no event has told of yet.

@@ -26,7 +26,8 @@ std::string checked(std::string_view text) {
   if (parser.parse(text.data(), text.size()).get(pipeline)) return {};
   auto canonical = ops::check_pipeline(pipeline, "pipeline");
   if (!canonical) return {};
-  for (const std::string_view op : {"\"crash\"", "\"spin_forever\"", "\"balloon\"", "\"cpu.loop\""})
+  for (const std::string_view op :
+       {"\"crash\"", "\"spin_forever\"", "\"balloon\"", "\"cpu.loop\"", "\"jq\""})
     if (canonical->find(op) != std::string::npos) return {};
   return std::move(*canonical);
 }

@@ -1,8 +1,15 @@
-"""The examples in documents: taking them out, and holding what they show against what came."""
+"""The examples in documents: taking them out, typing them, and holding what came against them."""
 
+import os
+import pty
 import re
+import subprocess
+import termios
+import threading
 
-SHELL, FILE, SHOWN = "sh", "toml", ""  # languages of blocks; SHOWN is text, such as an output
+# Languages of blocks. SHOWN is text, such as an output; MODULE a file that its first line names; CODE is
+# built by tests/unit/workers/contributing.
+SHELL, FILE, MODULE, CODE, SHOWN = "sh", "toml", "python", "cpp", ""
 
 
 class Block:
@@ -43,6 +50,41 @@ def manual_examples(page):
     ]
 
 
+def typed(script, folder, environment, timeout):
+    """What comes of a script in bash: (exit code, standard output, what a terminal got as its
+    standard error)."""
+    terminal, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))  # room for the whole line of progress
+    said = []
+
+    def listen():
+        try:
+            while data := os.read(terminal, 4096):
+                said.append(data)
+        except OSError:  # nobody has it open any more
+            pass
+
+    reader = threading.Thread(target=listen)
+    reader.start()
+    try:
+        result = subprocess.run(
+            ["bash", "-euc", script],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    finally:
+        os.close(theirs)
+        reader.join()
+        os.close(terminal)
+    return result.returncode, result.stdout, b"".join(said).decode()
+
+
 # What no two runs share: a pattern for it in what is shown, and one for it in what came.
 VARYING = [
     (r"(?<=_ms\":)[\d.]+", r"[\d.]+"),
@@ -81,6 +123,12 @@ def in_order(text):
         return text
     index = re.compile(r'"index":(\d+)')
     return "\n".join(sorted(lines, key=lambda l: int((index.search(l) or [0, 10**9])[1])))
+
+
+def shows_progress(shown, said):
+    """Whether a line of progress as shown, up to its ETA, was among what the terminal got."""
+    lines = [line for line in re.split(r"[\r\n]|\x1b\[\w", said) if line.strip()]
+    return any(shows(shown.partition("  ETA")[0] + "…", line) for line in lines)
 
 
 def shows(shown, came):

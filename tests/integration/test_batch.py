@@ -1,13 +1,15 @@
 """POST /v1/batch: many tasks in one exchange, one outcome each, the summary last."""
 
 import base64
+import contextlib
 import json
+import threading
 import time
 
 import harness
 from harness import ServerTest
 from processes import bound, eventually
-from upstreams import RawUpstream, answering
+from upstreams import CLOSE, READ, RawUpstream, answering
 
 SELECT_DELAY = [{"op": "json.select", "pointer": "/delay"}]
 
@@ -133,6 +135,37 @@ class Output(ServerTest):
         batch = self.server.batch([{"url": url}])
         self.assertEqual(len(batch.response.body.splitlines()), 2)
         self.assertIn(b'"result":{"a":[1,2]}', batch.response.body)
+
+
+class Heartbeat(ServerTest):
+    settings = {"batch.heartbeat_ms": 10}
+
+    @contextlib.contextmanager
+    def silent_batch(self, accept):
+        """A batch whose only task waits; gives its connection, and what lets the task end."""
+        may_answer = threading.Event()
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1"
+        with RawUpstream([READ, may_answer.wait, answer, CLOSE]) as upstream:
+            with self.server.raw() as connection:
+                body = json.dumps({"tasks": [{"url": upstream.url()}]}).encode()
+                headers = {"Content-Type": "application/json", "Accept": accept}
+                connection.send_request("POST", "/v1/batch", body, headers)
+                connection.read_until(b"\r\n\r\n")
+                yield connection, may_answer.set
+
+    def test_a_silent_stream_of_events_has_one_and_lines_have_none(self):
+        with (
+            self.silent_batch("application/x-ndjson") as (lines, end_lines),
+            self.silent_batch("text/event-stream") as (events, end_events),
+        ):
+            self.assertEqual([events.read_chunk() for _ in range(3)], 3 * [b":\n\n"])
+            end_events()
+            rest = b"".join(iter(events.read_chunk, b"")).split(b"\n\n")
+            names = [event.split(b"\n")[0] for event in rest if event not in (b":", b"")]
+            self.assertEqual(names, [b"event: outcome", b"event: summary"])
+            end_lines()
+            told = b"".join(iter(lines.read_chunk, b"")).splitlines()
+            self.assertEqual([json.loads(line)["type"] for line in told], ["result", "summary"])
 
 
 class Input(ServerTest):

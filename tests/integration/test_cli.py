@@ -68,7 +68,8 @@ class Completions(unittest.TestCase):
         ("fetch", "--max-r"): {"--max-redirects", "--max-result-bytes"},
         ("serve", "--server.lis"): {"--server.listen"},
         ("completions", "z"): {"zsh"},
-        ("ops", "--server.lis"): set(),
+        ("ops", "--python."): {"--python.modules"},
+        ("version", "--server.lis"): set(),
     }
 
     def script(self, shell):

@@ -2,18 +2,15 @@
 
 import os
 import pathlib
-import pty
 import re
 import signal
 import subprocess
 import tempfile
-import termios
-import threading
 import unittest
 
 import documents
 import harness
-from documents import FILE, SHELL, SHOWN
+from documents import CODE, FILE, MODULE, SHELL, SHOWN
 from harness import FETCHMILL_BIN, Fetchmill, clean_environment, run_command
 from processes import SANITIZED, bound
 from upstreams import ORIGIN_BIN, ROOT
@@ -22,6 +19,8 @@ from upstreams import ORIGIN_BIN, ROOT
 NOT_RUN = {
     "make demo": "builds, then runs for a minute",
     "make run": "its script is this test's server",
+    "FETCHMILL_PYTHON_MODULES=python make run": "likewise",
+    "docker build -t fetchmill --build-arg PYTHON_OPS=ON .": "builds an image",
     "make test": "runs this",
     "make asan": "runs this",
     "make fuzz": "runs fuzzers",
@@ -29,13 +28,23 @@ NOT_RUN = {
     "make fmt tidy": "needs the whole build",
     "make help": "lists targets",
     ".ci/run": "runs this",
+    "make image": "takes a container engine; make container-test builds and runs it",
+    "docker run --rm --read-only --cap-drop ALL -p 127.0.0.1:8080:8080 fetchmill": "needs the image",
+    "cp deploy/systemd/fetchmill.service /etc/systemd/system/": "installs",
+    "install -D -m 644 deploy/fetchmill.example.toml /etc/fetchmill/fetchmill.toml": "installs",
+    "systemctl daemon-reload && systemctl enable --now fetchmill": "installs",
     "build/release/bench/isolation --rounds 15": "measures for minutes",
     "build/release/bench/isolation --rounds 15 --markdown": "measures for minutes",
 }
 
+# Whether this build has it: what is shown of it is run only then.
+PYTHON = "without FETCHMILL_PYTHON_OPS" not in run_command(
+    "check-config", "--python.modules", "/"
+).stderr
+
 SERVE = "build/release/fetchmill serve "
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")])
-LANGUAGES = {SHELL, FILE, SHOWN}
+LANGUAGES = {SHELL, FILE, MODULE, CODE, SHOWN}
 
 
 class Demo:
@@ -49,13 +58,25 @@ class Demo:
         (binaries / "fetchmill").symlink_to(FETCHMILL_BIN)
         (binaries / "tests/fetchmill-origin").symlink_to(ORIGIN_BIN)
         (self.folder / "deploy").symlink_to(ROOT / "deploy")
+        (self.folder / "python").mkdir()
+        for document in DOCUMENTS:
+            for block in documents.fenced_blocks(document.read_text()):
+                if block.language == MODULE:
+                    name = re.match(r"# python/(\w+\.py)\n", block.text)[1]
+                    (self.folder / "python" / name).write_text(block.text)
         self._process = subprocess.Popen(
             [ROOT / "deploy/demo/demo.sh", "run"],
             stdout=subprocess.PIPE,
             text=True,
             env=clean_environment(
-                {"BUILD": str(binaries), "LISTEN": "127.0.0.1:0", "ORIGIN_LISTEN": "127.0.0.1:0"}
+                {
+                    "BUILD": str(binaries),
+                    "LISTEN": "127.0.0.1:0",
+                    "ORIGIN_LISTEN": "127.0.0.1:0",
+                    **({"FETCHMILL_PYTHON_MODULES": "python"} if PYTHON else {}),
+                }
             ),
+            cwd=self.folder,
         )
         self.lines = []  # that it tells its user to type
         address = re.compile(r"is at (http://\S+), .* at (http://\S+)\. ")
@@ -75,37 +96,10 @@ class Demo:
         )
 
     def shell(self, script, exports=(), environment=None):
-        """(exit code, standard output, what a terminal as standard error got)."""
-        terminal, theirs = pty.openpty()
-        termios.tcsetwinsize(theirs, (24, 120))  # room for the whole line of progress
-        said = []
-
-        def listen():
-            try:
-                while data := os.read(terminal, 4096):
-                    said.append(data)
-            except OSError:  # nobody has it open any more
-                pass
-
-        reader = threading.Thread(target=listen)
-        reader.start()
-        try:
-            result = subprocess.run(
-                ["bash", "-euc", "\n".join([*exports, script])],
-                cwd=self.folder,
-                env=clean_environment(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=theirs,
-                text=True,
-                timeout=bound(60),
-                check=False,
-            )
-        finally:
-            os.close(theirs)
-            reader.join()
-            os.close(terminal)
-        return result.returncode, result.stdout, b"".join(said).decode()
+        """As documents.typed, in this folder, without settings of ours."""
+        return documents.typed(
+            "\n".join([*exports, script]), self.folder, clean_environment(environment), bound(60)
+        )
 
     def __enter__(self):
         return self
@@ -146,11 +140,7 @@ class Examples(unittest.TestCase):
         if shown is None:
             return
         if "ETA" in shown:  # is for the terminal
-            progress = [line for line in re.split(r"[\r\n]|\x1b\[\w", said) if line.strip()]
-            shown = shown.partition("  ETA")[0]
-            self.assertTrue(
-                any(documents.shows(shown + "…", line) for line in progress), (script, progress)
-            )
+            self.assertTrue(documents.shows_progress(shown, said), (script, said))
         else:
             self.assertTrue(documents.shows(self.demo.placed(shown), out), (script, shown, out))
 
@@ -179,11 +169,13 @@ class Examples(unittest.TestCase):
             for block in documents.fenced_blocks(document.read_text()):
                 with self.subTest(document=document.name, line=block.line):
                     self.assertIn(block.language, LANGUAGES, "what is to be done with these?")
+                    if "py." in block.text and not PYTHON:
+                        continue
                     if block.language == SHELL:
                         self.run_block(block, exports)
                     elif block.language == FILE:
                         self.check_file(block)
-                    ran += block.language != SHOWN
+                    ran += block.language not in (SHOWN, MODULE, CODE)
         self.assertGreaterEqual(ran, 19)
 
     def test_indented_commands_are_listed(self):

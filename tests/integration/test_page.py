@@ -109,6 +109,24 @@ class Page(BrowserTest):
         paths = self.server.get("/openapi.json").json()["paths"]
         self.assertLessEqual({path.partition("{")[0] for path in paths}, {row for row in rows})
 
+    def test_its_numbers_are_those_of_now(self):
+        def numbers():
+            self.tab.open(self.api + "/")
+            rows = self.tab.run("""
+                return [...document.querySelectorAll("tr")].map(
+                  (row) => [...row.cells].map((cell) => cell.innerText));""")
+            return {row[0]: row[1] for row in rows if len(row) == 2}
+
+        before = numbers()
+        self.assertEqual(before["Workers ready"], "2 of 2")
+        self.assertRegex(before["Running for"], r"^\d+ (s|min \d+ s)$")
+        for _ in range(3):
+            self.assert_ok(self.server.fetch(self.origin.url("/json?records=1"), "hash"))
+        after = numbers()
+        for name, more in (("Fetches", 3), ("Pipelines run", 3), ("Requests answered", 4)):
+            grown = [int(rows[name].replace("\u202f", "")) for rows in (before, after)]
+            self.assertGreaterEqual(grown[1] - grown[0], more, name)
+
     def test_it_says_nothing_on_the_console_and_asks_nobody_else(self):
         self.assertEqual(self.tab.console(), [])
         requested = self.tab.requested()

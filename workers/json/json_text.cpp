@@ -20,6 +20,15 @@ bool is_json_scalar(std::string_view token) {
   return machine.feed(token) == token.size() && machine.complete();
 }
 
+void append_minified(std::string& out, std::string_view text) {
+  const std::size_t before = out.size();
+  out.resize(before + text.size());
+  std::size_t bytes = 0;
+  // Its only error is a string that is not closed, which a valid text does not hold.
+  if (simdjson::minify(text.data(), text.size(), out.data() + before, bytes)) bytes = 0;
+  out.resize(before + bytes);
+}
+
 simdjson::padded_string_view padded(std::string_view text) {
   return simdjson::padded_string_view(text.data(), text.size(),
                                       text.size() + simdjson::SIMDJSON_PADDING);

@@ -20,6 +20,9 @@ std::string_view without_trailing_space(std::string_view text);
 // null.
 bool is_json_scalar(std::string_view token);
 
+// Appends a valid JSON text without the white space between its parts.
+void append_minified(std::string& out, std::string_view text);
+
 // simdjson's view of a text that lies in a padded buffer.
 simdjson::padded_string_view padded(std::string_view text);
 

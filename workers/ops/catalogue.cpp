@@ -90,7 +90,37 @@ void append_param_schema(std::string& out, const ParamSpec& spec) {
   out += "]}";
 }
 
+void append_examples(std::string& out, const Op& op) {
+  out += ",\"examples\":[";
+  std::string_view separator;
+  for (const Example& example : op.examples) {
+    const auto is_text = [](std::string_view bytes) {
+      return simdjson::validate_utf8(bytes.data(), bytes.size());
+    };
+    if (!is_text(example.input) || !is_text(example.output)) continue;
+    out += std::exchange(separator, ",");
+    out += "{\"step\":" + example_step_json(op, example) + ',';
+    append_member(out, "media_type", example_media_type(op, example));
+    out += ',';
+    append_member(out, "input", example.input);
+    out += ',';
+    append_member(out, "output", example.output);
+    out += '}';
+  }
+  out += ']';
+}
+
 }  // namespace
+
+std::string example_step_json(const Op& op, const Example& example) {
+  std::string step = "{\"op\":\"" + std::string(op.name) + '"';
+  if (example.params.empty()) return step + '}';
+  return step + ',' + std::string(example.params.substr(1));
+}
+
+std::string_view example_media_type(const Op& op, const Example& example) {
+  return example.media_type.empty() ? op.input.front() : example.media_type;
+}
 
 std::string parameters_schema_json(const Op& op) {
   std::string out = "{\"type\":\"object\",\"properties\":{";
@@ -105,7 +135,7 @@ std::string parameters_schema_json(const Op& op) {
   }
   out += "},\"required\":";
   append_strings(out, required);
-  out += ",\"additionalProperties\":false}";
+  out += op.takes_any ? ",\"additionalProperties\":true}" : ",\"additionalProperties\":false}";
   return out;
 }
 
@@ -126,6 +156,7 @@ std::string catalogue_json() {
       out += ',';
       append_member(out, "limits", op->limits);
     }
+    append_examples(out, *op);
     out += '}';
   }
   out += "]}";

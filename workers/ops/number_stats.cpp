@@ -3,7 +3,9 @@
 #include "workers/json/json_write.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace fetchmill::workers::ops {
 namespace {
@@ -26,16 +28,16 @@ void NumberStats::add(double number) {
   if (doubles_.count++ == 0) doubles_.min = doubles_.max = number;
   doubles_.min = std::min(doubles_.min, number);
   doubles_.max = std::max(doubles_.max, number);
-  add_compensated(number);
+  doubles_.add_compensated(number);
 }
 
-void NumberStats::add_compensated(double number) {
-  const double sum = doubles_.sum + number;
-  if (std::abs(doubles_.sum) >= std::abs(number))
-    doubles_.compensation += (doubles_.sum - sum) + number;
+void NumberStats::Doubles::add_compensated(double number) {
+  const double total = sum + number;
+  if (std::abs(sum) >= std::abs(number))
+    compensation += (sum - total) + number;
   else
-    doubles_.compensation += (number - sum) + doubles_.sum;
-  doubles_.sum = sum;
+    compensation += (number - total) + sum;
+  sum = total;
 }
 
 // Welford's update.
@@ -59,9 +61,10 @@ void NumberStats::merge(const NumberStats& other) {
     doubles_.min = first ? other.doubles_.min : std::min(doubles_.min, other.doubles_.min);
     doubles_.max = first ? other.doubles_.max : std::max(doubles_.max, other.doubles_.max);
     doubles_.count += other.doubles_.count;
-    add_compensated(other.doubles_.sum);
+    doubles_.add_compensated(other.doubles_.sum);
     doubles_.compensation += other.doubles_.compensation;
   }
+  kept_.insert(kept_.end(), other.kept_.begin(), other.kept_.end());
   if (other.deviations_.count > 0) {
     const double count = deviations_.count + other.deviations_.count;
     const double delta = other.deviations_.mean - deviations_.mean;
@@ -73,9 +76,9 @@ void NumberStats::merge(const NumberStats& other) {
 }
 
 double NumberStats::total() const {
-  NumberStats all = *this;
+  Doubles all = doubles_;
   all.add_compensated(static_cast<double>(integers_.sum));
-  return all.doubles_.sum + all.doubles_.compensation;
+  return all.sum + all.compensation;
 }
 
 void NumberStats::append_sum(std::string& out) const {
@@ -122,7 +125,32 @@ void NumberStats::append_stddev(std::string& out) const {
     json::append_json_number(out, std::sqrt(deviations_.squares / (deviations_.count - 1)));
 }
 
-void NumberStats::append_members(std::string& out, unsigned fields) const {
+void NumberStats::append_quantiles(std::string& out, std::span<const std::string> quantiles) const {
+  std::vector<double> numbers = kept_;
+  std::string_view separator = "{";
+  for (const std::string& name : quantiles) {
+    out += std::exchange(separator, ",");
+    json::append_json_string(out, name);
+    out += ':';
+    if (numbers.empty()) {
+      out += "null";
+      continue;
+    }
+    double p = 0;
+    std::from_chars(name.data(), name.data() + name.size(), p);
+    const double at = p * static_cast<double>(numbers.size() - 1);
+    const auto below = numbers.begin() + static_cast<std::ptrdiff_t>(at);
+    std::nth_element(numbers.begin(), below, numbers.end());
+    const double share = at - std::floor(at);
+    const double low = *below;
+    const double high = share > 0 ? *std::min_element(below + 1, numbers.end()) : low;
+    json::append_json_number(out, low == high ? low : low * (1 - share) + high * share);
+  }
+  out += '}';
+}
+
+void NumberStats::append_members(std::string& out, unsigned fields,
+                                 std::span<const std::string> quantiles) const {
   std::string_view separator;
   const auto begin = [&](unsigned field, std::string_view name) {
     if ((fields & field) == 0) return false;
@@ -138,6 +166,7 @@ void NumberStats::append_members(std::string& out, unsigned fields) const {
   if (begin(min_field, "min")) append_extreme(out, false);
   if (begin(max_field, "max")) append_extreme(out, true);
   if (begin(stddev_field, "stddev")) append_stddev(out);
+  if (begin(quantiles_field, "quantiles")) append_quantiles(out, quantiles);
 }
 
 }  // namespace fetchmill::workers::ops

@@ -1,4 +1,6 @@
-// Count, sum, mean, extremes and standard deviation of numbers, in one pass and constant memory.
+// Count, sum, mean, extremes, standard deviation and quantiles of numbers, in one pass.
+//
+// Memory is constant, but for quantiles, which keep every number (8 bytes each).
 //
 // Integers of up to 64 bits are summed and compared exactly (128-bit sums); other numbers as
 // doubles, with Neumaier's compensation.
@@ -6,7 +8,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace fetchmill::workers::ops {
 
@@ -20,6 +24,7 @@ enum StatsField : unsigned {
   min_field = 1U << 3U,
   max_field = 1U << 4U,
   stddev_field = 1U << 5U,
+  quantiles_field = 1U << 6U,
 };
 
 class NumberStats {
@@ -31,12 +36,17 @@ class NumberStats {
   void add(double number);
   // For stddev, which costs a division a number; called besides add.
   void add_deviation(double number);
+  // For quantiles, which are exact and so keep the number, as a double; called besides add.
+  void keep(double number) { kept_.push_back(number); }
   // As if the other's numbers had been added here.
   void merge(const NumberStats& other);
 
   // Appends `"count":…,"sum":…`: the members asked for, with a comma between them.
   // mean, min and max of nothing are null; so is stddev (of a sample: n - 1) of less than two.
-  void append_members(std::string& out, unsigned fields) const;
+  // Quantiles interpolate linearly between the two numbers nearest to (n - 1) * p (type 7 of
+  // Hyndman and Fan, the default of R and NumPy); their members are the `quantiles` as written.
+  void append_members(std::string& out, unsigned fields,
+                      std::span<const std::string> quantiles = {}) const;
 
  private:
   struct Integers {
@@ -51,6 +61,8 @@ class NumberStats {
     double compensation = 0;
     double min = 0;
     double max = 0;
+
+    void add_compensated(double number);
   };
   struct Deviations {
     double count = 0;
@@ -64,16 +76,17 @@ class NumberStats {
     if (number < integers_.min) integers_.min = number;
     if (number > integers_.max) integers_.max = number;
   }
-  void add_compensated(double number);
   double total() const;
   void append_sum(std::string& out) const;
   void append_mean(std::string& out) const;
   void append_extreme(std::string& out, bool max) const;
   void append_stddev(std::string& out) const;
+  void append_quantiles(std::string& out, std::span<const std::string> quantiles) const;
 
   Integers integers_;
   Doubles doubles_;
   Deviations deviations_;
+  std::vector<double> kept_;
 };
 
 }  // namespace fetchmill::workers::ops

@@ -88,6 +88,8 @@ class Params {
   void set(std::string_view name, ParamValue value) {
     values_.emplace_back(std::string(name), std::move(value));
   }
+  // In the order in which they were set.
+  std::span<const std::pair<std::string, ParamValue>> all() const { return values_; }
 
  private:
   std::vector<std::pair<std::string, ParamValue>> values_;
@@ -122,6 +124,9 @@ class Step {
   Step& operator=(const Step&) = delete;
   virtual ~Step() = default;
   virtual config::Result<void> run(const Input& input, Output& output) = 0;
+  // Whether something was left behind that the next body must not meet: the worker ends once this
+  // one's result is out.
+  virtual bool wore_out_worker() const { return false; }
 };
 
 // A worked example: docs/ops.md shows it, a test runs it.
@@ -145,6 +150,11 @@ struct Op {
   // `self` is the Op it was called through: ops made at start-up (one per Python function) share
   // one compile.
   config::Result<std::unique_ptr<Step>> (*compile)(const Op& self, const Params& params) = nullptr;
+  // Parameters that the table does not name are taken too, as json_type.
+  bool takes_any = false;
+  // Stands before the parameters' names in a query, where they could be those of a task's fields;
+  // empty: nothing does.
+  std::string_view query_prefix = {};
   // Process: spawner, once, before any worker is forked. Makes a library load what it would load
   // lazily (tables, plug-ins): workers have no files. Must not start threads. Null: nothing to
   // load.

@@ -7,14 +7,10 @@
 #include "workers/json/json_pointer.hpp"
 #include "workers/json/json_text.hpp"
 #include "workers/json/json_validator.hpp"
-#include "workers/json/json_write.hpp"
 #include "workers/json/simdjson_buffers.hpp"
+#include "workers/ops/group_stats.hpp"
 #include "workers/ops/media_type.hpp"
-#include "workers/ops/number_stats.hpp"
 #include "workers/ops/op.hpp"
-
-#include <boost/unordered/unordered_flat_map.hpp>
-#include <xxhash.h>
 
 namespace fetchmill::workers::ops {
 namespace {
@@ -24,39 +20,6 @@ using config::ErrorCode;
 using config::Result;
 using simdjson::error_code;
 namespace ondemand = simdjson::ondemand;
-
-constexpr std::pair<std::string_view, unsigned> stats_names[] = {
-    {"count", count_field}, {"sum", sum_field}, {"mean", mean_field},
-    {"min", min_field},     {"max", max_field}, {"stddev", stddev_field},
-};
-
-// Statistics by group, in the order the groups first appear.
-class Groups {
- public:
-  NumberStats& of(std::string_view key) {
-    if (const auto known = index_.find(key); known != index_.end())
-      return groups_[known->second].second;
-    index_.emplace(key, groups_.size());
-    return groups_.emplace_back(key, NumberStats()).second;
-  }
-  void clear() {
-    index_.clear();
-    groups_.clear();
-  }
-  auto begin() const { return groups_.begin(); }
-  auto end() const { return groups_.end(); }
-
- private:
-  struct Hash {
-    using is_transparent = void;
-    using is_avalanching = void;
-    std::size_t operator()(std::string_view key) const {
-      return XXH3_64bits(key.data(), key.size());
-    }
-  };
-  boost::unordered_flat_map<std::string, std::size_t, Hash, std::equal_to<>> index_;
-  std::vector<std::pair<std::string, NumberStats>> groups_;
-};
 
 // What the walk over one item found.
 struct ItemFields {
@@ -135,14 +98,11 @@ struct TakeFields {
 
 class AggregateStep final : public Step {
  public:
-  explicit AggregateStep(const Params& given) : validate_(given.get<bool>("validate")) {
-    for (const std::string& name : given.get<StringList>("stats"))
-      for (const auto& [known, field] : stats_names)
-        if (name == known) fields_ |= field;
+  explicit AggregateStep(const Params& given)
+      : validate_(given.get<bool>("validate")), figures_(given, pointer(given, "value") != nullptr) {
     items_.add(*pointer(given, "items"), 0);
     if (const std::string* value = pointer(given, "value"))
       has_value_ = tree_.add(*value, value_slot);
-    if (!has_value_) fields_ = count_field;
     if (const std::string* group = pointer(given, "group_by"))
       has_groups_ = tree_.add(*group, group_slot);
     items_at_root_ = pointer(given, "items")->empty();
@@ -155,6 +115,7 @@ class AggregateStep final : public Step {
 
   Result<void> run(const Input& input, Output& output) override {
     groups_.clear();
+    figures_.kept = 0;
     total_ = NumberStats();
     skipped_ = 0;
     const std::string_view text = json::without_bom(input.bytes);
@@ -163,8 +124,9 @@ class AggregateStep final : public Step {
     const bool lines = items_at_root_ && (!is_array || is_ndjson_media_type(input.media_type));
     auto done = lines ? add_lines(text) : add_document(text);
     json::release_if_large(parser_);
-    if (done) write(output.bytes);
-    return done;
+    if (!done) return done;
+    return append_aggregate(output.bytes, figures_, total_, has_groups_ ? &groups_ : nullptr,
+                            skipped_);
   }
 
  private:
@@ -233,49 +195,23 @@ class AggregateStep final : public Step {
         stats.add_item();
         break;
       case ItemFields::Kind::integer:
-        add_number(stats, item.integer);
+        add_number(stats, figures_, item.integer);
         break;
       case ItemFields::Kind::unsigned_integer:
-        add_number(stats, item.unsigned_integer);
+        add_number(stats, figures_, item.unsigned_integer);
         break;
       case ItemFields::Kind::real:
-        add_number(stats, item.real);
+        add_number(stats, figures_, item.real);
         break;
     }
     return simdjson::SUCCESS;
   }
 
-  template <class Number>
-  void add_number(NumberStats& stats, Number number) const {
-    stats.add(number);
-    if ((fields_ & stddev_field) != 0) stats.add_deviation(static_cast<double>(number));
-  }
-
-  void write(std::string& out) {
-    for (const auto& [key, stats] : groups_) total_.merge(stats);
-    out += '{';
-    total_.append_members(out, fields_);
-    out += ",\"skipped\":";
-    json::append_json_number(out, skipped_);
-    if (has_groups_) {
-      std::string_view separator = ",\"groups\":{";
-      for (const auto& [key, stats] : groups_) {
-        out += std::exchange(separator, ",");
-        json::append_json_string(out, key);
-        out += ":{";
-        stats.append_members(out, fields_);
-        out += '}';
-      }
-      out += separator == "," ? "}" : ",\"groups\":{}";
-    }
-    out += '}';
-  }
-
   bool validate_;
+  Figures figures_;
   bool has_value_ = false;
   bool has_groups_ = false;
   bool items_at_root_ = true;
-  unsigned fields_ = 0;
   json::PointerNode items_;
   json::PointerNode tree_;  // value and group_by, inside each item
   ondemand::parser parser_;
@@ -305,7 +241,6 @@ std::string pointer_fault(std::string_view pointer) {
   return fault;
 }
 
-constexpr std::string_view stats_values[] = {"count", "sum", "mean", "min", "max", "stddev"};
 constexpr ParamSpec params[] = {
     {.name = "value",
      .fault = pointer_fault,
@@ -323,13 +258,8 @@ constexpr ParamSpec params[] = {
      .description =
          "JSON Pointer to the array of items. By default the root, which may also be NDJSON: an "
          "item a line."},
-    {.name = "stats",
-     .types = string_list_type,
-     .default_json = R"(["count","sum","mean","min","max"])",
-     .values = stats_values,
-     .description =
-         "Which figures to give. Integers up to 64 bits are added exactly, other numbers with "
-         "compensation; stddev is of a sample (n - 1)."},
+    stats_param,
+    quantiles_param,
     {.name = "validate",
      .types = boolean_type,
      .default_json = "false",
@@ -340,7 +270,7 @@ constexpr Example examples[] = {
      .input =
          R"([{"brand":"Acme","price":2.5},{"brand":"Bolt","price":4},{"brand":"Acme","price":1}])",
      .output =
-         R"({"count":3,"sum":7.5,"skipped":0,"groups":{"Acme":{"count":2,"sum":3.5,"skipped":0},"Bolt":{"count":1,"sum":4,"skipped":0}}})"},
+         R"({"count":3,"sum":7.5,"skipped":0,"groups":{"Acme":{"count":2,"sum":3.5},"Bolt":{"count":1,"sum":4}}})"},
 };
 constexpr std::string_view input_types[] = {"application/json", "application/x-ndjson"};
 
@@ -350,6 +280,7 @@ extern const Op json_aggregate_op;
 const Op json_aggregate_op{
     .name = "json.aggregate",
     .summary = "Count, sum, mean, min, max of a field over an array or NDJSON, also by group.",
+    .limits = aggregate_limits,
     .examples = examples,
     .params = params,
     .input = input_types,

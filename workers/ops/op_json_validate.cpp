@@ -35,7 +35,7 @@ constexpr Example examples[] = {
     {.input = R"({"a":1})", .output = R"({"valid":true})"},
     {.input = R"([1,2,)",
      .output =
-         R"({"valid":false,"error":{"offset":5,"line":1,"column":6,"detail":"the text ends early"}})"},
+         R"({"valid":false,"error":{"offset":5,"line":1,"column":6,"detail":"expected a value, not the end of the text"}})"},
 };
 constexpr std::string_view input_types[] = {"application/json"};
 

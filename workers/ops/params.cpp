@@ -178,6 +178,15 @@ Result<void> set_checked(const ParamSpec& spec, std::optional<ParamValue> value,
   return {};
 }
 
+// A row for a name that the table has, or could have where any is taken; a row of the latter kind
+// lives in `other`.
+const ParamSpec* row_of(const Op& op, std::string_view name, unsigned types, ParamSpec& other) {
+  const ParamSpec* spec = find_spec(op, name);
+  if (spec != nullptr || !op.takes_any || name == "op") return spec;
+  other = {.name = name, .types = types};
+  return &other;
+}
+
 Error missing(const Op& op, const ParamSpec& spec, std::string_view field_prefix) {
   return invalid(std::string(op.name) + " needs the parameter " + std::string(spec.name),
                  std::string(field_prefix) + std::string(spec.name));
@@ -233,7 +242,8 @@ Params params_from_json(const Op& op, simdjson::dom::object step, std::string_vi
   for (const auto& [key, element] : step) {
     if (key == "op") continue;
     std::string field = std::string(field_prefix) + std::string(key);
-    const ParamSpec* spec = find_spec(op, key);
+    ParamSpec other;
+    const ParamSpec* spec = row_of(op, key, json_type, other);
     if (spec == nullptr)
       mistakes.push_back(unknown_parameter(op, key, std::move(field)));
     else if (auto set = set_checked(*spec, value_from(*spec, element), std::move(field), params);
@@ -255,19 +265,27 @@ Result<Params> params_from_json(const Op& op, simdjson::dom::object step,
 
 Result<Params> params_from_query(const Op& op,
                                  std::span<const std::pair<std::string, std::string>> query) {
-  for (const auto& [name, text] : query)
-    if (find_spec(op, name) == nullptr) return unknown_parameter(op, name, name);
-  Params params;
-  for (const ParamSpec& spec : op.params) {
+  const auto value_of = [&query](const ParamSpec& spec) -> std::optional<ParamValue> {
     StringList texts;
     for (const auto& [name, text] : query)
       if (name == spec.name) texts.push_back(text);
-    if (texts.empty()) continue;
-    auto set = set_checked(spec, value_from(spec, texts), std::string(spec.name), params);
-    if (!set) return set.error();
+    return value_from(spec, texts);
+  };
+  const auto field_of = [&op](std::string_view name) {
+    return std::string(op.query_prefix) + std::string(name);
+  };
+  Params params;
+  for (const auto& [name, text] : query) {
+    ParamSpec other;
+    const ParamSpec* spec = row_of(op, name, string_type | string_list_type, other);
+    if (spec == nullptr) return unknown_parameter(op, name, field_of(name));
+    if (params.find(name) != nullptr) continue;  // a repetition, which is in its list
+    if (auto set = set_checked(*spec, value_of(*spec), field_of(name), params); !set)
+      return set.error();
   }
   for (const ParamSpec& spec : op.params)
-    if (spec.required && params.find(spec.name) == nullptr) return missing(op, spec, "");
+    if (spec.required && params.find(spec.name) == nullptr)
+      return missing(op, spec, op.query_prefix);
   return params;
 }
 
@@ -284,14 +302,16 @@ void add_defaults(const Op& op, Params& params) {
 void append_step_json(std::string& out, const Op& op, const Params& params) {
   out += "{\"op\":";
   json::append_json_string(out, op.name);
-  for (const ParamSpec& spec : op.params) {
-    const ParamValue* value = params.find(spec.name);
-    if (value == nullptr) continue;
+  const auto append = [&out](std::string_view name, const ParamValue& value) {
     out += ',';
-    json::append_json_string(out, spec.name);
+    json::append_json_string(out, name);
     out += ':';
-    std::visit(AppendJson{out}, *value);
-  }
+    std::visit(AppendJson{out}, value);
+  };
+  for (const ParamSpec& spec : op.params)
+    if (const ParamValue* value = params.find(spec.name)) append(spec.name, *value);
+  for (const auto& [name, value] : params.all())
+    if (find_spec(op, name) == nullptr) append(name, value);
   out += '}';
 }
 

@@ -30,7 +30,8 @@ config::Result<Params> params_from_query(
 // Adds what the table says for the parameters left out.
 void add_defaults(const Op& op, Params& params);
 
-// Appends the canonical step: "op" first, then the given parameters in the table's order.
+// Appends the canonical step: "op" first, then the given parameters in the table's order, then
+// those that the table does not name.
 void append_step_json(std::string& out, const Op& op, const Params& params);
 
 // "pointer must be a string or an array of strings": what a row accepts, in words.

@@ -14,6 +14,9 @@ using config::Result;
 constexpr std::string_view original_start = R"([{"op":"identity","decode":false})";
 
 Error unknown_op(std::string_view name, std::string field) {
+  if (is_switched_off(name))
+    return Error(ErrorCode::unknown_op,
+                 "the op '" + std::string(name) + "' is disabled on this server", std::move(field));
   std::vector<std::string_view> known;
   for (const Op* op : all_ops()) known.push_back(op->name);
   return Error(
@@ -76,6 +79,22 @@ std::string check_all(simdjson::dom::element pipeline, std::string_view field,
   return whole ? std::move(*whole) : std::string();
 }
 
+// The parameters by the names that the table has.
+Result<std::vector<std::pair<std::string, std::string>>> without_prefix(
+    const Op& op, std::span<const std::pair<std::string, std::string>> query) {
+  std::vector<std::pair<std::string, std::string>> params(query.begin(), query.end());
+  for (auto& [name, value] : params) {
+    if (!name.starts_with(op.query_prefix))
+      return Error(ErrorCode::unknown_field,
+                   "parameters of " + std::string(op.name) + " begin with " +
+                       std::string(op.query_prefix) + " in a query, such as " +
+                       std::string(op.query_prefix) + name.substr(0, 100),
+                   name);
+    name.erase(0, op.query_prefix.size());
+  }
+  return params;
+}
+
 }  // namespace
 
 Result<std::string> check_pipeline(simdjson::dom::element pipeline, std::string_view field) {
@@ -105,7 +124,9 @@ Result<std::string> pipeline_from_query(
     std::string_view op_name, std::span<const std::pair<std::string, std::string>> params) {
   const Op* op = find_op(op_name);
   if (op == nullptr) return unknown_op(op_name, "op");
-  const Result<Params> typed = params_from_query(*op, params);
+  const auto named = without_prefix(*op, params);
+  if (!named) return named.error();
+  const Result<Params> typed = params_from_query(*op, *named);
   if (!typed) return typed.error();
   std::string text = "[";
   append_step_json(text, *op, *typed);

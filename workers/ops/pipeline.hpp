@@ -39,9 +39,10 @@ config::Result<std::string> check_pipeline(simdjson::dom::element pipeline, std:
 config::BasicResult<std::string, std::vector<config::Error>> check_steps(const std::string& steps);
 
 // The canonical text of the one-step pipeline that `?op=NAME&PARAM=VALUE…` asks for. `params` are
-// the query parameters that are the op's, decoded: each value is typed by the parameter's table
-// row, repeats make a list, and a parameter that takes only an object or any JSON is written so.
-// Errors: as check_pipeline, with `field` "op" or the parameter's own name.
+// the query parameters that are the op's, decoded, with the prefix that it may have: each value is
+// typed by the parameter's table row, repeats make a list, and a parameter that takes only an
+// object or any JSON is written so. Errors: as check_pipeline, with `field` "op" or the parameter's
+// own name.
 config::Result<std::string> pipeline_from_query(
     std::string_view op_name, std::span<const std::pair<std::string, std::string>> params);
 
@@ -93,6 +94,9 @@ class Runner {
   // base64: else.
   LineValue encode_for_line(const RunResult& result);
 
+  // Whether a step of the last run says so (Step::wore_out_worker).
+  bool wore_out_worker() const { return wore_out_worker_; }
+
  private:
   struct CompiledStep {
     const Op* op;
@@ -107,6 +111,7 @@ class Runner {
   std::list<Compiled> cache_;  // most recently used first
   simdjson::dom::parser pipeline_parser_;
   json::JsonValidator validator_;
+  bool wore_out_worker_ = false;
   Output outputs_[2];  // a step reads one and writes the other
   std::string media_type_;
   std::string line_;
@@ -114,9 +119,15 @@ class Runner {
 
 // ---- Process: loop. What the tables say, for clients.
 
-// The body of GET /v1/ops: {"ops":[{"name","summary","parameters","input","output"}]}.
+// The body of GET /v1/ops: {"ops":[{"name","summary","parameters","input","output","limits",
+// "examples"}]}; limits only where an op has some of its own, examples without those in binary.
 std::string catalogue_json();
-// The JSON Schema of an op's parameters: an object without additional properties.
+// The JSON Schema of an op's parameters: an object, without additional properties unless it takes
+// any.
 std::string parameters_schema_json(const Op& op);
+// An example's step: {"op":"json.select","pointer":"/a"}.
+std::string example_step_json(const Op& op, const Example& example);
+// Of an example's input.
+std::string_view example_media_type(const Op& op, const Example& example);
 
 }  // namespace fetchmill::workers::ops

@@ -84,6 +84,7 @@ Result<Runner::Compiled*> Runner::compiled(std::string_view pipeline_json) {
 }
 
 Result<RunResult> Runner::run(std::string_view pipeline_json, const Input& input) {
+  wore_out_worker_ = false;
   const Result<Compiled*> pipeline = compiled(pipeline_json);
   if (!pipeline) return pipeline.error();
   Input current = input;
@@ -92,8 +93,9 @@ Result<RunResult> Runner::run(std::string_view pipeline_json, const Input& input
   for (std::size_t i = 0; i < steps.size(); ++i) {
     Output& output = outputs_[1 - held];
     prepare(output, *steps[i].op);
-    if (auto done = steps[i].step->run(current, output); !done)
-      return in_step(std::move(done).error(), i);
+    auto done = steps[i].step->run(current, output);
+    wore_out_worker_ = wore_out_worker_ || steps[i].step->wore_out_worker();
+    if (!done) return in_step(std::move(done).error(), i);
     if (i + 1 < steps.size()) pad_part(output, current);
     if (!output.is_part_of_input) held = 1 - held;
     current.bytes = result_bytes(output);

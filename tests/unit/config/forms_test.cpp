@@ -20,6 +20,9 @@ const std::vector<FormCase> cases{
      {"", ":", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:080",
       "127.0.0.1:-1", "127.0.0.1:8080x", "127.1:80", "::1:80", "[::1]", "[127.0.0.1]:80",
       "[::1%lo]:80", "localhost:80", std::string("127.0.0.1\0:80", 13)}},
+    {Form::listen_address_or_none,
+     {"", "127.0.0.1:0", "[::1]:65535"},
+     {":", "8080", "localhost:80"}},
     {Form::path,
      {"", "/etc/ssl/ca.pem", "a b", "\u00fc.pem"},
      {"a\nb", std::string("a\0b", 3), "\x7f", "\xff", "\xc0\x80", "\xed\xa0\x80", "\xe2\x82"}},
@@ -69,6 +72,9 @@ const std::vector<FormCase> cases{
     {Form::header_value,
      {"a", "Bearer a b", "\u00fc", "\"\\"},
      {"", " a", "a ", "a\nb", "a\tb", "\x7f", std::string(8193, 'a')}},
+    {Form::op_pattern,
+     {"hash", "json.select", "json.*", "py.My_op"},
+     {"", "*", ".*", "a b", "js*"}},
 };
 
 TEST(Forms, AreRecognised) {

@@ -18,14 +18,18 @@ struct Machine {
   std::vector<std::string> arguments;
   std::vector<std::string> environment;
   std::map<std::string, std::string> files;
+  ChooseOps choose_ops = {};
   CheckSteps check_steps = {};
 
   LoadResult load() const {
-    return config::load({arguments, environment,
+    return config::load({arguments,
+                         environment,
                          [this](const std::string& path) {
                            const auto file = files.find(path);
                            return file == files.end() ? std::nullopt : std::optional(file->second);
                          },
+                         {},
+                         choose_ops,
                          check_steps});
   }
 

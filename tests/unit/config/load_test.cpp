@@ -51,6 +51,7 @@ std::string other_word(const Setting& setting) {
   }
   switch (setting.form) {
     case Form::listen_address:
+    case Form::listen_address_or_none:
       return "[::1]:1";
     case Form::path:
       return "a.pem";
@@ -82,6 +83,8 @@ std::string other_word(const Setting& setting) {
       return "X-Api-Key";
     case Form::header_value:
       return "Bearer \"t\\1\"";
+    case Form::op_pattern:
+      return "json.*";
   }
   return {};
 }
@@ -238,6 +241,23 @@ TEST(Load, AllMistakesOfAllStepsAreListed) {
                    "f.toml:5: pipelines.none.steps: expected at least one step"}));
   machine.files["f.toml"] = "[pipelines.good]\nsteps = [{op = 'good'}]\n";
   EXPECT_EQ(machine.load()->named_pipelines.at(0).steps, R"(canonical [{"op":"good"}])");
+}
+
+TEST(Load, OpsAreChosenBeforeStepsAreJudged) {
+  Machine machine =
+      with_config("[ops]\ndisabled = ['no.such']\n[pipelines.one]\nsteps = [{op = 'x'}]\n");
+  Lines calls;
+  machine.choose_ops = [&](const Settings&) {
+    calls.emplace_back("ops");
+    return std::vector{Error(ErrorCode::unknown_op, "ops that there are", "ops.disabled")};
+  };
+  machine.check_steps =
+      [&](const std::string& steps) -> BasicResult<std::string, std::vector<Error>> {
+    calls.emplace_back("steps");
+    return steps;
+  };
+  EXPECT_EQ(machine.mistakes(), Lines{"f.toml:2: ops.disabled: expected ops that there are"});
+  EXPECT_EQ(calls, (Lines{"ops", "steps"}));
 }
 
 TEST(Load, CredentialsAreReadFromTheirFiles) {

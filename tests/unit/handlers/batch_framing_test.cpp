@@ -15,22 +15,22 @@ const std::string two =
 const std::string summary = "{\"type\":\"summary\"}\n";
 
 TEST(BatchFramingTest, Lines) {
-  Framing framing(Format::ndjson);
+  Framing framing(Format::ndjson, 15s);
   EXPECT_EQ(framing.outcomes(two), two);
   EXPECT_EQ(framing.end(summary), summary);
 }
 
 TEST(BatchFramingTest, ADocument) {
-  Framing framing(Format::json);
+  Framing framing(Format::json, 15s);
   EXPECT_EQ(framing.outcomes("{\"index\":0}\n"), "{\"outcomes\":[{\"index\":0}");
   EXPECT_EQ(framing.outcomes("{\"index\":1}\n{\"index\":2}\n"), ",{\"index\":1},{\"index\":2}");
   EXPECT_EQ(framing.end(summary), "],\"summary\":{\"type\":\"summary\"}}\n");
-  EXPECT_EQ(Framing(Format::json).end(summary),
+  EXPECT_EQ(Framing(Format::json, 15s).end(summary),
             "{\"outcomes\":[],\"summary\":{\"type\":\"summary\"}}\n");
 }
 
 TEST(BatchFramingTest, Events) {
-  Framing framing(Format::events);
+  Framing framing(Format::events, 15s);
   EXPECT_EQ(
       framing.outcomes(two),
       "event: outcome\nid: 0\ndata: {\"type\":\"result\",\"index\":0,\"id\":\"\\\"index\\\":9\"}"
@@ -54,7 +54,7 @@ TEST(BatchFramingTest, OnlyEventsHaveAHeartbeat) {
       {Format::json, TimePoint::max(), TimePoint::max(), false},
   };
   for (const auto& row : cases) {
-    const Framing::Wake wake = Framing(row.format).next_wake(now, row.deadline);
+    const Framing::Wake wake = Framing(row.format, 15s).next_wake(now, row.deadline);
     EXPECT_EQ(wake.at, row.at);
     EXPECT_EQ(wake.is_heartbeat, row.is_heartbeat);
   }

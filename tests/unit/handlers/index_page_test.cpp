@@ -20,8 +20,40 @@ const std::vector<Route>& routes() {
   return table;
 }
 
+Counters counters;
+
 Response page(std::string_view host) {
-  return ask(index_handler(routes()), {.host = host});
+  return ask(index_handler(routes(), [] { return counters; }), {.host = host});
+}
+
+TEST(IndexPage, TellsHowItIsNow) {
+  counters = {.requests = 1234567,
+              .fetches = 1000,
+              .tasks = 999,
+              .workers_ready = 1,
+              .workers_total = 2,
+              .uptime = std::chrono::minutes(61)};
+  const std::string body = page("mill.test").body;
+  for (const std::string_view row :
+       {"<th>Requests answered</th><td>1\u202f234\u202f567</td>",
+        "<th>Requests under way</th><td>0</td>", "<th>Fetches</th><td>1\u202f000</td>",
+        "<th>Pipelines run</th><td>999</td>", "<th>Workers ready</th><td>1 of 2</td>",
+        "<th>Running for</th><td>1 h 1 min</td>"})
+    EXPECT_TRUE(contains(body, row)) << row;
+  counters.tasks = 1001;
+  const Response later = page("mill.test");
+  EXPECT_TRUE(contains(later.body, "<td>1\u202f001</td>"));
+  EXPECT_TRUE(contains(later.headers, "Cache-Control: no-store"));
+}
+
+TEST(IndexPage, UptimeHasItsTwoLargestUnits) {
+  const struct {
+    std::int64_t seconds;
+    const char* text;
+  } cases[] = {
+      {0, "0 s"},          {59, "59 s"},           {60, "1 min 0 s"},    {3599, "59 min 59 s"},
+      {3600, "1 h 0 min"}, {86399, "23 h 59 min"}, {86400, "1 day 0 h"}, {700000, "8 days 2 h"}};
+  for (const auto& row : cases) EXPECT_EQ(uptime_text(std::chrono::seconds(row.seconds)), row.text);
 }
 
 TEST(IndexPage, ListsTheRoutesItWasGiven) {

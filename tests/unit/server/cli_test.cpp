@@ -34,7 +34,7 @@ struct CliRun {
 constexpr std::string_view catalogue =
     R"({"ops":[{"name":"a.b","summary":"Does it.","parameters":{"type":"object","properties":)"
     R"({"first":{},"second":{}},"required":["first"],"additionalProperties":false},)"
-    R"("input":[],"output":"*/*"}]})";
+    R"("input":[],"output":"*/*","limits":"At most 7."}]})";
 
 CliRun run(const std::vector<std::string>& arguments,
            const std::vector<std::string>& environment = {}) {
@@ -103,7 +103,7 @@ TEST(Cli, PrintConfigShowsWhatServeWouldUse) {
 TEST(Cli, OpsForPeopleAndForPrograms) {
   const CliRun table = run({"ops"});
   EXPECT_EQ(table.exit_code, 0);
-  EXPECT_EQ(table.out, "a.b first [second]\n    Does it.\n");
+  EXPECT_EQ(table.out, "a.b first [second]\n    Does it.\n    Limits: At most 7.\n");
   EXPECT_EQ(run({"ops", "--json"}).out, std::string(catalogue) + '\n');
   EXPECT_EQ(run({"ops", "--yaml"}).exit_code, 2);
 }
@@ -187,7 +187,7 @@ TEST(Cli, MistakesInArguments) {
       {{"batch", "a", "b"}, "unexpected argument 'b'"},
       {{"completions"}, "an argument is missing"},
       {{"completions", "tcsh"}, "bash, zsh and fish"},
-      {{"ops", "--yaml"}, "unknown option --yaml"},
+      {{"version", "--yaml"}, "unknown option --yaml"},
   };
   for (const auto& [arguments, reason] : cases) {
     const CliRun result = run(arguments);

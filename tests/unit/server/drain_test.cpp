@@ -8,7 +8,10 @@ namespace {
 
 class DrainTest : public HttpTest {
  protected:
-  DrainTest() { settings.server.drain_timeout_ms = 60'000; }
+  DrainTest() {
+    settings.server.drain_timeout_ms = 60'000;
+    settings.server.drain_idle_ms = 0;
+  }
   void begin() {
     listener_.emplace(service());
     EXPECT_TRUE(listener_->open("127.0.0.1:0"));
@@ -31,7 +34,7 @@ class DrainTest : public HttpTest {
   std::optional<Drain> drain_;
 };
 
-TEST_F(DrainTest, ClosesIdleConnectionsAtOnce) {
+TEST_F(DrainTest, ClosesConnectionsWithoutARequest) {
   Client fresh = connect();
   Client used = connect();
   EXPECT_EQ(ask(used, request("GET /now")).status, 200u);
@@ -42,12 +45,40 @@ TEST_F(DrainTest, ClosesIdleConnectionsAtOnce) {
   EXPECT_EQ(service().sessions(), 0u);
 }
 
+TEST_F(DrainTest, ConnectionsWithoutARequestHaveTimeForOneMore) {
+  settings.server.drain_idle_ms = 60'000;
+  Client fresh = connect();
+  Client used = connect();
+  EXPECT_EQ(ask(used, request("GET /now")).status, 200u);
+  begin();
+  ASSERT_TRUE(is_draining());
+  for (Client* client : {&fresh, &used}) {
+    EXPECT_TRUE(ask(*client, request("GET /now")).has("Connection: close"));
+    EXPECT_TRUE(ends(*client));
+    client->hang_up();
+  }
+  EXPECT_TRUE(is_done());
+}
+
+TEST_F(DrainTest, WaitsUntilTheLastResponsesHaveBeenTaken) {
+  Client client = connect();
+  send_all(client, post("/echo", "a") + "what nobody reads");
+  begin();
+  EXPECT_EQ(reply(client).status, 200u);
+  settle();
+  EXPECT_EQ(done_, 0);
+  client.hang_up();
+  EXPECT_TRUE(is_done());
+}
+
 TEST_F(DrainTest, ServesOnDuringTheDelay) {
   settings.server.drain_delay_ms = 40;
   Client client = connect();
   begin();
   EXPECT_EQ(ask(client, request("GET /now")).status, 200u);
   EXPECT_FALSE(service().draining());
+  EXPECT_TRUE(ends(client));
+  client.hang_up();
   EXPECT_TRUE(is_done());
 }
 
@@ -65,6 +96,7 @@ TEST_F(DrainTest, RequestsUnderWayEndAndSayClose) {
     EXPECT_EQ(got.status, 200u);
     EXPECT_TRUE(got.has("Connection: close"));
     EXPECT_TRUE(ends(*client));
+    client->hang_up();
   }
   EXPECT_TRUE(is_done());
 }
@@ -78,10 +110,12 @@ TEST_F(DrainTest, WaitsForResponsesThatAreBeingSent) {
   begin();
   ASSERT_TRUE(is_draining());
   EXPECT_EQ(reply(client).body.size(), big.size());
+  client.hang_up();
   EXPECT_TRUE(is_done());
 }
 
-TEST_F(DrainTest, ClosesBehindAStreamThatWasBegunBefore) {
+TEST_F(DrainTest, AStreamThatWasBegunBeforeMayBeFollowedByARequest) {
+  settings.server.drain_idle_ms = 60'000;
   parts.assign(1, big);
   Client client = connect();
   send_all(client, request("GET /stream"));
@@ -92,6 +126,7 @@ TEST_F(DrainTest, ClosesBehindAStreamThatWasBegunBefore) {
   begin();
   ASSERT_TRUE(is_draining());
   EXPECT_EQ(reply(client).body.size(), big.size());
+  EXPECT_TRUE(ask(client, request("GET /now")).has("Connection: close"));
   EXPECT_TRUE(ends(client));
 }
 

@@ -128,6 +128,27 @@ TEST(FetchRequestHead, AsksForCodingsUnlessTheCallerDoes) {
   }
 }
 
+TEST(FetchRequestHead, TellsOfTheTraceUnlessTheTaskDoes) {
+  const struct {
+    std::vector<Header> headers;
+    std::string_view sent;
+  } cases[] = {
+      {{}, "\r\ntraceparent: ours\r\ntracestate: a=1\r\n\r\n"},
+      {{{"X-Other", "1"}}, "\r\nX-Other: 1\r\ntraceparent: ours\r\ntracestate: a=1\r\n\r\n"},
+      {{{"TraceParent", "theirs"}}, "\r\nTraceParent: theirs\r\n\r\n"},
+      {{{"Tracestate", "b=2"}}, "\r\nTracestate: b=2\r\n\r\n"},
+  };
+  for (const auto& row : cases) {
+    FetchRequest request;
+    request.url = url("http://a.example/");
+    request.headers = row.headers;
+    request.trace = {{"traceparent", "ours"}, {"tracestate", "a=1"}};
+    std::string head;
+    append_request_head(head, request);
+    EXPECT_TRUE(head.ends_with(row.sent)) << head;
+  }
+}
+
 TEST(FetchRequestHead, KeepsTheCallersFieldsAndDeclaresTheBody) {
   FetchRequest request;
   request.url = url("https://[::1]:8443/");

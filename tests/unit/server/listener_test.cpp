@@ -2,6 +2,7 @@
 #include "tests/unit/server/http_fixture.hpp"
 
 #include <arpa/inet.h>
+#include <poll.h>
 
 namespace fetchmill::server::http::testing {
 namespace {
@@ -15,16 +16,19 @@ class ListenerTest : public HttpTest {
     }
     return *listener_;
   }
-  // The kernel completes the connection whether or not it is accepted yet.
-  Client dial() {
+  int start_to_connect(int fd) {
     const std::string& address = listener().address();
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port =
         htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  }
+  // The kernel completes the connection whether or not it is accepted yet.
+  Client dial() {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+    EXPECT_EQ(start_to_connect(fd), 0);
     return Client(fd);
   }
   void TearDown() override { listener_.reset(); }
@@ -124,6 +128,19 @@ TEST_F(ListenerTest, ACutStreamDoesNotLookWholeToHttp10) {
   send_all(client, "GET /cut HTTP/1.0\r\nHost: test\r\n\r\n");
   EXPECT_TRUE(ends(client));
   EXPECT_TRUE(client.broken);
+}
+
+TEST_F(ListenerTest, AcceptsThoseWhoConnectedBeforeItTookNobodyNew) {
+  Client client = dial();
+  listener().begin_no_more();
+  EXPECT_TRUE(listener().is_waited_for());
+  const int late = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  start_to_connect(late);
+  EXPECT_EQ(ask(client, request("GET /now")).status, 200u);
+  pollfd connecting{late, POLLOUT, 0};
+  EXPECT_EQ(::poll(&connecting, 1, 0), 0);
+  EXPECT_FALSE(listener().is_waited_for());
+  ::close(late);
 }
 
 TEST_F(ListenerTest, ClosesWithoutEndingConnections) {

@@ -79,7 +79,7 @@ TEST(MetricsExposition, AFamilyWithoutSeriesSaysNothing) {
 
 TEST(MetricsExposition, SeesThisProcess) {
   const config::Metrics metrics;
-  const MetricsExposition exposition(metrics);
+  MetricsExposition exposition(metrics);
   const std::string text = exposition.expose();
   EXPECT_NEAR(*value_of(text, "process_start_time_seconds"),
               static_cast<double>(std::time(nullptr)), 120);

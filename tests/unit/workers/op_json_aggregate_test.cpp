@@ -55,6 +55,13 @@ constexpr Case aggregate_rows[] = {
      R"([{"n":2,"g":1},{"n":4,"g":2},{"n":4,"g":1},{"n":6,"g":2}])",
      R"({"stddev":1.632993161855452,"skipped":0,"groups":{"1":{"stddev":1.4142135623730951},)"
      R"("2":{"stddev":1.4142135623730951}}})"},
+    {R"(,"value":"","stats":["count"],"quantiles":["0.5","0","1","0.25","0.9"])", "[4,1,3.5,2]",
+     R"({"count":4,"quantiles":{"0.5":2.75,"0":1,"1":4,"0.25":1.75,"0.9":3.85},"skipped":0})"},
+    {R"(,"value":"","stats":["count"],"quantiles":["0.5"])", "[]",
+     R"({"count":0,"quantiles":{"0.5":null},"skipped":0})"},
+    {R"(,"value":"/n","group_by":"/g","stats":["count"],"quantiles":["0.5"])", items,
+     R"({"count":3,"quantiles":{"0.5":2},"skipped":0,"groups":{)"
+     R"("a":{"count":2,"quantiles":{"0.5":2}},"b":{"count":1,"quantiles":{"0.5":2}}}})"},
     {R"(,"value":"","stats":["sum","max"])", "[9007199254740993,1]",
      R"({"sum":9007199254740994,"max":9007199254740993,"skipped":0})"},
     {R"(,"value":"","stats":["sum","mean","min","max"])",
@@ -121,6 +128,8 @@ constexpr Refused aggregate_refuses_rows[] = {
     {R"(,"value":"/n","validate":true)", R"([{"n":1,"m":[1 2]}])", "expected ',' or ']'"},
     {R"(,"value":"/a","group_by":"/a/b")", "[]",
      "invalid_request pipeline[0].group_by: value and group_by lead into each other"},
+    {R"(,"value":"","quantiles":["2"])", "[]", "is not a number from 0 to 1"},
+    {R"(,"value":"","quantiles":["nan"])", "[]", "is not a number from 0 to 1"},
     {R"(,"value":"n")", "[]", "did you mean \"/n\"?"},
 };
 TEST(AggregateRefuses, Naming) {

@@ -35,6 +35,37 @@ std::string from_query(const std::vector<std::pair<std::string, std::string>>& q
   return out;
 }
 
+const Op any_op{.name = "test.any",
+                .params = std::span(params).subspan(2, 1),
+                .takes_any = true,
+                .query_prefix = "p."};
+
+TEST(Params, AnyNameIsTakenWhereTheOpSaysSo) {
+  const auto json = [](const std::string& step) {
+    simdjson::dom::parser parser;
+    const simdjson::dom::object object = parser.parse(step);
+    const auto given = params_from_json(any_op, object, "");
+    std::string out;
+    if (given) append_step_json(out, any_op, *given);
+    return given ? out : given.error().field + ": " + given.error().detail;
+  };
+  EXPECT_EQ(json(R"({"op":"test.any","url":{"a":[1,null]},"ratio":1,"":2})"),
+            R"({"op":"test.any","ratio":1,"url":{"a":[1,null]},"":2})");
+  EXPECT_EQ(json(R"({"ratio":2})"), "ratio: ratio must be at least 0 and at most 1");
+  EXPECT_EQ(json(R"({"url":1,"url":1})"), "url: url is given twice");
+
+  const auto query = [](const std::vector<std::pair<std::string, std::string>>& pairs) {
+    const auto given = params_from_query(any_op, pairs);
+    std::string out;
+    if (given) append_step_json(out, any_op, *given);
+    return given ? out : given.error().field + ": " + given.error().detail;
+  };
+  EXPECT_EQ(query({{"n", "5"}, {"many", "a"}, {"ratio", "0.5"}, {"many", "b"}}),
+            R"({"op":"test.any","ratio":0.5,"n":"5","many":["a","b"]})");
+  EXPECT_EQ(query({{"ratio", "x"}}), "p.ratio: ratio must be a number");
+  EXPECT_EQ(query({{"op", "x"}}), "p.op: test.any has no parameter of this name");
+}
+
 TEST(Params, EveryFormComesThroughJson) {
   const std::string step =
       R"({"op":"test.op","fields":{"a":"b","c":""},"schema":{"type":["object",null,1.5]},"ratio":0.25,)"

@@ -194,7 +194,10 @@ TEST(Catalogue, ListsEveryOpWithASchema) {
   ASSERT_EQ(ops.size(), all_ops().size());
   std::size_t i = 0;
   for (const simdjson::dom::element op : ops) {
-    EXPECT_EQ(op["name"].get_string().value(), all_ops()[i++]->name);
+    const Op& row = *all_ops()[i++];
+    EXPECT_EQ(op["name"].get_string().value(), row.name);
+    EXPECT_EQ(op["limits"].error() == simdjson::SUCCESS, !row.limits.empty());
+    EXPECT_LE(op["examples"].get_array().size(), row.examples.size());
     EXPECT_FALSE(op["summary"].get_string().value().empty());
     EXPECT_GT(op["input"].get_array().size(), 0U);
     EXPECT_FALSE(op["output"].get_string().value().empty());

@@ -1,0 +1,230 @@
+// Every op through Runner, as a worker runs it, beside the library alone on the same bytes.
+//
+// Usage: micro_ops [PART_OF_A_ROW_NAME]. Rounds are interleaved; medians are printed. To add an op:
+// a row in rows(), with what one would write by hand where that says something.
+#include "bench/records.hpp"
+#include "workers/ops/pipeline.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <libxml/parser.h>
+#include <nettle/sha2.h>
+#include <re2/re2.h>
+#include <simdjson.h>
+#include <zlib.h>
+#include <zstd.h>
+
+namespace {
+
+using namespace fetchmill;
+using workers::ops::Input;
+using workers::ops::Runner;
+
+// What the library is given: the bytes with zeroed padding behind them. What it computes goes to
+// `sink`, so that nothing is left out.
+using Reference = std::function<void(std::string_view bytes)>;
+volatile std::uint64_t sink = 0;
+
+struct Row {
+  std::string_view name;
+  std::string_view pipeline;
+  std::string input;
+  std::string_view media_type = "application/json";
+  Reference library = {};  // empty: there is none to compare with
+};
+
+std::string records(std::size_t bytes) {
+  return bench::make_records(bytes).text;
+}
+
+// ---- The library alone.
+
+void simdjson_dom(std::string_view bytes) {
+  static simdjson::dom::parser parser;
+  sink = parser.parse(bytes.data(), bytes.size(), false).error();
+}
+
+void simdjson_first_name(std::string_view bytes) {
+  static simdjson::ondemand::parser parser;
+  auto document = parser.iterate(simdjson::padded_string_view(
+      bytes.data(), bytes.size(), bytes.size() + simdjson::SIMDJSON_PADDING));
+  sink = document.at_pointer("/0/user/screen_name").get_string().value().size();
+}
+
+void nettle_sha256(std::string_view bytes) {
+  sha256_ctx context;
+  std::array<std::uint8_t, SHA256_DIGEST_SIZE> digest;
+  sha256_init(&context);
+  sha256_update(&context, bytes.size(), reinterpret_cast<const std::uint8_t*>(bytes.data()));
+  sha256_digest(&context, digest.size(), digest.data());
+  sink = digest[0];
+}
+
+// Splits at commas and line ends: no quotes, no JSON.
+void split_csv(std::string_view bytes) {
+  std::size_t field_bytes = 0;
+  while (!bytes.empty()) {
+    const std::size_t end = std::min(bytes.find_first_of(",\n"), bytes.size());
+    field_bytes += end;
+    bytes.remove_prefix(std::min(bytes.size(), end + 1));
+  }
+  sink = field_bytes;
+}
+
+void re2_count(std::string_view bytes) {
+  static const RE2 pattern("score|lang");
+  re2::StringPiece rest(bytes.data(), bytes.size());
+  std::uint64_t count = 0;
+  while (RE2::FindAndConsume(&rest, pattern)) ++count;
+  sink = count;
+}
+
+void zlib_gzip(std::string_view bytes) {
+  static std::vector<Bytef> out(::compressBound(bytes.size()));
+  uLongf written = out.size();
+  sink = ::compress2(out.data(), &written, reinterpret_cast<const Bytef*>(bytes.data()),
+                     bytes.size(), 6);
+}
+
+void zstd_compress(std::string_view bytes) {
+  static std::vector<char> out(::ZSTD_compressBound(bytes.size()));
+  sink = ::ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), 3);
+}
+
+void zstd_decompress(std::string_view bytes) {
+  static std::vector<char> out(4'000'000);
+  sink = ::ZSTD_decompress(out.data(), out.size(), bytes.data(), bytes.size());
+}
+
+std::string zstd_of(const std::string& bytes) {
+  std::string out(::ZSTD_compressBound(bytes.size()), '\0');
+  out.resize(::ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), 3));
+  return out;
+}
+
+std::string csv_records(std::size_t bytes) {
+  std::string text = "id,name,score,lang\n";
+  for (unsigned id = 0; text.size() < bytes; ++id)
+    text += std::to_string(id) + ",\"record " + std::to_string(id) + "\"," +
+            std::to_string(id % 1000) + ".25,l" + std::to_string(id % 7) + "\n";
+  return text;
+void libxml2_dom(std::string_view bytes) {
+  xmlDoc* document = xmlReadMemory(bytes.data(), static_cast<int>(bytes.size()), nullptr, nullptr,
+                                   XML_PARSE_NONET | XML_PARSE_COMPACT);
+  sink = reinterpret_cast<std::uintptr_t>(document);
+  xmlFreeDoc(document);
+}
+
+// An RSS feed, and a sitemap, of about so many bytes.
+std::string rss(std::size_t bytes) {
+  std::string text = "<rss version=\"2.0\"><channel><title>Mill</title>";
+  while (text.size() < bytes)
+    text += "<item><title>New wheel</title><link>https://mill.example/wheel?" +
+            std::to_string(text.size()) +
+            "</link><pubDate>Sat, 07 Sep 2002 09:00:01 +0200</pubDate><category>parts</category>"
+            "<description>It &lt;b&gt;turns&lt;/b&gt;, and turns again.</description></item>";
+  return text + "</channel></rss>";
+}
+std::string sitemap(std::size_t bytes) {
+  std::string text = "<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">";
+  while (text.size() < bytes)
+    text += "<url><loc>https://mill.example/" + std::to_string(text.size()) +
+            "</loc><lastmod>2024-05-01</lastmod></url>";
+  return text + "</urlset>";
+}
+
+std::vector<Row> rows() {
+  return {
+      {"identity", R"([{"op":"identity"}])", records(1'000'000)},
+      {"json.select, first item", R"([{"op":"json.select","pointer":"/0/user/screen_name"}])",
+       records(1'000'000), "application/json", simdjson_first_name},
+      {"json.validate", R"([{"op":"json.validate"}])", records(1'000'000), "application/json",
+       simdjson_dom},
+      {"json.aggregate", R"([{"op":"json.aggregate","value":"/score","group_by":"/lang"}])",
+       records(1'000'000), "application/json", simdjson_dom},
+      {"csv.to_json", R"([{"op":"csv.to_json"}])", csv_records(1'000'000), "text/csv", split_csv},
+      {"csv.aggregate", R"([{"op":"csv.aggregate","value":"score","group_by":"lang"}])",
+       csv_records(1'000'000), "text/csv", split_csv},
+      {"text.match, count", R"([{"op":"text.match","pattern":"score|lang","count":true}])",
+       records(1'000'000), "text/plain", re2_count},
+      {"text.stats", R"([{"op":"text.stats"}])", records(1'000'000), "text/plain"},
+      {"text.decode latin1", R"([{"op":"text.decode","charset":"latin1"}])", records(1'000'000),
+       "text/plain"},
+      {"hash sha256", R"([{"op":"hash"}])", records(1'000'000), "*/*", nettle_sha256},
+      {"compress gzip", R"([{"op":"compress"}])", records(1'000'000), "*/*", zlib_gzip},
+      {"compress zstd", R"([{"op":"compress","codec":"zstd"}])", records(1'000'000), "*/*",
+       zstd_compress},
+      {"decompress zstd", R"([{"op":"decompress","codec":"zstd"}])", zstd_of(records(1'000'000)),
+       "*/*", zstd_decompress},
+      {"base64", R"([{"op":"base64"}])", records(1'000'000)},
+      {"base64 decode", R"([{"op":"base64"},{"op":"base64","decode":true}])", records(1'000'000)},
+      {"prometheus.format",
+       R"([{"op":"prometheus.format","metrics":[{"name":"score","items":"","value":"/score","labels":{"id":"$key","lang":"/lang"}}]}])",
+       records(1'000'000), "application/json", simdjson_dom},
+      {"xml.select", R"([{"op":"xml.select","xpath":"//item/link"}])", rss(1'000'000), "text/xml",
+       libxml2_dom},
+      {"feed.items", R"([{"op":"feed.items"}])", rss(1'000'000), "text/xml", libxml2_dom},
+      {"sitemap.urls", R"([{"op":"sitemap.urls"}])", sitemap(1'000'000), "text/xml", libxml2_dom},
+  };
+}
+
+// ---- Measuring.
+
+constexpr int rounds = 15;
+constexpr double round_seconds = 0.02;
+
+double seconds_of(const std::function<void()>& run, std::size_t repeats) {
+  const auto start = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < repeats; ++i) run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double median(std::array<double, rounds> values) {
+  std::sort(values.begin(), values.end());
+  return values[rounds / 2];
+}
+
+// False when the op fails on the input.
+bool measure(const Row& row) {
+  std::string padded = row.input;
+  padded.append(workers::ops::input_padding_bytes, '\0');
+  const std::string_view bytes = std::string_view(padded).substr(0, row.input.size());
+  const Input input{.bytes = bytes, .media_type = row.media_type};
+  Runner runner;
+  bool ok = true;
+  const auto op = [&] { ok = runner.run(row.pipeline, input) && ok; };
+  const auto library = [&] { row.library(bytes); };
+  const double once = std::max(seconds_of(op, 1), 1e-7);
+  const auto repeats = static_cast<std::size_t>(std::max(1.0, round_seconds / once));
+  std::array<double, rounds> ours{};
+  std::array<double, rounds> shares{};  // by round: a busy machine slows both
+  for (int round = 0; round < rounds; ++round) {
+    ours[round] = seconds_of(op, repeats) / static_cast<double>(repeats);
+    if (row.library)
+      shares[round] = seconds_of(library, repeats) / static_cast<double>(repeats) / ours[round];
+  }
+  const double took = median(ours);
+  std::printf("%-32s %9zu bytes %9.3f GB/s %11.0f items/s", row.name.data(), bytes.size(),
+              static_cast<double>(bytes.size()) / took / 1e9, 1 / took);
+  if (row.library) std::printf("  %6.2f of the library alone", median(shares));
+  std::puts(ok ? "" : "  FAILED");
+  return ok;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view wanted = argc > 1 ? argv[1] : "";
+  bool ok = true;
+  for (const Row& row : rows())
+    if (row.name.find(wanted) != std::string_view::npos) ok = measure(row) && ok;
+  return ok ? 0 : 1;
+}

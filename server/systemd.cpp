@@ -1,0 +1,104 @@
+#include "server/systemd.hpp"
+
+#include <charconv>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+#include <unistd.h>
+
+namespace fetchmill::server {
+namespace {
+
+std::string_view variable(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
+  return value ? std::string_view(value) : std::string_view();
+}
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || stop != end) return std::nullopt;
+  return number;
+}
+
+// Of the clock that systemd compares it with.
+std::string monotonic_microseconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::to_string(static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+                        static_cast<std::uint64_t>(now.tv_nsec) / 1'000);
+}
+
+}  // namespace
+
+std::optional<NotifyAddress> parse_notify_socket(std::string_view text) {
+  NotifyAddress to;
+  to.address.sun_family = AF_UNIX;
+  const bool is_abstract = text.starts_with('@');
+  if (text.size() < 2 || !(is_abstract || text.starts_with('/'))) return std::nullopt;
+  if (text.size() >= sizeof to.address.sun_path) return std::nullopt;
+  text.copy(to.address.sun_path, text.size());
+  // An abstract name begins with a zero and has none at its end.
+  if (is_abstract) to.address.sun_path[0] = '\0';
+  to.size =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + text.size() + (is_abstract ? 0 : 1));
+  return to;
+}
+
+std::optional<Clock::duration> parse_watchdog(std::string_view microseconds, std::string_view pid,
+                                              std::string_view own_pid) {
+  if (!pid.empty() && pid != own_pid) return std::nullopt;
+  const std::optional<std::uint64_t> limit = parse_number(microseconds);
+  constexpr std::uint64_t a_year = 365ULL * 24 * 3600 * 1'000'000;
+  if (!limit || *limit == 0 || *limit > a_year) return std::nullopt;
+  // As sd_watchdog_enabled(3) advises.
+  return std::chrono::microseconds(*limit / 2);
+}
+
+Systemd::Systemd(asio::io_context& io)
+    : timer_(io),
+      watchdog_(parse_watchdog(variable("WATCHDOG_USEC"), variable("WATCHDOG_PID"),
+                               std::to_string(::getpid()))) {
+  const std::optional<NotifyAddress> to = parse_notify_socket(variable("NOTIFY_SOCKET"));
+  if (!to) return;
+  to_ = *to;
+  socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+Systemd::~Systemd() {
+  if (socket_ >= 0) ::close(socket_);
+}
+
+void Systemd::ready(std::string_view status) {
+  send("READY=1\nSTATUS=" + std::string(status));
+  if (!feeds_ && watchdog_ && socket_ >= 0) feed();
+}
+
+void Systemd::reloading() {
+  send("RELOADING=1\nMONOTONIC_USEC=" + monotonic_microseconds());
+}
+
+void Systemd::stopping(std::string_view status) {
+  send("STOPPING=1\nSTATUS=" + std::string(status));
+}
+
+// From the loop, so that what is told is true.
+void Systemd::feed() {
+  feeds_ = true;
+  send("WATCHDOG=1");
+  timer_.expires_after(*watchdog_);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) feed();
+  });
+}
+
+void Systemd::send(std::string_view lines) const {
+  if (socket_ < 0) return;
+  ::sendto(socket_, lines.data(), lines.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+           reinterpret_cast<const sockaddr*>(&to_.address), to_.size);
+}
+
+}  // namespace fetchmill::server

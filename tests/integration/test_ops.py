@@ -1,0 +1,120 @@
+"""Which ops there are, and what a pipeline of several costs."""
+
+import json
+import unittest
+import urllib.parse
+
+import harness
+from harness import ServerTest, run_command
+from test_pipelines import write_config
+
+THREE_STEPS = (
+    ("json.select", {"pointer": "/1"}),
+    ("json.select", {"pointer": "/id"}),
+    "hash",
+)
+
+
+class Dispatches(ServerTest):
+    def test_a_pipeline_of_three_steps_costs_one(self):
+        url = self.origin.url("/json?records=3")
+        count = 20
+        before = self.server.metrics()
+        for _ in range(count):
+            self.assert_ok(self.server.fetch(url, *THREE_STEPS))
+        pipeline = [harness.pipeline_step(step) for step in THREE_STEPS]
+        batch = self.server.batch([{"url": url}] * count, defaults={"pipeline": pipeline})
+        self.assertEqual(batch.summary["ok"], count)
+        after = self.server.metrics()
+        for name in ("worker_dispatches_total", "tasks_total"):
+            with self.subTest(name):
+                self.assertEqual(after.value(name) - before.value(name), 2 * count)
+
+    def test_a_body_without_a_pipeline_costs_none(self):
+        before = self.server.metrics().value("worker_dispatches_total")
+        self.assert_ok(self.server.fetch(self.origin.url("/json?records=3")))
+        self.assertEqual(self.server.metrics().value("worker_dispatches_total"), before)
+
+
+class Examples(ServerTest):
+    def test_those_of_the_catalogue_hold_in_a_worker(self):
+        ran = 0
+        for op in self.server.get("/v1/ops").json()["ops"]:
+            for example in op["examples"]:
+                with self.subTest(example["step"]):
+                    query = urllib.parse.urlencode({"pipeline": json.dumps([example["step"]])})
+                    response = self.server.request(
+                        "POST",
+                        "/v1/process?" + query,
+                        example["input"].encode(),
+                        {"Content-Type": example["media_type"].replace("*/*", "text/plain")},
+                    )
+                    self.assertEqual(self.assert_ok(response).body.decode(), example["output"])
+                    ran += 1
+        self.assertGreaterEqual(ran, 6)
+
+
+class Disabled(ServerTest):
+    settings = {"ops.disabled": "json.*,cpu.loop"}
+
+    def test_they_are_unknown_and_the_answer_says_why(self):
+        problem = self.assert_problem(
+            self.server.process(b"{}", "json.validate"), "unknown_op", field="op"
+        )
+        self.assertEqual(
+            problem["detail"], "the op 'json.validate' is disabled on this server"
+        )
+        response = self.server.fetch(self.origin.url("/json"), "hash", "json.validate")
+        self.assert_problem(response, "unknown_op", field="pipeline[1].op")
+        self.assert_ok(self.server.process(b"{}", "hash"))
+
+    def test_a_mistyped_name_is_not_led_to_one(self):
+        problem = self.server.process(b"{}", "json.validat").json()
+        self.assertNotIn("json.validate?", problem["detail"])
+
+    def test_they_are_not_listed(self):
+        names = {op["name"] for op in self.server.get("/v1/ops").json()["ops"]}
+        self.assertIn("hash", names)
+        schemas = self.server.get("/openapi.json").json()["components"]["schemas"]
+        for name in ("json.select", "json.aggregate", "cpu.loop"):
+            self.assertNotIn(name, names)
+            self.assertNotIn("op." + name, schemas)
+
+
+class Enabled(ServerTest):
+    settings = {"ops.enabled": "json.*,hash", "ops.disabled": "json.select"}
+
+    def test_nothing_else_is_there(self):
+        names = {op["name"] for op in self.server.get("/v1/ops").json()["ops"]}
+        self.assertLessEqual({"json.validate", "hash"}, names)
+        self.assertFalse({name for name in names if not name.startswith("json.")} - {"hash"})
+        self.assertNotIn("json.select", names)
+
+
+class Mistakes(unittest.TestCase):
+    def test_all_of_them_are_listed(self):
+        path = write_config(
+            self,
+            '[ops]\nenabled = ["json.*", "hahs"]\ndisabled = ["json.select", "nope.*", "a b"]\n'
+            '[pipelines.a]\nsteps = [{op = "json.validate"}]\n',
+        )
+        result = run_command("check-config", "--config", path)
+        self.assertEqual(result.returncode, 2, result)
+        for part in ("'hahs' is none; did you mean hash?", "ops.disabled = a b: expected"):
+            self.assertIn(part, result.stderr)
+
+    def test_a_named_pipeline_of_a_disabled_op_is_one(self):
+        steps = '[{op = "hash"}, {op = "json.validate"}]'
+        path = write_config(self, f"[pipelines.a]\nsteps = {steps}\n")
+        for command in ("check-config", "serve"):
+            result = run_command(command, "--config", path, "--ops.disabled", "json.*,nope.*")
+            self.assertEqual(result.returncode, 2, result)
+            for part in (
+                "pipelines.a.steps[1].op: expected a valid step: the op 'json.validate' is",
+                "ops.disabled: expected ops that `fetchmill ops` lists, and 'nope.*' is none",
+            ):
+                self.assertIn(part, result.stderr)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,141 @@
+#include "tests/unit/workers/op_fixture.hpp"
+#include "workers/json/json_write.hpp"
+
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::workers::ops {
+namespace {
+
+constexpr std::string_view page =
+    "<html lang=en-GB><body><div id=d class='a b'><p id=p1 title='Hello World'>one</p>"
+    "<p id=p2 class=b>two <i id=i>x</i></p><span id=s></span><p id=p3>three</p></div>"
+    "<ul><li id=l1>1<li id=l2>2<li id=l3>3<li id=l4>4<li id=l5>5</ul>"
+    "<form><input id=c type=checkbox checked><input id=t disabled></form>"
+    "<a id=a href=/x>link</a><Foo id=f>unknown</Foo>";
+
+std::string ids(std::string_view selector) {
+  std::string quoted;
+  json::append_json_string(quoted, selector);
+  const std::string found =
+      run(R"([{"op":"html.select","output":"attribute:id","selector":)" + quoted + "}]", page,
+          "text/html");
+  return found;
+}
+
+// The text of a refusal by the loop's check.
+std::string refusal(std::string_view step) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element pipeline;
+  if (parser.parse("[" + std::string(step) + "]").get(pipeline)) return "not JSON";
+  const auto checked = check_pipeline(pipeline, "pipeline");
+  return checked ? "accepted" : checked.error().field + ": " + checked.error().detail;
+}
+
+TEST(HtmlSelect, MatchesSelectors) {
+  struct Case {
+    std::string_view selector;
+    std::string_view ids;
+  };
+  constexpr Case cases[] = {
+      {"P", R"(["p1","p2","p3"])"},
+      {"foo", R"(["f"])"},
+      {"#p2, #p1", R"(["p1","p2"])"},
+      {".b", R"(["d","p2"])"},
+      {"p.b#p2", R"(["p2"])"},
+      {"div > i", "[]"},
+      {"div i", R"(["i"])"},
+      {"body>div>p>i", R"(["i"])"},
+      {"#p1 + p", R"(["p2"])"},
+      {"#p2 + p", "[]"},
+      {"#p1 ~ p", R"(["p2","p3"])"},
+      {"span:empty", R"(["s"])"},
+      {"[title]", R"(["p1"])"},
+      {"[title='hello world']", "[]"},
+      {"[title='hello world' i]", R"(["p1"])"},
+      {"[title~=World]", R"(["p1"])"},
+      {"[title^=Hel][title$=rld][title*='o W']", R"(["p1"])"},
+      {"[title^='']", "[]"},
+      {"[lang|=en] #i", R"(["i"])"},
+      {"li:nth-child(odd)", R"(["l1","l3","l5"])"},
+      {"li:nth-child(2n)", R"(["l2","l4"])"},
+      {"li:nth-child( -n + 2 )", R"(["l1","l2"])"},
+      {"li:nth-last-child(1)", R"(["l5"])"},
+      {"li:nth-child(3n-1)", R"(["l2","l5"])"},
+      {"p:nth-of-type(3)", R"(["p3"])"},
+      {"p:nth-last-of-type(3)", R"(["p1"])"},
+      {"li:first-child, li:last-child", R"(["l1","l5"])"},
+      {"i:only-child", R"(["i"])"},
+      {"span:only-of-type", R"(["s"])"},
+      {"p:not(.b):not(#p1)", R"(["p3"])"},
+      {"p:not(.b, #p1)", R"(["p3"])"},
+      {":is(ul, div) > :where(#l2, #p3)", R"(["p3","l2"])"},
+      {"p:has(i)", R"(["p2"])"},
+      {"p:has(> i):has(+ span)", R"(["p2"])"},
+      {"p:has(~ #p3)", R"(["p1","p2"])"},
+      {":checked, input:disabled, :link", R"(["c","t","a"])"},
+      {"#\\70 1", R"(["p1"])"},
+      {"html:root", "[null]"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(ids(c.selector), c.ids) << c.selector;
+}
+
+TEST(HtmlSelect, SaysWhatIsWrongAndWhere) {
+  struct Case {
+    std::string_view selector;
+    std::string_view says;
+  };
+  constexpr Case cases[] = {
+      {"", "the selector ends too early at position 1"},
+      {"p,", "the selector ends too early at position 3"},
+      {"p >", "the selector ends too early at position 4"},
+      {"p[", "expected a name at position 3"},
+      {"[a=1]", "expected a name at position 4"},
+      {"[a='1]", "a string does not end at position 4"},
+      {"p:hover", "':hover' is not supported at position 2"},
+      {"p::before", "pseudo-elements are not supported at position 2"},
+      {"li:nth-child(x)", "expected a number"},
+      {":not(", "the selector ends too early at position 6"},
+      {":has(:has(a))", "':has()' cannot stand inside ':has()' at position 6"},
+      {":is(:is(:is(:is(:is(:is(:is(:is(:is(a)))))))))", "parentheses nest too deep"},
+      {"svg|a", "namespaces are not supported at position 4"},
+      {"p)", "this cannot stand here at position 2"},
+  };
+  for (const Case& c : cases) {
+    const std::string answer =
+        refusal(R"({"op":"html.select","selector":")" + std::string(c.selector) + "\"}");
+    EXPECT_NE(answer.find(c.says), std::string::npos) << c.selector << " -> " << answer;
+    EXPECT_EQ(answer.find("pipeline[0].selector"), 0U) << answer;
+  }
+}
+
+TEST(HtmlSelect, GivesEveryOutput) {
+  const auto select = [](std::string_view rest) {
+    return run(R"([{"op":"html.select","selector":"#p2",)" + std::string(rest) + "}]", page,
+               "text/html");
+  };
+  EXPECT_EQ(select(R"("output":"text")"), R"(["two x"])");
+  EXPECT_EQ(select(R"("output":"html")"),
+            R"~(["<p id=\"p2\" class=\"b\">two <i id=\"i\">x</i></p>"])~");
+  EXPECT_EQ(select(R"("output":"inner_html")"), R"~(["two <i id=\"i\">x</i>"])~");
+  EXPECT_EQ(select(R"("output":"attribute:title")"), "[null]");
+  EXPECT_EQ(select(R"("output":"text","fields":{"t":"i","id":"@id","i":"i@id","n":"b"})"),
+            R"([{"t":"x","id":"p2","i":"i","n":null}])");
+  EXPECT_NE(refusal(R"({"op":"html.select","selector":"a","output":"attribute:"})").find("output"),
+            std::string::npos);
+  EXPECT_NE(refusal(R"({"op":"html.select","selector":"a","fields":{"x":"a@"}})").find("fields"),
+            std::string::npos);
+}
+
+TEST(HtmlSelect, StopsWhenItTakesTooLong) {
+  std::string wide = "<div>";
+  for (int i = 0; i < 30'000; ++i) wide += "<a></a>";
+  const std::string answer =
+      run(R"~([{"op":"html.select","selector":"a:has(~ b)"}])~", wide, "text/html");
+  EXPECT_NE(answer.find("steps on this page"), std::string::npos) << answer.substr(0, 200);
+}
+
+}  // namespace
+}  // namespace fetchmill::workers::ops

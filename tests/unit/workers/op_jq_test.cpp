@@ -1,0 +1,143 @@
+#include "tests/unit/workers/op_fixture.hpp"
+#include "workers/json/json_write.hpp"
+
+#include <cstdlib>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+namespace fetchmill::workers::ops {
+namespace {
+
+std::string pipeline(std::string_view program) {
+  std::string text = R"([{"op":"jq","program":)";
+  json::append_json_string(text, program);
+  return text + "}]";
+}
+
+std::string jq(std::string_view program, std::string_view body) {
+  return run(pipeline(program), body);
+}
+
+struct Case {
+  std::string_view program, body, result;
+};
+constexpr Case jq_rows[] = {
+    {".", R"({"b":1,"a":[true,null,"é\n"]})", R"({"b":1,"a":[true,null,"é\n"]})"},
+    {"", "[1]", "[1]"},
+    {".a", R"({"a":[1,2]})", "[1,2]"},
+    {".[]", "[1,2]", "[1,2]"},
+    {".[]", "[1]", "1"},
+    {"empty", "1", "[]"},
+    {"def f: . + 1; f | f", "1", "3"},
+    {"[.[] | select(test(\"^a\"))]", R"(["ab","ba"])", R"(["ab"])"},
+    {"[limit(3; repeat(1))]", "null", "[1,1,1]"},
+    {"[nan, infinite]", "null", "[null,1.7976931348623157e+308]"},
+    {"$__loc__.line", "null", "1"},
+    {"1, halt, 2", "null", "1"},
+    {"0 | localtime | mktime", "null", "0"},
+    // Beyond 2^53 jq computes with doubles.
+    {".", "9007199254740993", "9007199254740992"},
+    {".a", "\xEF\xBB\xBF{\"a\":1}", "1"},
+};
+TEST(Jq, Gives) {
+  for (const Case& row : jq_rows) EXPECT_EQ(jq(row.program, row.body), row.result) << row.program;
+}
+
+// What would look outside finds nothing there.
+constexpr Case closed_rows[] = {
+    {"$ENV, env", "null", "[{},{}]"},
+    {"$ENV.FETCHMILL_SECRET", "null", "null"},
+    {"input_filename, input_line_number", "null", "[null,0]"},
+    {"[inputs]", "1", "[]"},
+    {"input", "1", "processing_failed pipeline[0]: No more inputs"},
+    {R"("a" | modulemeta)", "1", "processing_failed pipeline[0]: modules cannot be loaded"},
+    {"debug, stderr", "1", "[1,1]"},
+    {R"(import "a" as a; .)", "1",
+     "invalid_request pipeline[0].program: syntax error, unexpected import, expecting $end at "
+     "<top-level>, line 1: import \"a\" as a; . (modules cannot be loaded)"},
+    {R"(include "a" {search: "/etc"}; .)", "1",
+     "invalid_request pipeline[0].program: syntax error, unexpected include, expecting $end at "
+     "<top-level>, line 1: include \"a\" {search: \"/etc\"}; . (modules cannot be loaded)"},
+};
+TEST(Jq, ReachesNothingOutside) {
+  ::setenv("FETCHMILL_SECRET", "seen", 1);
+  for (const Case& row : closed_rows) EXPECT_EQ(jq(row.program, row.body), row.result);
+}
+
+constexpr Case error_rows[] = {
+    {".a.b", R"({"a":1})", "processing_failed pipeline[0]: Cannot index number with string \"b\""},
+    {"error(\"no\")", "1", "processing_failed pipeline[0]: no"},
+    {"error({a:1})", "1", "processing_failed pipeline[0]: (not a string): {\"a\":1}"},
+    {"1, error(\"late\")", "1", "processing_failed pipeline[0]: late"},
+    {"\"bye\" | halt_error", "1", "processing_failed pipeline[0]: bye"},
+    {".a |", "1",
+     "invalid_request pipeline[0].program: syntax error, unexpected $end at <top-level>, line 1: "
+     ".a |"},
+    {".\n| foo | bar", "1",
+     "invalid_request pipeline[0].program: foo/0 is not defined at <top-level>, line 2: | foo | "
+     "bar; bar/0 is not defined at <top-level>, line 2: | foo | bar"},
+    {"\xC3\xA9", "1", "invalid_request pipeline[0].program: syntax error, unexpected INVALID"},
+    {".", "", "processing_failed pipeline[0]: not JSON: expected a value, not the end"},
+    {".", "[1,", "processing_failed pipeline[0]: not JSON: expected a value, not the end"},
+    {".", "nan", "processing_failed pipeline[0]: not JSON: expected true, false or null"},
+    {".", "1 2", "processing_failed pipeline[0]: not JSON: expected the end after the value"},
+    {".", "[\"\xff\"]", "processing_failed pipeline[0]: not JSON: not valid UTF-8"},
+    {"reduce range(1100) as $i (0; [.])", "1",
+     "processing_failed pipeline[0]: an output is nested deeper than 1023 levels"},
+};
+TEST(JqErrors, AreThoseOfJq) {
+  for (const Case& row : error_rows) {
+    const std::string result = jq(row.program, row.body);
+    EXPECT_TRUE(result.starts_with(row.result)) << row.program << ": " << result.substr(0, 300);
+  }
+  const std::string deep = std::string(300, '[') + std::string(300, ']');
+  EXPECT_TRUE(jq(".", deep).starts_with(
+      "processing_failed pipeline[0]: Exceeds depth limit for parsing at line 1, column 257"))
+      << jq(".", deep).substr(0, 300);
+  EXPECT_LT(jq("error", "\"" + std::string(100'000, 'x') + "\"").size(), 1100U);
+}
+
+TEST(Jq, OneBodyLeavesNothingForTheNext) {
+  Runner runner;
+  const std::string program = pipeline(".[] | if . == 2 then error(\"two\") else . end");
+  EXPECT_EQ(run_with(runner, program, "[1,2,3]").bytes, "processing_failed pipeline[0]: two");
+  EXPECT_EQ(run_with(runner, program, "[5]").bytes, "5");
+  const std::string halts = pipeline("if . == 1 then \"bye\" | halt_error else . end");
+  EXPECT_EQ(run_with(runner, halts, "1").bytes, "processing_failed pipeline[0]: bye");
+  EXPECT_EQ(run_with(runner, halts, "2").bytes, "2");
+}
+
+// The manual is of a newer jq than 1.6, which lacks some of its functions.
+TEST(Jq, GivesWhatTheManualShows) {
+  const auto folder = corpus("jq");
+  if (!folder) GTEST_SKIP() << "FETCHMILL_CORPORA is not set";
+  std::istringstream lines(read_file(*folder / "man.test"));
+  std::vector<std::string> group;
+  std::size_t cases = 0;
+  std::size_t same = 0;
+  Runner printer;
+  const auto check = [&] {
+    if (group.size() >= 2 && !group[0].starts_with("%%")) {
+      std::string expected;
+      for (std::size_t i = 2; i < group.size(); ++i) expected += (i > 2 ? "," : "") + group[i];
+      if (group.size() != 3) expected = "[" + expected + "]";
+      ++cases;
+      if (jq(group[0], group[1]) == run_with(printer, pipeline("."), expected).bytes) ++same;
+    }
+    group.clear();
+  };
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("#")) continue;
+    if (line.empty())
+      check();
+    else
+      group.push_back(line);
+  }
+  check();
+  EXPECT_EQ(cases, 231U);
+  EXPECT_EQ(same, 216U) << "the others need jq 1.7 or an environment";
+}
+
+}  // namespace
+}  // namespace fetchmill::workers::ops

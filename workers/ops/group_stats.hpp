@@ -1,0 +1,99 @@
+// What json.aggregate and csv.aggregate have in common: statistics by group, the figures one may
+// ask for, and the JSON of the result.
+//
+// Process: worker. Pure.
+#pragma once
+
+#include "workers/ops/number_stats.hpp"
+#include "workers/ops/op.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <xxhash.h>
+
+namespace fetchmill::workers::ops {
+
+// Statistics by group, in the order the groups first appear.
+class Groups {
+ public:
+  NumberStats& of(std::string_view key) {
+    if (const auto known = index_.find(key); known != index_.end())
+      return groups_[known->second].second;
+    index_.emplace(key, groups_.size());
+    return groups_.emplace_back(key, NumberStats()).second;
+  }
+  void clear() {
+    index_.clear();
+    groups_.clear();
+  }
+  auto begin() const { return groups_.begin(); }
+  auto end() const { return groups_.end(); }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    using is_avalanching = void;
+    std::size_t operator()(std::string_view key) const {
+      return XXH3_64bits(key.data(), key.size());
+    }
+  };
+  boost::unordered_flat_map<std::string, std::size_t, Hash, std::equal_to<>> index_;
+  std::vector<std::pair<std::string, NumberStats>> groups_;
+};
+
+// The parameter `stats`, the same in every aggregate op.
+inline constexpr std::string_view stats_values[] = {"count", "sum", "mean", "min", "max", "stddev"};
+inline constexpr ParamSpec stats_param{
+    .name = "stats",
+    .types = string_list_type,
+    .default_json = R"(["count","sum","mean","min","max"])",
+    .values = stats_values,
+    .description =
+        "Which figures to give. Integers up to 64 bits are added exactly, other numbers with "
+        "compensation; stddev is of a sample (n - 1)."};
+
+// The parameter `quantiles`, likewise.
+std::string quantile_fault(std::string_view text);
+inline constexpr ParamSpec quantiles_param{
+    .name = "quantiles",
+    .types = string_list_type,
+    .fault = quantile_fault,
+    .description =
+        "Quantiles to give as well, such as [\"0.5\",\"0.99\"]: exact, interpolated linearly "
+        "between neighbours (type 7), with the numbers taken as doubles."};
+
+// How many numbers of a body quantiles keep, over all groups.
+inline constexpr std::uint64_t kept_numbers_max = 4'000'000;
+inline constexpr std::string_view aggregate_limits =
+    "`quantiles` keep every number: of more than 4,000,000 they end in `processing_failed`.";
+
+// The figures that these two ask for; without a value items are only counted.
+struct Figures {
+  Figures(const Params& given, bool has_value);
+
+  unsigned fields;
+  StringList quantiles;
+  std::uint64_t kept = 0;  // numbers of this body
+};
+
+// Adds one item's number, also to the deviations and the kept ones where that is asked for.
+template <class Number>
+void add_number(NumberStats& stats, Figures& figures, Number number) {
+  stats.add(number);
+  if ((figures.fields & stddev_field) != 0) stats.add_deviation(static_cast<double>(number));
+  if ((figures.fields & quantiles_field) != 0 && figures.kept++ < kept_numbers_max)
+    stats.keep(static_cast<double>(number));
+}
+
+// Appends `{"count":…,…,"skipped":N}` over everything, with `"groups":{…}` unless `groups` is null.
+// `total` holds what is in no group. Errors: processing_failed when more numbers came than are kept.
+config::Result<void> append_aggregate(std::string& out, const Figures& figures, NumberStats total,
+                                      const Groups* groups, std::uint64_t skipped);
+
+}  // namespace fetchmill::workers::ops
