@@ -17,7 +17,8 @@ ARG REVISION=unknown
 # stage that the image needs besides what ldd finds.
 ARG CMAKE_FLAGS=
 ARG EXTRA_PATHS=
-RUN cmake --preset release -DFETCHMILL_TESTS=OFF -DFETCHMILL_REVISION=${REVISION} ${CMAKE_FLAGS} \
+RUN cmake --preset release -DFETCHMILL_TESTS=OFF -DFETCHMILL_PYTHON_OPS=OFF \
+    -DFETCHMILL_REVISION=${REVISION} ${CMAKE_FLAGS} \
   && cmake --build --preset release --target fetchmill \
   && deploy/image-root.sh build/release/fetchmill /image ${EXTRA_PATHS}
 
