@@ -60,8 +60,7 @@ std::string pipeline_schema() {
 }
 
 std::string example_schema() {
-  return object({R"("type":"object")",
-                 fields({member("step", schema_reference("Step")),
+  return object({fields({member("step", schema_reference("Step")),
                          property("media_type", "Of the input.", string_type),
                          property("input", "The body.", string_type),
                          property("output", "What comes of it.", string_type)}),
