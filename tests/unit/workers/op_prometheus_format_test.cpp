@@ -65,7 +65,7 @@ constexpr Case refused_rows[] = {
     {R"([{"name":"a","labels":{"l":"/n"},"value":"/v"}])", R"({"n":{},"v":1})",
      "the label l is an array or an object"},
     {R"([{"name":"a"}])", "", "not JSON"},
-    {R"([{"name":"a"}])", "[1,", "not JSON: the text ends early"},
+    {R"([{"name":"a"}])", "[1,", "not JSON: expected a value, not the end of the text"},
     {R"([{"name":"a"}])", "{\"n\":\"\xFF\"}", "not JSON"},
     {R"([{"name":"a"}])", "[123456789012345678901]", "cannot read this JSON"},
     {"[]", "", "invalid_request pipeline[0].metrics: metrics must be an array of objects"},

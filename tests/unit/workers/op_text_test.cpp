@@ -98,7 +98,7 @@ constexpr Case stats_rows[] = {
     {"", "\n", R"({"bytes":1,"lines":1,"words":0,"characters":1})"},
     {"", "a b\r\nc", R"({"bytes":6,"lines":2,"words":3,"characters":6})"},
     {"", "a b\n", R"({"bytes":4,"lines":1,"words":2,"characters":4})"},
-    {"", "é\u00A0水\u3000\u2003x\u0085", R"({"bytes":15,"lines":1,"words":3,"characters":7})"},
+    {"", "é\u00A0水\u3000\u2003x\u0085", R"({"bytes":16,"lines":1,"words":3,"characters":7})"},
     {"",
      "\xEF\xBB\xBF"
      "a",
