@@ -21,7 +21,7 @@ class PassingOn(ServerTest):
         self.assertEqual(len(names), len(set(names)))
         return {name: value for name, value in pairs if name.startswith("trace")}
 
-    def echoed(self, headers=None, **task):
+    def echoed(self, headers=None, /, **task):
         task.setdefault("url", self.origin.url("/echo"))
         return self.sent(self.assert_ok(self.server.fetch(request_headers=headers, **task)).json())
 
