@@ -223,6 +223,8 @@ void append_xml(std::string& out, xmlNode* node) {
       append_xml(out, child);
     return;
   }
+  // No part of XPath's document, and libxml2 makes no copy of it.
+  if (node->type == XML_DTD_NODE) return;
   // A copy carries the namespaces that ancestors declare.
   const std::unique_ptr<xmlNode, decltype(&xmlFreeNode)> copy(xmlDocCopyNode(node, node->doc, 1),
                                                               xmlFreeNode);

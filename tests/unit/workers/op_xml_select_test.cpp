@@ -49,6 +49,7 @@ TEST(XmlSelect, GivesWhatXPathFinds) {
 TEST(XmlSelect, TheDocumentItselfIsAllItHolds) {
   EXPECT_EQ(select(R"("xpath":"/","output":"xml")", "<?xml version='1.0'?><!--a--><b c='é'>ü</b>"),
             R"(["<!--a--><b c=\"é\">ü</b>"])");
+  EXPECT_EQ(select(R"("xpath":"/","output":"xml")", "<!DOCTYPE b SYSTEM 'x'><b/>"), R"(["<b/>"])");
 }
 
 constexpr Row mistake_rows[] = {
