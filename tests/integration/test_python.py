@@ -331,6 +331,8 @@ class Faults(PythonTest):
             ("balloon", "worker_out_of_memory"),
         ]
         for how, code in cases:
+            if SANITIZED and how == "balloon":  # grows more slowly than its time runs out
+                continue
             with self.subTest(how):
                 self.assert_problem(self.call("faults", how=how), code, stage="process")
                 self.assertEqual(self.call("faults", how="nothing").body, b"survived")
