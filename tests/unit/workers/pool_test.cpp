@@ -233,8 +233,8 @@ TEST_F(PoolTest, KillingAllWorkersAtOnceLosesNothing) {
 
 TEST_F(PoolTest, AStoppedWorkerIsReplacedAtOnceAndItsTaskRunElsewhere) {
   start(2);
-  const auto jobs = submit_many(2, op("cpu.loop", ",\"iterations\":30000000"), "x");
   ASSERT_TRUE(wait_for_workers(3));
+  const auto jobs = submit_many(2, op("cpu.loop", ",\"iterations\":30000000"), "x");
   for (const pid_t pid : worker_pids()) ::kill(pid, SIGSTOP);
   ASSERT_TRUE(run_until_all_done(jobs));
   for (const auto& job : jobs) EXPECT_TRUE(job->ok()) << job->outcome();
