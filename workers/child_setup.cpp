@@ -3,6 +3,8 @@
 #include "workers/fd.hpp"
 #include "workers/sanitized.hpp"
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -88,8 +90,11 @@ void close_all_but(std::span<const int> kept) {
 }
 
 void reset_signals() {
-  for (int number = 1; number < NSIG; ++number) std::signal(number, SIG_DFL);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_IGN);
+  // A worker is born with these ignored, by the spawner; made default first, even for microseconds,
+  // a Ctrl-C at the wrong moment would end it.
+  constexpr std::array ignored{SIGINT, SIGTERM, SIGHUP};
+  for (int number = 1; number < NSIG; ++number)
+    std::signal(number, std::ranges::find(ignored, number) == ignored.end() ? SIG_DFL : SIG_IGN);
   sigset_t none;
   sigemptyset(&none);
   require(::sigprocmask(SIG_SETMASK, &none, nullptr) == 0);

@@ -1,10 +1,12 @@
 """Deaths of every process, at every moment: what callers see, and what is left behind."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import signal
 import socket
+import threading
 import time
 
 import harness
@@ -83,6 +85,28 @@ class KilledWorkers(FaultTest):
             os.kill(pid, signal.SIGKILL)
         for _ in range(10):
             self.assert_serves(server)
+
+    def test_a_stop_signal_ends_no_worker_however_young(self):
+        # A terminal's Ctrl-C goes to all processes of the group, those just forked among them.
+        server = self.start({"workers.recycle_after_tasks": 1})
+        newborns = f"/proc/{server.spawner()}/task/{server.spawner()}/children"
+        done = threading.Event()
+
+        def signal_all():
+            while not done.is_set():
+                with open(newborns, encoding="ascii") as pids:
+                    for pid in pids.read().split():
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(int(pid), signal.SIGINT)
+
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            signals = pool.submit(signal_all)
+            try:
+                self.run_under_fire(server, [])
+            finally:
+                done.set()
+            signals.result()
+        self.assertEqual([entry for entry in server.log if entry.get("message") == "worker ended"], [])
 
     def test_a_single_fetch(self):
         # Long enough to be found at work: the worker that has used CPU time is the one to kill.
