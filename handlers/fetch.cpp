@@ -25,7 +25,7 @@ struct FetchCall {
 Result<FetchCall> parse_get(const App& app, std::string_view query) {
   Result<QueryPairs> pairs = parse_query(query);
   if (!pairs) return pairs.error();
-  Result<TaskSpec> task = task_from_query(*pairs, app.settings);
+  Result<TaskSpec> task = task_from_query(std::move(*pairs), app.settings);
   if (!task) return task.error();
   return FetchCall{std::move(*task), false};
 }

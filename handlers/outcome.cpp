@@ -169,19 +169,21 @@ void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
 }
 
 void add_timing(std::string& headers, const TaskReport& report) {
-  std::string value;
+  bool begun = false;
   for_each_phase_of_task(report, [&](std::string_view name, std::chrono::nanoseconds time) {
-    if (!value.empty()) value += ", ";
-    value += name;
-    value += ";dur=";
-    append_milliseconds(value, time);
+    headers += begun ? ", " : "Server-Timing: ";
+    begun = true;
+    headers += name;
+    headers += ";dur=";
+    append_milliseconds(headers, time);
   });
-  if (!value.empty()) server::http::append_field_line(headers, "Server-Timing", value);
+  if (begun) headers += "\r\n";
 }
 
 server::http::Response result_response(config::Result<TaskResult>& result, const TaskReport& report,
                                        std::string_view request_id) {
   server::http::Response response;
+  response.headers.reserve(512);
   if (!result) {
     response = server::http::problem(result.error(), request_id);
     append_proxy_status(response.headers, result.error());

@@ -399,16 +399,16 @@ Result<std::string> pipeline_from_query(const QueryPairs& query, const config::S
   return read_pipeline(*parsed, "pipeline", settings);
 }
 
-Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings& settings) {
+Result<TaskSpec> task_from_query(QueryPairs query, const config::Settings& settings) {
   std::string url;
   QueryPairs rest;
-  for (const auto& [name, value] : query) {
+  for (auto& [name, value] : query) {
     if (name != "url") {
-      rest.emplace_back(name, value);
+      rest.emplace_back(std::move(name), std::move(value));
     } else if (!url.empty()) {
       return Error(ErrorCode::invalid_request, "given more than once", name);
     } else {
-      url = value;
+      url = std::move(value);
     }
   }
   if (url.empty())

@@ -82,7 +82,7 @@ config::Result<void> set_default_url(std::string url, const std::string& field, 
 config::Result<void> fill_url(TaskSpec& task);
 
 // GET /v1/fetch: url, op with its parameters or pipeline, and some of the task fields.
-config::Result<TaskSpec> task_from_query(const QueryPairs& query, const config::Settings& settings);
+config::Result<TaskSpec> task_from_query(QueryPairs query, const config::Settings& settings);
 // The same without a url.
 config::Result<TaskSpec> defaults_from_query(const QueryPairs& query,
                                              const config::Settings& settings);

@@ -54,7 +54,7 @@ class FramePool {
   static constexpr std::size_t kept_per_class_max = 256;
 #endif
   static constexpr std::size_t granularity = 128;
-  static constexpr std::size_t class_count = 32;
+  static constexpr std::size_t class_count = 40;
   static std::size_t class_of(std::size_t bytes) {
     return (bytes - 1) / granularity;
   }

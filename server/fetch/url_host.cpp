@@ -6,8 +6,8 @@
 #include <initializer_list>
 #include <memory>
 #include <utility>
-#include <vector>
 
+#include <boost/container/static_vector.hpp>
 #include <idn2.h>
 
 namespace fetchmill::server::fetch {
@@ -118,14 +118,18 @@ Ipv4Number parse_ipv4_number(std::string_view text) {
   return number;
 }
 
-std::vector<std::string_view> split_at_dots(std::string_view text) {
-  std::vector<std::string_view> parts;
-  for (;;) {
+// As many as an address may have, a last empty one included, and one more where there are more.
+using Parts = boost::container::static_vector<std::string_view, 6>;
+
+Parts split_at_dots(std::string_view text) {
+  Parts parts;
+  while (parts.size() < parts.capacity()) {
     const std::size_t dot = text.find('.');
     parts.push_back(text.substr(0, dot));
-    if (dot == std::string_view::npos) return parts;
+    if (dot == std::string_view::npos) break;
     text.remove_prefix(dot + 1);
   }
+  return parts;
 }
 
 // The standard's "ends in a number" checker: such a host is an IPv4 address or nothing.
@@ -139,7 +143,7 @@ bool ends_in_number(std::string_view domain) {
 
 // The standard's IPv4 parser.
 config::Result<Address> parse_ipv4(std::string_view text) {
-  auto parts = split_at_dots(text);
+  Parts parts = split_at_dots(text);
   if (parts.back().empty() && parts.size() > 1) parts.pop_back();
   if (parts.size() > 4) return bad_host("ends in a number but is not an IPv4 address");
   std::uint64_t value = 0;

@@ -57,6 +57,11 @@ class Exchange {
 
   const Request& request() const { return request_; }
   Activity& activity() { return activity_; }
+  static void* operator new(std::size_t bytes) { return FramePool::allocate(bytes); }
+  static void operator delete(void* exchange, std::size_t bytes) {
+    FramePool::release(exchange, bytes);
+  }
+
   const Route& route() const { return route_; }
   TimePoint started() const { return started_; }
   const TraceContext& trace() const { return trace_; }

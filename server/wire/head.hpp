@@ -12,13 +12,13 @@
 
 #include "server/wire/refusal.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/verb.hpp>
+#include <boost/container/static_vector.hpp>
 
 namespace fetchmill::server::wire {
 
@@ -43,8 +43,8 @@ struct Field {
 class Fields {
  public:
   const Field* begin() const { return items_.data(); }
-  const Field* end() const { return items_.data() + count_; }
-  std::size_t size() const { return count_; }
+  const Field* end() const { return items_.data() + items_.size(); }
+  std::size_t size() const { return items_.size(); }
   const Field& operator[](std::size_t index) const { return items_[index]; }
 
   // The first field of that name (any case), or null. By id is quicker; FieldId::unknown finds
@@ -54,13 +54,13 @@ class Fields {
   // The first value of that name; empty when there is none.
   std::string_view value(FieldId id) const;
 
-  void clear() { count_ = 0; }
+  void clear() { items_.clear(); }
   // Requires: size() < fields_capacity.
-  void append(const Field& item) { items_[count_++] = item; }
+  void append(const Field& item) { items_.push_back(item); }
 
  private:
-  std::array<Field, fields_capacity> items_;
-  std::size_t count_ = 0;
+  // Not an array: making and copying a head must not touch 4 KB for the few fields it has.
+  boost::container::static_vector<Field, fields_capacity> items_;
 };
 
 // How the end of the body is found.

@@ -13,7 +13,9 @@ std::string_view to_string(CacheResult result) {
 std::string cache_status(const CacheReport& report) {
   constexpr std::array<std::string_view, 7> reasons{"",          "bypass", "method", "uri-miss",
                                                     "vary-miss", "stale",  "request"};
-  std::string text = "fetchmill";
+  std::string text;
+  text.reserve(64);
+  text += "fetchmill";
   if (report.forward == Forward::none) {
     text += "; hit";
   } else {
