@@ -23,8 +23,6 @@
 #include <random>
 #include <vector>
 
-#include <boost/beast/core/string.hpp>
-
 namespace fetchmill::server::fetch {
 namespace {
 
@@ -50,10 +48,10 @@ struct AttemptEnd {
   bool followed = false;  // a redirect: the request is its next hop now
 };
 
-// The next field of that name; `rest` is where to go on: at the start of its line.
-std::optional<std::string_view> next_field(std::string_view& rest, std::string_view name) {
-  while (const std::optional<HeadLine> line = next_field_line(rest))
-    if (boost::beast::iequals(line->name, name)) return line->value;
+// The next field of that name.
+std::optional<std::string_view> next_field(FieldLines& lines, std::string_view name) {
+  while (const std::optional<HeadLine> line = lines.next())
+    if (wire::equals_ignoring_case(line->name, name)) return line->value;
   return std::nullopt;
 }
 
@@ -137,14 +135,14 @@ struct Fetcher::State final : cache::Upstream {
 };
 
 std::string_view FetchResponse::field(std::string_view name) const {
-  std::string_view rest = head;
-  return next_field(rest, name).value_or(std::string_view());
+  FieldLines lines(head);
+  return next_field(lines, name).value_or(std::string_view());
 }
 
 std::string FetchResponse::list(std::string_view name) const {
   std::string joined;
-  std::string_view rest = head;
-  while (const std::optional<std::string_view> value = next_field(rest, name)) {
+  FieldLines lines(head);
+  while (const std::optional<std::string_view> value = next_field(lines, name)) {
     if (!joined.empty()) joined += ", ";
     joined += *value;
   }

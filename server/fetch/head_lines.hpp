@@ -13,15 +13,30 @@ struct HeadLine {
   std::string_view value;  // without white space around it
 };
 
-// `rest` begins as the whole head, first line included, and moves on by a line with each call.
-inline std::optional<HeadLine> next_field_line(std::string_view& rest) {
-  const std::size_t line_end = rest.find("\r\n");
-  if (line_end == std::string_view::npos) return std::nullopt;
-  rest.remove_prefix(line_end + 2);
-  const std::string_view line = rest.substr(0, rest.find("\r\n"));
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  return HeadLine{line.substr(0, colon), wire::trim(line.substr(colon + 1))};
-}
+// Moves on by a line with each call. Lifetime: that of the head.
+class FieldLines {
+ public:
+  explicit FieldLines(std::string_view head) : rest_(head) { take_line(); }
+
+  // Nothing after the last one.
+  std::optional<HeadLine> next() {
+    const std::string_view line = take_line();
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    return HeadLine{line.substr(0, colon), wire::trim(line.substr(colon + 1))};
+  }
+
+ private:
+  // server/wire lets no LF pass but those of the line ends.
+  std::string_view take_line() {
+    const std::size_t end = rest_.find('\n');
+    if (end == std::string_view::npos) return {};
+    const std::string_view line = rest_.substr(0, end - (end > 0 ? 1 : 0));
+    rest_.remove_prefix(end + 1);
+    return line;
+  }
+
+  std::string_view rest_;
+};
 
 }  // namespace fetchmill::server::fetch

@@ -37,7 +37,8 @@ void read_field(const HeadLine& line, ResponseFields& fields) {
 
 ResponseFields read_response_fields(std::string_view head) {
   ResponseFields fields;
-  while (const std::optional<HeadLine> line = next_field_line(head)) read_field(*line, fields);
+  FieldLines lines(head);
+  while (const std::optional<HeadLine> line = lines.next()) read_field(*line, fields);
   return fields;
 }
 

@@ -37,15 +37,15 @@ void append_line(std::string& to, const HeadLine& line) {
 std::optional<std::string> updated_head(std::string_view stored, std::string_view not_modified) {
   std::string head(stored.substr(0, stored.find("\r\n") + 2));
   std::vector<std::string_view> replaced{"Age", "Date"};
-  std::string_view rest = not_modified;
   std::string updates;
-  while (const std::optional<HeadLine> line = next_field_line(rest)) {
+  FieldLines newer(not_modified);
+  while (const std::optional<HeadLine> line = newer.next()) {
     if (is_one_of(kept_fields, line->name)) continue;
     replaced.push_back(line->name);
     append_line(updates, *line);
   }
-  rest = stored;
-  while (const std::optional<HeadLine> line = next_field_line(rest))
+  FieldLines older(stored);
+  while (const std::optional<HeadLine> line = older.next())
     if (!is_one_of(replaced, line->name)) append_line(head, *line);
   head += updates;
   head += "\r\n";
