@@ -163,6 +163,7 @@ void Log::write(LogLevel level, std::string_view component, std::string_view mes
   if (level < level_) return;
   Line line(format_);
   line.open(now_text().data(), to_string(level));
+  if (!loop_.empty()) line.add("loop", loop_);
   line.add("component", component);
   line.add("message", message);
   for (const LogField& field : fields) line.add(field.key, field.value);

@@ -13,6 +13,7 @@
 
 #include <initializer_list>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include <unistd.h>
@@ -30,6 +31,8 @@ class Log {
   // they are: they are shared with whoever else holds it.
   Log(const Settings::Log& settings, Counter& dropped, int descriptor = STDERR_FILENO);
 
+  // Every line says from now on which of several loops speaks.
+  void speak_as_loop(std::uint32_t number) { loop_ = std::to_string(number); }
   // Takes over what may change: the level, and whether requests get a line.
   void adopt(const Settings::Log& settings);
   // Whether each request gets a line of its own (log.requests).
@@ -58,6 +61,7 @@ class Log {
   LogFormat format_;
   Counter& dropped_;
   int descriptor_;
+  std::string loop_;  // its number; empty for the only one
 };
 
 }  // namespace fetchmill::config

@@ -1,19 +1,25 @@
 // The metrics as plain integers, generated from metrics.def: metrics.tasks_total.with({op,
 // outcome}).increment().
 //
-// Owner: server/main.cpp makes one Metrics and passes it by reference. Process: loop,
-// single-threaded, no locks. Lifetime: what with() and get() return stays valid as long as the
-// family, so hot paths keep the reference. Bytes: a family keeps at most series_max series; label
-// sets beyond that share one whose labels are all "other". The text exposition is made in
-// server/http, which walks the families at scrape time.
+// Owner: the engine makes one Metrics and passes it by reference. Process: loop, single-threaded,
+// no locks. Lifetime: what with() and get() return stays valid as long as the family, so hot paths
+// keep the reference. Bytes: a family keeps at most series_max series; label sets beyond that share
+// one whose labels are all "other"; a label's value is cut at MetricPage::label_bytes_max. The
+// values stand on a MetricPage, so that other loops can read them; the text exposition
+// (server/metrics_exposition) adds up pages at scrape time.
 #pragma once
+
+#include "config/metric_page.hpp"
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <map>
+#include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,8 +33,17 @@ enum class MetricType : std::uint8_t { counter, gauge, histogram };
 
 std::string_view to_string(MetricType type);
 
+// The rows of metrics.def by their place in it.
+enum class MetricRow : std::uint32_t {
+#define COUNTER(name, unit, help, advice, ...) name,
+#define GAUGE(name, unit, help, advice, ...) name,
+#define HISTOGRAM(name, bounds, help, advice, ...) name,
+#include "config/metrics.def"
+};
+
 // One row of metrics.def. `name` is without the prefix; `bounds` is empty for all but histograms.
 struct MetricInfo {
+  MetricRow row;
   MetricType type;
   std::string_view name;
   std::string_view unit;
@@ -48,53 +63,69 @@ inline constexpr std::array fine_bounds{0.00005, 0.0001, 0.00025, 0.0005, 0.001,
 
 class Counter {
  public:
-  void increment(std::uint64_t amount = 1) { value_ += amount; }
+  explicit Counter(std::uint64_t value = 0) : value_(value) {}
+  void increment(std::uint64_t amount = 1) { write_shared(value_, value_ + amount); }
   std::uint64_t value() const { return value_; }
 
  private:
-  std::uint64_t value_ = 0;
+  std::uint64_t value_;
 };
 
 class Gauge {
  public:
-  void set(std::int64_t value) { value_ = value; }
-  void add(std::int64_t amount) { value_ += amount; }
-  std::int64_t value() const { return value_; }
+  explicit Gauge(std::uint64_t value = 0) : value_(value) {}
+  void set(std::int64_t value) { write_shared(value_, static_cast<std::uint64_t>(value)); }
+  void add(std::int64_t amount) { set(value() + amount); }
+  std::int64_t value() const { return static_cast<std::int64_t>(value_); }
 
  private:
-  std::int64_t value_ = 0;
+  std::uint64_t value_;  // two's complement
 };
 
 class Histogram {
  public:
-  explicit Histogram(std::span<const double> bounds)
-      : bounds_(bounds), counts_(bounds.size() + 1) {}
+  // Of `values`, as many as values_of(bounds): observations per bucket, then their sum.
+  Histogram(std::span<const double> bounds, std::span<std::uint64_t> values)
+      : bounds_(bounds), values_(values) {}
+  static constexpr std::size_t values_of(std::span<const double> bounds) {
+    return bounds.size() + 2;
+  }
 
   void observe(double value) {
     const auto bound = std::lower_bound(bounds_.begin(), bounds_.end(), value);
-    ++counts_[static_cast<std::size_t>(bound - bounds_.begin())];
-    sum_ += value;
+    std::uint64_t& count = values_[static_cast<std::size_t>(bound - bounds_.begin())];
+    write_shared(count, count + 1);
+    write_shared(values_.back(), std::bit_cast<std::uint64_t>(sum() + value));
   }
 
   std::span<const double> bounds() const { return bounds_; }
   // Observations per bucket, not cumulative: [i] those at most bounds()[i], the last those above
   // all.
-  std::span<const std::uint64_t> counts() const { return counts_; }
-  double sum() const { return sum_; }
+  std::span<const std::uint64_t> counts() const { return values_.first(values_.size() - 1); }
+  double sum() const { return std::bit_cast<double>(values_.back()); }
 
  private:
   std::span<const double> bounds_;
-  std::vector<std::uint64_t> counts_;
-  double sum_ = 0;
+  std::span<std::uint64_t> values_;
 };
 
 // All series of one metric: one Metric per set of label values.
 template <class Metric, std::size_t label_count>
 class Family {
  public:
-  static constexpr std::size_t series_max = 1000;
+  // And one more, for the rest.
+  static constexpr std::size_t series_max = MetricPage::series_max - 1;
+  static_assert(label_count <= MetricPage::labels_max);
 
-  explicit Family(const MetricInfo& info) : info_(info) {
+  // Goes on with the series that the page has.
+  Family(const MetricInfo& info, MetricPage& page) : info_(info), page_(page) {
+    page.for_each(
+        [this](std::uint32_t row, std::string_view labels, std::span<std::uint64_t> values) {
+          if (row != static_cast<std::uint32_t>(info_.row)) return;
+          Key key;
+          for (std::string& label : key) label = take_label(labels);
+          series_.try_emplace(std::move(key), metric_at(values));
+        });
     if constexpr (label_count == 0) find_or_add({});
   }
   Family(const Family&) = delete;
@@ -109,7 +140,7 @@ class Family {
 
   Metric& get() {
     static_assert(label_count == 0, "a metric with labels needs with()");
-    return series_.begin()->second;
+    return metric(series_.begin()->second);
   }
 
   const MetricInfo& info() const { return info_; }
@@ -117,8 +148,8 @@ class Family {
   // Calls visit(std::span<const std::string> label_values, const Metric&) for each series.
   template <class Visitor>
   void for_each(Visitor&& visit) const {
-    for (const auto& [labels, metric] : series_)
-      visit(std::span<const std::string>(labels), metric);
+    for (const auto& [labels, stored] : series_)
+      visit(std::span<const std::string>(labels), metric(stored));
   }
 
  private:
@@ -131,21 +162,46 @@ class Family {
       return std::lexicographical_compare(left.begin(), left.end(), right.begin(), right.end());
     }
   };
+  // A single value is the metric, where it stands on the page.
+  static constexpr bool is_histogram = std::is_same_v<Metric, Histogram>;
+  using Stored = std::conditional_t<is_histogram, Histogram, Metric*>;
 
-  Metric& find_or_add(const KeyView& values) {
-    if (const auto found = series_.find(values); found != series_.end()) return found->second;
-    KeyView labels = values;
-    if (series_.size() >= series_max) labels.fill("other");
+  Stored metric_at(std::span<std::uint64_t> values) const {
+    if constexpr (is_histogram) {
+      return Histogram(info_.bounds, values);
+    } else {
+      static_assert(sizeof(Metric) == sizeof(std::uint64_t));
+      return new (values.data()) Metric(values[0]);
+    }
+  }
+  template <class S>
+  static auto& metric(S& stored) {
+    if constexpr (is_histogram)
+      return stored;
+    else
+      return *stored;
+  }
+
+  Metric& find_or_add(KeyView labels) {
+    for (std::string_view& label : labels) label = label.substr(0, MetricPage::label_bytes_max);
+    if (const auto found = series_.find(labels); found != series_.end())
+      return metric(found->second);
+    if (series_.size() >= series_max) {
+      labels.fill("other");
+      if (const auto found = series_.find(labels); found != series_.end())
+        return metric(found->second);
+    }
     Key key;
     std::copy(labels.begin(), labels.end(), key.begin());
-    if constexpr (std::is_same_v<Metric, Histogram>)
-      return series_.try_emplace(std::move(key), info_.bounds).first->second;
-    else
-      return series_.try_emplace(std::move(key)).first->second;
+    const std::size_t values = is_histogram ? Histogram::values_of(info_.bounds) : 1;
+    const std::span<std::uint64_t> place =
+        page_.add(static_cast<std::uint32_t>(info_.row), join_labels(key), values);
+    return metric(series_.try_emplace(std::move(key), metric_at(place)).first->second);
   }
 
   const MetricInfo& info_;
-  std::map<Key, Metric, Less> series_;
+  MetricPage& page_;
+  std::map<Key, Stored, Less> series_;
 };
 
 #define FETCHMILL_LABEL_COUNT(...) (std::initializer_list<std::string_view>{__VA_ARGS__}.size())
@@ -164,21 +220,40 @@ namespace labels {
 #undef FETCHMILL_LABEL_COUNT
 }  // namespace labels
 
-#define COUNTER(name, unit, help, advice, ...)                                     \
-  inline constexpr MetricInfo name{MetricType::counter, #name, unit, help, advice, \
-                                   labels::name,        {}};
-#define GAUGE(name, unit, help, advice, ...) \
-  inline constexpr MetricInfo name{MetricType::gauge, #name, unit, help, advice, labels::name, {}};
-#define HISTOGRAM(name, bounds, help, advice, ...)                                        \
-  inline constexpr MetricInfo name{MetricType::histogram, #name, "seconds", help, advice, \
-                                   labels::name,          bounds};
+#define COUNTER(name, unit, help, advice, ...)                                              \
+  inline constexpr MetricInfo name{MetricRow::name, MetricType::counter, #name, unit, help, \
+                                   advice,          labels::name,        {}};
+#define GAUGE(name, unit, help, advice, ...)                                              \
+  inline constexpr MetricInfo name{MetricRow::name, MetricType::gauge, #name, unit, help, \
+                                   advice,          labels::name,      {}};
+#define HISTOGRAM(name, bounds, help, advice, ...)                                                 \
+  static_assert(Histogram::values_of(bounds) <= MetricPage::values_max);                           \
+  inline constexpr MetricInfo name{MetricRow::name, MetricType::histogram, #name, "seconds", help, \
+                                   advice,          labels::name,          bounds};
 #include "config/metrics.def"
+
+// In the table's order.
+inline constexpr std::array all{
+#define COUNTER(name, unit, help, advice, ...) &name,
+#define GAUGE(name, unit, help, advice, ...) &name,
+#define HISTOGRAM(name, bounds, help, advice, ...) &name,
+#include "config/metrics.def"
+};
 }  // namespace metric_rows
 
 // One family per row.
 struct Metrics {
+  // On the page, going on with what it has; without one, on one that nobody else sees. Lifetime:
+  // the page outlives this.
+  explicit Metrics(MetricPage* given = nullptr)
+      : own_page(given ? nullptr : std::make_unique<MetricPage>()),
+        page(given ? *given : *own_page) {}
+
+  const std::unique_ptr<MetricPage> own_page;
+  MetricPage& page;
+
 #define FAMILY(Metric, name) \
-  Family<Metric, metric_rows::labels::name.size()> name{metric_rows::name};
+  Family<Metric, metric_rows::labels::name.size()> name{metric_rows::name, page};
 #define COUNTER(name, unit, help, advice, ...) FAMILY(Counter, name)
 #define GAUGE(name, unit, help, advice, ...) FAMILY(Gauge, name)
 #define HISTOGRAM(name, bounds, help, advice, ...) FAMILY(Histogram, name)

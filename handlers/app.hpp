@@ -15,6 +15,7 @@
 #include "workers/sandbox.hpp"
 
 #include <cstdint>
+#include <span>
 
 namespace fetchmill::handlers {
 
@@ -28,10 +29,12 @@ struct App {
   workers::Pool& pool;
   const workers::SandboxState& sandbox;
   server::fetch::Credentials credentials;
-  const server::TimePoint started = server::Clock::now();
-  bool draining = false;                // /readyz fails
-  std::uint64_t merge_held_bytes = 0;   // results of merges under way
-  server::http::RequestIds span_ids{};  // of tasks, in the traces of their callers
+  // Of all loops.
+  std::span<const config::MetricPage> pages;
+  server::TimePoint started = server::Clock::now();  // the server, not only this loop
+  bool draining = false;                             // /readyz fails
+  std::uint64_t merge_held_bytes = 0;                // results of merges under way
+  server::http::RequestIds span_ids{};               // of tasks, in the traces of their callers
 };
 
 }  // namespace fetchmill::handlers

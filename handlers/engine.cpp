@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <csignal>
 
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <sched.h>
 
@@ -46,7 +48,7 @@ workers::PoolOptions pool_options(const config::Settings& settings,
           .recycle_growth_bytes = settings.workers.recycle_growth_mb * config::MiB,
           .poison_time = milliseconds(settings.workers.poison_ms),
           .scheduling_policy = scheduling_policy(settings.workers.scheduling),
-          .may_spin = machine.cpus > 1};
+          .may_spin = machine.cpus > settings.server.loops};
 }
 
 }  // namespace
@@ -59,9 +61,10 @@ struct Engine::Children {
 
 struct Engine::Loop {
   server::asio::io_context io{server::loop_concurrency};
-  // Here, so that a signal while the rest starts waits until somebody handles it.
-  server::asio::signal_set signals{io, SIGTERM, SIGINT};
+  std::optional<server::asio::signal_set> signals;
   std::optional<server::asio::signal_set> hangups;
+  std::optional<server::asio::posix::stream_descriptor> orders;
+  LoopOrder order{};
   server::Poller poller{io};
   server::Deadlines wheel{io};
   server::Turns turns{io};
@@ -70,13 +73,15 @@ struct Engine::Loop {
   std::optional<App> app;
 };
 
-Engine::Engine(const config::Settings& given)
-    : machine_(server::this_machine()),
+Engine::Engine(const config::Settings& given, LoopSeat* seat)
+    : seat_(seat),
+      machine_(server::this_machine()),
       settings_(server::fit_to_machine(given, machine_)),
+      metrics_(seat ? &seat->page() : nullptr),
       log_(settings_.log, metrics_.log_dropped_total.get()) {
+  if (seat_) log_.speak_as_loop(seat_->number);
   // A peer that closes early shows as an error of the write, not as the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
-  server::count_memory_shortages(metrics_.memory_reserve_used_total.get());
   metrics_.build_info.with({config::version, config::revision}).set(1);
   server::raise_open_files_limit();
 }
@@ -102,7 +107,14 @@ Result<void> Engine::start() {
   // Whoever is the first process of a container gets its orphans; the kernel takes them away when
   // their parent wants to hear of none. The spawner's end is seen by its pidfd.
   std::signal(SIGCHLD, SIG_IGN);
+  // Where there are several loops, the spawner does not have the page with this counter.
+  server::count_memory_shortages(metrics_.memory_reserve_used_total.get());
   loop_ = std::make_unique<Loop>();
+  // Before the rest, so that a signal while it starts waits until somebody handles it.
+  if (seat_)
+    loop_->orders.emplace(loop_->io, seat_->orders.release());
+  else
+    loop_->signals.emplace(loop_->io, SIGTERM, SIGINT);
 
   // The outbound half.
   auto rules = fetch::make_url_rules(settings_.fetch, fetch::own_addresses());
@@ -127,12 +139,18 @@ Result<void> Engine::start() {
   if (!pool) return pool.error();
   loop_->pool = std::move(*pool);
   loop_->app.emplace(App{settings_, metrics_, log_, loop_->wheel, loop_->turns, *loop_->fetcher,
-                         *loop_->pool, sandbox_->state(), std::move(*credentials)});
+                         *loop_->pool, sandbox_->state(), std::move(*credentials),
+                         std::span<const config::MetricPage>(&metrics_.page, 1)});
+  if (seat_) {
+    loop_->app->pages = seat_->pages;
+    loop_->app->started = seat_->server_started;
+  }
   return {};
 }
 
 bool Engine::run(std::function<void()> ready) {
   ready_ = std::move(ready);
+  if (loop_->orders) wait_for_order();
   loop_->io.run();
   return !spawner_lost_;
 }
@@ -148,11 +166,11 @@ void Engine::stop() {
 
 void Engine::on_signal(std::function<void()> handle) {
   handle_signal_ = std::move(handle);
-  wait_for_signal();
+  if (loop_->signals) wait_for_signal();
 }
 
 void Engine::wait_for_signal() {
-  loop_->signals.async_wait([this](const boost::system::error_code& error, int) {
+  loop_->signals->async_wait([this](const boost::system::error_code& error, int) {
     if (error) return;
     wait_for_signal();
     handle_signal_();
@@ -161,6 +179,7 @@ void Engine::wait_for_signal() {
 
 void Engine::on_hangup(std::function<void()> handle) {
   handle_hangup_ = std::move(handle);
+  if (loop_->orders) return;
   loop_->hangups.emplace(loop_->io, SIGHUP);
   wait_for_hangup();
 }
@@ -171,6 +190,17 @@ void Engine::wait_for_hangup() {
     wait_for_hangup();
     handle_hangup_();
   });
+}
+
+void Engine::wait_for_order() {
+  loop_->orders->async_read_some(
+      server::asio::buffer(&loop_->order, sizeof loop_->order),
+      [this](const boost::system::error_code& error, std::size_t) {
+        if (error == server::asio::error::operation_aborted) return;
+        if (error) return halt();  // the parent is gone
+        wait_for_order();
+        (loop_->order == LoopOrder::reload ? handle_hangup_ : handle_signal_)();
+      });
 }
 
 server::asio::io_context& Engine::io() {

@@ -14,6 +14,7 @@
 #include "config/metrics.hpp"
 #include "config/settings.hpp"
 #include "handlers/app.hpp"
+#include "handlers/loop_seat.hpp"
 #include "server/machine.hpp"
 #include "server/poller.hpp"
 #include "workers/pool.hpp"
@@ -27,8 +28,9 @@ namespace fetchmill::handlers {
 
 class Engine {
  public:
-  // Opens nothing yet.
-  explicit Engine(const config::Settings& given);
+  // Opens nothing yet. `seat`: of one of several loops, whose orders come from their parent instead
+  // of signals.
+  explicit Engine(const config::Settings& given, LoopSeat* seat = nullptr);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
@@ -49,9 +51,9 @@ class Engine {
   config::Log& log() { return log_; }
   // Requires: started.
   server::asio::io_context& io();
-  // Calls `handle` for each SIGTERM and SIGINT from now on.
+  // Calls `handle` for each SIGTERM and SIGINT, or order to end, from now on.
   void on_signal(std::function<void()> handle);
-  // The same for SIGHUP, which otherwise ends the process.
+  // The same for SIGHUP, which otherwise ends the process, or an order to reload.
   void on_hangup(std::function<void()> handle);
   server::Poller& poller();
   App& app();
@@ -62,7 +64,9 @@ class Engine {
   config::Result<Children> fork_spawner();
   void wait_for_signal();
   void wait_for_hangup();
+  void wait_for_order();
 
+  LoopSeat* const seat_;
   const server::Machine machine_;
   config::Settings settings_;  // with numbers in place of "as the machine allows"
   config::Metrics metrics_;

@@ -1,5 +1,6 @@
 #include "handlers/routes.hpp"
 
+#include "config/metric_totals.hpp"
 #include "handlers/batch.hpp"
 #include "handlers/error_pages.hpp"
 #include "handlers/fetch.hpp"
@@ -57,23 +58,18 @@ ImmediateHandler metrics_handler(App& app, const std::function<std::string()>& e
   };
 }
 
-template <class Family>
-std::uint64_t total(const Family& family) {
-  std::uint64_t sum = 0;
-  family.for_each([&](auto, const config::Counter& counter) { sum += counter.value(); });
-  return sum;
-}
-
+// Of all loops together.
 Counters counters(App& app) {
-  const workers::Pool::Stats pool = app.pool.stats();
-  return {
-      .requests = total(app.metrics.http_requests_total),
-      .in_flight = static_cast<std::uint64_t>(app.metrics.http_requests_in_flight.get().value()),
-      .fetches = total(app.metrics.fetch_requests_total),
-      .tasks = total(app.metrics.tasks_total),
-      .workers_ready = pool.workers_ready,
-      .workers_total = pool.workers_total,
-      .uptime = std::chrono::floor<std::chrono::seconds>(server::Clock::now() - app.started)};
+  namespace rows = config::metric_rows;
+  app.pool.publish_gauges();
+  const config::MetricTotals totals(app.pages);
+  return {.requests = totals.sum(rows::http_requests_total),
+          .in_flight = totals.sum(rows::http_requests_in_flight),
+          .fetches = totals.sum(rows::fetch_requests_total),
+          .tasks = totals.sum(rows::tasks_total),
+          .workers_ready = totals.sum(rows::workers, "idle") + totals.sum(rows::workers, "busy"),
+          .workers_total = app.settings.workers.count * app.settings.server.loops,
+          .uptime = std::chrono::floor<std::chrono::seconds>(server::Clock::now() - app.started)};
 }
 
 }  // namespace

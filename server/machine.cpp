@@ -151,12 +151,15 @@ CgroupLimits cgroup_limits(const ReadFile& read_file) {
 
 config::Settings fit_to_machine(config::Settings settings, const Machine& machine) {
   using config::MiB;
-  if (settings.workers.count == 0) settings.workers.count = machine.cpus;
+  const std::uint64_t loops = settings.server.loops;
+  if (settings.workers.count == 0)
+    settings.workers.count = std::max<std::uint64_t>(1, machine.cpus / loops);
   const std::uint64_t body_bytes_max =
       std::max(settings.fetch.max_bytes, settings.server.max_body_bytes);
   // On a small machine a quarter may not hold one body of the allowed size: then that decides.
   if (settings.workers.region_mb == 0)
-    settings.workers.region_mb = std::max(machine.memory_bytes / 4 / MiB, body_bytes_max / MiB + 1);
+    settings.workers.region_mb =
+        std::max(machine.memory_bytes / 4 / loops / MiB, body_bytes_max / MiB + 1);
   settings.merge.max_bytes = std::min(
       settings.merge.max_bytes, std::max(settings.workers.region_mb * MiB / 4, body_bytes_max));
   return settings;

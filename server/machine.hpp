@@ -37,7 +37,8 @@ struct Machine {
 };
 
 // The settings with a number in place of each 0 that means "as the machine allows": workers.count
-// and workers.region_mb.
+// and workers.region_mb. They are of one loop: what the machine allows is divided among
+// server.loops.
 config::Settings fit_to_machine(config::Settings settings, const Machine& machine);
 
 // ---- The machine

@@ -6,6 +6,7 @@
 #include "handlers/cli/batch.hpp"
 #include "handlers/cli/fetch.hpp"
 #include "handlers/engine.hpp"
+#include "handlers/loops.hpp"
 #include "handlers/routes.hpp"
 #include "server/cli/cli.hpp"
 #include "server/cli/exit_codes.hpp"
@@ -24,6 +25,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace fetchmill::server {
@@ -55,11 +57,12 @@ class AdminPort {
                  http::BrowserRules({}, {}, http::Listener::is_loopback(address_)), lag,
                  engine.metrics(), log_) {}
 
-  // Does nothing where no address is set.
-  config::Result<void> open() {
+  // Does nothing where no address is set. `bound`: the socket of one of several loops.
+  config::Result<void> open(std::optional<int> bound) {
     if (address_.empty()) return {};
     service_.reserve_connections(connections);
-    auto opened = listener_.open(address_, "server.admin_listen");
+    const std::string setting = "server.admin_listen";
+    auto opened = bound ? listener_.listen(*bound, setting) : listener_.open(address_, setting);
     if (opened) log_.info("main", "admin port open", {{"address", listener_.address()}});
     return opened;
   }
@@ -75,9 +78,34 @@ class AdminPort {
   http::Listener listener_{service_};
 };
 
-int serve(const config::Settings& given, const LoadSettings& load) {
+// The gauges that are worked out when they are asked for, once a second for the other loops, which
+// may be asked as well.
+class GaugesForOthers {
+ public:
+  explicit GaugesForOthers(handlers::Engine& engine)
+      : pool_(engine.app().pool), timer_(engine.io()) {
+    publish();
+  }
+
+ private:
+  static constexpr milliseconds period{1000};
+
+  void publish() {
+    pool_.publish_gauges();
+    timer_.expires_after(period);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) publish();
+    });
+  }
+
+  workers::Pool& pool_;
+  Timer timer_;
+};
+
+// One loop, `seat` where it is one of several.
+int serve_loop(const config::Settings& given, const LoadSettings& load, handlers::LoopSeat* seat) {
   // Shared memory, the sandbox, the spawner; then the loop, the outbound half and the workers.
-  handlers::Engine engine(given);
+  handlers::Engine engine(given, seat);
   const config::Settings& settings = engine.settings();
   config::Metrics& metrics = engine.metrics();
   config::Log& log = engine.log();
@@ -86,7 +114,7 @@ int serve(const config::Settings& given, const LoadSettings& load) {
   int exit_code = cli::exit_done;
 
   // The inbound half, on top of both.
-  MetricsExposition exposition(metrics);
+  MetricsExposition exposition(app.pages, settings.server.loops);
   const auto expose = [&] { return exposition.expose(); };
   const http::Router router(handlers::routes(app, expose));
   http::Service* serving = nullptr;
@@ -98,25 +126,30 @@ int serve(const config::Settings& given, const LoadSettings& load) {
                         lag, metrics, log);
   serving = &service;
   http::Listener listener(service);
-  Systemd systemd(engine.io());
-  const auto tell_ready = [&](const char* remark) {
-    if (app.draining) return;
-    systemd.ready("serving on " + listener.address() + " with " +
-                  std::to_string(settings.workers.count) + " workers" + remark);
+  Systemd systemd(engine.io(), seat ? ServiceManager(seat->reports.release(), seat->watchdog)
+                                    : ServiceManager::of_environment());
+  const auto status = [&] {
+    return "serving on " + listener.address() + " with " + std::to_string(settings.workers.count) +
+           " workers";
   };
+  std::optional<GaugesForOthers> gauges;
 
   AdminPort admin(engine, lag, expose);
-  if (auto opened = admin.open(); !opened) {
+  if (auto opened = admin.open(seat ? std::optional(seat->admin.release()) : std::nullopt);
+      !opened) {
     engine.stop();
     return failed(log, opened.error());
   }
 
   const auto listen = [&] {
-    if (auto opened = listener.open(settings.server.listen); !opened) {
+    auto opened =
+        seat ? listener.listen(seat->listening.release()) : listener.open(settings.server.listen);
+    if (!opened) {
       exit_code = failed(log, opened.error());
       return engine.halt();
     }
-    tell_ready("");
+    if (seat) gauges.emplace(engine);
+    if (!app.draining) systemd.ready(status());
     log.info("main", "listening",
              {{"address", listener.address()},
               {"workers", std::to_string(settings.workers.count)},
@@ -135,7 +168,14 @@ int serve(const config::Settings& given, const LoadSettings& load) {
   // SIGHUP reloads.
   Reload reload(engine.io(), load, given, metrics, log,
                 {.apply = [&](Reloaded&& reloaded) { apply(std::move(reloaded), engine); },
-                 .ended = [&](bool done) { tell_ready(done ? "" : "; settings not reloaded"); }});
+                 .ended =
+                     [&](bool done) {
+                       if (app.draining) return;
+                       if (done)
+                         systemd.ready(status());
+                       else
+                         systemd.ready_as_before(status());
+                     }});
   engine.on_hangup([&] {
     systemd.reloading();
     reload.begin();
@@ -149,6 +189,15 @@ int serve(const config::Settings& given, const LoadSettings& load) {
   engine.stop();
   log.info("main", "stopped", {});
   return exit_code;
+}
+
+int serve(const config::Settings& given, const LoadSettings& load) {
+  if (given.server.loops == 1) return serve_loop(given, load, nullptr);
+  return handlers::Loops(given, load,
+                         [&load](const config::Settings& settings, handlers::LoopSeat& seat) {
+                           return serve_loop(settings, load, &seat);
+                         })
+      .run();
 }
 
 std::vector<config::Error> choose_ops(const config::Settings& settings) {

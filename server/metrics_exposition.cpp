@@ -1,5 +1,9 @@
 #include "server/metrics_exposition.hpp"
 
+#include "config/metric_totals.hpp"
+
+#include <array>
+#include <bit>
 #include <charconv>
 #include <cstdint>
 #include <ctime>
@@ -11,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -34,7 +38,7 @@ double clock_seconds(clockid_t clock) {
   return seconds(time);
 }
 
-std::string read_file(const char* path) {
+std::string read_file(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -52,10 +56,14 @@ std::optional<std::uint64_t> number_at(std::string_view text, std::size_t index)
   return number;
 }
 
-// The start of this process, in seconds since the epoch; of this call where it cannot be known.
-double process_start_seconds() {
+std::string proc_folder(pid_t process) {
+  return "/proc/" + std::to_string(process);
+}
+
+// The start of a process, in seconds since the epoch; of this call where it cannot be known.
+double start_seconds(pid_t process) {
   const double now = clock_seconds(CLOCK_REALTIME);
-  const std::string stat = read_file("/proc/self/stat");
+  const std::string stat = read_file(proc_folder(process) + "/stat");
   // The second word, the program's name, is in parentheses and may hold anything; starttime is the
   // 22nd, in ticks since boot.
   const std::size_t name_end = stat.rfind(") ");
@@ -68,66 +76,92 @@ double process_start_seconds() {
 }
 
 // From Linux 6.2 on the size of the folder is their number; before, it is 0 and they are counted.
-double open_descriptors() {
-  constexpr const char* folder = "/proc/self/fd";
+double open_descriptors(const std::string& folder) {
   struct stat status {};
-  if (stat(folder, &status) == 0 && status.st_size > 0) return static_cast<double>(status.st_size);
+  if (stat(folder.c_str(), &status) == 0 && status.st_size > 0)
+    return static_cast<double>(status.st_size);
   std::error_code failed;
   const auto count = std::distance(std::filesystem::directory_iterator(folder, failed), {});
   return static_cast<double>(count > 0 ? count - 1 : 0);  // one of them reads the folder
 }
 
-double max_descriptors() {
+double max_descriptors(pid_t process) {
   rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
+  prlimit(process, RLIMIT_NOFILE, nullptr, &limit);
   return static_cast<double>(limit.rlim_cur);
 }
 
-MetricFamily single(MetricType type, std::string name, std::string help, double value) {
-  ClientMetric metric;
-  if (type == MetricType::Counter)
-    metric.counter.value = value;
-  else
-    metric.gauge.value = value;
-  return {std::move(name), std::move(help), type, {std::move(metric)}};
+double cpu_seconds(pid_t process) {
+  clockid_t clock = CLOCK_PROCESS_CPUTIME_ID;
+  clock_getcpuclockid(process, &clock);
+  return clock_seconds(clock);
 }
 
-void collect_process(double start_time_seconds, std::vector<MetricFamily>& families) {
-  const auto gauge = [&](std::string name, std::string help, double value) {
-    families.push_back(single(MetricType::Gauge, std::move(name), std::move(help), value));
-  };
-  families.push_back(single(MetricType::Counter, "process_cpu_seconds_total",
-                            "User and system CPU time of the main process.",
-                            clock_seconds(CLOCK_PROCESS_CPUTIME_ID)));
-  const std::string pages = read_file("/proc/self/statm");
+// What is told of each process.
+struct ProcessRow {
+  MetricType type;
+  const char* name;
+  const char* help;
+};
+constexpr std::array process_rows{
+    ProcessRow{MetricType::Counter, "process_cpu_seconds_total",
+               "User and system CPU time of the main process."},
+    ProcessRow{MetricType::Gauge, "process_virtual_memory_bytes",
+               "Virtual memory of the main process."},
+    ProcessRow{MetricType::Gauge, "process_resident_memory_bytes",
+               "Resident memory of the main process."},
+    ProcessRow{MetricType::Gauge, "process_open_fds", "File descriptors open in the main process."},
+    ProcessRow{MetricType::Gauge, "process_max_fds", "The most file descriptors it may have open."},
+    ProcessRow{MetricType::Gauge, "process_start_time_seconds",
+               "When it started, in seconds since the epoch."},
+};
+
+// In the order of the rows.
+std::array<double, process_rows.size()> measure(const MetricsExposition::Process& process) {
+  const std::string folder = proc_folder(process.pid);
+  const std::string pages = read_file(folder + "/statm");
   const auto page_bytes = static_cast<double>(sysconf(_SC_PAGESIZE));
   const auto bytes = [&](std::size_t index) {
     return static_cast<double>(number_at(pages, index).value_or(0)) * page_bytes;
   };
-  gauge("process_virtual_memory_bytes", "Virtual memory of the main process.", bytes(0));
-  gauge("process_resident_memory_bytes", "Resident memory of the main process.", bytes(1));
-  gauge("process_open_fds", "File descriptors open in the main process.", open_descriptors());
-  gauge("process_max_fds", "The most file descriptors it may have open.", max_descriptors());
-  gauge("process_start_time_seconds", "When it started, in seconds since the epoch.",
-        start_time_seconds);
+  return {cpu_seconds(process.pid),
+          bytes(0),
+          bytes(1),
+          open_descriptors(folder + "/fd"),
+          max_descriptors(process.pid),
+          process.start_seconds};
 }
 
-void fill(const config::Counter& from, ClientMetric& to) {
-  to.counter.value = static_cast<double>(from.value());
-}
-
-void fill(const config::Gauge& from, ClientMetric& to) {
-  to.gauge.value = static_cast<double>(from.value());
-}
-
-void fill(const config::Histogram& from, ClientMetric& to) {
-  std::uint64_t cumulative = 0;
-  for (std::size_t i = 0; i < from.bounds().size(); ++i) {
-    cumulative += from.counts()[i];
-    to.histogram.bucket.push_back({cumulative, from.bounds()[i]});
+void collect_processes(std::span<const MetricsExposition::Process> processes,
+                       std::vector<MetricFamily>& families) {
+  const std::size_t first = families.size();
+  for (const ProcessRow& row : process_rows) families.push_back({row.name, row.help, row.type, {}});
+  for (std::size_t loop = 0; loop < processes.size(); ++loop) {
+    if (processes[loop].pid == 0) continue;
+    const auto values = measure(processes[loop]);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      ClientMetric& series = families[first + i].metric.emplace_back();
+      if (processes.size() > 1) series.label.push_back({"loop", std::to_string(loop)});
+      (process_rows[i].type == MetricType::Counter ? series.counter.value : series.gauge.value) =
+          values[i];
+    }
   }
-  to.histogram.sample_count = cumulative + from.counts().back();
-  to.histogram.sample_sum = from.sum();
+}
+
+void fill(const config::MetricInfo& row, std::span<const std::uint64_t> values, ClientMetric& to) {
+  if (row.type == config::MetricType::counter) {
+    to.counter.value = static_cast<double>(values[0]);
+  } else if (row.type == config::MetricType::gauge) {
+    to.gauge.value = static_cast<double>(static_cast<std::int64_t>(values[0]));
+  } else {
+    std::uint64_t cumulative = 0;
+    for (std::size_t i = 0; i < row.bounds.size(); ++i) {
+      cumulative += values[i];
+      to.histogram.bucket.push_back({cumulative, row.bounds[i]});
+    }
+    to.histogram.sample_count = cumulative + values[row.bounds.size()];
+    to.histogram.sample_sum = std::bit_cast<double>(values.back());
+  }
 }
 
 MetricType type_of(config::MetricType type) {
@@ -142,46 +176,39 @@ MetricType type_of(config::MetricType type) {
   return MetricType::Untyped;
 }
 
-class Collector : public prometheus::Collectable {
- public:
-  Collector(const config::Metrics& metrics, double start_time_seconds)
-      : metrics_(metrics), start_time_seconds_(start_time_seconds) {}
-
-  std::vector<MetricFamily> Collect() const override {
-    std::vector<MetricFamily> families;
-    metrics_.for_each_family([&](const auto& family) {
-      const config::MetricInfo& row = family.info();
-      MetricFamily out{std::string(config::metric_prefix) + std::string(row.name),
-                       std::string(row.help),
-                       type_of(row.type),
-                       {}};
-      family.for_each([&](std::span<const std::string> values, const auto& metric) {
-        ClientMetric& series = out.metric.emplace_back();
-        for (std::size_t i = 0; i < values.size(); ++i)
-          series.label.push_back({std::string(row.labels[i]), values[i]});
-        fill(metric, series);
-      });
-      // A family that has no series yet says nothing, and promtool rejects a HELP without samples.
-      if (!out.metric.empty()) families.push_back(std::move(out));
+std::vector<MetricFamily> collect(const config::MetricTotals& totals) {
+  std::vector<MetricFamily> families;
+  for (const config::MetricInfo* row : config::metric_rows::all) {
+    MetricFamily out{std::string(config::metric_prefix) + std::string(row->name),
+                     std::string(row->help),
+                     type_of(row->type),
+                     {}};
+    totals.for_each(*row, [&](std::string_view labels, std::span<const std::uint64_t> values) {
+      ClientMetric& series = out.metric.emplace_back();
+      for (const std::string_view label : row->labels)
+        series.label.push_back({std::string(label), std::string(config::take_label(labels))});
+      fill(*row, values, series);
     });
-    collect_process(start_time_seconds_, families);
-    return families;
+    // A family that has no series yet says nothing, and promtool rejects a HELP without samples.
+    if (!out.metric.empty()) families.push_back(std::move(out));
   }
-
- private:
-  const config::Metrics& metrics_;
-  double start_time_seconds_;
-};
+  return families;
+}
 
 }  // namespace
 
-MetricsExposition::MetricsExposition(const config::Metrics& metrics)
-    : metrics_(metrics), start_time_seconds_(process_start_seconds()) {}
+MetricsExposition::MetricsExposition(std::span<const config::MetricPage> pages, std::size_t loops)
+    : pages_(pages), processes_(loops) {}
 
 std::string MetricsExposition::expose() {
   reserve_.lend();
-  const Collector collector(metrics_, start_time_seconds_);
-  std::string text = prometheus::TextSerializer().Serialize(collector.Collect());
+  for (std::size_t loop = 0; loop < processes_.size(); ++loop) {
+    const pid_t pid = processes_.size() == 1 ? ::getpid() : pages_[loop].process();
+    if (pid != processes_[loop].pid) processes_[loop] = {pid, start_seconds(pid)};
+  }
+  std::vector<MetricFamily> families = collect(config::MetricTotals(pages_));
+  collect_processes(processes_, families);
+  std::string text = prometheus::TextSerializer().Serialize(families);
   reserve_.fill(1);
   return text;
 }

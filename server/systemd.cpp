@@ -58,47 +58,61 @@ std::optional<Clock::duration> parse_watchdog(std::string_view microseconds, std
   return std::chrono::microseconds(*limit / 2);
 }
 
-Systemd::Systemd(asio::io_context& io)
-    : timer_(io),
-      watchdog_(parse_watchdog(variable("WATCHDOG_USEC"), variable("WATCHDOG_PID"),
-                               std::to_string(::getpid()))) {
+ServiceManager ServiceManager::of_environment() {
+  ServiceManager manager;
   const std::optional<NotifyAddress> to = parse_notify_socket(variable("NOTIFY_SOCKET"));
-  if (!to) return;
-  to_ = *to;
-  socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (!to) return manager;
+  manager.to_ = *to;
+  manager.socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  manager.watchdog_ = parse_watchdog(variable("WATCHDOG_USEC"), variable("WATCHDOG_PID"),
+                                     std::to_string(::getpid()));
+  return manager;
 }
 
-Systemd::~Systemd() {
+ServiceManager::~ServiceManager() {
   if (socket_ >= 0) ::close(socket_);
 }
 
+void ServiceManager::send(std::string_view lines) const {
+  if (socket_ < 0) return;
+  const auto* to = reinterpret_cast<const sockaddr*>(&to_.address);
+  ::sendto(socket_, lines.data(), lines.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+           to_.size > 0 ? to : nullptr, to_.size);
+}
+
+std::string ready_message(std::string_view status) {
+  return "READY=1\nSTATUS=" + std::string(status);
+}
+
+std::string reloading_message() {
+  return "RELOADING=1\nMONOTONIC_USEC=" + monotonic_microseconds();
+}
+
+std::string stopping_message(std::string_view status) {
+  return "STOPPING=1\nSTATUS=" + std::string(status);
+}
+
+Systemd::Systemd(asio::io_context& io, ServiceManager manager)
+    : timer_(io), manager_(std::move(manager)) {}
+
 void Systemd::ready(std::string_view status) {
-  send("READY=1\nSTATUS=" + std::string(status));
-  if (!feeds_ && watchdog_ && socket_ >= 0) feed();
+  manager_.send(ready_message(status));
+  if (!feeds_ && manager_.watchdog()) feed();
 }
 
-void Systemd::reloading() {
-  send("RELOADING=1\nMONOTONIC_USEC=" + monotonic_microseconds());
-}
-
-void Systemd::stopping(std::string_view status) {
-  send("STOPPING=1\nSTATUS=" + std::string(status));
+void Systemd::ready_as_before(std::string_view status) {
+  manager_.send(ready_message(std::string(status) + "; settings not reloaded") + '\n' +
+                std::string(reload_failed_line));
 }
 
 // From the loop, so that what is told is true.
 void Systemd::feed() {
   feeds_ = true;
-  send("WATCHDOG=1");
-  timer_.expires_after(*watchdog_);
+  manager_.send(watchdog_message);
+  timer_.expires_after(*manager_.watchdog());
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) feed();
   });
-}
-
-void Systemd::send(std::string_view lines) const {
-  if (socket_ < 0) return;
-  ::sendto(socket_, lines.data(), lines.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-           reinterpret_cast<const sockaddr*>(&to_.address), to_.size);
 }
 
 }  // namespace fetchmill::server

@@ -49,6 +49,13 @@ config::Settings quiet_defaults() {
   return settings;
 }
 
+// A command has one loop, whatever the server has.
+std::optional<config::Settings> load_for_one(const Call& call, config::Settings defaults) {
+  std::optional<config::Settings> settings = load_settings(call, std::move(defaults));
+  if (settings) settings->server.loops = 1;
+  return settings;
+}
+
 // The names of an op's parameters, those in brackets that may be left out.
 std::string parameter_names(simdjson::dom::element schema) {
   std::vector<std::string_view> required;
@@ -101,12 +108,12 @@ int serve(const Call& call) {
 int fetch(const Call& call) {
   config::Settings defaults = quiet_defaults();
   defaults.workers.count = 1;
-  const std::optional<config::Settings> settings = load_settings(call, std::move(defaults));
+  const std::optional<config::Settings> settings = load_for_one(call, std::move(defaults));
   return settings ? call.actions.fetch(*settings, call.line) : exit_usage;
 }
 
 int batch(const Call& call) {
-  const std::optional<config::Settings> settings = load_settings(call, quiet_defaults());
+  const std::optional<config::Settings> settings = load_for_one(call, quiet_defaults());
   return settings ? call.actions.batch(*settings, call.line) : exit_usage;
 }
 

@@ -1,15 +1,14 @@
 #include "server/http/listener.hpp"
 
+#include "server/http/listening_socket.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <iterator>
 #include <utility>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <linux/filter.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,21 +19,6 @@ namespace {
 // Accepted in one turn; the rest makes the loop go round again.
 constexpr int accepts_per_turn = 64;
 constexpr milliseconds out_of_descriptors_pause{100};
-
-config::Result<asio::ip::tcp::endpoint> endpoint_of(const std::string& address,
-                                                    const std::string& setting = {}) {
-  const std::size_t colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  if (host == "localhost") host = "127.0.0.1";
-  boost::system::error_code error;
-  const asio::ip::address ip = asio::ip::make_address(host, error);
-  if (error)
-    return config::Error(ErrorCode::invalid_request, "'" + host + "' is not an IP address",
-                         setting);
-  return asio::ip::tcp::endpoint(ip,
-                                 static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1))));
-}
 
 }  // namespace
 
@@ -53,30 +37,21 @@ bool Listener::is_loopback(const std::string& address) {
 }
 
 config::Result<void> Listener::open(const std::string& address, const std::string& setting) {
-  const auto endpoint = endpoint_of(address, setting);
-  if (!endpoint) return endpoint.error();
+  const auto bound = bind_sockets(address, setting, 1);
+  if (!bound) return bound.error();
+  return listen(bound->front(), setting);
+}
+
+config::Result<void> Listener::listen(int bound, const std::string& setting) {
+  fd_ = bound;
+  address_ = bound_address(bound);
   const auto failed = [&](const char* call) {
     const std::string reason = std::strerror(errno);
-    close();
+    ::close(std::exchange(fd_, -1));
     return config::Error(ErrorCode::invalid_request,
-                         "cannot listen on " + address + ": " + call + ": " + reason, setting);
+                         "cannot listen on " + address_ + ": " + call + ": " + reason, setting);
   };
-  fd_ = ::socket(endpoint->protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd_ < 0) return failed("socket");
-  const int on = 1;
-  ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  // Inherited by accepted sockets: responses are written whole, so there is nothing to wait for.
-  ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (::bind(fd_, endpoint->data(), static_cast<socklen_t>(endpoint->size())) < 0)
-    return failed("bind");
   if (::listen(fd_, SOMAXCONN) < 0) return failed("listen");
-  asio::ip::tcp::endpoint bound;
-  socklen_t size = static_cast<socklen_t>(bound.capacity());
-  ::getsockname(fd_, bound.data(), &size);
-  bound.resize(size);
-  address_ = (bound.address().is_v6() ? '[' + bound.address().to_string() + ']'
-                                      : bound.address().to_string()) +
-             ':' + std::to_string(bound.port());
   if (!service_.poller.add(fd_, *this)) return failed("epoll_ctl");
   return {};
 }

@@ -23,6 +23,8 @@ class Listener final : public EventSink {
   // what bind(2) or listen(2) said.
   config::Result<void> open(const std::string& address,
                             const std::string& setting = "server.listen");
+  // The same with a socket of bind_sockets(), which is taken over. It may listen already.
+  config::Result<void> listen(int bound, const std::string& setting = "server.listen");
   // From now on clients cannot begin to connect; those that have begun are accepted until close().
   void begin_no_more();
   // Whether the backlog holds a connection.

@@ -69,6 +69,14 @@ def run_command(*arguments, environment=None, binary=FETCHMILL_BIN):
     )
 
 
+def promtool_says(exposition):
+    """What `promtool check metrics` makes of it: (exit code, output, errors)."""
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=exposition, capture_output=True, check=False
+    )
+    return checked.returncode, checked.stdout, checked.stderr
+
+
 class Batch:
     """A batch's response, taken apart."""
 

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 import unittest
 
 import harness
@@ -29,13 +28,8 @@ class Exposition(ServerTest):
 
     @unittest.skipUnless(shutil.which("promtool"), "promtool (Debian: prometheus) is not installed")
     def test_promtool_is_silent(self):
-        checked = subprocess.run(
-            ["promtool", "check", "metrics"],
-            input=self.server.get("/metrics").body,
-            capture_output=True,
-            check=False,
-        )
-        self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, b"", b""))
+        said = harness.promtool_says(self.server.get("/metrics").body)
+        self.assertEqual(said, (0, b"", b""))
 
     def test_every_family_is_ours_or_the_standards(self):
         names = re.findall(r"^# TYPE (\w+) ", self.server.metrics().text, re.MULTILINE)

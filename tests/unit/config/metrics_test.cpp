@@ -53,7 +53,8 @@ TEST(Family, KeepsReferencesAndFoldsWhatIsTooManyIntoOther) {
 
 TEST(Histogram, PutsEachValueIntoTheFirstBucketThatHoldsIt) {
   constexpr std::array bounds{1.0, 2.0};
-  Histogram histogram(bounds);
+  std::array<std::uint64_t, 4> values{};
+  Histogram histogram(bounds, values);
   for (const double value : {0.5, 1.0, 1.5, 2.0, 3.0}) histogram.observe(value);
   EXPECT_EQ(std::vector(histogram.counts().begin(), histogram.counts().end()),
             (std::vector<std::uint64_t>{2, 2, 1}));

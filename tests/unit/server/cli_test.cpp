@@ -75,6 +75,13 @@ TEST(Cli, ServeGetsTheSettingsAndGivesItsExitCode) {
   EXPECT_EQ(result.err, "");
 }
 
+TEST(Cli, ACommandHasOneLoopWhateverTheServerHas) {
+  const std::vector<std::string> environment{"FETCHMILL_SERVER_LOOPS=4"};
+  EXPECT_EQ(run({"serve"}, environment).served->server.loops, 4u);
+  EXPECT_EQ(run({"fetch", "http://a.example/"}, environment).served->server.loops, 1u);
+  EXPECT_EQ(run({"batch", "-"}, environment).served->server.loops, 1u);
+}
+
 TEST(Cli, EveryMistakeIsToldOnALineOfItsOwn) {
   for (const std::string command : {"serve", "check-config", "print-config", "healthcheck"}) {
     const CliRun result =

@@ -1,4 +1,5 @@
 // The listener: addresses, the connection cap, and room that comes free.
+#include "server/http/listening_socket.hpp"
 #include "tests/unit/server/http_fixture.hpp"
 
 #include <arpa/inet.h>
@@ -45,6 +46,25 @@ TEST_F(ListenerTest, SaysWhereItListens) {
   ASSERT_FALSE(taken);
   EXPECT_NE(taken.error().detail.find("bind"), std::string::npos) << taken.error().detail;
   EXPECT_EQ(taken.error().field, "server.listen");
+}
+
+// A socket each for several loops.
+TEST_F(ListenerTest, SeveralSocketsShareAnAddressButNotWithOthers) {
+  const auto bound = bind_sockets("127.0.0.1:0", "server.listen", 3);
+  ASSERT_TRUE(bound);
+  ASSERT_EQ(bound->size(), 3u);
+  const std::string address = bound_address(bound->front());
+  EXPECT_FALSE(address.ends_with(":0"));
+  for (const int descriptor : *bound) {
+    EXPECT_EQ(bound_address(descriptor), address);
+    EXPECT_EQ(::listen(descriptor, 1), 0);
+  }
+  for (const std::size_t count : {1u, 2u}) {
+    const auto more = bind_sockets(address, "server.listen", count);
+    ASSERT_FALSE(more);
+    EXPECT_NE(more.error().detail.find("in use"), std::string::npos) << more.error().detail;
+  }
+  for (const int descriptor : *bound) ::close(descriptor);
 }
 
 TEST_F(ListenerTest, KnowsLoopbackAddresses) {

@@ -81,6 +81,20 @@ TEST(Machine, ZerosBecomeWhatTheMachineAllows) {
   EXPECT_EQ(fitted.workers.region_mb, 1024u);
 }
 
+TEST(Machine, LoopsShareWhatTheMachineAllows) {
+  config::Settings settings;
+  const struct {
+    std::uint64_t loops, workers, region_mb;
+  } rows[] = {{2, 3, 512}, {4, 1, 256}, {6, 1, 170}, {7, 1, 146}};
+  for (const auto& row : rows) {
+    settings.server.loops = row.loops;
+    const config::Settings fitted =
+        fit_to_machine(settings, {.cpus = 6, .memory_bytes = 4096 * MiB});
+    EXPECT_EQ(fitted.workers.count, row.workers) << row.loops;
+    EXPECT_EQ(fitted.workers.region_mb, row.region_mb) << row.loops;
+  }
+}
+
 TEST(Machine, WhatWasSetStays) {
   config::Settings settings;
   settings.workers.count = 3;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -47,7 +48,7 @@ TEST(MetricsExposition, CountersAndGaugesHaveTheirLabelsAndValues) {
   config::Metrics metrics;
   touch(metrics);
   metrics.http_connections.get().set(-1);
-  const std::string text = MetricsExposition(metrics).expose();
+  const std::string text = MetricsExposition(metrics.page).expose();
   EXPECT_EQ(
       value_of(text, R"(fetchmill_http_requests_total{route="fetch",method="GET",code="200"})"), 3);
   EXPECT_EQ(value_of(text, R"(fetchmill_fetch_bytes_total{direction="in"})"), 5e9);
@@ -62,7 +63,7 @@ TEST(MetricsExposition, HistogramsAreCumulative) {
   config::Metrics metrics;
   auto& lag = metrics.event_loop_lag_seconds.get();
   for (const double seconds : {0.0003, 0.0003, 0.02, 7.0}) lag.observe(seconds);
-  const std::string text = MetricsExposition(metrics).expose();
+  const std::string text = MetricsExposition(metrics.page).expose();
   const std::string name = "fetchmill_event_loop_lag_seconds";
   EXPECT_EQ(value_of(text, name + R"(_bucket{le="0.0001"})"), 0);
   EXPECT_EQ(value_of(text, name + R"(_bucket{le="0.0005"})"), 2);
@@ -74,12 +75,13 @@ TEST(MetricsExposition, HistogramsAreCumulative) {
 
 TEST(MetricsExposition, AFamilyWithoutSeriesSaysNothing) {
   const config::Metrics metrics;
-  EXPECT_EQ(MetricsExposition(metrics).expose().find("fetchmill_tasks_total"), std::string::npos);
+  EXPECT_EQ(MetricsExposition(metrics.page).expose().find("fetchmill_tasks_total"),
+            std::string::npos);
 }
 
 TEST(MetricsExposition, SeesThisProcess) {
   const config::Metrics metrics;
-  MetricsExposition exposition(metrics);
+  MetricsExposition exposition(metrics.page);
   const std::string text = exposition.expose();
   EXPECT_NEAR(*value_of(text, "process_start_time_seconds"),
               static_cast<double>(std::time(nullptr)), 120);
@@ -99,6 +101,30 @@ TEST(MetricsExposition, SeesThisProcess) {
   EXPECT_EQ(after - before, 5);
 }
 
+TEST(MetricsExposition, TellsOfSeveralLoopsTogetherAndOfTheirProcessesEach) {
+  std::vector<config::MetricPage> pages;
+  for (int i = 0; i < 3; ++i) pages.emplace_back();
+  config::Metrics first(&pages[0]);
+  config::Metrics second(&pages[1]);
+  const config::Metrics parent(&pages[2]);
+  for (config::Metrics* metrics : {&first, &second}) touch(*metrics);
+  pages[0].belongs_to(getpid());
+  pages[1].belongs_to(getppid());
+  MetricsExposition exposition(pages, 2);
+  std::string text = exposition.expose();
+  EXPECT_EQ(
+      value_of(text, R"(fetchmill_http_requests_total{route="fetch",method="GET",code="200"})"), 6);
+  EXPECT_EQ(value_of(text, R"(fetchmill_task_duration_seconds_count{op="hash"})"), 2);
+  EXPECT_EQ(value_of(text, R"(fetchmill_build_info{version="1.0",revision="a\"b\\c\nd"})"), 1);
+  EXPECT_GT(value_of(text, R"(process_resident_memory_bytes{loop="0"})"), 1 << 20);
+  EXPECT_TRUE(value_of(text, R"(process_resident_memory_bytes{loop="1"})"));
+  // One that has ended, and waits for its successor.
+  pages[1].belongs_to(0);
+  text = exposition.expose();
+  EXPECT_FALSE(value_of(text, R"(process_resident_memory_bytes{loop="1"})"));
+  EXPECT_EQ(value_of(text, R"(fetchmill_task_duration_seconds_count{op="hash"})"), 2);
+}
+
 TEST(MetricsExposition, PromtoolHasNothingToSay) {
   if (std::system("command -v promtool >/dev/null 2>&1") != 0)
     GTEST_SKIP() << "promtool is not installed";
@@ -108,7 +134,7 @@ TEST(MetricsExposition, PromtoolHasNothingToSay) {
   const int fd = mkstemp(path.data());
   ASSERT_GE(fd, 0);
   close(fd);
-  std::ofstream(path) << MetricsExposition(metrics).expose();
+  std::ofstream(path) << MetricsExposition(metrics.page).expose();
   FILE* promtool = popen(("promtool check metrics 2>&1 <" + path).c_str(), "r");
   ASSERT_NE(promtool, nullptr);
   std::string said;

@@ -74,7 +74,7 @@ class SystemdSocketTest : public ::testing::TestWithParam<bool> {
 };
 
 TEST_P(SystemdSocketTest, TellsWhatHappens) {
-  Systemd systemd(io);
+  Systemd systemd(io, ServiceManager::of_environment());
   systemd.ready("serving");
   EXPECT_EQ(manager.message(), "READY=1\nSTATUS=serving");
   systemd.reloading();
@@ -92,7 +92,7 @@ TEST_P(SystemdSocketTest, TellsWhatHappens) {
 
 TEST_P(SystemdSocketTest, FeedsTheWatchdogFromTheLoop) {
   ::setenv("WATCHDOG_USEC", "2000", 1);
-  Systemd systemd(io);
+  Systemd systemd(io, ServiceManager::of_environment());
   EXPECT_EQ(manager.message(), "(none)");
   systemd.ready("serving");
   systemd.ready("serving");  // after a reload
@@ -105,7 +105,7 @@ TEST_P(SystemdSocketTest, FeedsTheWatchdogFromTheLoop) {
 }
 
 TEST_P(SystemdSocketTest, AManagerThatDoesNotReadIsNotWaitedFor) {
-  Systemd systemd(io);
+  Systemd systemd(io, ServiceManager::of_environment());
   for (int i = 0; i < 10'000; ++i) systemd.ready("serving");
 }
 
@@ -114,7 +114,7 @@ INSTANTIATE_TEST_SUITE_P(Addresses, SystemdSocketTest, ::testing::Bool());
 TEST(SystemdTest, WithoutAManagerNothingIsDone) {
   ::setenv("WATCHDOG_USEC", "1000", 1);
   asio::io_context io{loop_concurrency};
-  Systemd systemd(io);
+  Systemd systemd(io, ServiceManager::of_environment());
   systemd.ready("serving");
   EXPECT_EQ(io.poll(), 0u);
   ::unsetenv("WATCHDOG_USEC");
