@@ -58,6 +58,17 @@ bool read_small_integer(std::string_view text, std::int64_t& value) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+// Below 10^18 each, so the product fits.
+__extension__ using Product = unsigned __int128;
+std::uint64_t product_modulo(std::uint64_t a, std::uint64_t b, std::uint64_t divisor) {
+  return static_cast<std::uint64_t>(Product{a} * b % divisor);
+}
+
+// The exponent of the last digit that is not zero.
+std::int64_t last_exponent(const Decimal& number) {
+  return number.exponent - static_cast<std::int64_t>(number.digits.size());
+}
+
 }  // namespace
 
 std::strong_ordering compare_json_numbers(std::string_view a, std::string_view b) {
@@ -69,6 +80,39 @@ std::strong_ordering compare_json_numbers(std::string_view a, std::string_view b
   if (left.negative != right.negative)
     return left.negative ? std::strong_ordering::less : std::strong_ordering::greater;
   return left.negative ? compare_magnitudes(right, left) : compare_magnitudes(left, right);
+}
+
+std::string canonical_json_number(std::string_view number) {
+  const Decimal decimal = read_decimal(number);
+  return (decimal.negative ? "-" : "") + decimal.digits + "e" + std::to_string(decimal.exponent);
+}
+
+bool is_json_integer(std::string_view number) {
+  return last_exponent(read_decimal(number)) >= 0;
+}
+
+std::size_t json_number_digits(std::string_view number) {
+  return read_decimal(number).digits.size();
+}
+
+bool is_json_multiple(std::string_view number, std::string_view divisor) {
+  const Decimal dividend = read_decimal(number);
+  if (dividend.digits.empty()) return true;
+  const Decimal unit = read_decimal(divisor);
+  // The last digit is not zero, so no multiple of a higher power of ten.
+  std::int64_t zeros = last_exponent(dividend) - last_exponent(unit);
+  if (zeros < 0) return false;
+  std::uint64_t by = 0;
+  std::from_chars(unit.digits.data(), unit.digits.data() + unit.digits.size(), by);
+  std::uint64_t rest = 0;
+  for (const char digit : dividend.digits)
+    rest =
+        static_cast<std::uint64_t>((Product{rest} * 10 + static_cast<unsigned>(digit - '0')) % by);
+  for (std::uint64_t power = 10 % by; zeros > 0; zeros >>= 1U) {
+    if ((zeros & 1) != 0) rest = product_modulo(rest, power, by);
+    power = product_modulo(power, power, by);
+  }
+  return rest == 0;
 }
 
 }  // namespace fetchmill::workers::json

@@ -6,18 +6,6 @@
 namespace fetchmill::workers::json {
 namespace {
 
-// The text between the slashes, with ~1 and ~0 undone.
-std::string unescaped(std::string_view part) {
-  std::string token;
-  for (std::size_t i = 0; i < part.size(); ++i) {
-    if (part[i] == '~' && i + 1 < part.size())
-      token += part[++i] == '1' ? '/' : '~';
-    else
-      token += part[i];
-  }
-  return token;
-}
-
 // RFC 6901 takes digits without a leading zero; anything else names no element.
 std::size_t array_index(std::string_view token) {
   if (token.size() > 1 && token.front() == '0') return PointerNode::no_index;
@@ -36,6 +24,17 @@ void set_first_bytes(PointerNode& node) {
 }
 
 }  // namespace
+
+std::string unescaped_pointer_token(std::string_view part) {
+  std::string token;
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    if (part[i] == '~' && i + 1 < part.size())
+      token += part[++i] == '1' ? '/' : '~';
+    else
+      token += part[i];
+  }
+  return token;
+}
 
 std::string json_pointer_fault(std::string_view pointer) {
   if (pointer.empty()) return {};
@@ -58,7 +57,7 @@ bool PointerNode::add(std::string_view pointer, std::size_t slot) {
   while (!pointer.empty()) {
     pointer.remove_prefix(1);
     const std::string_view part = pointer.substr(0, pointer.find('/'));
-    tokens.push_back(unescaped(part));
+    tokens.push_back(unescaped_pointer_token(part));
     pointer.remove_prefix(part.size());
   }
   std::size_t known = 0;

@@ -25,6 +25,9 @@ inline constexpr std::size_t pointer_tokens_max = 128;
 // Empty when `pointer` is a well-formed JSON Pointer, else what is wrong with it.
 std::string json_pointer_fault(std::string_view pointer);
 
+// The text between two slashes of a pointer, with ~1 and ~0 undone.
+std::string unescaped_pointer_token(std::string_view part);
+
 // Several pointers as a tree of their tokens.
 struct PointerNode {
   static constexpr std::size_t no_index = std::numeric_limits<std::size_t>::max();

@@ -1,0 +1,80 @@
+#include "workers/ops/json_schema.hpp"
+
+#include "workers/json/json_number.hpp"
+#include "workers/json/json_write.hpp"
+
+#include <algorithm>
+
+namespace fetchmill::workers::ops {
+
+using json::JsonTree;
+
+std::string member_name(const JsonTree& tree, JsonTree::Index value) {
+  return json::unescaped_string(tree.raw_string(JsonTree::key_of(value)));
+}
+
+void append_canonical(std::string& out, const JsonTree& tree, JsonTree::Index value) {
+  switch (tree[value].kind()) {
+    case JsonTree::Kind::number:
+      out += json::canonical_json_number(tree.text(value));
+      return;
+    case JsonTree::Kind::string:
+      json::append_json_string(out, json::unescaped_string(tree.raw_string(value)));
+      return;
+    case JsonTree::Kind::array:
+      out += '[';
+      tree.for_each_child(value, [&](JsonTree::Index item) {
+        append_canonical(out, tree, item);
+        out += ',';
+        return true;
+      });
+      out += ']';
+      return;
+    case JsonTree::Kind::object: {
+      std::vector<std::pair<std::string, JsonTree::Index>> members;
+      tree.for_each_child(value, [&](JsonTree::Index member) {
+        members.emplace_back(member_name(tree, member), member);
+        return true;
+      });
+      std::ranges::sort(members);
+      out += '{';
+      for (const auto& [name, member] : members) {
+        json::append_json_string(out, name);
+        out += ':';
+        append_canonical(out, tree, member);
+        out += ',';
+      }
+      out += '}';
+      return;
+    }
+    default:
+      out += tree.text(value);
+  }
+}
+
+std::string pointer_to(const JsonTree& tree, JsonTree::Index value) {
+  std::string pointer;
+  for (JsonTree::Index at = 0; at != value;) {
+    std::size_t position = 0;
+    JsonTree::Index inside = at;
+    tree.for_each_child(at, [&](JsonTree::Index child) {
+      inside = child;
+      return value >= tree[child].next && ++position > 0;
+    });
+    pointer += '/';
+    if (tree[at].kind() == JsonTree::Kind::array) {
+      pointer += std::to_string(position);
+    } else {
+      for (const char c : member_name(tree, inside)) {
+        if (c == '~' || c == '/')
+          pointer += c == '~' ? "~0" : "~1";
+        else
+          pointer += c;
+      }
+    }
+    at = inside;
+  }
+  return pointer;
+}
+
+}  // namespace fetchmill::workers::ops

@@ -1,0 +1,595 @@
+// A schema's text to a JsonSchema: first all subschemas that stand where keywords have them, with
+// their identifiers; then the references, which may name further ones.
+#include "workers/json/json_number.hpp"
+#include "workers/json/json_pointer.hpp"
+#include "workers/json/json_text.hpp"
+#include "workers/json/json_validator.hpp"
+#include "workers/ops/json_schema.hpp"
+#include "workers/ops/url_reference.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <re2/re2.h>
+
+namespace fetchmill::workers::ops {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+using json::JsonTree;
+using Index = JsonTree::Index;
+using Kind = SchemaKeyword::Kind;
+using ValueKind = JsonTree::Kind;
+
+enum class Draft : std::uint8_t { draft_4, draft_6, draft_7, draft_2019_09, draft_2020_12 };
+constexpr std::pair<std::string_view, Draft> drafts[] = {
+    {"http://json-schema.org/draft-04/schema", Draft::draft_4},
+    {"http://json-schema.org/draft-06/schema", Draft::draft_6},
+    {"http://json-schema.org/draft-07/schema", Draft::draft_7},
+    {"https://json-schema.org/draft/2019-09/schema", Draft::draft_2019_09},
+    {"https://json-schema.org/draft/2020-12/schema", Draft::draft_2020_12},
+};
+
+// What a schema without an identifier has: a name under which nothing can be found.
+constexpr std::string_view root_uri = "http://schema.invalid/";
+// A compiled pattern; RE2 then refuses to compile larger ones.
+constexpr std::int64_t pattern_memory_bytes = 1024 * 1024;
+
+constexpr std::pair<std::string_view, std::uint64_t> type_names[] = {
+    {"array", 1U << static_cast<unsigned>(ValueKind::array)},
+    {"boolean", 1U << static_cast<unsigned>(ValueKind::is_true) |
+                    1U << static_cast<unsigned>(ValueKind::is_false)},
+    {"integer", SchemaKeyword::integer_bit},
+    {"null", 1U << static_cast<unsigned>(ValueKind::null)},
+    {"number", 1U << static_cast<unsigned>(ValueKind::number)},
+    {"object", 1U << static_cast<unsigned>(ValueKind::object)},
+    {"string", 1U << static_cast<unsigned>(ValueKind::string)},
+};
+
+int hex_digit(char c) {
+  const std::string_view digits = "0123456789abcdef";
+  const std::size_t at = digits.find(static_cast<char>(c >= 'A' && c <= 'F' ? c + 32 : c));
+  return at == std::string_view::npos ? -1 : static_cast<int>(at);
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
+                        hex_digit(text[i + 2]) >= 0;
+    if (!escape) {
+      out += text[i];
+      continue;
+    }
+    out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+    i += 2;
+  }
+  return out;
+}
+
+// ECMA-262 writes characters as \uXXXX, which RE2 does not know.
+std::string as_re2(std::string_view pattern) {
+  std::string out;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] != '\\' || i + 1 == pattern.size()) {
+      out += pattern[i];
+      continue;
+    }
+    const std::string_view digits = pattern.substr(std::min(i + 2, pattern.size()), 4);
+    const bool unicode = pattern[i + 1] == 'u' && digits.size() == 4 &&
+                         std::ranges::all_of(digits, [](char c) { return hex_digit(c) >= 0; });
+    if (unicode) {
+      out += "\\x{" + std::string(digits) + "}";
+      i += 5;
+    } else {
+      out += pattern.substr(i++, 2);
+    }
+  }
+  return out;
+}
+
+std::pair<std::string_view, std::string_view> split_at_fragment(std::string_view reference) {
+  const std::size_t hash = reference.find('#');
+  if (hash == std::string_view::npos) return {reference, {}};
+  return {reference.substr(0, hash), reference.substr(hash + 1)};
+}
+
+class Compiler {
+ public:
+  explicit Compiler(JsonSchema& schema) : schema_(schema), tree_(schema.tree) {}
+
+  // What is wrong with the schema, or nothing.
+  std::string compile() {
+    choose_draft();
+    schema_.resources.push_back({.uri = std::string(root_uri), .root = 0});
+    add(0, 0);
+    while (fault_.empty() && !references_.empty()) {
+      const Reference reference = references_.back();
+      references_.pop_back();
+      resolve(reference);
+    }
+    return fault_;
+  }
+
+ private:
+  struct Reference {
+    SchemaId from;
+    std::size_t keyword;  // of `from`
+    bool dynamic;
+  };
+  using Members = std::map<std::string, Index, std::less<>>;
+
+  void fail(Index at, std::string_view what) {
+    if (!fault_.empty()) return;
+    std::string pointer = pointer_to(tree_, at);
+    if (pointer.size() > 200) pointer = "…" + pointer.substr(pointer.size() - 200);
+    fault_ = (pointer.empty() ? std::string("the schema") : pointer) + " " + std::string(what);
+  }
+
+  void choose_draft() {
+    if (tree_[0].kind() != ValueKind::object) return;
+    const Members members = members_of(0);
+    const auto found = members.find("$schema");
+    if (found == members.end()) return;
+    const std::string uri = string_at(found->second);
+    const auto* known = std::ranges::find(drafts, split_at_fragment(uri).first,
+                                          &std::pair<std::string_view, Draft>::first);
+    if (known == std::end(drafts))
+      return fail(found->second,
+                  "names no JSON Schema that is known here: drafts 4, 6, 7, 2019-09 "
+                  "and 2020-12 are");
+    draft_ = known->second;
+  }
+
+  // ---- Reading the schema.
+
+  Members members_of(Index object) const {
+    Members members;
+    tree_.for_each_child(object, [&](Index value) {
+      members.emplace(member_name(tree_, value), value);
+      return true;
+    });
+    return members;
+  }
+
+  bool is(Index value, ValueKind kind) const { return tree_[value].kind() == kind; }
+  bool is_boolean(Index value) const {
+    return is(value, ValueKind::is_true) || is(value, ValueKind::is_false);
+  }
+  std::string string_at(Index value) {
+    if (is(value, ValueKind::string)) return json::unescaped_string(tree_.raw_string(value));
+    fail(value, "must be a string");
+    return {};
+  }
+  std::vector<std::string> strings_at(Index value) {
+    std::vector<std::string> strings;
+    if (!is(value, ValueKind::array)) fail(value, "must be an array of strings");
+    tree_.for_each_child(value, [&](Index item) {
+      strings.push_back(string_at(item));
+      return fault_.empty();
+    });
+    return strings;
+  }
+  std::uint64_t count_at(Index value) {
+    const bool number = is(value, ValueKind::number);
+    if (!number || !json::is_json_integer(tree_.text(value)) || tree_.text(value).front() == '-') {
+      fail(value, "must be a whole number of at least 0");
+      return 0;
+    }
+    double count = 0;
+    const std::string_view text = tree_.text(value);
+    std::from_chars(text.data(), text.data() + text.size(), count);
+    return static_cast<std::uint64_t>(std::min(count, 1e15));
+  }
+
+  // ---- Subschemas.
+
+  SchemaId add(Index node, ResourceId resource) {
+    if (const auto known = known_.find(node); known != known_.end()) return known->second;
+    const auto id = static_cast<SchemaId>(schema_.subschemas.size());
+    Subschema& subschema = schema_.subschemas.emplace_back();
+    subschema.node = node;
+    subschema.resource = resource;
+    known_.emplace(node, id);
+    if (depth_ == schema_depth_max) fail(node, "is nested deeper than 256 schemas");
+    if (!fault_.empty()) return id;
+    ++depth_;
+    if (is(node, ValueKind::object))
+      compile_object(id, members_of(node));
+    else if (is_boolean(node))  // which draft 4 has in some places only
+      subschema.never = is(node, ValueKind::is_false);
+    else
+      fail(node, "must be a schema: an object, true or false");
+    --depth_;
+    return id;
+  }
+
+  // A keyword of the subschema that is being compiled.
+  SchemaKeyword& keyword(Kind kind, Index value) {
+    auto& keywords = schema_.subschemas[current_].keywords;
+    keywords.push_back({.kind = kind, .value = value});
+    return keywords.back();
+  }
+
+  SchemaId child(Index node) {
+    const SchemaId parent = current_;
+    const SchemaId id = add(node, schema_.subschemas[parent].resource);
+    current_ = parent;
+    return id;
+  }
+  std::vector<SchemaId> children(Index list) {
+    std::vector<SchemaId> ids;
+    if (!is(list, ValueKind::array)) fail(list, "must be an array of schemas");
+    tree_.for_each_child(list, [&](Index item) {
+      ids.push_back(child(item));
+      return fault_.empty();
+    });
+    return ids;
+  }
+  // Sorted by name.
+  std::map<std::string, SchemaId, std::less<>> children_by_name(Index object) {
+    std::map<std::string, SchemaId, std::less<>> ids;
+    if (!is(object, ValueKind::object)) fail(object, "must be an object of schemas");
+    for (const auto& [name, value] : members_of(object)) ids.emplace(name, child(value));
+    return ids;
+  }
+
+  void compile_object(SchemaId id, const Members& members) {
+    current_ = id;
+    const auto find = [&](std::string_view name) -> std::optional<Index> {
+      const auto found = members.find(name);
+      if (found == members.end()) return std::nullopt;
+      return found->second;
+    };
+    const auto reference = find("$ref");
+    // Before 2019-09, nothing beside a reference counts.
+    if (reference && draft_ <= Draft::draft_7) return refer(*reference, false);
+    identify(id, find);
+    if (reference) refer(*reference, false);
+    if (draft_ >= Draft::draft_2020_12) {
+      if (const auto value = find("$dynamicRef")) refer(*value, true);
+    } else if (draft_ == Draft::draft_2019_09) {
+      if (const auto value = find("$recursiveRef")) refer(*value, true);
+    }
+    definitions(find);
+    values(find);
+    sizes(find);
+    arrays(find);
+    objects(find);
+    combinations(find);
+    unevaluated(find);
+  }
+
+  template <class Find>
+  void identify(SchemaId id, const Find& find) {
+    Subschema& subschema = schema_.subschemas[id];
+    if (const auto value = find(draft_ == Draft::draft_4 ? "id" : "$id");
+        value && is(*value, ValueKind::string)) {
+      const std::string uri = string_at(*value);
+      const auto [document, fragment] = split_at_fragment(uri);
+      if (!document.empty()) {
+        const std::string base = schema_.resources[subschema.resource].uri;
+        std::string absolute = resolve_reference(base, document);
+        if (absolute.empty()) return fail(*value, "is no URI");
+        if (subschema.node == 0) {
+          schema_.resources[0].uri = std::move(absolute);
+        } else {
+          subschema.resource = static_cast<ResourceId>(schema_.resources.size());
+          schema_.resources.push_back({.uri = std::move(absolute), .root = subschema.node});
+        }
+      }
+      if (!fragment.empty() && draft_ <= Draft::draft_7)
+        schema_.resources[subschema.resource].anchors.emplace(fragment, id);
+    }
+    SchemaResource& resource = schema_.resources[subschema.resource];
+    if (draft_ >= Draft::draft_2019_09)
+      if (const auto value = find("$anchor")) resource.anchors.emplace(string_at(*value), id);
+    if (draft_ >= Draft::draft_2020_12)
+      if (const auto value = find("$dynamicAnchor")) {
+        resource.anchors.emplace(string_at(*value), id);
+        resource.dynamic_anchors.emplace(string_at(*value), id);
+      }
+    // Of 2019-09: as if the root of a resource had a dynamic anchor without a name.
+    if (draft_ == Draft::draft_2019_09)
+      if (const auto value = find("$recursiveAnchor"); value && is(*value, ValueKind::is_true))
+        if (resource.root == subschema.node) resource.dynamic_anchors.emplace("", id);
+  }
+
+  void refer(Index value, bool dynamic) {
+    keyword(dynamic ? Kind::dynamic_reference : Kind::reference, value);
+    references_.push_back({current_, schema_.subschemas[current_].keywords.size() - 1, dynamic});
+  }
+
+  template <class Find>
+  void definitions(const Find& find) {
+    for (const std::string_view name : {"definitions", "$defs"})
+      if (const auto value = find(name); value && is(*value, ValueKind::object))
+        children_by_name(*value);
+  }
+
+  // ---- Keywords, by what they are about.
+
+  template <class Find>
+  void values(const Find& find) {
+    if (const auto value = find("type")) {
+      std::uint64_t types = 0;
+      const auto names =
+          is(*value, ValueKind::string) ? std::vector{string_at(*value)} : strings_at(*value);
+      for (const std::string& name : names) {
+        const auto* known =
+            std::ranges::find(type_names, name, &std::pair<std::string_view, std::uint64_t>::first);
+        if (known == std::end(type_names)) return fail(*value, "names no JSON type");
+        types |= known->second;
+      }
+      keyword(Kind::type, *value).count = types;
+    }
+    if (const auto value = find("const"); value && draft_ > Draft::draft_4)
+      append_canonical(keyword(Kind::one_of_values, *value).names.emplace_back(), tree_, *value);
+    if (const auto value = find("enum")) {
+      if (!is(*value, ValueKind::array)) return fail(*value, "must be an array");
+      auto& names = keyword(Kind::one_of_values, *value).names;
+      tree_.for_each_child(*value, [&](Index item) {
+        append_canonical(names.emplace_back(), tree_, item);
+        return true;
+      });
+      std::ranges::sort(names);
+    }
+    const auto number = [&](std::string_view name, Kind kind) {
+      const auto value = find(name);
+      if (!value || (draft_ == Draft::draft_4 && is_boolean(*value))) return;
+      if (!is(*value, ValueKind::number)) return fail(*value, "must be a number");
+      keyword(kind, *value);
+    };
+    const auto limit = [&](std::string_view name, std::string_view exclusive, Kind kind,
+                           Kind exclusive_kind) {
+      const auto flag = find(exclusive);
+      const bool old_exclusive = draft_ == Draft::draft_4 && flag && is(*flag, ValueKind::is_true);
+      number(name, old_exclusive ? exclusive_kind : kind);
+      if (draft_ > Draft::draft_4) number(exclusive, exclusive_kind);
+    };
+    limit("maximum", "exclusiveMaximum", Kind::maximum, Kind::exclusive_maximum);
+    limit("minimum", "exclusiveMinimum", Kind::minimum, Kind::exclusive_minimum);
+    number("multipleOf", Kind::multiple_of);
+    if (const auto value = find("multipleOf"); value && fault_.empty()) {
+      const std::size_t digits = json::json_number_digits(tree_.text(*value));
+      if (digits == 0 || digits > json::json_divisor_digits_max ||
+          tree_.text(*value).front() == '-')
+        fail(*value, "must be a number above 0 of at most 18 digits");
+    }
+  }
+
+  template <class Find>
+  void sizes(const Find& find) {
+    constexpr std::pair<std::string_view, Kind> counts[] = {
+        {"maxLength", Kind::max_length},         {"minLength", Kind::min_length},
+        {"maxItems", Kind::max_items},           {"minItems", Kind::min_items},
+        {"maxProperties", Kind::max_properties}, {"minProperties", Kind::min_properties},
+    };
+    for (const auto& [name, kind] : counts)
+      if (const auto value = find(name)) keyword(kind, *value).count = count_at(*value);
+    if (const auto value = find("pattern"))
+      keyword(Kind::pattern, *value).patterns.emplace_back(compiled(string_at(*value), *value), 0);
+  }
+
+  std::shared_ptr<const re2::RE2> compiled(const std::string& pattern, Index at) {
+    re2::RE2::Options options;
+    options.set_log_errors(false);
+    options.set_max_mem(pattern_memory_bytes);
+    auto compiled = std::make_shared<const re2::RE2>(as_re2(pattern), options);
+    if (!compiled->ok()) fail(at, "is no pattern that RE2 takes: " + compiled->error());
+    return compiled;
+  }
+
+  template <class Find>
+  void arrays(const Find& find) {
+    const auto items = find("items");
+    const bool is_list = draft_ < Draft::draft_2020_12 && items && is(*items, ValueKind::array);
+    const auto list = is_list                          ? items
+                      : draft_ >= Draft::draft_2020_12 ? find("prefixItems")
+                                                       : std::nullopt;
+    const auto rest = is_list ? find("additionalItems") : items;
+    for (const auto& value : {list, rest}) {
+      if (!value) continue;
+      SchemaKeyword made{.kind = Kind::items, .value = *value};
+      if (list) made.schemas = children(*list);
+      if (rest) made.rest = child(*rest);
+      append(std::move(made));
+      break;
+    }
+    if (const auto value = find("contains"); value && draft_ > Draft::draft_4) {
+      SchemaKeyword made{.kind = Kind::contains, .value = *value, .count = 1};
+      made.rest = child(*value);
+      const bool counted = draft_ >= Draft::draft_2019_09;
+      if (const auto least = find("minContains"); least && counted) made.count = count_at(*least);
+      if (const auto most = find("maxContains"); most && counted) made.count_max = count_at(*most);
+      append(std::move(made));
+    }
+    if (const auto value = find("uniqueItems"); value && is(*value, ValueKind::is_true))
+      keyword(Kind::unique_items, *value);
+  }
+
+  void append(SchemaKeyword made) {
+    schema_.subschemas[current_].keywords.push_back(std::move(made));
+  }
+
+  static void set_named(SchemaKeyword& made, std::map<std::string, SchemaId, std::less<>> schemas) {
+    for (auto& [name, id] : schemas) {
+      made.names.push_back(name);
+      made.schemas.push_back(id);
+    }
+  }
+
+  template <class Find>
+  void objects(const Find& find) {
+    if (const auto value = find("required"); value && !is_boolean(*value))
+      keyword(Kind::required, *value).names = strings_at(*value);
+    const auto properties = find("properties");
+    const auto patterns = find("patternProperties");
+    const auto rest = find("additionalProperties");
+    if (properties || patterns || rest) {
+      SchemaKeyword made{.kind = Kind::properties,
+                         .value = properties.value_or(patterns.value_or(rest.value_or(0)))};
+      if (properties) set_named(made, children_by_name(*properties));
+      if (patterns)
+        for (const auto& [pattern, id] : children_by_name(*patterns))
+          made.patterns.emplace_back(compiled(pattern, *patterns), id);
+      if (rest) made.rest = child(*rest);
+      append(std::move(made));
+    }
+    if (const auto value = find("propertyNames"); value && draft_ > Draft::draft_4) {
+      SchemaKeyword made{.kind = Kind::names_match, .value = *value};
+      made.rest = child(*value);
+      append(std::move(made));
+    }
+    dependencies(find);
+  }
+
+  // Draft 7 has both kinds under one name, which later ones may still use.
+  template <class Find>
+  void dependencies(const Find& find) {
+    SchemaKeyword names{.kind = Kind::dependent_required};
+    SchemaKeyword schemas{.kind = Kind::dependent_schemas};
+    for (const std::string_view name : {"dependencies", "dependentRequired", "dependentSchemas"}) {
+      const auto value = find(name);
+      const bool known = name == "dependencies" || draft_ >= Draft::draft_2019_09;
+      if (!value || !known) continue;
+      if (!is(*value, ValueKind::object)) return fail(*value, "must be an object");
+      for (const auto& [property, dependency] : members_of(*value)) {
+        if (is(dependency, ValueKind::array)) {
+          auto group = strings_at(dependency);
+          group.insert(group.begin(), property);
+          names.groups.push_back(std::move(group));
+          names.value = *value;
+        } else {
+          schemas.names.push_back(property);
+          schemas.schemas.push_back(child(dependency));
+          schemas.value = *value;
+        }
+      }
+    }
+    if (!names.groups.empty()) append(std::move(names));
+    if (!schemas.schemas.empty()) append(std::move(schemas));
+  }
+
+  template <class Find>
+  void combinations(const Find& find) {
+    constexpr std::pair<std::string_view, Kind> lists[] = {
+        {"allOf", Kind::all_of}, {"anyOf", Kind::any_of}, {"oneOf", Kind::exactly_one_of}};
+    for (const auto& [name, kind] : lists)
+      if (const auto value = find(name)) {
+        SchemaKeyword made{.kind = kind, .value = *value};
+        made.schemas = children(*value);
+        append(std::move(made));
+      }
+    if (const auto value = find("not")) {
+      SchemaKeyword made{.kind = Kind::negation, .value = *value};
+      made.schemas = {child(*value)};
+      append(std::move(made));
+    }
+    if (const auto value = find("if"); value && draft_ >= Draft::draft_7) {
+      SchemaKeyword made{.kind = Kind::conditional, .value = *value};
+      made.schemas = {child(*value)};
+      if (const auto then = find("then")) made.then = child(*then);
+      if (const auto otherwise = find("else")) made.rest = child(*otherwise);
+      append(std::move(made));
+    }
+  }
+
+  template <class Find>
+  void unevaluated(const Find& find) {
+    if (draft_ < Draft::draft_2019_09) return;
+    constexpr std::pair<std::string_view, Kind> names[] = {
+        {"unevaluatedItems", Kind::unevaluated_items},
+        {"unevaluatedProperties", Kind::unevaluated_properties}};
+    for (const auto& [name, kind] : names)
+      if (const auto value = find(name)) {
+        SchemaKeyword made{.kind = kind, .value = *value};
+        made.rest = child(*value);
+        append(std::move(made));
+        schema_.subschemas[current_].asks_unevaluated = true;
+      }
+  }
+
+  // ---- References.
+
+  void resolve(const Reference& reference) {
+    Subschema& from = schema_.subschemas[reference.from];
+    const Index value = from.keywords[reference.keyword].value;
+    const std::string text = string_at(value);
+    const auto [document, fragment] = split_at_fragment(text);
+    ResourceId target = from.resource;
+    if (!document.empty()) {
+      const std::string uri = resolve_reference(schema_.resources[target].uri, document);
+      const auto found = std::ranges::find(schema_.resources, uri, &SchemaResource::uri);
+      if (uri.empty() || found == schema_.resources.end())
+        return fail(value, "refers to what is not in the schema; nothing is fetched");
+      target = static_cast<ResourceId>(found - schema_.resources.begin());
+    }
+    const std::string name = percent_decoded(fragment);
+    const auto id = find_in(target, name);
+    if (!id) return fail(value, "refers to nothing in the schema");
+    SchemaKeyword& keyword = schema_.subschemas[reference.from].keywords[reference.keyword];
+    keyword.rest = id;
+    if (reference.dynamic && schema_.resources[target].dynamic_anchors.contains(name))
+      keyword.names = {name};
+  }
+
+  std::optional<SchemaId> find_in(ResourceId resource, const std::string& fragment) {
+    const Index root = schema_.resources[resource].root;
+    if (fragment.empty()) return add(root, resource);
+    if (fragment.front() == '/') {
+      const auto node = node_at(root, fragment);
+      if (!node) return std::nullopt;
+      return add(*node, resource);
+    }
+    const auto& anchors = schema_.resources[resource].anchors;
+    const auto found = anchors.find(fragment);
+    if (found == anchors.end()) return std::nullopt;
+    return found->second;
+  }
+
+  std::optional<Index> node_at(Index node, std::string_view pointer) const {
+    while (!pointer.empty()) {
+      pointer.remove_prefix(1);
+      const std::string_view part = pointer.substr(0, pointer.find('/'));
+      pointer.remove_prefix(part.size());
+      const std::string token = json::unescaped_pointer_token(part);
+      std::optional<Index> found;
+      const bool object = is(node, ValueKind::object);
+      std::size_t position = 0;
+      if (!tree_[node].is_container()) return std::nullopt;
+      tree_.for_each_child(node, [&](Index value) {
+        const std::string name = object ? member_name(tree_, value) : std::to_string(position++);
+        if (name == token) found = value;
+        return !found;
+      });
+      if (!found) return std::nullopt;
+      node = *found;
+    }
+    return node;
+  }
+
+  JsonSchema& schema_;
+  const JsonTree& tree_;
+  Draft draft_ = Draft::draft_2020_12;
+  SchemaId current_ = 0;
+  std::size_t depth_ = 0;
+  std::map<Index, SchemaId> known_;
+  std::vector<Reference> references_;
+  std::string fault_;
+};
+
+}  // namespace
+
+config::Result<std::unique_ptr<JsonSchema>> compile_json_schema(std::string text) {
+  auto schema = std::make_unique<JsonSchema>();
+  schema->text = std::move(text);
+  schema->tree.assign(schema->text);
+  if (std::string fault = Compiler(*schema).compile(); !fault.empty())
+    return Error(ErrorCode::invalid_request, std::move(fault), "schema");
+  return schema;
+}
+
+}  // namespace fetchmill::workers::ops
