@@ -57,7 +57,7 @@ def parse_arguments():
 
 
 def effort_of(one, arguments):
-    quick_rounds = getattr(one, "quick_rounds", 1)
+    quick_rounds = one.quick_rounds if one in JOBS else 1
     rounds = arguments.rounds or (quick_rounds if arguments.quick else 5)
     return Effort(rounds, arguments.seconds or (1 if arguments.quick else 3))
 

@@ -7,6 +7,7 @@ import random
 from .servers import DOCUMENTS
 
 SIZES = {
+    "tiny.json": 0,  # as small as one can be
     "1k.json": 1_000,
     "16k.json": 16_000,
     "100k.json": 100_000,
@@ -25,7 +26,7 @@ def write():
     for name, size in SIZES.items():
         path = DOCUMENTS / name
         if not path.exists():
-            path.write_text(_array(size), encoding="utf-8")
+            path.write_text(_array(size) if size else '{"lang":"en"}', encoding="utf-8")
             path.chmod(0o644)
 
 

@@ -12,7 +12,7 @@ import time
 from http_client import HttpConnection
 from upstreams import ROOT
 
-from .machine import LOAD_CPU
+from .machine import ALL_CPUS, LOAD_CPU
 
 PROGRAMS = os.environ.get("FETCHMILL_BENCH_PROGRAMS", str(ROOT / "build/release/bench"))
 PIPELINE = ROOT / "bench/suite/pipeline.lua"
@@ -24,7 +24,11 @@ class LoadFailed(Exception):
 
 
 def wrk(server, target, connections, seconds, pipelined=False):
-    """Requests as fast as they are answered: {rps, p50_us, p99_us, cpu_us, requests}."""
+    """Requests as fast as they are answered: {rps, p50_us, p99_us, max_us, cpu_us, requests}.
+
+    wrk adds to its latencies what requests would have waited that a slow answer held back. That
+    spoils the percentiles of pipelined requests, so there are none of these.
+    """
     command = ["taskset", "-c", LOAD_CPU, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["--latency", "--timeout", "30s"]
     command += ["-s", PIPELINE] if pipelined else []
@@ -36,23 +40,35 @@ def wrk(server, target, connections, seconds, pipelined=False):
     if "Non-2xx" in output or "Socket errors" in output or " 0 requests in" in output:
         raise LoadFailed(f"{server.name}, {target}:\n{output}")
     requests = int(re.search(r"(\d+) requests in", output)[1])
-    return {
+    figures = {
         "rps": float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]),
-        "p50_us": _latency(output, "50"),
-        "p99_us": _latency(output, "99"),
+        "max_us": _time(output, r"Latency +\S+ +\S+ +"),
         "cpu_us": used * 1e6 / requests,
         "requests": requests,
     }
+    if not pipelined:
+        figures |= {"p50_us": _time(output, r"\n +50% +"), "p99_us": _time(output, r"\n +99% +")}
+    return figures
 
 
-def _latency(output, percent):
-    value, unit = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s|m)\b", output).groups()
+def _time(output, before):
+    """The time that stands behind that in what wrk prints, in µs."""
+    value, unit = re.search(before + r"([\d.]+)(us|ms|s|m)\b", output).groups()
     return float(value) * _MICROSECONDS[unit]
 
 
-def warm_up(server, target):
-    """Compilers that wait for hot code, connections to the upstream, pages touched first."""
-    wrk(server, target, 8, 1)
+def warm_up(requests):
+    """For compilers that wait for hot code, connections to upstreams, pages: (server, target) each.
+
+    All at once, since none of it is measured.
+    """
+    command = ["taskset", "-c", ALL_CPUS, "wrk", "-t1", "-c8", "-d2s"]
+    clients = [
+        subprocess.Popen([*command, server.url(target)], stdout=subprocess.DEVNULL)
+        for server, target in requests
+    ]
+    for client in clients:
+        client.wait()
 
 
 @contextlib.contextmanager

@@ -39,8 +39,7 @@ def throughput(place, names, effort, target, *, connections, pipelined=False, cp
     """`target(server)` asked for by wrk."""
     with contextlib.ExitStack() as stack:
         servers = {name: stack.enter_context(place.server(name, cpus)) for name in names}
-        for server in servers.values():
-            load.warm_up(server, target(server))
+        load.warm_up([(server, target(server)) for server in servers.values()])
         return by_rounds(
             names,
             effort,
@@ -140,9 +139,9 @@ def tiny_tasks(place, names, effort):
 
 def tiny_batch(place, names, effort):
     """10,000 URLs in one call, all in the cache: what is left is ours."""
-    url = place.document("cached/1k.json")
+    url = place.document("cached/tiny.json")
     target = {
-        "fetchmill": "/v1/batch?concurrency=1000&op=json.select&pointer=/0/lang",
+        "fetchmill": "/v1/batch?concurrency=1000&op=json.minify",
         "fetchmill-no-op": "/v1/batch?concurrency=1000",
     }
     with place.server("fetchmill", ALL_CPUS) as server:
@@ -170,7 +169,7 @@ def isolation(place, names, effort):
         servers = {name: stack.enter_context(place.server(name)) for name in names}
         saturations = {name: load.Saturation(server) for name, server in servers.items()}
         for server in servers.values():
-            load.warm_up(server, server.routes.hello)
+            load.probe(server, 0.2)
 
         def measure(name):
             calm = load.probe(servers[name], effort.seconds)
@@ -191,11 +190,12 @@ IDLE_CONNECTIONS = 5000
 
 
 def idle_memory(place, names, effort):
-    """A server is started for each round, and has served before."""
+    """A server is started for each round, and has had a hundred connections before."""
 
     def measure(name):
         with place.server(name) as server:
-            load.warm_up(server, server.routes.hello)
+            with load.idle_connections(server, 100):
+                pass
             before = server.tree.resident_bytes()
             with load.idle_connections(server, IDLE_CONNECTIONS):
                 time.sleep(0.5)  # for what a server puts off until it has nothing to do

@@ -22,6 +22,8 @@ def number(value):
 
 
 def spread_text(spread):
+    if spread.least == spread.most:  # one round, or the reference itself
+        return number(spread.median)
     return f"{number(spread.median)} ({number(spread.least)}–{number(spread.most)})"
 
 
