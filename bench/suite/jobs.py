@@ -48,6 +48,10 @@ class Job:
     labels: dict[str, str] = dataclasses.field(default_factory=dict)
     quick_rounds: int = 1
 
+    @property
+    def has_peers(self):
+        return not self.reference.startswith("fetchmill")
+
     def label(self, server):
         return self.labels.get(server) or PEERS[server].label
 
@@ -218,6 +222,7 @@ JOBS = (
             Column("slowdown", "slowdown"),
         ),
         (Goal("slowdown", 1.2, of_reference=False),),
+        labels={"fetchmill-idle": "fetchmill, idle scheduling", "fetchmill": "fetchmill, by default"},
     ),
     Job(
         "J7",

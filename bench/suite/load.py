@@ -62,7 +62,7 @@ def warm_up(requests):
 
     All at once, since none of it is measured.
     """
-    command = ["taskset", "-c", ALL_CPUS, "wrk", "-t1", "-c8", "-d2s"]
+    command = ["taskset", "-c", ALL_CPUS, "wrk", "-t1", "-c8", "-d1s"]
     clients = [
         subprocess.Popen([*command, server.url(target)], stdout=subprocess.DEVNULL)
         for server, target in requests
