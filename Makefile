@@ -3,6 +3,8 @@
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 10
 FAULT_FLAGS ?= --kills 10000
+# Such as: make bench BENCH_FLAGS='--jobs J1,J2 --rounds 9'
+BENCH_FLAGS ?=
 # ON builds image.info and image.resize, which need libvips.
 IMAGE_OPS ?= OFF
 
@@ -10,8 +12,8 @@ configure = cmake --preset $(1) --log-level=WARNING -DFETCHMILL_IMAGE_OPS=$(IMAG
 build = cmake --build --preset $(1) --parallel $(JOBS) $(2)
 sources = git ls-files '*.cpp' '*.hpp'
 
-.PHONY: help deps deps-build deps-image build demo run test bench fmt tidy asan fuzz fault docs image \
-  container-test newcomer-test clean
+.PHONY: help deps deps-build deps-image build demo run test bench bench-parts bench-build fmt tidy asan \
+  fuzz fault docs image container-test newcomer-test clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -56,11 +58,17 @@ fault: deps ## the server under load while 10,000 of its workers are killed (FAU
 	build/release/tests/fetchmill-fault --server build/release/tests/fetchmill-testing \
 	  --origin build/release/tests/fetchmill-origin $(FAULT_FLAGS)
 
-bench: deps-build ## what things cost, beside references on this machine, in about two minutes
-	@deploy/install-packages.sh deploy/packages-build.txt bench
+bench: bench-build ## the same jobs by fetchmill and by its peers, in a quarter of an hour; QUICK=1: in two minutes
+	@bench/bench.py $(if $(QUICK),--quick) $(BENCH_FLAGS)
+
+bench-parts: bench-build ## what parts of the server cost, beside references, in about two minutes
+	@bench/parts.sh
+
+bench-build: deps-build
+	@deploy/install-packages.sh deploy/packages-bench.txt peers
+	@command -v npm >/dev/null || deploy/install-packages.sh deploy/packages-bench.txt node
 	$(call configure,release)
 	$(call build,release,--target bench fetchmill fetchmill-origin)
-	@bench/run.sh
 
 fmt: deps ## clang-format over the sources
 	$(sources) | xargs clang-format-14 -i

@@ -25,6 +25,7 @@ NOT_RUN = {
     "make asan": "runs this",
     "make fuzz": "runs fuzzers",
     "make bench": "measures for minutes",
+    "make bench-parts": "measures for minutes",
     "make fmt tidy": "needs the whole build",
     "make help": "lists targets",
     ".ci/run": "runs this",

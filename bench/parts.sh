@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every benchmark of the build in BUILD (default: build/release), one after the other.
+# What parts of the server cost, one program after the other, of the build in BUILD (build/release).
 # The figures mean something on an otherwise idle machine only.
 set -eu
 
@@ -21,7 +21,5 @@ run "tiny tasks" "$build/bench/micro_pool"
 run "isolation: in-process against through the pool" "$build/bench/isolation"
 
 export FETCHMILL_BIN="$build/fetchmill" FETCHMILL_ORIGIN="$build/tests/fetchmill-origin"
-export PROBE_BIN="$build/bench/latency_probe"
 run "a worker killed in the middle of a run" /usr/bin/python3 bench/broken_pool/compare.py
 run "a Python function: as an op, and in a process pool" /usr/bin/python3 bench/python_ops.py
-run "answers while the pool is saturated" /usr/bin/python3 bench/saturation.py

@@ -1,0 +1,3 @@
+module fetchmill.bench/peer
+
+go 1.19
