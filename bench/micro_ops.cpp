@@ -116,6 +116,8 @@ std::string csv_records(std::size_t bytes) {
     text += std::to_string(id) + ",\"record " + std::to_string(id) + "\"," +
             std::to_string(id % 1000) + ".25,l" + std::to_string(id % 7) + "\n";
   return text;
+}
+
 void libxml2_dom(std::string_view bytes) {
   xmlDoc* document = xmlReadMemory(bytes.data(), static_cast<int>(bytes.size()), nullptr, nullptr,
                                    XML_PARSE_NONET | XML_PARSE_COMPACT);

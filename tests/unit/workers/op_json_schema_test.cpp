@@ -151,7 +151,7 @@ struct Draft {
   std::size_t least;  // cases that give what the suite says; others lead out of their schema
 };
 constexpr Draft suite[] = {
-    {"draft4", "http://json-schema.org/draft-04/schema#", 558},
+    {"draft4", "http://json-schema.org/draft-04/schema#", 597},
     {"draft6", "http://json-schema.org/draft-06/schema#", 812},
     {"draft7", "http://json-schema.org/draft-07/schema#", 896},
     {"draft2019-09", "https://json-schema.org/draft/2019-09/schema", 1215},
