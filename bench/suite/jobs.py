@@ -252,10 +252,10 @@ JOBS = (
         lower_is_better=False,
         labels={
             "fetchmill": "fetchmill, `json.aggregate`",
-            "fetchmill-validate": "the same, `validate`",
+            "fetchmill-validate": "fetchmill, `validate`",
             "simdjson": "simdjson On-Demand by hand",
             "node": "JSON.parse of Node",
-            "go": "encoding/json of Go, into a struct",
+            "go": "encoding/json of Go",
             "aiohttp": "json of Python",
         },
     ),

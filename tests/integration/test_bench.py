@@ -1,0 +1,89 @@
+"""The benchmark suite without its peers: its tables fit together, its ratios and reports are right."""
+
+import sys
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+from upstreams import ROOT
+
+sys.path.insert(0, str(ROOT / "bench"))
+
+from suite import chart, report  # noqa: E402
+from suite.jobs import JOBS  # noqa: E402
+from suite.stats import ratio, rotated  # noqa: E402
+
+BY_NAME = {job.name: job for job in JOBS}
+
+
+def result(*rounds):
+    """As it is kept on disk."""
+    return {
+        "measured": "then",
+        "load_before": 0.0,
+        "rounds_wanted": len(rounds),
+        "seconds": 1,
+        "machine": {"CPU": "1 × any"},
+        "versions": {"nginx": "1"},
+        "rounds": rounds,
+    }
+
+
+def hello_round(ours_us, nginx_us):
+    rest = {"rps": 1000.0, "p50_us": 1.0, "p99_us": 2.0}
+    return {"fetchmill": {"cpu_us": ours_us, **rest}, "nginx": {"cpu_us": nginx_us, **rest}}
+
+
+class Ratios(unittest.TestCase):
+    def test_are_taken_within_rounds(self):
+        # The machine slows down by ten: medians of each server alone would say 1.
+        rounds = [hello_round(1, 2), hello_round(10, 20), hello_round(20, 10)]
+        found = ratio(rounds, "fetchmill", "nginx", "cpu_us")
+        self.assertEqual((found.median, found.least, found.most), (0.5, 0.5, 2))
+
+    def test_need_both_servers(self):
+        self.assertIsNone(ratio([{"fetchmill": {"cpu_us": 1}}], "fetchmill", "nginx", "cpu_us"))
+
+    def test_everybody_is_first_once(self):
+        self.assertEqual(
+            [rotated(["a", "b", "c"], number) for number in range(3)],
+            [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"]],
+        )
+
+
+class Tables(unittest.TestCase):
+    def test_a_job_judges_what_it_shows_by_servers_it_runs(self):
+        for job in JOBS:
+            with self.subTest(job.name):
+                shown = {column.metric for column in job.columns}
+                self.assertLessEqual({job.judge, *(goal.metric for goal in job.goals)}, shown)
+                self.assertIn(job.reference, job.servers[1:])
+                self.assertTrue(all(map(job.label, job.servers)))
+
+
+class Reports(unittest.TestCase):
+    def test_say_where_we_are_behind(self):
+        for ours, met in ((0.9, "yes"), (1.1, "**no**")):
+            results = {"J1": result(hello_round(ours, 1), hello_round(ours, 1))}
+            text = report.document(JOBS, results, (), {})
+            self.assertIn(f"| {report.number(ours)} | ≤ 0.95 | {met} |", text)
+
+    def test_order_by_the_figure_that_judges(self):
+        section = report.job_section(BY_NAME["J1"], result(hello_round(3, 2)))
+        self.assertLess(section.index("| nginx |"), section.index("| **fetchmill** |"))
+
+    def test_the_picture_shows_who_needs_more(self):
+        for ours, kind in ((1, "worse"), (4, "better")):
+            picture = chart.svg(JOBS, {"J1": result(hello_round(ours, 2))})
+            ElementTree.fromstring(picture)
+            self.assertIn(f'<rect class="{kind}"', picture)
+            self.assertEqual(picture.count("<rect"), 2, "the background and one bar")
+
+    def test_speed_is_drawn_as_need(self):
+        """Where more is better, a peer of half our speed needs twice of us."""
+        rounds = [{"fetchmill": {"rps": 10}, "node": {"rps": 5}}]
+        ((label, needs),) = chart.bars(BY_NAME["J3-1m"], rounds)
+        self.assertEqual((label, needs.median), ("Node + undici + piscina", 2))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
