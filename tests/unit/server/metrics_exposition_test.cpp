@@ -1,5 +1,7 @@
 #include "server/metrics_exposition.hpp"
 
+#include "config/metrics.hpp"
+
 #include <array>
 #include <cstdio>
 #include <cstdlib>
