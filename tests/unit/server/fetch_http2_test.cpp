@@ -55,10 +55,13 @@ TEST_F(FetchHttp2, IsNotOfferedWhenTurnedOff) {
 
 TEST_F(FetchHttp2, AHerdSharesOneConnection) {
   Upstream upstream({http2(answer_all)}, tls.get());
+  // So few that all have begun long before the herd is out of patience with the first handshake, on
+  // a busy machine too.
+  constexpr int herd = 20;
   std::vector<Started*> all;
-  for (int i = 0; i < 200; ++i) all.push_back(&start(upstream, "/" + std::to_string(i)));
+  for (int i = 0; i < herd; ++i) all.push_back(&start(upstream, "/" + std::to_string(i)));
   run();
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < herd; ++i) {
     EXPECT_EQ(all[i]->fetched.detail(), "");
     EXPECT_EQ(all[i]->fetched.sink.body, "/" + std::to_string(i));
   }
