@@ -183,7 +183,6 @@ void add_timing(std::string& headers, const TaskReport& report) {
 server::http::Response result_response(config::Result<TaskResult>& result, const TaskReport& report,
                                        std::string_view request_id) {
   server::http::Response response;
-  response.headers.reserve(512);
   if (!result) {
     response = server::http::problem(result.error(), request_id);
     append_proxy_status(response.headers, result.error());
@@ -191,6 +190,7 @@ server::http::Response result_response(config::Result<TaskResult>& result, const
     add_debug(response.headers, report);
     return response;
   }
+  response.headers.reserve(512);
   add_result_fields(response.headers, report, *result);
   if (result->unchanged) {
     response.status = 304;

@@ -1,6 +1,7 @@
 #include "workers/ops/json_schema.hpp"
 
 #include "workers/json/json_number.hpp"
+#include "workers/json/json_pointer.hpp"
 #include "workers/json/json_write.hpp"
 
 #include <algorithm>
@@ -75,6 +76,29 @@ std::string pointer_to(const JsonTree& tree, JsonTree::Index value) {
     at = inside;
   }
   return pointer;
+}
+
+std::optional<JsonTree::Index> find_by_pointer(const JsonTree& tree, JsonTree::Index root,
+                                               std::string_view pointer) {
+  JsonTree::Index node = root;
+  while (!pointer.empty()) {
+    pointer.remove_prefix(1);
+    const std::string_view part = pointer.substr(0, pointer.find('/'));
+    pointer.remove_prefix(part.size());
+    if (!tree[node].is_container()) return std::nullopt;
+    const std::string token = json::unescaped_pointer_token(part);
+    const bool object = tree[node].kind() == JsonTree::Kind::object;
+    std::optional<JsonTree::Index> found;
+    std::size_t position = 0;
+    tree.for_each_child(node, [&](JsonTree::Index value) {
+      const std::string name = object ? member_name(tree, value) : std::to_string(position++);
+      if (name == token) found = value;
+      return !found;
+    });
+    if (!found) return std::nullopt;
+    node = *found;
+  }
+  return node;
 }
 
 }  // namespace fetchmill::workers::ops

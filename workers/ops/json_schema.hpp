@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -118,6 +119,11 @@ void append_canonical(std::string& out, const json::JsonTree& tree, json::JsonTr
 
 // The JSON Pointer (RFC 6901) of a value.
 std::string pointer_to(const json::JsonTree& tree, json::JsonTree::Index value);
+
+// What such a pointer leads to from `root`, if anything; it begins with "/" or is empty.
+std::optional<json::JsonTree::Index> find_by_pointer(const json::JsonTree& tree,
+                                                     json::JsonTree::Index root,
+                                                     std::string_view pointer);
 
 // The unescaped name of a member's value.
 std::string member_name(const json::JsonTree& tree, json::JsonTree::Index value);

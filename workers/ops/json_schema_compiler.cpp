@@ -1,14 +1,12 @@
 // A schema's text to a JsonSchema: first all subschemas that stand where keywords have them, with
 // their identifiers; then the references, which may name further ones.
 #include "workers/json/json_number.hpp"
-#include "workers/json/json_pointer.hpp"
 #include "workers/json/json_text.hpp"
-#include "workers/json/json_validator.hpp"
 #include "workers/ops/json_schema.hpp"
+#include "workers/ops/json_schema_pattern.hpp"
 #include "workers/ops/url_reference.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include <re2/re2.h>
@@ -34,9 +32,6 @@ constexpr std::pair<std::string_view, Draft> drafts[] = {
 
 // What a schema without an identifier has: a name under which nothing can be found.
 constexpr std::string_view root_uri = "http://schema.invalid/";
-// A compiled pattern; RE2 then refuses to compile larger ones.
-constexpr std::int64_t pattern_memory_bytes = 1024 * 1024;
-
 constexpr std::pair<std::string_view, std::uint64_t> type_names[] = {
     {"array", 1U << static_cast<unsigned>(ValueKind::array)},
     {"boolean", 1U << static_cast<unsigned>(ValueKind::is_true) |
@@ -48,43 +43,17 @@ constexpr std::pair<std::string_view, std::uint64_t> type_names[] = {
     {"string", 1U << static_cast<unsigned>(ValueKind::string)},
 };
 
-int hex_digit(char c) {
-  const std::string_view digits = "0123456789abcdef";
-  const std::size_t at = digits.find(static_cast<char>(c >= 'A' && c <= 'F' ? c + 32 : c));
-  return at == std::string_view::npos ? -1 : static_cast<int>(at);
-}
-
 std::string percent_decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
-                        hex_digit(text[i + 2]) >= 0;
-    if (!escape) {
-      out += text[i];
-      continue;
-    }
-    out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-    i += 2;
-  }
-  return out;
-}
-
-// ECMA-262 writes characters as \uXXXX, which RE2 does not know.
-std::string as_re2(std::string_view pattern) {
-  std::string out;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (pattern[i] != '\\' || i + 1 == pattern.size()) {
-      out += pattern[i];
-      continue;
-    }
-    const std::string_view digits = pattern.substr(std::min(i + 2, pattern.size()), 4);
-    const bool unicode = pattern[i + 1] == 'u' && digits.size() == 4 &&
-                         std::ranges::all_of(digits, [](char c) { return hex_digit(c) >= 0; });
-    if (unicode) {
-      out += "\\x{" + std::string(digits) + "}";
-      i += 5;
+    const std::string_view digits = text[i] == '%' ? text.substr(i + 1, 2) : std::string_view();
+    unsigned char byte = 0;
+    if (digits.size() == 2 &&
+        std::from_chars(digits.begin(), digits.end(), byte, 16).ptr == digits.end()) {
+      out += static_cast<char>(byte);
+      i += 2;
     } else {
-      out += pattern.substr(i++, 2);
+      out += text[i];
     }
   }
   return out;
@@ -95,6 +64,27 @@ std::pair<std::string_view, std::string_view> split_at_fragment(std::string_view
   if (hash == std::string_view::npos) return {reference, {}};
   return {reference.substr(0, hash), reference.substr(hash + 1)};
 }
+
+// What an object of the schema has.
+class Members {
+ public:
+  Members(const JsonTree& tree, Index object) {
+    tree.for_each_child(object, [&](Index value) {
+      by_name_.emplace(member_name(tree, value), value);
+      return true;
+    });
+  }
+
+  std::optional<Index> find(std::string_view name) const {
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? std::nullopt : std::optional(found->second);
+  }
+  auto begin() const { return by_name_.begin(); }
+  auto end() const { return by_name_.end(); }
+
+ private:
+  std::map<std::string, Index, std::less<>> by_name_;
+};
 
 class Compiler {
  public:
@@ -119,7 +109,6 @@ class Compiler {
     std::size_t keyword;  // of `from`
     bool dynamic;
   };
-  using Members = std::map<std::string, Index, std::less<>>;
 
   void fail(Index at, std::string_view what) {
     if (!fault_.empty()) return;
@@ -130,29 +119,19 @@ class Compiler {
 
   void choose_draft() {
     if (tree_[0].kind() != ValueKind::object) return;
-    const Members members = members_of(0);
-    const auto found = members.find("$schema");
-    if (found == members.end()) return;
-    const std::string uri = string_at(found->second);
+    const auto schema = Members(tree_, 0).find("$schema");
+    if (!schema) return;
+    const std::string uri = string_at(*schema);
     const auto* known = std::ranges::find(drafts, split_at_fragment(uri).first,
                                           &std::pair<std::string_view, Draft>::first);
     if (known == std::end(drafts))
-      return fail(found->second,
+      return fail(*schema,
                   "names no JSON Schema that is known here: drafts 4, 6, 7, 2019-09 "
                   "and 2020-12 are");
     draft_ = known->second;
   }
 
   // ---- Reading the schema.
-
-  Members members_of(Index object) const {
-    Members members;
-    tree_.for_each_child(object, [&](Index value) {
-      members.emplace(member_name(tree_, value), value);
-      return true;
-    });
-    return members;
-  }
 
   bool is(Index value, ValueKind kind) const { return tree_[value].kind() == kind; }
   bool is_boolean(Index value) const {
@@ -197,7 +176,7 @@ class Compiler {
     if (!fault_.empty()) return id;
     ++depth_;
     if (is(node, ValueKind::object))
-      compile_object(id, members_of(node));
+      compile_object(id, Members(tree_, node));
     else if (is_boolean(node))  // which draft 4 has in some places only
       subschema.never = is(node, ValueKind::is_false);
     else
@@ -232,40 +211,34 @@ class Compiler {
   std::map<std::string, SchemaId, std::less<>> children_by_name(Index object) {
     std::map<std::string, SchemaId, std::less<>> ids;
     if (!is(object, ValueKind::object)) fail(object, "must be an object of schemas");
-    for (const auto& [name, value] : members_of(object)) ids.emplace(name, child(value));
+    for (const auto& [name, value] : Members(tree_, object)) ids.emplace(name, child(value));
     return ids;
   }
 
   void compile_object(SchemaId id, const Members& members) {
     current_ = id;
-    const auto find = [&](std::string_view name) -> std::optional<Index> {
-      const auto found = members.find(name);
-      if (found == members.end()) return std::nullopt;
-      return found->second;
-    };
-    const auto reference = find("$ref");
+    const auto reference = members.find("$ref");
     // Before 2019-09, nothing beside a reference counts.
     if (reference && draft_ <= Draft::draft_7) return refer(*reference, false);
-    identify(id, find);
+    identify(id, members);
     if (reference) refer(*reference, false);
     if (draft_ >= Draft::draft_2020_12) {
-      if (const auto value = find("$dynamicRef")) refer(*value, true);
+      if (const auto value = members.find("$dynamicRef")) refer(*value, true);
     } else if (draft_ == Draft::draft_2019_09) {
-      if (const auto value = find("$recursiveRef")) refer(*value, true);
+      if (const auto value = members.find("$recursiveRef")) refer(*value, true);
     }
-    definitions(find);
-    values(find);
-    sizes(find);
-    arrays(find);
-    objects(find);
-    combinations(find);
-    unevaluated(find);
+    definitions(members);
+    values(members);
+    sizes(members);
+    arrays(members);
+    objects(members);
+    combinations(members);
+    unevaluated(members);
   }
 
-  template <class Find>
-  void identify(SchemaId id, const Find& find) {
+  void identify(SchemaId id, const Members& members) {
     Subschema& subschema = schema_.subschemas[id];
-    if (const auto value = find(draft_ == Draft::draft_4 ? "id" : "$id");
+    if (const auto value = members.find(draft_ == Draft::draft_4 ? "id" : "$id");
         value && is(*value, ValueKind::string)) {
       const std::string uri = string_at(*value);
       const auto [document, fragment] = split_at_fragment(uri);
@@ -285,15 +258,17 @@ class Compiler {
     }
     SchemaResource& resource = schema_.resources[subschema.resource];
     if (draft_ >= Draft::draft_2019_09)
-      if (const auto value = find("$anchor")) resource.anchors.emplace(string_at(*value), id);
+      if (const auto value = members.find("$anchor"))
+        resource.anchors.emplace(string_at(*value), id);
     if (draft_ >= Draft::draft_2020_12)
-      if (const auto value = find("$dynamicAnchor")) {
+      if (const auto value = members.find("$dynamicAnchor")) {
         resource.anchors.emplace(string_at(*value), id);
         resource.dynamic_anchors.emplace(string_at(*value), id);
       }
     // Of 2019-09: as if the root of a resource had a dynamic anchor without a name.
     if (draft_ == Draft::draft_2019_09)
-      if (const auto value = find("$recursiveAnchor"); value && is(*value, ValueKind::is_true))
+      if (const auto value = members.find("$recursiveAnchor");
+          value && is(*value, ValueKind::is_true))
         if (resource.root == subschema.node) resource.dynamic_anchors.emplace("", id);
   }
 
@@ -302,18 +277,16 @@ class Compiler {
     references_.push_back({current_, schema_.subschemas[current_].keywords.size() - 1, dynamic});
   }
 
-  template <class Find>
-  void definitions(const Find& find) {
+  void definitions(const Members& members) {
     for (const std::string_view name : {"definitions", "$defs"})
-      if (const auto value = find(name); value && is(*value, ValueKind::object))
+      if (const auto value = members.find(name); value && is(*value, ValueKind::object))
         children_by_name(*value);
   }
 
   // ---- Keywords, by what they are about.
 
-  template <class Find>
-  void values(const Find& find) {
-    if (const auto value = find("type")) {
+  void values(const Members& members) {
+    if (const auto value = members.find("type")) {
       std::uint64_t types = 0;
       const auto names =
           is(*value, ValueKind::string) ? std::vector{string_at(*value)} : strings_at(*value);
@@ -325,9 +298,9 @@ class Compiler {
       }
       keyword(Kind::type, *value).count = types;
     }
-    if (const auto value = find("const"); value && draft_ > Draft::draft_4)
+    if (const auto value = members.find("const"); value && draft_ > Draft::draft_4)
       append_canonical(keyword(Kind::one_of_values, *value).names.emplace_back(), tree_, *value);
-    if (const auto value = find("enum")) {
+    if (const auto value = members.find("enum")) {
       if (!is(*value, ValueKind::array)) return fail(*value, "must be an array");
       auto& names = keyword(Kind::one_of_values, *value).names;
       tree_.for_each_child(*value, [&](Index item) {
@@ -337,14 +310,14 @@ class Compiler {
       std::ranges::sort(names);
     }
     const auto number = [&](std::string_view name, Kind kind) {
-      const auto value = find(name);
+      const auto value = members.find(name);
       if (!value || (draft_ == Draft::draft_4 && is_boolean(*value))) return;
       if (!is(*value, ValueKind::number)) return fail(*value, "must be a number");
       keyword(kind, *value);
     };
     const auto limit = [&](std::string_view name, std::string_view exclusive, Kind kind,
                            Kind exclusive_kind) {
-      const auto flag = find(exclusive);
+      const auto flag = members.find(exclusive);
       const bool old_exclusive = draft_ == Draft::draft_4 && flag && is(*flag, ValueKind::is_true);
       number(name, old_exclusive ? exclusive_kind : kind);
       if (draft_ > Draft::draft_4) number(exclusive, exclusive_kind);
@@ -352,7 +325,7 @@ class Compiler {
     limit("maximum", "exclusiveMaximum", Kind::maximum, Kind::exclusive_maximum);
     limit("minimum", "exclusiveMinimum", Kind::minimum, Kind::exclusive_minimum);
     number("multipleOf", Kind::multiple_of);
-    if (const auto value = find("multipleOf"); value && fault_.empty()) {
+    if (const auto value = members.find("multipleOf"); value && fault_.empty()) {
       const std::size_t digits = json::json_number_digits(tree_.text(*value));
       if (digits == 0 || digits > json::json_divisor_digits_max ||
           tree_.text(*value).front() == '-')
@@ -360,36 +333,31 @@ class Compiler {
     }
   }
 
-  template <class Find>
-  void sizes(const Find& find) {
+  void sizes(const Members& members) {
     constexpr std::pair<std::string_view, Kind> counts[] = {
         {"maxLength", Kind::max_length},         {"minLength", Kind::min_length},
         {"maxItems", Kind::max_items},           {"minItems", Kind::min_items},
         {"maxProperties", Kind::max_properties}, {"minProperties", Kind::min_properties},
     };
     for (const auto& [name, kind] : counts)
-      if (const auto value = find(name)) keyword(kind, *value).count = count_at(*value);
-    if (const auto value = find("pattern"))
+      if (const auto value = members.find(name)) keyword(kind, *value).count = count_at(*value);
+    if (const auto value = members.find("pattern"))
       keyword(Kind::pattern, *value).patterns.emplace_back(compiled(string_at(*value), *value), 0);
   }
 
   std::shared_ptr<const re2::RE2> compiled(const std::string& pattern, Index at) {
-    re2::RE2::Options options;
-    options.set_log_errors(false);
-    options.set_max_mem(pattern_memory_bytes);
-    auto compiled = std::make_shared<const re2::RE2>(as_re2(pattern), options);
+    auto compiled = compile_schema_pattern(pattern);
     if (!compiled->ok()) fail(at, "is no pattern that RE2 takes: " + compiled->error());
     return compiled;
   }
 
-  template <class Find>
-  void arrays(const Find& find) {
-    const auto items = find("items");
+  void arrays(const Members& members) {
+    const auto items = members.find("items");
     const bool is_list = draft_ < Draft::draft_2020_12 && items && is(*items, ValueKind::array);
     const auto list = is_list                          ? items
-                      : draft_ >= Draft::draft_2020_12 ? find("prefixItems")
+                      : draft_ >= Draft::draft_2020_12 ? members.find("prefixItems")
                                                        : std::nullopt;
-    const auto rest = is_list ? find("additionalItems") : items;
+    const auto rest = is_list ? members.find("additionalItems") : items;
     for (const auto& value : {list, rest}) {
       if (!value) continue;
       SchemaKeyword made{.kind = Kind::items, .value = *value};
@@ -398,15 +366,17 @@ class Compiler {
       append(std::move(made));
       break;
     }
-    if (const auto value = find("contains"); value && draft_ > Draft::draft_4) {
+    if (const auto value = members.find("contains"); value && draft_ > Draft::draft_4) {
       SchemaKeyword made{.kind = Kind::contains, .value = *value, .count = 1};
       made.rest = child(*value);
       const bool counted = draft_ >= Draft::draft_2019_09;
-      if (const auto least = find("minContains"); least && counted) made.count = count_at(*least);
-      if (const auto most = find("maxContains"); most && counted) made.count_max = count_at(*most);
+      if (const auto least = members.find("minContains"); least && counted)
+        made.count = count_at(*least);
+      if (const auto most = members.find("maxContains"); most && counted)
+        made.count_max = count_at(*most);
       append(std::move(made));
     }
-    if (const auto value = find("uniqueItems"); value && is(*value, ValueKind::is_true))
+    if (const auto value = members.find("uniqueItems"); value && is(*value, ValueKind::is_true))
       keyword(Kind::unique_items, *value);
   }
 
@@ -421,13 +391,12 @@ class Compiler {
     }
   }
 
-  template <class Find>
-  void objects(const Find& find) {
-    if (const auto value = find("required"); value && !is_boolean(*value))
+  void objects(const Members& members) {
+    if (const auto value = members.find("required"); value && !is_boolean(*value))
       keyword(Kind::required, *value).names = strings_at(*value);
-    const auto properties = find("properties");
-    const auto patterns = find("patternProperties");
-    const auto rest = find("additionalProperties");
+    const auto properties = members.find("properties");
+    const auto patterns = members.find("patternProperties");
+    const auto rest = members.find("additionalProperties");
     if (properties || patterns || rest) {
       SchemaKeyword made{.kind = Kind::properties,
                          .value = properties.value_or(patterns.value_or(rest.value_or(0)))};
@@ -438,25 +407,24 @@ class Compiler {
       if (rest) made.rest = child(*rest);
       append(std::move(made));
     }
-    if (const auto value = find("propertyNames"); value && draft_ > Draft::draft_4) {
+    if (const auto value = members.find("propertyNames"); value && draft_ > Draft::draft_4) {
       SchemaKeyword made{.kind = Kind::names_match, .value = *value};
       made.rest = child(*value);
       append(std::move(made));
     }
-    dependencies(find);
+    dependencies(members);
   }
 
   // Draft 7 has both kinds under one name, which later ones may still use.
-  template <class Find>
-  void dependencies(const Find& find) {
+  void dependencies(const Members& members) {
     SchemaKeyword names{.kind = Kind::dependent_required};
     SchemaKeyword schemas{.kind = Kind::dependent_schemas};
     for (const std::string_view name : {"dependencies", "dependentRequired", "dependentSchemas"}) {
-      const auto value = find(name);
+      const auto value = members.find(name);
       const bool known = name == "dependencies" || draft_ >= Draft::draft_2019_09;
       if (!value || !known) continue;
       if (!is(*value, ValueKind::object)) return fail(*value, "must be an object");
-      for (const auto& [property, dependency] : members_of(*value)) {
+      for (const auto& [property, dependency] : Members(tree_, *value)) {
         if (is(dependency, ValueKind::array)) {
           auto group = strings_at(dependency);
           group.insert(group.begin(), property);
@@ -473,38 +441,36 @@ class Compiler {
     if (!schemas.schemas.empty()) append(std::move(schemas));
   }
 
-  template <class Find>
-  void combinations(const Find& find) {
+  void combinations(const Members& members) {
     constexpr std::pair<std::string_view, Kind> lists[] = {
         {"allOf", Kind::all_of}, {"anyOf", Kind::any_of}, {"oneOf", Kind::exactly_one_of}};
     for (const auto& [name, kind] : lists)
-      if (const auto value = find(name)) {
+      if (const auto value = members.find(name)) {
         SchemaKeyword made{.kind = kind, .value = *value};
         made.schemas = children(*value);
         append(std::move(made));
       }
-    if (const auto value = find("not")) {
+    if (const auto value = members.find("not")) {
       SchemaKeyword made{.kind = Kind::negation, .value = *value};
       made.schemas = {child(*value)};
       append(std::move(made));
     }
-    if (const auto value = find("if"); value && draft_ >= Draft::draft_7) {
+    if (const auto value = members.find("if"); value && draft_ >= Draft::draft_7) {
       SchemaKeyword made{.kind = Kind::conditional, .value = *value};
       made.schemas = {child(*value)};
-      if (const auto then = find("then")) made.then = child(*then);
-      if (const auto otherwise = find("else")) made.rest = child(*otherwise);
+      if (const auto then = members.find("then")) made.then = child(*then);
+      if (const auto otherwise = members.find("else")) made.rest = child(*otherwise);
       append(std::move(made));
     }
   }
 
-  template <class Find>
-  void unevaluated(const Find& find) {
+  void unevaluated(const Members& members) {
     if (draft_ < Draft::draft_2019_09) return;
     constexpr std::pair<std::string_view, Kind> names[] = {
         {"unevaluatedItems", Kind::unevaluated_items},
         {"unevaluatedProperties", Kind::unevaluated_properties}};
     for (const auto& [name, kind] : names)
-      if (const auto value = find(name)) {
+      if (const auto value = members.find(name)) {
         SchemaKeyword made{.kind = kind, .value = *value};
         made.rest = child(*value);
         append(std::move(made));
@@ -540,7 +506,7 @@ class Compiler {
     const Index root = schema_.resources[resource].root;
     if (fragment.empty()) return add(root, resource);
     if (fragment.front() == '/') {
-      const auto node = node_at(root, fragment);
+      const auto node = find_by_pointer(tree_, root, fragment);
       if (!node) return std::nullopt;
       return add(*node, resource);
     }
@@ -548,27 +514,6 @@ class Compiler {
     const auto found = anchors.find(fragment);
     if (found == anchors.end()) return std::nullopt;
     return found->second;
-  }
-
-  std::optional<Index> node_at(Index node, std::string_view pointer) const {
-    while (!pointer.empty()) {
-      pointer.remove_prefix(1);
-      const std::string_view part = pointer.substr(0, pointer.find('/'));
-      pointer.remove_prefix(part.size());
-      const std::string token = json::unescaped_pointer_token(part);
-      std::optional<Index> found;
-      const bool object = is(node, ValueKind::object);
-      std::size_t position = 0;
-      if (!tree_[node].is_container()) return std::nullopt;
-      tree_.for_each_child(node, [&](Index value) {
-        const std::string name = object ? member_name(tree_, value) : std::to_string(position++);
-        if (name == token) found = value;
-        return !found;
-      });
-      if (!found) return std::nullopt;
-      node = *found;
-    }
-    return node;
   }
 
   JsonSchema& schema_;
