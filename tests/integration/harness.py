@@ -203,6 +203,13 @@ class Fetchmill:
         """A connection to send any bytes on."""
         return HttpConnection(self.address, timeout=bound(timeout))
 
+    def admin_address(self):
+        host, _, port = self.wait_for_log("admin port open")["address"].rpartition(":")
+        return host, int(port)
+
+    def raw_admin(self):
+        return HttpConnection(self.admin_address(), timeout=bound(20))
+
     def metrics(self):
         return Metrics(self.get("/metrics").body.decode())
 

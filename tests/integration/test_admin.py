@@ -6,8 +6,7 @@ import unittest
 
 import harness
 from harness import ServerTest, run_command
-from http_client import HttpConnection
-from processes import SANITIZED, bound, eventually
+from processes import SANITIZED, eventually
 
 ROUTES = ("/livez", "/healthz", "/readyz", "/metrics")
 
@@ -16,7 +15,7 @@ class Admin(ServerTest):
     settings = {"server.admin_listen": "127.0.0.1:0"}
 
     def admin(self, server, method, target, headers=None):
-        with contextlib.closing(admin_connection(server)) as connection:
+        with server.raw_admin() as connection:
             connection.send_request(method, target, headers=headers)
             return connection.read_response(to_head=method == "HEAD")
 
@@ -39,7 +38,7 @@ class Admin(ServerTest):
             self.assert_problem(self.admin(self.server, "GET", "/metrics", headers), code)
 
     def test_connections_are_counted_together(self):
-        with self.server.raw() as one, contextlib.closing(admin_connection(self.server)) as two:
+        with self.server.raw() as one, self.server.raw_admin() as two:
             for connection in (one, two):
                 connection.send_request("GET", "/livez")
                 connection.read_response()
@@ -56,7 +55,7 @@ class Admin(ServerTest):
         self.assertIn("in use", entry["detail"])
 
     def test_the_health_check_asks_there(self):
-        address = "%s:%d" % admin_address(self.server)
+        address = "%s:%d" % self.server.admin_address()
         result = run_command(
             "healthcheck",
             *("--server.listen", "127.0.0.1:1"),
@@ -100,7 +99,7 @@ class Exhaustion(ServerTest):
             server = self.exhausted(stack)
             for _ in range(3):
                 for path in ROUTES:
-                    with contextlib.closing(admin_connection(server)) as connection:
+                    with server.raw_admin() as connection:
                         connection.send_request("GET", path)
                         self.assert_ok(connection.read_response())
                         self.assertEqual(server.descriptor_count(), self.open_files)
@@ -108,7 +107,7 @@ class Exhaustion(ServerTest):
     def test_metrics_are_whole(self):
         with contextlib.ExitStack() as stack:
             server = self.exhausted(stack)
-            with contextlib.closing(admin_connection(server)) as connection:
+            with server.raw_admin() as connection:
                 connection.send_request("GET", "/metrics")
                 metrics = harness.Metrics(connection.read_response().body.decode())
             process = {name: value for name, labels, value in metrics.series if not labels}
@@ -121,7 +120,7 @@ class Exhaustion(ServerTest):
         with contextlib.ExitStack() as stack:
             server = self.exhausted(stack)
             for _ in range(50):
-                connection = stack.enter_context(admin_connection(server))
+                connection = stack.enter_context(server.raw_admin())
                 connection.send_request("GET", "/livez")
                 self.assert_ok(connection.read_response())
 
@@ -129,15 +128,6 @@ class Exhaustion(ServerTest):
         with contextlib.ExitStack() as stack:
             server = self.exhausted(stack)
         self.assert_ok(server.get("/livez"))
-
-
-def admin_address(server):
-    host, _, port = server.wait_for_log("admin port open")["address"].rpartition(":")
-    return host, int(port)
-
-
-def admin_connection(server):
-    return HttpConnection(admin_address(server), timeout=bound(20))
 
 
 if __name__ == "__main__":

@@ -80,6 +80,8 @@ class Programs(unittest.TestCase):
 
 @unittest.skipUnless(python_has("yaml"), "python3-yaml is not installed")
 class Manifests(ServerTest):
+    settings = {"server.admin_listen": "127.0.0.1:0"}
+
     def test_compose_gives_it_time_to_drain(self):
         (document,) = yaml_documents(COMPOSE)
         service = document["services"]["fetchmill"]
@@ -98,14 +100,30 @@ class Manifests(ServerTest):
         environment = {entry["name"]: entry["value"] for entry in container["env"]}
         self.assertGreater(pod["terminationGracePeriodSeconds"], drain_seconds(environment))
 
-    def test_kubernetes_selects_its_pods_and_probes_what_answers(self):
+    def test_kubernetes_selects_its_pods(self):
         deployment, service = yaml_documents(KUBERNETES)
         template = deployment["spec"]["template"]
         self.assertEqual(deployment["spec"]["selector"]["matchLabels"], template["metadata"]["labels"])
         self.assertEqual(service["spec"]["selector"], template["metadata"]["labels"])
+
+    def test_kubernetes_probes_and_scrapes_what_answers(self):
+        template = yaml_documents(KUBERNETES)[0]["spec"]["template"]
         (container,) = template["spec"]["containers"]
-        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-            self.assert_ok(self.server.get(container[probe]["httpGet"]["path"]))
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        environment = {entry["name"]: entry["value"] for entry in container["env"]}
+        listens = environment["FETCHMILL_SERVER_ADMIN_LISTEN"]
+        self.assertEqual(listens, f"0.0.0.0:{ports['admin']}")
+        probes = [
+            container[probe]["httpGet"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")
+        ]
+        self.assertEqual({probe["port"] for probe in probes}, {"admin"})
+        annotations = template["metadata"]["annotations"]
+        self.assertEqual(annotations["prometheus.io/port"], str(ports["admin"]))
+        paths = [probe["path"] for probe in probes] + [annotations.get("prometheus.io/path", "/metrics")]
+        for path in paths:
+            with self.server.raw_admin() as connection:
+                connection.send_request("GET", path)
+                self.assert_ok(connection.read_response())
 
 
 class Texts(unittest.TestCase):
