@@ -15,12 +15,23 @@
 #include <string_view>
 #include <vector>
 
+#include <brotli/decode.h>
+#include <brotli/encode.h>
+#include <gumbo.h>
 #include <libxml/parser.h>
 #include <nettle/sha2.h>
 #include <re2/re2.h>
 #include <simdjson.h>
 #include <zlib.h>
 #include <zstd.h>
+#ifdef FETCHMILL_IMAGE_OPS
+#include <vips/vips.h>
+#endif
+
+extern "C" {
+#include <jq.h>
+#include <jv.h>
+}
 
 namespace {
 
@@ -59,6 +70,34 @@ void simdjson_first_name(std::string_view bytes) {
   sink = document.at_pointer("/0/user/screen_name").get_string().value().size();
 }
 
+// Checks nothing.
+void simdjson_minify(std::string_view bytes) {
+  static std::vector<char> out(bytes.size() + simdjson::SIMDJSON_PADDING);
+  std::size_t written = 0;
+  sink = simdjson::minify(bytes.data(), bytes.size(), out.data(), written);
+}
+
+void libjq(std::string_view bytes) {
+  static jq_state* const jq = [] {
+    jq_state* made = jq_init();
+    jq_compile(made, "map({id, name: .user.screen_name, score})");
+    return made;
+  }();
+  jq_start(jq, jv_parse_sized(bytes.data(), static_cast<int>(bytes.size())), 0);
+  for (jv value = jq_next(jq); jv_is_valid(value) != 0; value = jq_next(jq)) {
+    const jv text = jv_dump_string(value, 0);
+    sink = jv_string_length_bytes(text);
+  }
+}
+
+void gumbo_tree(std::string_view bytes) {
+  GumboOptions options = kGumboDefaultOptions;
+  options.max_errors = 0;
+  GumboOutput* page = gumbo_parse_with_options(&options, bytes.data(), bytes.size());
+  sink = page->root->v.element.children.length;
+  gumbo_destroy_output(&options, page);
+}
+
 void nettle_sha256(std::string_view bytes) {
   sha256_ctx context;
   std::array<std::uint8_t, SHA256_DIGEST_SIZE> digest;
@@ -94,6 +133,18 @@ void zlib_gzip(std::string_view bytes) {
                      bytes.size(), 6);
 }
 
+void zlib_gunzip(std::string_view bytes) {
+  static std::vector<Bytef> out(4'000'000);
+  z_stream stream{};
+  ::inflateInit2(&stream, 15 + 16);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = out.data();
+  stream.avail_out = static_cast<uInt>(out.size());
+  sink = static_cast<std::uint64_t>(::inflate(&stream, Z_FINISH));
+  ::inflateEnd(&stream);
+}
+
 void zstd_compress(std::string_view bytes) {
   static std::vector<char> out(::ZSTD_compressBound(bytes.size()));
   sink = ::ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), 3);
@@ -104,10 +155,29 @@ void zstd_decompress(std::string_view bytes) {
   sink = ::ZSTD_decompress(out.data(), out.size(), bytes.data(), bytes.size());
 }
 
-std::string zstd_of(const std::string& bytes) {
-  std::string out(::ZSTD_compressBound(bytes.size()), '\0');
-  out.resize(::ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), 3));
-  return out;
+void brotli_compress(std::string_view bytes) {
+  static std::vector<std::uint8_t> out(::BrotliEncoderMaxCompressedSize(bytes.size()));
+  std::size_t written = out.size();
+  ::BrotliEncoderCompress(5, BROTLI_DEFAULT_WINDOW, BROTLI_MODE_GENERIC, bytes.size(),
+                          reinterpret_cast<const std::uint8_t*>(bytes.data()), &written,
+                          out.data());
+  sink = written;
+}
+
+void brotli_decompress(std::string_view bytes) {
+  static std::vector<std::uint8_t> out(4'000'000);
+  std::size_t written = out.size();
+  sink = ::BrotliDecoderDecompress(
+      bytes.size(), reinterpret_cast<const std::uint8_t*>(bytes.data()), &written, out.data());
+}
+
+// What an op makes of the bytes.
+std::string made_by(std::string_view pipeline, std::string bytes) {
+  const std::size_t size = bytes.size();
+  bytes.append(workers::ops::input_padding_bytes, '\0');
+  Runner runner;
+  const auto result = runner.run(pipeline, {.bytes = std::string_view(bytes).substr(0, size)});
+  return result ? std::string(result->bytes) : std::string();
 }
 
 std::string csv_records(std::size_t bytes) {
@@ -143,8 +213,78 @@ std::string sitemap(std::size_t bytes) {
   return text + "</urlset>";
 }
 
+// An article of about so many bytes, with what pages have around and within them.
+std::string page(std::size_t bytes) {
+  std::string text =
+      "<!doctype html><html lang=en><head><meta charset=utf-8><title>The mill</title>"
+      "<meta name=description content='All of its wheels'><link rel=canonical href=/mill>"
+      "<meta property=og:image content=/wheel.jpg></head><body><nav><ul>";
+  for (int i = 0; i < 40; ++i)
+    text += "<li><a href=/part/" + std::to_string(i) + ">Part " + std::to_string(i) + "</a></li>";
+  text += "</ul></nav><main><article><h1>The mill</h1>";
+  for (unsigned i = 0; text.size() < bytes; ++i) {
+    const std::string n = std::to_string(i);
+    text +=
+        "<h2 id=w" + n + ">Wheel " + n +
+        "</h2><p class=lead>It <b>turns</b>, and turns &amp; turns again, as <a href=\"/wheel/" +
+        n + "?a=1&amp;b=2\" rel=next>wheel " + n +
+        "</a> did, with <em>less</em> noise than the one before.</p>"
+        "<ul><li>Oak, <code>12 spokes</code></li><li>Iron</li></ul>"
+        "<table><tr><th>Speed</th><td class=num>" +
+        n + "</td></tr></table>";
+  }
+  return text + "</article></main><footer>Mill</footer></body></html>";
+}
+
+#ifdef FETCHMILL_IMAGE_OPS
+// A picture that compresses as photographs do: noise, blurred.
+std::string photograph(int width, int height) {
+  VipsImage* noise = nullptr;
+  VipsImage* grey = nullptr;
+  void* jpeg = nullptr;
+  std::size_t size = 0;
+  if (VIPS_INIT("micro_ops") != 0 ||
+      vips_gaussnoise(&noise, width, height, "mean", 128.0, "sigma", 60.0, nullptr) != 0 ||
+      vips_gaussblur(noise, &grey, 2.0, nullptr) != 0 ||
+      vips_jpegsave_buffer(grey, reinterpret_cast<void**>(&jpeg), &size, nullptr) != 0)
+    return {};
+  std::string bytes(static_cast<const char*>(jpeg), size);
+  g_free(jpeg);
+  g_object_unref(grey);
+  g_object_unref(noise);
+  return bytes;
+}
+
+void vips_thumbnail(std::string_view bytes) {
+  VipsImage* small = nullptr;
+  void* jpeg = nullptr;
+  std::size_t size = 0;
+  vips_thumbnail_buffer(const_cast<char*>(bytes.data()), bytes.size(), &small, 400, nullptr);
+  vips_jpegsave_buffer(small, &jpeg, &size, "Q", 80, "optimize_coding", TRUE, "strip", TRUE,
+                       nullptr);
+  sink = size;
+  g_free(jpeg);
+  g_object_unref(small);
+}
+
+void vips_header(std::string_view bytes) {
+  VipsImage* image = vips_image_new_from_buffer(bytes.data(), bytes.size(), "", nullptr);
+  sink = static_cast<std::uint64_t>(image->Xsize);
+  g_object_unref(image);
+}
+
+void add_image_rows(std::vector<Row>& rows) {
+  const std::string picture = photograph(2000, 1500);
+  rows.push_back({"image.info", R"([{"op":"image.info"}])", picture, "image/jpeg", vips_header});
+  rows.push_back({"image.resize to 400", R"([{"op":"image.resize","width":400}])", picture,
+                  "image/jpeg", vips_thumbnail});
+}
+#else
+void add_image_rows(std::vector<Row>&) {}
+#endif
+
 std::vector<Row> rows() {
-  return {
+  std::vector<Row> rows{
       {"identity", R"([{"op":"identity"}])", records(1'000'000)},
       {"json.select, first item", R"([{"op":"json.select","pointer":"/0/user/screen_name"}])",
        records(1'000'000), "application/json", simdjson_first_name},
@@ -152,6 +292,23 @@ std::vector<Row> rows() {
        simdjson_dom},
       {"json.aggregate", R"([{"op":"json.aggregate","value":"/score","group_by":"/lang"}])",
        records(1'000'000), "application/json", simdjson_dom},
+      {"json.query", R"([{"op":"json.query","query":"$[*].user.screen_name"}])", records(1'000'000),
+       "application/json", simdjson_dom},
+      {"json.validate, schema",
+       R"([{"op":"json.validate","schema":{"type":"array","items":{"required":["id","user"],"properties":{"score":{"type":"number"},"lang":{"enum":["en","ja","es","pt","ar","fr","ko","tr"]}}}}}])",
+       records(1'000'000), "application/json", simdjson_dom},
+      {"json.minify", R"([{"op":"json.minify"}])", records(1'000'000), "application/json",
+       simdjson_minify},
+      {"jq", R"-([{"op":"jq","program":"map({id, name: .user.screen_name, score})"}])-",
+       records(1'000'000), "application/json", libjq},
+      {"html.meta", R"([{"op":"html.meta"}])", page(1'000'000), "text/html", gumbo_tree},
+      {"html.links", R"([{"op":"html.links","base_url":"https://mill.example/"}])", page(1'000'000),
+       "text/html", gumbo_tree},
+      {"html.text", R"([{"op":"html.text"}])", page(1'000'000), "text/html", gumbo_tree},
+      {"html.markdown, main content", R"([{"op":"html.markdown","main_content":true}])",
+       page(1'000'000), "text/html", gumbo_tree},
+      {"html.select", R"([{"op":"html.select","selector":"article > p a[rel~=next]"}])",
+       page(1'000'000), "text/html", gumbo_tree},
       {"csv.to_json", R"([{"op":"csv.to_json"}])", csv_records(1'000'000), "text/csv", split_csv},
       {"csv.aggregate", R"([{"op":"csv.aggregate","value":"score","group_by":"lang"}])",
        csv_records(1'000'000), "text/csv", split_csv},
@@ -164,8 +321,16 @@ std::vector<Row> rows() {
       {"compress gzip", R"([{"op":"compress"}])", records(1'000'000), "*/*", zlib_gzip},
       {"compress zstd", R"([{"op":"compress","codec":"zstd"}])", records(1'000'000), "*/*",
        zstd_compress},
-      {"decompress zstd", R"([{"op":"decompress","codec":"zstd"}])", zstd_of(records(1'000'000)),
-       "*/*", zstd_decompress},
+      {"compress br", R"([{"op":"compress","codec":"br"}])", records(1'000'000), "*/*",
+       brotli_compress},
+      {"decompress gzip", R"([{"op":"decompress"}])",
+       made_by(R"([{"op":"compress"}])", records(1'000'000)), "*/*", zlib_gunzip},
+      {"decompress br", R"([{"op":"decompress","codec":"br"}])",
+       made_by(R"([{"op":"compress","codec":"br"}])", records(1'000'000)), "*/*",
+       brotli_decompress},
+      {"decompress zstd", R"([{"op":"decompress","codec":"zstd"}])",
+       made_by(R"([{"op":"compress","codec":"zstd"}])", records(1'000'000)), "*/*",
+       zstd_decompress},
       {"base64", R"([{"op":"base64"}])", records(1'000'000)},
       {"base64 decode", R"([{"op":"base64"},{"op":"base64","decode":true}])", records(1'000'000)},
       {"prometheus.format",
@@ -176,6 +341,8 @@ std::vector<Row> rows() {
       {"feed.items", R"([{"op":"feed.items"}])", rss(1'000'000), "text/xml", libxml2_dom},
       {"sitemap.urls", R"([{"op":"sitemap.urls"}])", sitemap(1'000'000), "text/xml", libxml2_dom},
   };
+  add_image_rows(rows);
+  return rows;
 }
 
 // ---- Measuring.

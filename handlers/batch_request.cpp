@@ -1,6 +1,7 @@
 #include "handlers/batch_request.hpp"
 
 #include "config/json_string.hpp"
+#include "handlers/image_format.hpp"
 
 #include <array>
 #include <optional>
@@ -162,6 +163,8 @@ Result<BatchStream> stream_from_query(const QueryPairs& query, const config::Set
     return read.error();
   Result<TaskSpec> defaults = defaults_from_query(rest, settings);
   if (!defaults) return defaults.error();
+  if (auto checked = refuse_open_format(defaults->pipeline, "pipeline"); !checked)
+    return checked.error();
   defaults->include_headers = std::move(stream.defaults.include_headers);
   stream.defaults = std::move(*defaults);
   if (auto set = set_default_url(url.value_or(std::string()), "url", stream.defaults); !set)

@@ -1,6 +1,7 @@
 #include "handlers/fetch.hpp"
 
 #include "handlers/conditions.hpp"
+#include "handlers/image_format.hpp"
 #include "handlers/media_type.hpp"
 #include "handlers/outcome.hpp"
 #include "handlers/proxy_status.hpp"
@@ -99,13 +100,18 @@ Response make_envelope(const FetchCall& call, const TaskReport& report,
 Task<void> fetch(App& app, Exchange& exchange) {
   Task<Result<FetchCall>> parsing = parse(app, exchange);
   Result<FetchCall> call = co_await parsing;
-  if (!call) {
-    Task<void> refusing = exchange.respond(call.error());
+  const Result<bool> chosen =
+      call ? choose_format(call->task.pipeline,
+                           exchange.request().field(server::wire::FieldId::accept))
+           : Result<bool>(call.error());
+  if (!chosen) {
+    Task<void> refusing = exchange.respond(chosen.error());
     co_return co_await refusing;
   }
 
   call->task.trace = &exchange.trace();
   TaskReport report;
+  report.varies_by_accept = *chosen;
   Task<Result<TaskResult>> running =
       run_task(app, exchange.activity(), call->task,
                call->envelope ? Encoding::line : Encoding::bytes, nullptr, report);

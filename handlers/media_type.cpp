@@ -38,7 +38,7 @@ double quality(std::string_view parameters) {
   return 1;
 }
 
-// How closely a media range names a type: 3 exactly, 2 "text/*", 1 "*/*", 0 not at all.
+// As Acceptance has it.
 int closeness(std::string_view range, std::string_view type) {
   if (equal(range, type)) return 3;
   if (range == "*/*") return 1;
@@ -71,22 +71,24 @@ config::Result<void> require_json(const server::http::Request& request) {
       "send the body as application/json, not '" + std::string(type.substr(0, 100)) + "'");
 }
 
+Acceptance acceptance(std::string_view accept, std::string_view type) {
+  Acceptance closest;
+  while (!accept.empty()) {
+    std::string_view parameters = next_part(accept, ',');
+    const std::string_view range = next_part(parameters, ';');
+    const int close = closeness(range, type);
+    if (close > closest.closeness) closest = {close, quality(parameters)};
+  }
+  return closest;
+}
+
 std::optional<std::size_t> negotiate(std::string_view accept,
                                      std::span<const std::string_view> offers) {
   if (trim(accept).empty()) return 0;
   std::optional<std::size_t> best;
   double best_quality = 0;
   for (std::size_t i = 0; i < offers.size(); ++i) {
-    int closest = 0;
-    double offered = 0;
-    for (std::string_view rest = accept; !rest.empty();) {
-      std::string_view range = next_part(rest, ',');
-      const std::string_view type = next_part(range, ';');
-      const int close = closeness(type, offers[i]);
-      if (close <= closest) continue;
-      closest = close;
-      offered = quality(range);
-    }
+    const double offered = acceptance(accept, offers[i]).quality;
     if (offered > best_quality) {
       best = i;
       best_quality = offered;

@@ -20,6 +20,16 @@ config::Result<void> require_plain(const server::http::Request& request);
 // unsupported_media_type.
 config::Result<void> require_json(const server::http::Request& request);
 
+// What an Accept field says of one media type (RFC 9110 §12.5.1): what the closest of its ranges
+// says.
+struct Acceptance {
+  int closeness = 0;  // 3: names the type, 2: "image/*", 1: "*/*", 0: does not speak of it
+  double quality = 0;
+
+  bool by_name() const { return closeness == 3; }
+};
+Acceptance acceptance(std::string_view accept, std::string_view type);
+
 // The index of the media type an Accept field prefers among `offers` (RFC 9110 §12.5.1); the first
 // one for a missing field; nothing when none is acceptable.
 std::optional<std::size_t> negotiate(std::string_view accept,

@@ -1,6 +1,7 @@
 #include "handlers/merge_request.hpp"
 
 #include "config/json_string.hpp"
+#include "handlers/image_format.hpp"
 
 #include <algorithm>
 #include <array>
@@ -97,6 +98,7 @@ Result<MergeSpec> parse_merge(const std::string& body, const config::Settings& s
   if (element value; !merge.at_key("pipeline").get(value)) {
     Result<std::string> pipeline = read_pipeline(value, "pipeline", settings);
     if (!pipeline) return pipeline.error();
+    if (auto checked = refuse_open_format(*pipeline, "pipeline"); !checked) return checked.error();
     spec.pipeline = std::move(*pipeline);
   }
   if (auto read = read_tasks(merge, settings, spec); !read) return read.error();

@@ -133,6 +133,7 @@ std::string headers() {
       header("Fetchmill-Complete", "Of a merge: false when null stands for the result of a task."),
       header("ETag", "Of the result."),
       header("Last-Modified", "The upstream's, where its body is the result."),
+      header("Vary", "Accept, where it chose the format of an image."),
       header("Cache-Control", "What the upstream said of its answer; private with credentials."),
       header("Proxy-Status", "Why the fetch failed (RFC 9209)."),
       header("Cache-Status", "What the cache did (RFC 9211)."),

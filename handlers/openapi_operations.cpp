@@ -130,17 +130,19 @@ const std::vector<Operation>& operations() {
     names.insert(names.end(), traced.begin(), traced.end());
     return names;
   }();
-  static const std::vector<std::string_view> processed{"Server-Timing", "ETag"};
+  static const std::vector<std::string_view> processed{"Server-Timing", "ETag", "Vary"};
   static const std::vector<std::string_view> fetched{"Server-Timing",
                                                      "ETag",
                                                      "Fetchmill-Upstream-Status",
                                                      "Fetchmill-Final-Url",
                                                      "Fetchmill-Debug",
                                                      "Last-Modified",
+                                                     "Vary",
                                                      "Cache-Control",
                                                      "Cache-Status",
                                                      "Age"};
-  static const std::vector<ErrorCode> fetch = all_of({fetch_errors, process_errors});
+  static const std::vector<ErrorCode> fetch =
+      all_of({fetch_errors, process_errors, {ErrorCode::not_acceptable}});
   static const std::vector<Operation> table{
       {.route = "/v1/fetch",
        .path = "/v1/fetch",
@@ -213,7 +215,7 @@ const std::vector<Operation>& operations() {
        .request = "any",
        .response = "result",
        .headers = processed,
-       .errors = all_of({process_errors, body_errors})},
+       .errors = all_of({process_errors, body_errors, {ErrorCode::not_acceptable}})},
       {.route = "/v1/ops",
        .path = "/v1/ops",
        .method = "get",

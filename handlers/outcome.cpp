@@ -109,6 +109,7 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
   if (!result.etag.empty()) append_field_line(headers, "ETag", result.etag);
   if (!result.last_modified.empty())
     append_field_line(headers, "Last-Modified", result.last_modified);
+  if (report.varies_by_accept) append_field_line(headers, "Vary", "Accept");
   headers +=
       "X-Content-Type-Options: nosniff\r\n"
       "Content-Security-Policy: default-src 'none'; sandbox\r\n";

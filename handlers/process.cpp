@@ -1,5 +1,6 @@
 #include "handlers/process.hpp"
 
+#include "handlers/image_format.hpp"
 #include "handlers/outcome.hpp"
 #include "handlers/query.hpp"
 #include "handlers/run_task.hpp"
@@ -21,6 +22,7 @@ constexpr std::size_t read_step_bytes = 64 * 1024;
 
 struct ProcessCall {
   TaskSpec task;
+  bool chose_format = false;
   workers::BodyCoding coding;
 };
 
@@ -48,7 +50,10 @@ Result<ProcessCall> parse(const App& app, const server::http::Request& request) 
         "say what to do with the body: ?op=NAME&PARAMETER=VALUE or ?pipeline=[…] or its name; GET "
         "/v1/ops lists the ops",
         "op");
-  ProcessCall call{std::move(task), {}};
+  const Result<bool> chosen =
+      choose_format(task.pipeline, request.field(server::wire::FieldId::accept));
+  if (!chosen) return chosen.error();
+  ProcessCall call{std::move(task), *chosen, {}};
   if (workers::ops::wants_original(call.task.pipeline)) return call;
   const Result<workers::ContentCoding> coding = parse_coding(request);
   if (!coding) return coding.error();
@@ -120,6 +125,7 @@ Task<void> process(App& app, Exchange& exchange) {
   }
 
   TaskReport report;
+  report.varies_by_accept = call->chose_format;
   Task<Result<TaskResult>> processing = process_body(app, exchange.activity(), std::move(*slot),
                                                      call->task, Encoding::bytes, nullptr, report);
   Result<TaskResult> result = co_await processing;

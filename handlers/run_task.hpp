@@ -41,6 +41,7 @@ struct TaskReport {
   std::optional<std::chrono::nanoseconds> queued;
   std::optional<std::chrono::nanoseconds> processed;
   bool sent_credentials = false;  // of the caller's, as far as can be told
+  bool varies_by_accept = false;  // another Accept could have asked for another result
 };
 
 // `flow`: the batch it belongs to; null: none, so it passes batches in the queue for workers.

@@ -1,6 +1,7 @@
 #include "handlers/task.hpp"
 
 #include "config/json_string.hpp"
+#include "handlers/image_format.hpp"
 #include "handlers/named_pipelines.hpp"
 #include "server/wire/chars.hpp"
 #include "workers/json/json_locate.hpp"
@@ -355,6 +356,9 @@ Result<void> read_task(element object_or_other, const std::string& field,
   }
   if (element value; envelope != nullptr && !object.at_key("envelope").get(value))
     if (value.get(*envelope)) return wrong_type(join(field, "envelope"), "true or false");
+  if (envelope == nullptr || *envelope)
+    if (auto checked = refuse_open_format(task.pipeline, join(field, "pipeline")); !checked)
+      return checked.error();
   return check_conditions(task, field);
 }
 

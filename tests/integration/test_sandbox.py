@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -208,6 +209,106 @@ class Confined(SandboxTest):
         for pid in self.server.workers():
             with open(f"/proc/{pid}/oom_score_adj", encoding="utf-8") as file:
                 self.assertEqual(file.read().strip(), "1000")
+
+
+SECRET = "the secret of this test"
+JQ_PROGRAMS = (
+    "$ENV",
+    "env",
+    "[$ENV.SECRET, env.SECRET, (env | .SECRET), $ENV.HOME]",
+    "def f: $ENV; def g: env; [f, g, (.. | env)]",
+    "input_filename, input_line_number, $__loc__",
+    "[inputs], (try input catch .)",
+    "get_search_list, get_prog_origin, get_jq_origin",
+    "$__prog_args",
+    "secret",
+    'import "secret" as s; s::secret',
+    'import "secret" as $s; $s',
+    'import "FOLDER/secret" as s; s::secret',
+    'include "secret"; secret',
+    'include "secret" {search: "FOLDER"}; secret',
+    'import "secret" as $s {"search": "FOLDER"}; $s',
+    '.; include "secret"; secret',
+    'module {search: "FOLDER"}; import "secret" as s; s::secret',
+    '"secret" | modulemeta',
+    '"FOLDER/secret" | modulemeta',
+    "debug, stderr, (. | debug | stderr)",
+    "halt",
+    "$ENV | halt_error",
+    "{a: env} | halt_error(0)",
+)
+HTML_BODIES = (
+    "<base href='URL'><iframe src='URL'></iframe><img src='URL'><link rel=import href='URL'>",
+    "<meta http-equiv=refresh content='0;url=URL'><object data='URL'></object>",
+    "<!DOCTYPE html SYSTEM 'URL' [<!ENTITY x SYSTEM 'URL'>]><p>&x;<xi:include href='URL'/>",
+)
+
+
+class Libraries(ServerTest):
+    """What each library can be asked for outside of a body, asked."""
+
+    def setUp(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="fetchmill-"))
+        definition = f'def secret: "{SECRET}";\n'
+        contents = (
+            (".jq", definition),
+            ("secret.jq", definition),
+            ("secret.json", f'"{SECRET}"\n'),
+            ("secret.txt", SECRET),
+        )
+        for name, content in contents:
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(content)
+        self.folder = folder
+        self.url = f"file://{folder}/secret.txt"
+        environment = {"SECRET": SECRET, "HOME": folder, "JQ_LIBRARY_PATH": folder}
+        self.tried = self.start(environment=environment)
+        self.workers = self.tried.workers()
+
+    def assert_tells_nothing(self, body, op, media_type, **parameters):
+        with self.subTest(op, body=body, **parameters):
+            headers = {"Content-Type": media_type}
+            response = self.tried.process(body.encode(), op, headers, **parameters)
+            self.assertIn(response.status, (200, 400, 422), response)
+            self.assertNotIn(SECRET.encode(), response.body)
+            return response
+
+    def test_jq(self):
+        for program in JQ_PROGRAMS:
+            program = program.replace("FOLDER", self.folder)
+            self.assert_tells_nothing("[1]", "jq", "application/json", program=program)
+        # The programs can say it where they have it.
+        told = self.tried.process(f'"{SECRET}"'.encode(), "jq", program="[., .]")
+        self.assertEqual(told.json(), [SECRET, SECRET])
+        self.assertEqual(self.tried.workers(), self.workers)
+
+    def test_schemas(self):
+        for reference in (self.url, self.url + "#", f"{self.folder}/secret.json", "secret.json"):
+            for schema in ({"$ref": reference}, {"$schema": reference}, {"$dynamicRef": reference}):
+                response = self.assert_tells_nothing(
+                    "[1]", "json.validate", "application/json", schema=json.dumps(schema)
+                )
+                self.assertEqual(response.status, 400, response)
+        self.assertEqual(self.tried.workers(), self.workers)
+
+    def test_pages(self):
+        ops = ("html.meta", "html.links", "html.text", "html.markdown")
+        for page in (body.replace("URL", self.url) for body in HTML_BODIES):
+            for op in ops:
+                self.assert_tells_nothing(page, op, "text/html")
+            self.assert_tells_nothing(page, "html.select", "text/html", selector="*", output="html")
+        self.assertEqual(self.tried.workers(), self.workers)
+
+    def test_encodings_are_not_paths(self):
+        # glibc's converters are shared objects, found by name.
+        for name in (f"{self.folder}/secret", "../../../../tmp/x", "UTF-8//TRANSLIT/../x"):
+            document = f"<?xml version='1.0' encoding='{name}'?><a/>"
+            self.assert_tells_nothing(document, "xml.select", "application/xml", xpath="/a")
+            for op in ("text.stats", "text.decode"):
+                self.assert_tells_nothing("a", op, f'text/plain; charset="{name}"')
+                refused = self.assert_tells_nothing("a", op, "text/plain", charset=name)
+                self.assertEqual(refused.status, 400, refused)
+        self.assertEqual(self.tried.workers(), self.workers)
 
 
 class Unprivileged(SandboxTest):

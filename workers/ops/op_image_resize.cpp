@@ -219,9 +219,11 @@ class ResizeStep final : public Step {
 
 constexpr std::string_view fits[] = {"inside", "cover", "contain", "fill"};
 constexpr std::string_view positions[] = {"centre", "attention", "entropy"};
+// The last is no format: what handlers replace by the one that Accept chooses.
 constexpr auto format_names = [] {
-  std::array<std::string_view, std::size(formats)> names;
-  for (std::size_t i = 0; i < names.size(); ++i) names[i] = formats[i].name;
+  std::array<std::string_view, std::size(formats) + 1> names;
+  for (std::size_t i = 0; i < std::size(formats); ++i) names[i] = formats[i].name;
+  names.back() = "auto";
   return names;
 }();
 
@@ -268,6 +270,10 @@ Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
     settings.format = std::get<std::string>(*format);
   if (const ParamValue* quality = given.find("quality"))
     settings.quality = static_cast<int>(std::get<std::int64_t>(*quality));
+  if (settings.format == "auto")
+    return Error(ErrorCode::invalid_request,
+                 "only the last step of a request for one result can leave the format to Accept",
+                 "format");
   if (settings.format == "avif" && vips_type_find("VipsOperation", "heifsave_buffer") == 0)
     return Error(ErrorCode::invalid_request, "AVIF cannot be written here", "format");
   return std::make_unique<ResizeStep>(std::move(settings));
@@ -309,7 +315,8 @@ constexpr ParamSpec params[] = {
     {.name = "format",
      .values = format_names,
      .description = "By default that of the image; PNG for a GIF, of which the first frame is "
-                    "taken, and JPEG for HEIC."},
+                    "taken, and JPEG for HEIC. auto: what the request's Accept prefers, AVIF and "
+                    "WebP where it names them; in the last step, and not in a batch."},
     {.name = "quality",
      .types = integer_type,
      .min = 1,

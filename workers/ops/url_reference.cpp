@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include <arpa/inet.h>
+
 namespace fetchmill::workers::ops {
 namespace {
 
@@ -69,6 +71,10 @@ bool is_slash(char c) {
   return c == '/' || c == '\\';
 }
 
+bool begins_authority(std::string_view text) {
+  return text.size() >= 2 && is_slash(text[0]) && is_slash(text[1]);
+}
+
 // "." and ".." in their spellings.
 unsigned dots(std::string_view segment) {
   std::string plain;
@@ -103,22 +109,39 @@ std::string without_dots(std::string_view path) {
   return out.empty() ? "/" : out;
 }
 
+// "user:password@"; what is empty leaves nothing.
+std::string credentials(std::string_view text) {
+  constexpr std::string_view in_either = "/:;=@[\\]^|\"#<>?`{}";
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  std::string out = encoded(text.substr(0, colon), in_either);
+  if (colon + 1 < text.size()) out += ':' + encoded(text.substr(colon + 1), in_either);
+  return out.empty() ? out : out + '@';
+}
+
+bool is_good_host(std::string_view host) {
+  if (host.starts_with('[') && host.ends_with(']')) {
+    in6_addr address;
+    return ::inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), &address) ==
+           1;
+  }
+  return !host.empty() && std::ranges::none_of(host, [](char c) {
+    return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f ||
+           std::string_view("#/<>?@[\\]^|%").find(c) != std::string_view::npos;
+  });
+}
+
 // "user@HOST:port", in the standard's form; nothing when it is malformed.
 std::optional<std::string> authority(std::string_view text, std::string_view scheme) {
   std::string out;
   if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
-    out = encoded(text.substr(0, at), "/;=@[\\]^|\"#<>?`{}") + '@';
+    out = credentials(text.substr(0, at));
     text.remove_prefix(at + 1);
   }
   const std::size_t bracket = text.find(']');
   const std::size_t colon =
       text.find(':', text.starts_with('[') && bracket != std::string_view::npos ? bracket : 0);
   const std::string_view host = text.substr(0, colon);
-  if (host.empty()) return std::nullopt;
-  for (const char c : host)
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f ||
-        std::string_view("#/<>?@\\^|%\"").find(c) != std::string_view::npos)
-      return std::nullopt;
+  if (!is_good_host(host)) return std::nullopt;
   for (const char c : host) out += lower(c);
   if (colon == std::string_view::npos || colon + 1 == text.size()) return out;
   const std::string_view digits = text.substr(colon + 1);
@@ -166,7 +189,7 @@ std::optional<Parts> absolute(std::string_view scheme, std::string_view rest) {
 std::optional<Parts> relative(const Parts& base, std::string_view rest) {
   Parts parts;
   take_tail(rest, parts);
-  if (rest.size() >= 2 && is_slash(rest[0]) && is_slash(rest[1])) {
+  if (begins_authority(rest)) {
     auto found = absolute(base.scheme, rest);
     if (!found) return std::nullopt;
     found->query = parts.query;
@@ -209,9 +232,9 @@ std::string resolve_reference(std::string_view base, std::string_view reference)
   if (scheme > 0 && web.empty()) return encoded(text, " \"<>");
   const std::string base_text = cleaned(base);
   const std::string_view base_web = web_scheme(base_text);
-  std::string_view rest = std::string_view(text).substr(scheme);
-  // "http:page" is relative when the base has the same scheme.
-  const bool is_absolute = scheme > 0 && (web != base_web || (!rest.empty() && is_slash(rest[0])));
+  const std::string_view rest = std::string_view(text).substr(scheme);
+  // "http:page" and "http:/page" are relative when the base has the same scheme.
+  const bool is_absolute = scheme > 0 && (web != base_web || begins_authority(rest));
   std::optional<Parts> parts;
   if (is_absolute) {
     parts = absolute(web, rest);

@@ -1,7 +1,7 @@
 // Makes the references of a document absolute, as the WHATWG URL Standard resolves them against an
 // http or https base.
 //
-// For showing links only, so no address or port is judged and host names keep their letters beyond
+// For showing links only, so addresses stay as written and host names keep their letters beyond
 // ASCII; who fetches a result parses it again (server/fetch/url). References with another scheme
 // (mailto:, data:) are absolute already and stay as they are, but for bytes a URL cannot hold.
 // Bytes: the result is ASCII, except in a host name.

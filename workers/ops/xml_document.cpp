@@ -1,7 +1,8 @@
 #include "workers/ops/xml_document.hpp"
 
+#include "workers/ops/charset.hpp"
+
 #include <algorithm>
-#include <cctype>
 #include <limits>
 #include <new>
 
@@ -134,19 +135,6 @@ std::unique_ptr<xmlParserCtxt, FreeParser> make_parser(Watch& watch) {
   return parser;
 }
 
-// The charset of "text/xml; charset=…"; empty: none.
-std::string charset_of(std::string_view media_type) {
-  std::string lower(media_type);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  const std::size_t at = lower.find("charset=");
-  if (at == std::string::npos) return {};
-  std::string_view value = std::string_view(lower).substr(at + 8);
-  value = trimmed(value.substr(0, value.find(';')));
-  if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
-    value = value.substr(1, value.size() - 2);
-  return std::string(value);
-}
-
 bool has_byte_order_mark(std::string_view bytes) {
   return bytes.starts_with("\xEF\xBB\xBF") || bytes.starts_with("\xFE\xFF") ||
          bytes.starts_with("\xFF\xFE");
@@ -176,7 +164,7 @@ Result<XmlDocument> parse_xml(const Input& input) {
   Watch watch;
   const auto parser = make_parser(watch);
   const std::string charset =
-      has_byte_order_mark(input.bytes) ? std::string() : charset_of(input.media_type);
+      has_byte_order_mark(input.bytes) ? "" : std::string(charset_parameter(input.media_type));
   XmlDocument document(
       xmlCtxtReadMemory(parser.get(), input.bytes.data(), static_cast<int>(input.bytes.size()),
                         nullptr, charset.empty() ? nullptr : charset.c_str(), parse_options));
