@@ -143,7 +143,7 @@ class AggregateStep final : public Step {
       ondemand::array items;
       if (const auto error = value.get_array().get(items)) return error;
       found = true;
-      return add_items(items, [this](auto& item) { return add_item(item); });
+      return add_items(items, [this](auto& item) { return this->add_item(item); });
     };
     if (items_at_root_ && tree_.children_are_leaves()) {
       if (const auto error = add_root_items(text)) return json::not_json(text, error);
