@@ -1,7 +1,9 @@
 #include "workers/area.hpp"
 
 #include "workers/doorbell.hpp"
+#include "workers/prefetch.hpp"
 
+#include <cstddef>
 #include <limits>
 #include <string_view>
 
@@ -54,6 +56,7 @@ void Area::submit(const Order& order) {
   owed.cost_key = order.cost_key;
   owed.expected = order.expected;
   Submission& out = loop_.submissions[ring_place(index)];
+  prefetch_to_write(&loop_.submissions[ring_place(index + prefetch_tasks)], sizeof out);
   out.task = order.id;
   out.slot_offset = order.slot_offset;
   out.slot_bytes = order.slot_bytes;
@@ -63,9 +66,9 @@ void Area::submit(const Order& order) {
   out.flags = order.flags;
 }
 
-void Area::publish() {
+bool Area::publish() {
   loop_.submitted.store(owed_end_, std::memory_order_release);
-  ring_worker(loop_, worker_, rung_for_);
+  return ring_worker(loop_, worker_, rung_for_);
 }
 
 void Area::cancel(const Task& task) {
@@ -119,6 +122,7 @@ Area::Take Area::tell(Lie lie) {
 // An answer that ends its task, or a larger output granted. False: a lie.
 bool Area::begin() {
   const Owed& oldest = owed(0);
+  prefetch_next();
   Receiving& now = receiving_.emplace(worker_.answers[ring_place(taken_)]);
   if (const Lie lie = judge(now.answer, oldest.asked); lie != Lie::none) {
     tell(lie);
@@ -134,6 +138,15 @@ bool Area::begin() {
   if (oldest.task == nullptr) now.answer.bytes = 0;
   now.bytes.reserve(now.answer.bytes);
   return true;
+}
+
+// Where the answers and the results of the next tasks will be read from.
+void Area::prefetch_next() {
+  if (unanswered() <= prefetch_tasks) return;
+  prefetch_to_read(&worker_.answers[ring_place(taken_ + prefetch_tasks)],
+                   offsetof(Answer, media_type));
+  prefetch_to_read(answers_.all().data() + owed(prefetch_tasks).asked.grant_offset,
+                   cache_line_bytes);
 }
 
 // The large output is free: whatever it held was copied before the answer at hand was looked at.

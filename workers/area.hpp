@@ -25,11 +25,14 @@
 
 namespace fetchmill::workers {
 
-// What one turn of the loop may spend before it yields, and gives the workers more to do.
+// What one turn of the loop may spend before it yields. Of answers: before it gives the workers
+// more to do.
 struct TurnBudget {
+  static constexpr std::uint32_t answers_max = 64;
+
   std::uint64_t copy_bytes = 256 * 1024;
   std::uint64_t scan_bytes = 64 * 1024;
-  std::uint32_t answers = 64;
+  std::uint32_t answers = answers_max;
 
   bool spent() const { return copy_bytes == 0 || scan_bytes == 0 || answers == 0; }
 };
@@ -81,9 +84,9 @@ class Area {
   std::uint32_t unanswered() const { return owed_end_ - owed_begin_; }
   // Requires: unanswered() < ring_depth.
   void submit(const Order& order);
-  // Shows the worker what was submitted, and wakes it if it sleeps. Requires: ready(); what an
-  // earlier worker left behind would be taken for its sleep.
-  void publish();
+  // Shows the worker what was submitted, and wakes it if it sleeps: true. Requires: ready(); what
+  // an earlier worker left behind would be taken for its sleep.
+  bool publish();
   // Marks it; its answer, if one comes, will be nobody's.
   void cancel(const Task& task);
   void cancel(Owed& entry);
@@ -117,6 +120,7 @@ class Area {
 
   Take tell(Lie lie);
   bool begin();
+  void prefetch_next();
   void grant_large();
   bool copy_piece(TurnBudget& budget);
   bool scan_piece(TurnBudget& budget);

@@ -17,13 +17,14 @@ long futex(const std::atomic<std::uint32_t>& word, int operation, std::uint32_t 
 
 }  // namespace
 
-void ring_worker(LoopPage& loop, const WorkerPage& worker, std::uint32_t& rung_for) {
+bool ring_worker(LoopPage& loop, const WorkerPage& worker, std::uint32_t& rung_for) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const std::uint32_t sleep = worker.sleeping.load(std::memory_order_relaxed);
-  if (sleep % 2 == 0 || sleep == rung_for) return;
+  if (sleep % 2 == 0 || sleep == rung_for) return false;
   rung_for = sleep;
   loop.doorbell.fetch_add(1, std::memory_order_release);
   futex(loop.doorbell, FUTEX_WAKE, 1);
+  return true;
 }
 
 void sleep_on_doorbell(const LoopPage& loop, std::uint32_t seen) {

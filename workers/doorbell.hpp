@@ -28,7 +28,8 @@ namespace fetchmill::workers {
 // ---- loop → worker: a futex in the loop's page.
 
 // Process: loop, after publishing something. `rung_for`: the sleep it rang for last; 0 at first.
-void ring_worker(LoopPage& loop, const WorkerPage& worker, std::uint32_t& rung_for);
+// True: it had to ring.
+bool ring_worker(LoopPage& loop, const WorkerPage& worker, std::uint32_t& rung_for);
 
 // How long a worker looks again before it sleeps: longer while that pays, shorter while it does
 // not, never more than rounds_max; not at all where one CPU is allowed.

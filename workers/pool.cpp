@@ -16,8 +16,12 @@ namespace {
 constexpr std::chrono::milliseconds long_run{1};
 // Answers may wait for a task that is expected to take no longer (SubmissionFlags::quick).
 constexpr std::chrono::microseconds quick_time{100};
-// How long quick tasks may wait for the end of a turn that submits more of them.
-constexpr std::chrono::microseconds publish_within{20};
+// How long quick tasks may wait for the end of a turn that submits more of them. A worker that is
+// awake stays so for what comes within the time it spins (Spin::rounds_max), so it is shown them
+// often. To wake it costs as much as many of them, on a CPU of its own or on the loop's, which it
+// then takes away: the longer it takes until the next wake-up, the more it has to do then.
+constexpr std::chrono::microseconds publish_within_min{5};
+constexpr std::chrono::microseconds publish_within_max{80};
 
 }  // namespace
 
@@ -128,6 +132,7 @@ void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
   if (limits.deadline != Clock::time_point::max()) arm(limits.deadline);
   if (stopped_) return post_turn();
   fill_rings(now);
+  publish_due(now);
   if (!unpublished_.empty()) post_turn();
 }
 
@@ -174,10 +179,21 @@ void PoolImpl::dispatch(Clock::time_point now) {
   unpublished_.clear();
 }
 
+// For now: there may be more for the others before the turn ends.
+void PoolImpl::publish_due(Clock::time_point now) {
+  std::erase_if(unpublished_, [&](Worker* worker) {
+    if (worker->unpublished && now - worker->published_at < worker->publish_within) return false;
+    if (worker->unpublished) publish(*worker, now);
+    return true;
+  });
+}
+
 void PoolImpl::publish(Worker& worker, Clock::time_point now) {
   worker.unpublished = false;
   worker.published_at = now;
-  worker.area.publish();
+  const bool woken = worker.area.publish();
+  worker.publish_within = std::clamp(woken ? 2 * worker.publish_within : worker.publish_within / 2,
+                                     publish_within_min, publish_within_max);
 }
 
 void PoolImpl::fill_rings(Clock::time_point now) {
@@ -282,7 +298,7 @@ void PoolImpl::hand_over(Task& task, Worker& worker, std::chrono::nanoseconds ex
                       .flags = flags,
                       .cost_key = task.cost_key,
                       .expected = expected});
-  if ((flags & quick) == 0 || now - worker.published_at >= publish_within)
+  if ((flags & quick) == 0)
     publish(worker, now);
   else if (!std::exchange(worker.unpublished, true))
     unpublished_.push_back(&worker);

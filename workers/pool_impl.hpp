@@ -65,6 +65,7 @@ class PoolImpl final : private Supervisor::Client {
   bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;
   void hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
                  Clock::time_point now);
+  void publish_due(Clock::time_point now);
   void publish(Worker& worker, Clock::time_point now);
   std::uint32_t busy_workers() const;
   std::uint32_t idle_workers() const;
@@ -80,6 +81,7 @@ class PoolImpl final : private Supervisor::Client {
   void spawner_lost() override;
   void call_tick_at(Clock::time_point at) override { arm(at); }
   void turn();
+  bool take_round(TurnBudget& budget);
   bool take_answers(Worker& worker, TurnBudget& budget);
   void end_task(Task& task, config::Result<JobOutput>&& output, std::chrono::nanoseconds processed);
   void end_later(Task& task, config::ErrorCode code);

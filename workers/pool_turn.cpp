@@ -9,6 +9,9 @@
 namespace fetchmill::workers {
 namespace {
 
+// A turn that has taken that long takes no more answers.
+constexpr std::chrono::microseconds turn_time{100};
+
 std::string detail_of(const Task& task) {
   switch (task.ending) {
     case config::ErrorCode::processing_timeout:
@@ -68,7 +71,31 @@ void PoolImpl::turn() {
     drain_queue();
     return end_tasks();
   }
+  // In rounds: workers that answer many tiny tasks are given more before they run dry, and the
+  // reactor is not asked for each ring full.
+  const Clock::time_point began = Clock::now();
   TurnBudget budget;
+  for (;;) {
+    const bool more = take_round(budget);
+    if (stopped_) return;
+    end_tasks();
+    if (stopped_) return;
+    const Clock::time_point now = Clock::now();
+    budget.answers = TurnBudget::answers_max;
+    const bool over = !more || budget.spent() || now - began >= turn_time;
+    if (!over) {
+      fill_rings(now);
+      publish_due(now);
+      continue;
+    }
+    dispatch(now);
+    if (more) post_turn();
+    return;
+  }
+}
+
+// True: the budget is spent, and there is more.
+bool PoolImpl::take_round(TurnBudget& budget) {
   auto& workers = supervisor_.workers();
   bool more = false;
   for (std::size_t i = 0; i < workers.size() && !more; ++i) {
@@ -78,11 +105,9 @@ void PoolImpl::turn() {
     // Where the budget ended, the next turn goes on with the next worker: none waits for another's
     // large results.
     if (more) first_worker_ = (place + 1) % workers.size();
-    if (stopped_) return;
+    if (stopped_) return false;
   }
-  if (more) post_turn();
-  end_tasks();
-  if (!stopped_) dispatch(Clock::now());
+  return more;
 }
 
 // False: the budget is spent, and there is more.

@@ -1,5 +1,7 @@
 #include "workers/slots.hpp"
 
+#include "workers/prefetch.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -217,6 +219,8 @@ std::uint32_t SlotPool::take(Class which, std::uint64_t bytes, bool privileged) 
   const std::uint32_t index = list.back();
   if (!claim(index, bytes, privileged)) return no_slot;
   list.pop_back();
+  if (which == Class::small && list.size() > prefetch_tasks)
+    prefetch_to_write(at(list[list.size() - prefetch_tasks]), tiny_slot_bytes);
   Entry& entry = entries_[index];
   ++entry.generation;
   entry.body_bytes = 0;

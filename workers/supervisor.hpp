@@ -87,7 +87,8 @@ struct Worker {
   Life life;
   bool attention = false;            // answers may be there
   Clock::time_point published_at{};  // the last submission that it sees
-  bool unpublished = false;          // tasks were submitted that it does not see yet
+  std::chrono::microseconds publish_within{0};
+  bool unpublished = false;  // tasks were submitted that it does not see yet
 };
 
 class Supervisor {

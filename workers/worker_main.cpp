@@ -6,10 +6,12 @@
 #include "workers/job.hpp"
 #include "workers/layout.hpp"
 #include "workers/ops/pipeline.hpp"
+#include "workers/prefetch.hpp"
 #include "workers/worker_regions.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <new>
 #include <string>
@@ -89,6 +91,7 @@ class Worker {
         wait_for_loop(loop_, own_, spin_, has_work);
         now_ = Clock::now();
       }
+      if (submitted - served_ > prefetch_tasks) prefetch(served_ + prefetch_tasks);
       const std::uint32_t place = ring_place(served_);
       const Submission& task = loop_.submissions[place];
       if ((task.flags & quick) == 0) tell_loop();
@@ -108,6 +111,14 @@ class Worker {
   }
 
  private:
+  // What the task of that index will read and write.
+  void prefetch(std::uint32_t index) {
+    const Submission& task = loop_.submissions[ring_place(index)];
+    prefetch_to_read(regions_.inputs.all().data() + task.slot_offset, tiny_slot_bytes);
+    prefetch_to_write(regions_.answers.all().data() + task.grant_offset, cache_line_bytes);
+    prefetch_to_write(&own_.answers[ring_place(index)], offsetof(Answer, media_type));
+  }
+
   struct Reply {
     AnswerKind kind = AnswerKind::done;
     std::uint64_t offset = 0;

@@ -207,7 +207,8 @@ JOBS = (
         "J6",
         "Isolation",
         "p99 of hello at 500 requests/s while the pool is saturated with CPU work, divided by p99 with an idle "
-        "pool. All of the server shares one CPU, clients have the other. Idle scheduling is for "
+        "pool: medians of five turns of each. All of the server shares one CPU, clients have the other, "
+        "where those that keep the pool busy never hold up the probe. Idle scheduling is for "
         "machines that do nothing else, and the goal is about it; the default is beside it.",
         measure.isolation,
         ("fetchmill-idle", "fetchmill", "node", "aiohttp", "go"),

@@ -15,12 +15,16 @@ std::size_t array_index(std::string_view token) {
   return is_index ? index : PointerNode::no_index;
 }
 
-void set_first_bytes(PointerNode& node) {
-  const std::string spelt = node.token + '"';
-  const std::size_t count = std::min(spelt.size(), sizeof node.first_bytes);
+PointerNode::KeyStart key_start(const std::string& token) {
+  PointerNode::KeyStart start;
+  const std::string spelt = token + '"';
+  const std::size_t count = std::min(spelt.size(), sizeof start.bytes);
   const std::string ones(count, '\xFF');
-  std::memcpy(&node.first_bytes, spelt.data(), count);
-  std::memcpy(&node.first_bytes_mask, ones.data(), count);
+  std::memcpy(&start.bytes, spelt.data(), count);
+  std::memcpy(&start.mask, ones.data(), count);
+  // A quote inside the token would end the key there.
+  start.is_all = count == spelt.size() && token.find('"') == std::string::npos;
+  return start;
 }
 
 }  // namespace
@@ -73,7 +77,10 @@ bool PointerNode::add(std::string_view pointer, std::size_t slot) {
     PointerNode child;
     child.token = tokens[known];
     child.index = array_index(tokens[known]);
-    set_first_bytes(child);
+    node->child_keys.push_back(key_start(child.token));
+    const char first = child.token.empty() ? '"' : child.token.front();
+    node->child_key_begins[static_cast<unsigned char>(first)] = true;
+    node->child_key_begins[static_cast<unsigned char>('\\')] = true;
     node->children.push_back(std::move(child));
     node = &node->children.back();
   }

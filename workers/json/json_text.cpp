@@ -11,10 +11,6 @@ std::string_view without_bom(std::string_view text) {
   return text;
 }
 
-std::string_view without_trailing_space(std::string_view text) {
-  return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
-}
-
 bool is_json_scalar(std::string_view token) {
   JsonMachine machine(JsonMachine::Whitespace::any);
   return machine.feed(token) == token.size() && machine.complete();

@@ -3,6 +3,8 @@
 
 #include "config/error.hpp"
 
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -14,7 +16,26 @@ namespace fetchmill::workers::json {
 std::string_view without_bom(std::string_view text);
 
 // Without white space at the end; simdjson's raw tokens carry it.
-std::string_view without_trailing_space(std::string_view text);
+[[gnu::always_inline]] inline std::string_view without_trailing_space(std::string_view text) {
+  const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// Whether one of the eight bytes is a backslash.
+inline bool holds_backslash(std::uint64_t word) {
+  const std::uint64_t zero_where_backslash = word ^ 0x5C5C5C5C5C5C5C5CU;
+  return ((zero_where_backslash - 0x0101010101010101U) & ~zero_where_backslash &
+          0x8080808080808080U) != 0;
+}
+
+// Requires: eight readable bytes, as padding gives them.
+[[gnu::always_inline]] inline bool holds_backslash(std::string_view text) {
+  std::uint64_t word;
+  std::memcpy(&word, text.data(), sizeof word);
+  if (text.size() <= sizeof word && !holds_backslash(word)) return false;
+  return text.find('\\') != std::string_view::npos;
+}
 
 // Whether a token, such as simdjson hands out unread, is a whole string, number, true, false or
 // null.

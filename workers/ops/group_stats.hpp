@@ -7,7 +7,9 @@
 #include "workers/ops/number_stats.hpp"
 #include "workers/ops/op.hpp"
 
+#include <array>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -23,14 +25,17 @@ namespace fetchmill::workers::ops {
 class Groups {
  public:
   NumberStats& of(std::string_view key) {
-    if (const auto known = index_.find(key); known != index_.end())
-      return groups_[known->second].second;
-    index_.emplace(key, groups_.size());
-    return groups_.emplace_back(key, NumberStats()).second;
+    if (key.size() > sizeof Recent::word) return groups_[place_of(key)].second;
+    const std::uint64_t word = short_key(key);
+    Recent& recent = recent_[(word * 0x9E3779B97F4A7C15U) >> (64 - recent_bits)];
+    if (recent.word != word || recent.bytes != key.size())
+      recent = {.word = word, .place = place_of(key), .bytes = key.size()};
+    return groups_[recent.place].second;
   }
   void clear() {
     index_.clear();
     groups_.clear();
+    recent_ = {};
   }
   auto begin() const { return groups_.begin(); }
   auto end() const { return groups_.end(); }
@@ -43,8 +48,38 @@ class Groups {
       return XXH3_64bits(key.data(), key.size());
     }
   };
+  // A group with a short name, which most have, where its bytes say: found without hashing.
+  struct Recent {
+    std::uint64_t word = 0;
+    std::size_t place = 0;
+    std::size_t bytes = SIZE_MAX;
+  };
+  static constexpr unsigned recent_bits = 6;
+
+  // Of keys of one length no two have the same.
+  static std::uint64_t short_key(std::string_view key) {
+    const auto four_bytes = [&key](std::size_t at) {
+      std::uint32_t bytes;
+      std::memcpy(&bytes, key.data() + at, sizeof bytes);
+      return std::uint64_t{bytes};
+    };
+    const auto byte = [&key](std::size_t at) {
+      return std::uint64_t{static_cast<unsigned char>(key[at])};
+    };
+    if (key.size() >= 4) return four_bytes(0) << 32U | four_bytes(key.size() - 4);
+    if (key.empty()) return 0;
+    return byte(0) << 16U | byte(key.size() / 2) << 8U | byte(key.size() - 1);
+  }
+  std::size_t place_of(std::string_view key) {
+    if (const auto known = index_.find(key); known != index_.end()) return known->second;
+    index_.emplace(key, groups_.size());
+    groups_.emplace_back(key, NumberStats());
+    return groups_.size() - 1;
+  }
+
   boost::unordered_flat_map<std::string, std::size_t, Hash, std::equal_to<>> index_;
   std::vector<std::pair<std::string, NumberStats>> groups_;
+  std::array<Recent, std::size_t{1} << recent_bits> recent_;
 };
 
 // The parameter `stats`, the same in every aggregate op.
@@ -92,7 +127,8 @@ void add_number(NumberStats& stats, Figures& figures, Number number) {
 }
 
 // Appends `{"count":…,…,"skipped":N}` over everything, with `"groups":{…}` unless `groups` is null.
-// `total` holds what is in no group. Errors: processing_failed when more numbers came than are kept.
+// `total` holds what is in no group. Errors: processing_failed when more numbers came than are
+// kept.
 config::Result<void> append_aggregate(std::string& out, const Figures& figures, NumberStats total,
                                       const Groups* groups, std::uint64_t skipped);
 

@@ -24,22 +24,6 @@ void append_integer(std::string& out, Int128 number) {
 
 }  // namespace
 
-void NumberStats::add(double number) {
-  if (doubles_.count++ == 0) doubles_.min = doubles_.max = number;
-  doubles_.min = std::min(doubles_.min, number);
-  doubles_.max = std::max(doubles_.max, number);
-  doubles_.add_compensated(number);
-}
-
-void NumberStats::Doubles::add_compensated(double number) {
-  const double total = sum + number;
-  if (std::abs(sum) >= std::abs(number))
-    compensation += (sum - total) + number;
-  else
-    compensation += (number - total) + sum;
-  sum = total;
-}
-
 // Welford's update.
 void NumberStats::add_deviation(double number) {
   deviations_.count += 1;

@@ -7,6 +7,8 @@
 // Process: worker. Pure.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -33,7 +35,12 @@ class NumberStats {
   void add_item() { ++integers_.count; }
   void add(std::int64_t number) { add_integer(number); }
   void add(std::uint64_t number) { add_integer(number); }
-  void add(double number);
+  void add(double number) {
+    if (doubles_.count++ == 0) doubles_.min = doubles_.max = number;
+    doubles_.min = std::min(doubles_.min, number);
+    doubles_.max = std::max(doubles_.max, number);
+    doubles_.add_compensated(number);
+  }
   // For stddev, which costs a division a number; called besides add.
   void add_deviation(double number);
   // For quantiles, which are exact and so keep the number, as a double; called besides add.
@@ -62,7 +69,14 @@ class NumberStats {
     double min = 0;
     double max = 0;
 
-    void add_compensated(double number);
+    void add_compensated(double number) {
+      const double total = sum + number;
+      if (std::abs(sum) >= std::abs(number))
+        compensation += (sum - total) + number;
+      else
+        compensation += (number - total) + sum;
+      sum = total;
+    }
   };
   struct Deviations {
     double count = 0;

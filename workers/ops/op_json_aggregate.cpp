@@ -42,19 +42,21 @@ struct TakeFields {
   ItemFields& item;
 
   template <class Value>
-  [[gnu::always_inline]] error_code operator()(const json::PointerNode& node, Value& value) const {
+  [[gnu::always_inline]] inline error_code operator()(const json::PointerNode& node,
+                                                      Value& value) const {
     ondemand::json_type type;
     if (const auto error = value.type().get(type)) return error;
     // A number may be both: its group is named first, because reading it moves on.
-    for (auto slot = node.slots.rbegin(); slot != node.slots.rend(); ++slot)
+    for (std::size_t i = node.slots.size(); i-- > 0;)
       if (const auto error =
-              *slot == group_slot ? take_group(type, value) : take_value(type, value))
+              node.slots[i] == group_slot ? take_group(type, value) : take_value(type, value))
         return error;
     return simdjson::SUCCESS;
   }
 
   template <class Value>
-  error_code take_value(ondemand::json_type type, Value& value) const {
+  [[gnu::always_inline]] inline error_code take_value(ondemand::json_type type,
+                                                      Value& value) const {
     if (type != ondemand::json_type::number) return simdjson::SUCCESS;
     ondemand::number number;
     if (value.get_number().get(number)) {
@@ -76,7 +78,8 @@ struct TakeFields {
   }
 
   template <class Value>
-  error_code take_group(ondemand::json_type type, Value& value) const {
+  [[gnu::always_inline]] inline error_code take_group(ondemand::json_type type,
+                                                      Value& value) const {
     if (type == ondemand::json_type::array || type == ondemand::json_type::object) {
       item.group_is_container = true;
       return simdjson::SUCCESS;
@@ -89,9 +92,10 @@ struct TakeFields {
       // Taken by its text, so nobody else would notice a token that is none.
       return json::is_json_scalar(item.group) ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
     }
-    if (item.group.find('\\') != std::string_view::npos) return value.get_string().get(item.group);
+    if (json::holds_backslash(item.group)) return value.get_string().get(item.group);
     if (item.group.size() < 2 || item.group.back() != '"') return simdjson::TAPE_ERROR;
-    item.group = item.group.substr(1, item.group.size() - 2);
+    item.group.remove_prefix(1);
+    item.group.remove_suffix(1);
     return simdjson::SUCCESS;
   }
 };
@@ -99,7 +103,8 @@ struct TakeFields {
 class AggregateStep final : public Step {
  public:
   explicit AggregateStep(const Params& given)
-      : validate_(given.get<bool>("validate")), figures_(given, pointer(given, "value") != nullptr) {
+      : validate_(given.get<bool>("validate")),
+        figures_(given, pointer(given, "value") != nullptr) {
     items_.add(*pointer(given, "items"), 0);
     if (const std::string* value = pointer(given, "value"))
       has_value_ = tree_.add(*value, value_slot);
@@ -138,24 +143,55 @@ class AggregateStep final : public Step {
       ondemand::array items;
       if (const auto error = value.get_array().get(items)) return error;
       found = true;
-      for (auto element : items) {
-        ondemand::value item;
-        if (const auto error = element.get(item)) return error;
-        if (const auto error = add_item(item)) return error;
-      }
-      return simdjson::SUCCESS;
+      return add_items(items, [this](auto& item) { return this->add_item(item); });
     };
+    if (items_at_root_ && tree_.children_are_leaves()) {
+      if (const auto error = add_root_items(text)) return json::not_json(text, error);
+      return {};
+    }
     auto error = parser_.iterate(json::padded(text)).get(document);
     if (!error) error = walk(document, items_, take_items);
-    // On-Demand ends with the array; what comes after it is ours to refuse.
-    if (!error && items_at_root_ && document.current_location().error() != simdjson::OUT_OF_BOUNDS)
-      error = simdjson::TRAILING_CONTENT;
+    if (!error && items_at_root_) error = end_of(document);
     if (error == simdjson::INCORRECT_TYPE)
       return Error(ErrorCode::processing_failed, "what `items` points to is not an array");
     if (error) return json::not_json(text, error);
     if (!found)
       return Error(ErrorCode::processing_failed, "there is nothing where `items` points to");
     return {};
+  }
+
+  // An array at the root, and fields of its items themselves.
+  error_code add_root_items(std::string_view text) {
+    ondemand::document document;
+    ondemand::array items;
+    if (const auto error = parser_.iterate(json::padded(text)).get(document)) return error;
+    if (const auto error = document.get_array().get(items)) return error;
+    const auto add = [this](ondemand::value & item) __attribute__((always_inline)) {
+      ItemFields fields;
+      TakeFields take{fields};
+      if (has_value_ || has_groups_)
+        if (const auto error = walk_leaves(item, tree_, take)) return error;
+      add_fields(fields);
+      return simdjson::SUCCESS;
+    };
+    if (const auto error = add_items(items, add)) return error;
+    return end_of(document);
+  }
+
+  template <class Add>
+  [[gnu::always_inline]] static inline error_code add_items(ondemand::array& items, Add add) {
+    for (auto element : items) {
+      ondemand::value item;
+      if (const auto error = element.get(item)) return error;
+      if (const auto error = add(item)) return error;
+    }
+    return simdjson::SUCCESS;
+  }
+
+  // On-Demand ends with the array; what comes after it is ours to refuse.
+  [[gnu::always_inline]] static inline error_code end_of(ondemand::document& document) {
+    const bool at_end = document.current_location().error() == simdjson::OUT_OF_BOUNDS;
+    return at_end ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
   }
 
   Result<void> add_lines(std::string_view text) {
@@ -185,9 +221,14 @@ class AggregateStep final : public Step {
     TakeFields take{item};
     if (has_value_ || has_groups_)
       if (const auto error = walk(value, tree_, take)) return error;
+    add_fields(item);
+    return simdjson::SUCCESS;
+  }
+
+  void add_fields(const ItemFields& item) {
     if (item.group_is_container || (has_value_ && item.kind == ItemFields::Kind::none)) {
       ++skipped_;
-      return simdjson::SUCCESS;
+      return;
     }
     NumberStats& stats = has_groups_ ? groups_.of(item.group) : total_;
     switch (item.kind) {
@@ -204,7 +245,6 @@ class AggregateStep final : public Step {
         add_number(stats, figures_, item.real);
         break;
     }
-    return simdjson::SUCCESS;
   }
 
   bool validate_;

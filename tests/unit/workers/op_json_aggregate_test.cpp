@@ -48,6 +48,21 @@ constexpr Case aggregate_rows[] = {
     // out.
     {R"(,"group_by":"/g")", R"([{"g":"\u0061\n"},{"\u0067":"a\n"},{"g":"\"é"}])",
      R"({"count":3,"skipped":0,"groups":{"a\n":{"count":2},"\"é":{"count":1}}})"},
+    // Keys that begin like the one that is asked for, or spell it otherwise; the first one counts.
+    {R"(,"value":"/score","stats":["sum"])",
+     R"([{"scor":9,"scores":9,"score":1,"score":9},{"s\u0063ore":2},{"sc":9,"scor\u0065":3},{"s\"":9}])",
+     R"({"sum":6,"skipped":1})"},
+    {R"(,"value":"/long_enough","stats":["sum"])",
+     R"([{"long_eno":9,"long_enoug":9,"long_enough":1},{"long_enough2":9,"long_enoug\u0068":2}])",
+     R"({"sum":3,"skipped":0})"},
+    {R"(,"value":"/a\"b","stats":["sum"])", R"([{"a":9,"a\"b":1},{"a\\":9,"a\u0022b":2}])",
+     R"({"sum":3,"skipped":0})"},
+    {R"(,"value":"/1","stats":["sum"])", "[[9,1],{\"1\":2},[9],[[9],3]]",
+     R"({"sum":6,"skipped":1})"},
+    {R"(,"group_by":"/g")",
+     R"([{"g":""},{"g":"a"},{"g":"aa"},{"g":"aaa"},{"g":"aaaa"},{"g":"aaaaaaaa"},{"g":"aaaaaaaaa"},{"g":"aa"}])",
+     R"({"count":8,"skipped":0,"groups":{"":{"count":1},"a":{"count":1},"aa":{"count":2},"aaa":{"count":1},)"
+     R"("aaaa":{"count":1},"aaaaaaaa":{"count":1},"aaaaaaaaa":{"count":1}}})"},
     {R"(,"value":"/n","stats":["stddev"])", R"([{"n":2},{"n":4.0},{"n":4},{"n":6}])",
      R"({"stddev":1.632993161855452,"skipped":0})"},
     {R"(,"value":"/n","stats":["stddev"])", R"([{"n":2}])", R"({"stddev":null,"skipped":0})"},

@@ -1,5 +1,8 @@
 #include "workers/ring.hpp"
 
+#include <cstring>
+#include <string_view>
+
 #include <gtest/gtest.h>
 
 namespace fetchmill::workers {
@@ -37,6 +40,17 @@ TEST(Ring, ReadOnceCopiesEveryByte) {
   for (std::size_t i = 0; i < sizeof answer; ++i) bytes[i] = static_cast<unsigned char>(i * 7);
   const Answer copy = read_once(answer);
   EXPECT_EQ(std::memcmp(&copy, &answer, sizeof copy), 0);
+}
+
+TEST(Ring, ReadOnceLeavesWhatIsBehindTheMediaType) {
+  Answer answer{};
+  std::memset(answer.media_type, 'x', sizeof answer.media_type);
+  for (const std::uint32_t bytes : {0U, 1U, 9U, 104U}) {
+    answer.media_type_bytes = bytes;
+    const Answer copy = read_once(answer);
+    const std::string_view copied(copy.media_type, sizeof copy.media_type);
+    EXPECT_EQ(copied.find_last_of('x') + 1, round_up(bytes, 8)) << bytes;
+  }
 }
 
 }  // namespace
