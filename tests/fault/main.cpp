@@ -6,6 +6,7 @@
 #include "tests/fault/probes.hpp"
 #include "tests/fault/server_process.hpp"
 
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -175,7 +176,10 @@ class Run {
   }
 
   void check_end() {
-    const std::uint64_t limit = (killer_.shots() + 999) / 1000;
+    // One per 1,000 shots is the promise; few shots may meet more by chance, by three standard
+    // deviations.
+    const double promised = static_cast<double>(killer_.shots()) / 1000;
+    const auto limit = static_cast<std::uint64_t>(std::ceil(promised + 3 * std::sqrt(promised)));
     if (score_.totals().innocent_failures > limit)
       score_.broken(Promise::honest, std::to_string(score_.totals().innocent_failures) +
                                          " innocent tasks failed in " +

@@ -284,8 +284,8 @@ class Descriptions(PythonTest):
 class Faults(PythonTest):
     settings = {
         "python.modules": MODULES,
-        "workers.task_timeout_ms": 2000,
-        "workers.memory_limit_mb": 256 if not SANITIZED else 2048,
+        "workers.task_timeout_ms": 4000,
+        "workers.memory_limit_mb": 128 if not SANITIZED else 2048,
         "workers.poison_ms": 0,
     }
 

@@ -165,7 +165,6 @@ class TortureTest(unittest.TestCase):
                 lambda r=request, b=right: self.spawner_was_lost(server)
                 or self.is_right(server, r, b),
                 f"{name} is served",
-                5,
             )
 
         def at_rest():
@@ -180,7 +179,7 @@ class TortureTest(unittest.TestCase):
                 and server.descriptor_count() <= self.descriptors + 2
             )
 
-        eventually(at_rest, "nothing is held and the pool is whole", 5)
+        eventually(at_rest, "nothing is held and the pool is whole")
 
     @staticmethod
     def is_right(server, request, right):
@@ -211,23 +210,23 @@ class TortureTest(unittest.TestCase):
         print(f"{role} {what}: {state.failed} sites in {runs} runs", file=sys.stderr)
 
     def test_system_calls_of_the_loop(self):
-        self.torture("loop", "calls", 40)
+        self.torture("loop", "calls", 120)
 
     def test_system_calls_of_the_spawner(self):
-        self.torture("spawner", "calls", 20)
+        self.torture("spawner", "calls", 60)
 
     def test_system_calls_of_a_worker(self):
-        self.torture("worker", "calls", 20)
+        self.torture("worker", "calls", 60)
 
     def test_allocations_of_the_loop(self):
         # Its turns combine in ever new ways, so there is no last site.
         self.torture("loop", "memory", 30, to_the_end=False)
 
     def test_allocations_of_the_spawner(self):
-        self.torture("spawner", "memory", 20)
+        self.torture("spawner", "memory", 60)
 
     def test_allocations_of_a_worker(self):
-        self.torture("worker", "memory", 20)
+        self.torture("worker", "memory", 60)
 
 
 if __name__ == "__main__":
