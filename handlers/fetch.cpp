@@ -23,29 +23,29 @@ struct FetchCall {
   bool envelope = false;
 };
 
-Result<FetchCall> parse_get(const App& app, std::string_view query) {
+Result<void> parse_get(const App& app, std::string_view query, FetchCall& call) {
   Result<QueryPairs> pairs = parse_query(query);
   if (!pairs) return pairs.error();
   Result<TaskSpec> task = task_from_query(std::move(*pairs), app.settings);
   if (!task) return task.error();
-  return FetchCall{std::move(*task), false};
+  call.task = std::move(*task);
+  return {};
 }
 
-Result<FetchCall> parse_post(const App& app, const std::string& body) {
+Result<void> parse_post(const App& app, const std::string& body, FetchCall& call) {
   simdjson::dom::parser parser;
   Result<simdjson::dom::element> document = parse_json(parser, body);
   if (!document) return document.error();
-  FetchCall call{default_task(app.settings), false};
+  call.task = default_task(app.settings);
   if (Result<void> read = read_task(*document, "", app.settings, call.task, &call.envelope); !read)
     return read.error();
   if (call.task.url.empty())
     return Error(ErrorCode::invalid_request, "the field `url` is missing", "url");
-  return call;
+  return {};
 }
 
-Task<Result<FetchCall>> parse(App& app, Exchange& exchange) {
+Task<Result<void>> read_post(App& app, Exchange& exchange, FetchCall& call) {
   const auto& request = exchange.request();
-  if (request.head.method != server::wire::Method::post) co_return parse_get(app, request.query);
   if (!request.query.empty())
     co_return unknown_parameter(request.query.substr(0, request.query.find('=')));
   if (Result<void> typed = require_json(request); !typed) co_return typed.error();
@@ -53,7 +53,7 @@ Task<Result<FetchCall>> parse(App& app, Exchange& exchange) {
       exchange.read_whole_body(app.settings.server.max_body_bytes, "server.max_body_bytes");
   Result<std::string> body = co_await reading;
   if (!body) co_return body.error();
-  co_return parse_post(app, *body);
+  co_return parse_post(app, *body, call);
 }
 
 // All lines of it as one list.
@@ -98,28 +98,34 @@ Response make_envelope(const FetchCall& call, const TaskReport& report,
 }  // namespace
 
 Task<void> fetch(App& app, Exchange& exchange) {
-  Task<Result<FetchCall>> parsing = parse(app, exchange);
-  Result<FetchCall> call = co_await parsing;
+  FetchCall call;
+  Result<void> parsed;
+  if (exchange.request().head.method == server::wire::Method::post) {
+    Task<Result<void>> reading = read_post(app, exchange, call);
+    parsed = co_await reading;
+  } else {
+    parsed = parse_get(app, exchange.request().query, call);
+  }
   const Result<bool> chosen =
-      call ? choose_format(call->task.pipeline,
-                           exchange.request().field(server::wire::FieldId::accept))
-           : Result<bool>(call.error());
+      parsed ? choose_format(call.task.pipeline,
+                             exchange.request().field(server::wire::FieldId::accept))
+             : Result<bool>(parsed.error());
   if (!chosen) {
     Task<void> refusing = exchange.respond(chosen.error());
     co_return co_await refusing;
   }
 
-  call->task.trace = &exchange.trace();
+  call.task.trace = &exchange.trace();
   TaskReport report;
   report.varies_by_accept = *chosen;
   Task<Result<TaskResult>> running =
-      run_task(app, exchange.activity(), call->task,
-               call->envelope ? Encoding::line : Encoding::bytes, nullptr, report);
+      run_task(app, exchange.activity(), call.task,
+               call.envelope ? Encoding::line : Encoding::bytes, nullptr, report);
   Result<TaskResult> result = co_await running;
 
   Response response;
-  if (call->envelope) {
-    response = make_envelope(*call, report, result);
+  if (call.envelope) {
+    response = make_envelope(call, report, result);
   } else {
     if (result && client_has(exchange.request(), *result)) result->unchanged = true;
     response = result_response(result, report, exchange.request().id);

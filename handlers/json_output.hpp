@@ -21,11 +21,10 @@ inline void append_number(std::string& out, std::uint64_t value) {
 
 inline void append_milliseconds(std::string& out, std::chrono::nanoseconds time) {
   // Microseconds are what can be measured; three decimals say so.
-  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
-  char digits[32];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits,
-                                   static_cast<double>(micros) / 1e3, std::chars_format::fixed, 3)
-                         .ptr);
+  const auto micros = std::chrono::floor<std::chrono::microseconds>(time).count();
+  append_number(out, static_cast<std::uint64_t>(micros / 1000));
+  const auto digit = [&](std::int64_t unit) { return static_cast<char>('0' + micros / unit % 10); };
+  out.append({'.', digit(100), digit(10), digit(1)});
 }
 
 // `,"name":"value"`, nothing for an empty value; the comma only behind another member.

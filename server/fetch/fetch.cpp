@@ -48,13 +48,6 @@ struct AttemptEnd {
   bool followed = false;  // a redirect: the request is its next hop now
 };
 
-// The next field of that name.
-std::optional<std::string_view> next_field(FieldLines& lines, std::string_view name) {
-  while (const std::optional<HeadLine> line = lines.next())
-    if (wire::equals_ignoring_case(line->name, name)) return line->value;
-  return std::nullopt;
-}
-
 void record_connection(FetchTrace& trace, const Connection& connection) {
   trace.attempt().peer = connection.peer();
   trace.attempt().tls = connection.tls_facts();
@@ -135,14 +128,13 @@ struct Fetcher::State final : cache::Upstream {
 };
 
 std::string_view FetchResponse::field(std::string_view name) const {
-  FieldLines lines(head);
-  return next_field(lines, name).value_or(std::string_view());
+  return FieldLines(head).next_of(name).value_or(std::string_view());
 }
 
 std::string FetchResponse::list(std::string_view name) const {
   std::string joined;
   FieldLines lines(head);
-  while (const std::optional<std::string_view> value = next_field(lines, name)) {
+  while (const std::optional<std::string_view> value = lines.next_of(name)) {
     if (!joined.empty()) joined += ", ";
     joined += *value;
   }

@@ -25,6 +25,15 @@ class FieldLines {
     if (colon == std::string_view::npos) return std::nullopt;
     return HeadLine{line.substr(0, colon), wire::trim(line.substr(colon + 1))};
   }
+  // The value of the next field of that name, any case. Lines of other names are passed over
+  // without being taken apart.
+  std::optional<std::string_view> next_of(std::string_view name) {
+    for (std::string_view line = take_line(); !line.empty(); line = take_line())
+      if (line.size() > name.size() && line[name.size()] == ':' &&
+          wire::equals_ignoring_case(line.substr(0, name.size()), name))
+        return wire::trim(line.substr(name.size() + 1));
+    return std::nullopt;
+  }
 
  private:
   // server/wire lets no LF pass but those of the line ends.

@@ -42,8 +42,10 @@ class Scan {
 
   // Which of the words comes next, from 0.
   unsigned word(std::span<const std::string_view> words) {
+    // Most differ in their first letter, and none is empty.
+    const char first = ok_ && !rest_.empty() ? rest_.front() : '\0';
     const auto found = std::find_if(words.begin(), words.end(), [&](std::string_view word) {
-      return ok_ && rest_.starts_with(word);
+      return word.front() == first && rest_.starts_with(word);
     });
     ok_ = found != words.end();
     if (ok_) rest_.remove_prefix(found->size());

@@ -79,6 +79,12 @@ bool is_dots(std::string_view segment, std::size_t dots_wanted) {
   return dots == dots_wanted;
 }
 
+// Where the first of these characters stands, or the end. Not find_first_of: that calls memchr for
+// every character of the text.
+std::size_t end_before(std::string_view text, std::string_view characters) {
+  return static_cast<std::size_t>(std::ranges::find_first_of(text, characters) - text.begin());
+}
+
 void drop_last_segment(std::string& path) {
   path.resize(std::min(path.size(), path.rfind('/')));
 }
@@ -86,7 +92,7 @@ void drop_last_segment(std::string& path) {
 // "path", from behind the slash that begins a segment up to the query or fragment.
 void read_path(std::string& path, std::string_view text) {
   for (;;) {
-    const std::size_t end = std::min(text.size(), text.find_first_of("/\\"));
+    const std::size_t end = end_before(text, "/\\");
     const std::string_view segment = text.substr(0, end);
     const bool last = end == text.size();
     if (is_dots(segment, 2)) {
@@ -115,7 +121,7 @@ void read_query_and_fragment(Url& url, std::string_view text) {
 
 // Everything from the path on; `text` may begin with a slash.
 void read_path_and_rest(Url& url, std::string_view text) {
-  const std::size_t end = std::min(text.size(), text.find_first_of("?#"));
+  const std::size_t end = end_before(text, "?#");
   std::string_view path = text.substr(0, end);
   if (!path.empty() && is_slash(path.front())) path.remove_prefix(1);
   read_path(url.path, path);
@@ -166,7 +172,7 @@ config::Result<void> read_authority(Url& url, std::string_view text) {
 config::Result<Url> read_from_authority(std::string scheme, std::string_view text) {
   Url url;
   url.scheme = std::move(scheme);
-  const std::size_t end = std::min(text.size(), text.find_first_of("/\\?#"));
+  const std::size_t end = end_before(text, "/\\?#");
   if (const auto read = read_authority(url, text.substr(0, end)); !read) return read.error();
   read_path_and_rest(url, text.substr(end));
   return url;

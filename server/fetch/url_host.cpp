@@ -1,6 +1,7 @@
 #include "server/fetch/url_host.hpp"
 
 #include "server/fetch/url_percent.hpp"
+#include "server/wire/chars.hpp"
 
 #include <algorithm>
 #include <initializer_list>
@@ -30,6 +31,7 @@ bool is_ascii(std::string_view text) {
 
 // The standard's forbidden domain code points, among ASCII.
 bool is_forbidden(char c) {
+  if (wire::is(wire::host_char, c)) return false;
   constexpr std::string_view printable = "#%/:<>?@[\\]^|";
   return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f ||
          printable.find(c) != std::string_view::npos;

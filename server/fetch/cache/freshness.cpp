@@ -16,23 +16,21 @@ seconds capped(seconds value) {
   return std::clamp(value, seconds(0), delta_seconds_max);
 }
 
-std::optional<seconds> until_expires(const ResponseFields& fields, std::chrono::sys_seconds date,
-                                     std::chrono::sys_seconds today) {
+std::chrono::sys_seconds date_of(const ResponseFields& fields, std::chrono::sys_seconds today) {
+  return parse_http_date(fields.date, today).value_or(today);
+}
+
+std::optional<seconds> until_expires(const ResponseFields& fields, std::chrono::sys_seconds today) {
   if (!fields.expires) return std::nullopt;
   const auto expires = parse_http_date(*fields.expires, today);
-  return expires ? capped(*expires - date) : seconds(0);
+  return expires ? capped(*expires - date_of(fields, today)) : seconds(0);
 }
 
 // §4.2.1. Empty: the answer does not say.
-std::optional<seconds> lifetime_of(const ResponseFields& fields, std::chrono::sys_seconds date,
-                                   std::chrono::sys_seconds today) {
+std::optional<seconds> lifetime_of(const ResponseFields& fields, std::chrono::sys_seconds today) {
   if (fields.control.s_maxage) return fields.control.s_maxage;
   if (fields.control.max_age) return fields.control.max_age;
-  return until_expires(fields, date, today);
-}
-
-std::chrono::sys_seconds date_of(const ResponseFields& fields, std::chrono::sys_seconds today) {
-  return parse_http_date(fields.date, today).value_or(today);
+  return until_expires(fields, today);
 }
 
 bool is_forbidden(const Arrival& arrival) {
@@ -56,7 +54,7 @@ seconds age_on_arrival(const ResponseFields& fields, std::chrono::sys_seconds to
 std::optional<seconds> private_lifetime(const ResponseFields& fields,
                                         std::chrono::sys_seconds today) {
   if (fields.control.max_age) return fields.control.max_age;
-  return until_expires(fields, date_of(fields, today), today);
+  return until_expires(fields, today);
 }
 
 seconds age(const Freshness& freshness, TimePoint now) {
@@ -67,8 +65,7 @@ seconds age(const Freshness& freshness, TimePoint now) {
 std::optional<Freshness> storable(const Arrival& arrival) {
   if (is_forbidden(arrival)) return std::nullopt;
   const CacheControl& control = arrival.fields.control;
-  const auto date = date_of(arrival.fields, arrival.today);
-  const std::optional<seconds> lifetime = lifetime_of(arrival.fields, date, arrival.today);
+  const std::optional<seconds> lifetime = lifetime_of(arrival.fields, arrival.today);
   if (!lifetime && !control.no_cache) return std::nullopt;
   Freshness freshness;
   freshness.lifetime = lifetime.value_or(seconds(0));
