@@ -42,15 +42,15 @@ test: deps ## every test, on the release build
 	$(call build,release)
 	ctest --preset release --parallel $(JOBS)
 
-asan: deps ## every test, under AddressSanitizer and UndefinedBehaviorSanitizer
-	$(call configure,asan)
+asan: deps ## every test and fuzzer, under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(call configure,asan,-DFETCHMILL_FUZZ_SECONDS=$(FUZZ_SECONDS))
 	$(call build,asan)
 	ctest --preset asan --parallel $(JOBS)
 
-fuzz: deps ## every fuzzer, FUZZ_SECONDS each (default 10)
-	$(call configure,fuzz,-DFETCHMILL_FUZZ_SECONDS=$(FUZZ_SECONDS))
-	$(call build,fuzz)
-	ctest --preset fuzz --parallel $(JOBS)
+fuzz: deps ## every fuzzer alone, FUZZ_SECONDS each (default 10)
+	$(call configure,asan,-DFETCHMILL_FUZZ_SECONDS=$(FUZZ_SECONDS))
+	$(call build,asan,--target fuzz)
+	ctest --preset asan --label-regex fuzz --parallel $(JOBS)
 
 fault: deps ## the server under load while 10,000 of its workers are killed (FAULT_FLAGS)
 	$(call configure,release)
@@ -74,9 +74,9 @@ fmt: deps ## clang-format over the sources
 	$(sources) | xargs clang-format-14 -i
 
 tidy: deps ## clang-tidy over the sources, findings are errors
-	$(call configure,release)
+	$(call configure,tidy)
 	@# GCC's names of warnings are in the compile commands; clang need not know them.
-	run-clang-tidy-14 -quiet -j $(JOBS) -p build/release -extra-arg=-Wno-unknown-warning-option
+	run-clang-tidy-14 -quiet -j $(JOBS) -p build/tidy -extra-arg=-Wno-unknown-warning-option
 
 docs: deps-build ## docs/ and the example configuration, anew from the tables
 	$(call configure,release)

@@ -48,7 +48,7 @@ class FramePool {
   struct Node {
     Node* next;
   };
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(FETCHMILL_ADDRESS_SANITIZER)
   static constexpr std::size_t kept_per_class_max = 0;
 #else
   static constexpr std::size_t kept_per_class_max = 256;

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(FETCHMILL_ADDRESS_SANITIZER)
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -159,7 +159,7 @@ Result<Sandbox> Sandbox::prepare(config::SandboxMode mode) {
 }
 
 bool Sandbox::enter(int bell) const {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(FETCHMILL_ADDRESS_SANITIZER)
   // Reads from /proc now what a report will need.
   __sanitizer_sandbox_arguments arguments{};
   __sanitizer_sandbox_on_notify(&arguments);

@@ -4,7 +4,7 @@
 
 namespace fetchmill::workers {
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(FETCHMILL_ADDRESS_SANITIZER)
 inline constexpr bool sanitized = true;
 #else
 inline constexpr bool sanitized = false;

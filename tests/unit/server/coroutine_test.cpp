@@ -124,7 +124,7 @@ TEST_F(CoroutineTest, DestroyingATaskDestroysWhatItHolds) {
 }
 
 TEST(FramePoolTest, GivesAFrameOfTheSameSizeBack) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(FETCHMILL_ADDRESS_SANITIZER)
   GTEST_SKIP() << "sanitized builds do not pool frames";
 #endif
   for (const std::size_t bytes : {1u, 128u, 129u, 4096u}) {

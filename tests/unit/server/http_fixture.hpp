@@ -277,7 +277,7 @@ class HttpTest : public ::testing::Test {
   static Task<void> never(HttpTest& test, Exchange& exchange) {
     char body[16];
     Task<config::Result<std::size_t>> reading = exchange.read_body(body);
-    co_await reading;
+    static_cast<void>(co_await reading);
     ++test.waiting;
     SleepUntil forever(exchange.activity(), Clock::now() + std::chrono::hours(1));
     co_await forever;

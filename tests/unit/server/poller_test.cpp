@@ -23,7 +23,7 @@ struct Pair {
   int ends[2];
 };
 
-struct Sink : EventSink {
+struct Sink final : EventSink {
   void on_events(std::uint32_t events) override {
     seen.push_back(events);
     if (then) then();

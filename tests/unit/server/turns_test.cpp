@@ -14,7 +14,7 @@ class TurnsTest : public testing::LoopTest {
   std::vector<int> ran;
 };
 
-struct Note : Deferred {
+struct Note final : Deferred {
   Note(std::vector<int>& ran_, int number_) : ran(ran_), number(number_) {}
   void run() override {
     ran.push_back(number);
