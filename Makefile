@@ -75,8 +75,7 @@ fmt: deps ## clang-format over the sources
 
 tidy: deps ## clang-tidy over the sources, findings are errors
 	$(call configure,tidy)
-	@# GCC's names of warnings are in the compile commands; clang need not know them.
-	run-clang-tidy-14 -quiet -j $(JOBS) -p build/tidy -extra-arg=-Wno-unknown-warning-option
+	run-clang-tidy-14 -quiet -j $(JOBS) -p build/tidy
 
 docs: deps-build ## docs/ and the example configuration, anew from the tables
 	$(call configure,release)

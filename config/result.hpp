@@ -44,7 +44,7 @@ class [[nodiscard]] BasicResult {
   = default;
   template <class U = T>
   requires std::is_convertible_v<U, T> &&(!std::same_as<std::remove_cvref_t<U>, BasicResult>)
-      // NOLINTNEXTLINE(google-explicit-constructor): a value is a result
+      // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): is constrained, and none of these
       BasicResult(U&& value)
       : held_(std::in_place_index<0>, std::forward<U>(value)) {}
   // NOLINTNEXTLINE(google-explicit-constructor): an error is a result

@@ -82,6 +82,8 @@ void set_mappings(const std::array<Mapping, mapping_count>& wanted) {
 
 namespace model = fetchmill::model;
 
+// The names are the compiler's.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" {
 
 // ---- instrumentation
@@ -214,6 +216,7 @@ std::chrono::steady_clock::time_point __wrap__ZNSt6chrono3_V212steady_clock3nowE
 }
 
 }  // extern "C"
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 // ---- the heap of whichever thread runs
 
