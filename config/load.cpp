@@ -4,7 +4,6 @@
 #include "config/utf8.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <utility>
 
@@ -15,7 +14,6 @@ namespace {
 
 constexpr std::string_view config_flag = "--config";
 constexpr std::string_view file_suffix = "_FILE";
-constexpr std::size_t file_bytes_max = MiB;
 constexpr std::size_t report_line_bytes_max = 500;
 
 struct Flag {
@@ -170,25 +168,6 @@ std::vector<std::string> process_environment() {
   std::vector<std::string> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) variables.emplace_back(*entry);
   return variables;
-}
-
-std::optional<std::string> read_file(const std::string& path) {
-  return read_file_up_to(path, file_bytes_max);
-}
-
-std::optional<std::string> read_file_up_to(const std::string& path, std::size_t bytes_max) {
-  constexpr std::size_t piece_bytes = 64 * 1024;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::string text;
-  while (file && text.size() <= bytes_max) {
-    const std::size_t read = text.size();
-    text.resize(read + piece_bytes);
-    file.read(text.data() + read, piece_bytes);
-    text.resize(read + static_cast<std::size_t>(file.gcount()));
-  }
-  if (file.bad() || text.size() > bytes_max) return std::nullopt;
-  return text;
 }
 
 }  // namespace fetchmill::config

@@ -64,10 +64,7 @@ std::string printable(std::string_view text, std::size_t bytes_max = 200);
 
 LoadResult load(const LoadInput& input);
 
-// The LoadInput of a process: its environment, and files of at most 1 MiB.
+// The environment of this process, for LoadInput.
 std::vector<std::string> process_environment();
-std::optional<std::string> read_file(const std::string& path);
-// The same for files of other sizes.
-std::optional<std::string> read_file_up_to(const std::string& path, std::size_t bytes_max);
 
 }  // namespace fetchmill::config

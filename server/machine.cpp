@@ -1,10 +1,10 @@
 #include "server/machine.hpp"
 
+#include "config/read_file.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 
 #include <sched.h>
 #include <sys/resource.h>
@@ -104,12 +104,6 @@ class CgroupReader {
   CgroupLimits limits_;
 };
 
-std::optional<std::string> read_machine_file(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return std::nullopt;
-  return std::string{std::istreambuf_iterator<char>(file), {}};
-}
-
 std::uint64_t cpus_by_affinity() {
   // A set of the usual size is too small for a kernel built for more than 1,024 CPUs.
   for (int cpus_max = CPU_SETSIZE; cpus_max <= 64 * CPU_SETSIZE; cpus_max *= 2) {
@@ -166,7 +160,7 @@ config::Settings fit_to_machine(config::Settings settings, const Machine& machin
 }
 
 Machine this_machine() {
-  const CgroupLimits limits = cgroup_limits(read_machine_file);
+  const CgroupLimits limits = cgroup_limits(config::read_file);
   Machine machine{.cpus = cpus_by_affinity(),
                   .memory_bytes = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
                                   static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE))};

@@ -1,6 +1,7 @@
 #include "server/metrics_exposition.hpp"
 
 #include "config/metric_totals.hpp"
+#include "config/read_file.hpp"
 
 #include <array>
 #include <bit>
@@ -8,8 +9,6 @@
 #include <cstdint>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <span>
 #include <utility>
@@ -38,11 +37,6 @@ double clock_seconds(clockid_t clock) {
   return seconds(time);
 }
 
-std::string read_file(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 // The number of a text that is the `index`-th of its words, counted from 0.
 std::optional<std::uint64_t> number_at(std::string_view text, std::size_t index) {
   for (; index > 0; --index) {
@@ -63,7 +57,7 @@ std::string proc_folder(pid_t process) {
 // The start of a process, in seconds since the epoch; of this call where it cannot be known.
 double start_seconds(pid_t process) {
   const double now = clock_seconds(CLOCK_REALTIME);
-  const std::string stat = read_file(proc_folder(process) + "/stat");
+  const std::string stat = config::read_file(proc_folder(process) + "/stat").value_or("");
   // The second word, the program's name, is in parentheses and may hold anything; starttime is the
   // 22nd, in ticks since boot.
   const std::size_t name_end = stat.rfind(") ");
@@ -81,7 +75,9 @@ double open_descriptors(const std::string& folder) {
   if (stat(folder.c_str(), &status) == 0 && status.st_size > 0)
     return static_cast<double>(status.st_size);
   std::error_code failed;
-  const auto count = std::distance(std::filesystem::directory_iterator(folder, failed), {});
+  std::size_t count = 0;
+  for (std::filesystem::directory_iterator at(folder, failed), end; at != end; at.increment(failed))
+    ++count;
   return static_cast<double>(count > 0 ? count - 1 : 0);  // one of them reads the folder
 }
 
@@ -91,10 +87,13 @@ double max_descriptors(pid_t process) {
   return static_cast<double>(limit.rlim_cur);
 }
 
-double cpu_seconds(pid_t process) {
-  clockid_t clock = CLOCK_PROCESS_CPUTIME_ID;
-  clock_getcpuclockid(process, &clock);
-  return clock_seconds(clock);
+// Nothing: it has ended.
+std::optional<double> cpu_seconds(pid_t process) {
+  clockid_t clock{};
+  timespec time{};
+  if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &time) != 0)
+    return std::nullopt;
+  return seconds(time);
 }
 
 // What is told of each process.
@@ -116,20 +115,25 @@ constexpr std::array process_rows{
                "When it started, in seconds since the epoch."},
 };
 
-// In the order of the rows.
-std::array<double, process_rows.size()> measure(const MetricsExposition::Process& process) {
+using ProcessValues = std::array<double, process_rows.size()>;
+
+// In the order of the rows. Nothing of one that has ended: a loop may die at any moment of a
+// scrape, and its parent clears its page a little later.
+std::optional<ProcessValues> measure(const MetricsExposition::Process& process) {
   const std::string folder = proc_folder(process.pid);
-  const std::string pages = read_file(folder + "/statm");
+  const std::optional<double> cpu = cpu_seconds(process.pid);
+  const std::optional<std::string> pages = config::read_file(folder + "/statm");
+  if (!cpu || !pages) return std::nullopt;
   const auto page_bytes = static_cast<double>(sysconf(_SC_PAGESIZE));
   const auto bytes = [&](std::size_t index) {
-    return static_cast<double>(number_at(pages, index).value_or(0)) * page_bytes;
+    return static_cast<double>(number_at(*pages, index).value_or(0)) * page_bytes;
   };
-  return {cpu_seconds(process.pid),
-          bytes(0),
-          bytes(1),
-          open_descriptors(folder + "/fd"),
-          max_descriptors(process.pid),
-          process.start_seconds};
+  return ProcessValues{*cpu,
+                       bytes(0),
+                       bytes(1),
+                       open_descriptors(folder + "/fd"),
+                       max_descriptors(process.pid),
+                       process.start_seconds};
 }
 
 void collect_processes(std::span<const MetricsExposition::Process> processes,
@@ -138,12 +142,13 @@ void collect_processes(std::span<const MetricsExposition::Process> processes,
   for (const ProcessRow& row : process_rows) families.push_back({row.name, row.help, row.type, {}});
   for (std::size_t loop = 0; loop < processes.size(); ++loop) {
     if (processes[loop].pid == 0) continue;
-    const auto values = measure(processes[loop]);
-    for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::optional<ProcessValues> values = measure(processes[loop]);
+    if (!values) continue;
+    for (std::size_t i = 0; i < values->size(); ++i) {
       ClientMetric& series = families[first + i].metric.emplace_back();
       if (processes.size() > 1) series.label.push_back({"loop", std::to_string(loop)});
       (process_rows[i].type == MetricType::Counter ? series.counter.value : series.gauge.value) =
-          values[i];
+          (*values)[i];
     }
   }
 }

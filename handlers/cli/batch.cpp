@@ -1,6 +1,7 @@
 #include "handlers/cli/batch.hpp"
 
 #include "config/load.hpp"
+#include "config/read_file.hpp"
 #include "handlers/batch_run.hpp"
 #include "handlers/cli/messages.hpp"
 #include "handlers/cli/orders.hpp"

@@ -1,6 +1,7 @@
 #include "handlers/cli/fetch.hpp"
 
 #include "config/load.hpp"
+#include "config/read_file.hpp"
 #include "handlers/cli/messages.hpp"
 #include "handlers/cli/orders.hpp"
 #include "handlers/engine.hpp"

@@ -1,5 +1,6 @@
 #include "server/cli/cli.hpp"
 
+#include "config/read_file.hpp"
 #include "server/cli/commands.hpp"
 #include "server/cli/exit_codes.hpp"
 #include "server/cli/help.hpp"

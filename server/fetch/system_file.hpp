@@ -2,9 +2,10 @@
 // word.
 #pragma once
 
+#include "config/read_file.hpp"
+
 #include <algorithm>
-#include <fstream>
-#include <sstream>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -12,10 +13,8 @@ namespace fetchmill::server::fetch {
 
 // Blocking, for start-up. Empty where the file cannot be read.
 inline std::string read_system_file(const char* path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  constexpr std::size_t bytes_max = std::size_t{64} << 20;  // people list advertisers in hosts
+  return config::read_file_up_to(path, bytes_max).value_or("");
 }
 
 // Takes the next line off the front, without its end.

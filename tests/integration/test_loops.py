@@ -22,7 +22,11 @@ BELOW_A_LOOP = 3
 
 
 def command(pid):
-    return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    """Its name; empty when it is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 class LoopsTest(ServerTest):

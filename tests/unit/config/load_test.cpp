@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 
 #include <gtest/gtest.h>
 
@@ -481,18 +480,6 @@ TEST(Load, MistakesAreSafeToPrint) {
       to_string({"log.level", "\x1b[2J\xff" + std::string(1000, 'x'), "--log.level", "a word"});
   expect_has(line, "log.level = ?[2J?xxx");
   EXPECT_LT(line.size(), 300U);
-}
-
-TEST(ReadFile, ReadsFilesButNoFoldersAndNothingHuge) {
-  const std::string path = ::testing::TempDir() + "fetchmill_read_file_test";
-  std::ofstream(path) << "a\nb";
-  EXPECT_EQ(read_file(path), "a\nb");
-  std::ofstream(path) << std::string(2 * MiB, 'x');
-  EXPECT_EQ(read_file(path), std::nullopt);
-  std::remove(path.c_str());
-  EXPECT_EQ(read_file(path), std::nullopt);
-  EXPECT_EQ(read_file(::testing::TempDir()), std::nullopt);
-  EXPECT_EQ(read_file("/dev/zero"), std::nullopt);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace fetchmill::server {
@@ -120,7 +121,16 @@ TEST(MetricsExposition, TellsOfSeveralLoopsTogetherAndOfTheirProcessesEach) {
   EXPECT_EQ(value_of(text, R"(fetchmill_build_info{version="1.0",revision="a\"b\\c\nd"})"), 1);
   EXPECT_GT(value_of(text, R"(process_resident_memory_bytes{loop="0"})"), 1 << 20);
   EXPECT_TRUE(value_of(text, R"(process_resident_memory_bytes{loop="1"})"));
-  // One that has ended, and waits for its successor.
+  // One that has just ended: its parent does not know yet.
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  waitpid(child, nullptr, 0);
+  pages[1].belongs_to(child);
+  text = exposition.expose();
+  EXPECT_TRUE(value_of(text, R"(process_resident_memory_bytes{loop="0"})"));
+  EXPECT_FALSE(value_of(text, R"(process_resident_memory_bytes{loop="1"})"));
+  EXPECT_FALSE(value_of(text, R"(process_cpu_seconds_total{loop="1"})"));
+  // And one that waits for its successor.
   pages[1].belongs_to(0);
   text = exposition.expose();
   EXPECT_FALSE(value_of(text, R"(process_resident_memory_bytes{loop="1"})"));
