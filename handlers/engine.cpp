@@ -116,16 +116,7 @@ Result<void> Engine::start() {
   else
     loop_->signals.emplace(loop_->io, SIGTERM, SIGINT);
 
-  // The outbound half.
-  auto rules = fetch::make_url_rules(settings_.fetch, fetch::own_addresses());
-  if (!rules) return rules.error();
-  auto fetcher = fetch::Fetcher::make(loop_->io, loop_->poller, loop_->wheel, settings_.fetch,
-                                      settings_.origins, std::move(*rules), metrics_, log_);
-  if (!fetcher) return fetcher.error();
-  loop_->fetcher = std::move(*fetcher);
-  auto credentials = fetch::Credentials::make(settings_.credentials);
-  if (!credentials) return credentials.error();
-
+  // First the pool: its workers get ready while certificate authorities are read here.
   auto pool = workers::Pool::start(
       loop_->io, std::move(children->memory), std::move(children->spawner),
       pool_options(settings_, machine_), metrics_, log_,
@@ -138,6 +129,17 @@ Result<void> Engine::start() {
            }});
   if (!pool) return pool.error();
   loop_->pool = std::move(*pool);
+
+  // The outbound half.
+  auto rules = fetch::make_url_rules(settings_.fetch, fetch::own_addresses());
+  if (!rules) return rules.error();
+  auto fetcher = fetch::Fetcher::make(loop_->io, loop_->poller, loop_->wheel, settings_.fetch,
+                                      settings_.origins, std::move(*rules), metrics_, log_);
+  if (!fetcher) return fetcher.error();
+  loop_->fetcher = std::move(*fetcher);
+  auto credentials = fetch::Credentials::make(settings_.credentials);
+  if (!credentials) return credentials.error();
+
   loop_->app.emplace(App{settings_, metrics_, log_, loop_->wheel, loop_->turns, *loop_->fetcher,
                          *loop_->pool, sandbox_->state(), std::move(*credentials),
                          std::span<const config::MetricPage>(&metrics_.page, 1)});

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
+#include <type_traits>
 
 #include <sys/mman.h>
 
@@ -164,9 +166,18 @@ SlotPool::SlotPool(std::span<std::byte> region, const SlotShape& shape,
     : region_(region),
       shape_(shape),
       room_hint_(std::move(room_hint)),
-      entries_(shape.slot_count()),
+      // There are some hundred thousand: the system's zero pages come as slots come into use.
+      entries_(static_cast<Entry*>(std::calloc(shape.slot_count(), sizeof(Entry)))),
       reserve_holder_(no_slot) {
-  for (std::uint32_t index = shape.slot_count(); index-- > 0;) free_of(index).push_back(index);
+  static_assert(std::is_trivially_copyable_v<Entry>);
+  if (!entries_) throw std::bad_alloc();
+  std::uint32_t end = 0;
+  for (const std::uint32_t count : {shape.small_count, shape.medium_count, shape.large_count}) {
+    FreeSlots& slots = free_of(class_of(end));
+    slots.fresh = end;
+    slots.end = end += count;
+    slots.used.reserve(count);  // a slot's end must not fail
+  }
 }
 
 SlotPool::Class SlotPool::class_of(std::uint32_t index) const {
@@ -212,15 +223,18 @@ config::Result<Slot> SlotPool::lease(std::string_view pipeline, std::uint64_t ex
 }
 
 std::uint32_t SlotPool::take(Class which, std::uint64_t bytes, bool privileged) {
-  std::vector<std::uint32_t>& list = free_[static_cast<std::size_t>(which)];
+  auto& [used, fresh, end] = free_of(which);
   // The last large range is the reserve holder's.
   const std::size_t kept = which == Class::large && !privileged ? 1 : 0;
-  if (list.size() <= kept) return no_slot;
-  const std::uint32_t index = list.back();
+  if (used.size() + (end - fresh) <= kept) return no_slot;
+  const std::uint32_t index = used.empty() ? fresh : used.back();
   if (!claim(index, bytes, privileged)) return no_slot;
-  list.pop_back();
-  if (which == Class::small && list.size() > prefetch_tasks)
-    prefetch_to_write(at(list[list.size() - prefetch_tasks]), tiny_slot_bytes);
+  if (used.empty())
+    ++fresh;
+  else
+    used.pop_back();
+  if (which == Class::small && used.size() > prefetch_tasks)
+    prefetch_to_write(at(used[used.size() - prefetch_tasks]), tiny_slot_bytes);
   Entry& entry = entries_[index];
   ++entry.generation;
   entry.body_bytes = 0;
@@ -284,9 +298,10 @@ void SlotPool::free(std::uint32_t index) {
   Entry& entry = entries_[index];
   claimed_ -= entry.claimed;
   entry.claimed = 0;
+  const Class which = class_of(index);
   // Small ones are never given back (housekeeping).
-  if (class_of(index) != Class::small) entry.freed_at = Clock::now();
-  free_of(index).push_back(index);
+  if (which != Class::small) entry.freed_at = Clock::now();
+  free_of(which).used.push_back(index);
   --leased_;
   if (reserve_holder_ == index) reserve_holder_ = no_slot;
   hint();
@@ -300,9 +315,9 @@ void SlotPool::make_room(std::uint64_t bytes, std::uint32_t except) {
     bytes -= std::min(given, bytes);
   };
   // The coldest first, then what larger bodies left behind in ranges that are in use again.
-  for (const std::uint32_t index : free_[static_cast<std::size_t>(Class::large)]) shrink(index);
-  for (const std::uint32_t index : free_[static_cast<std::size_t>(Class::medium)]) shrink(index);
-  for (std::uint32_t index = shape_.small_count + shape_.medium_count; index < entries_.size();
+  for (const std::uint32_t index : free_of(Class::large).used) shrink(index);
+  for (const std::uint32_t index : free_of(Class::medium).used) shrink(index);
+  for (std::uint32_t index = shape_.small_count + shape_.medium_count; index < shape_.slot_count();
        ++index)
     shrink(index);
 }
@@ -321,9 +336,9 @@ std::uint64_t SlotPool::give_back(std::uint32_t index, std::uint64_t bytes_max) 
 bool SlotPool::housekeeping(Clock::time_point now) {
   give_back_left_ = give_back_bytes_max;
   for (const Class which : {Class::large, Class::medium})
-    for (const std::uint32_t index : free_[static_cast<std::size_t>(which)]) {
-      if (give_back_left_ == 0) return true;
+    for (const std::uint32_t index : free_of(which).used) {
       if (now - entries_[index].freed_at >= idle_time) give_back(index, give_back_left_);
+      if (give_back_left_ == 0) return true;
     }
   return false;
 }

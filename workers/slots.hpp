@@ -22,7 +22,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -147,7 +149,7 @@ class SlotPool {
   // One turn of waiters. Gives back at most give_back_bytes_max to make room.
   void serve_waiters();
   // Gives pages of large and medium slots that were idle for idle_time back to the system, at most
-  // give_back_bytes_max a call. True: there is more to come.
+  // give_back_bytes_max a call. True: there may be more to come.
   bool housekeeping(Clock::time_point now);
 
   // ---- for the Pool: a submitted slot is read by a worker until that worker answered or died.
@@ -168,6 +170,7 @@ class SlotPool {
   enum class Class : std::uint8_t { small, medium, large };
   static constexpr std::size_t class_count = 3;
 
+  // All of a fresh one is zero.
   struct Entry {
     std::uint64_t claimed = 0;   // bytes of pages the lease may touch; 0: free
     std::uint64_t resident = 0;  // the most claimed since pages were last given back
@@ -181,14 +184,21 @@ class SlotPool {
     bool coded = false;
     Clock::time_point freed_at{};
   };
+  struct EndOfEntries {
+    void operator()(Entry* entries) const { std::free(entries); }
+  };
+  // Of one class.
+  struct FreeSlots {
+    std::vector<std::uint32_t> used;  // last in, first out: its pages are warm
+    std::uint32_t fresh = 0;          // what comes from here on was never leased,
+    std::uint32_t end = 0;            // up to here
+  };
 
   Class class_of(std::uint32_t index) const;
   std::uint64_t offset_of(std::uint32_t index) const;
   std::uint64_t slot_bytes(Class which) const;
   std::byte* at(std::uint32_t index) const { return region_.data() + offset_of(index); }
-  std::vector<std::uint32_t>& free_of(std::uint32_t index) {
-    return free_[static_cast<std::size_t>(class_of(index))];
-  }
+  FreeSlots& free_of(Class which) { return free_[static_cast<std::size_t>(which)]; }
   // `privileged`: for the holder of the reserve.
   std::uint32_t take(Class which, std::uint64_t bytes, bool privileged);
   bool claim(std::uint32_t index, std::uint64_t bytes, bool privileged);
@@ -206,8 +216,8 @@ class SlotPool {
   std::span<std::byte> region_;
   SlotShape shape_;
   std::function<void()> room_hint_;
-  std::vector<Entry> entries_;
-  std::array<std::vector<std::uint32_t>, class_count> free_;  // last in, first out
+  std::unique_ptr<Entry[], EndOfEntries> entries_;  // of all slots
+  std::array<FreeSlots, class_count> free_;
   Queue growing_;
   Queue leasing_;
   std::uint64_t resident_ = 0;
