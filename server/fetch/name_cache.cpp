@@ -14,6 +14,7 @@ const Resolved* NameCache::find(const std::string& name, TimePoint now) {
   return &entry.resolved;
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): it is moved from
 void NameCache::remember(const std::string& name, Resolved resolved, TimePoint expires) {
   entries_.erase(name);
   if (entries_.size() >= names_max_) entries_.erase(entries_.find(*by_use_.front().name));

@@ -1,5 +1,7 @@
 #include "server/fetch/tls.hpp"
 
+#include "server/fetch/authorities.hpp"
+
 #include <array>
 #include <ctime>
 #include <span>
@@ -168,7 +170,7 @@ config::Result<TlsContext> TlsContext::make(const TlsFiles& files, std::string_v
       return failed("no certificate authorities can be read from " + files.ca_file, ca_setting);
   } else if (::access(system_bundle, R_OK) != 0) {
     made.has_authorities_ = false;
-  } else if (SSL_CTX_load_verify_file(context, system_bundle) != 1) {
+  } else if (!trust_bundle(context, system_bundle)) {
     return failed(std::string("no certificate authorities can be read from ") + system_bundle,
                   ca_setting);
   }

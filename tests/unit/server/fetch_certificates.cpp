@@ -17,9 +17,9 @@ long next_serial() {
   return ++serial;
 }
 
-void add_extension(X509* certificate, int nid, const std::string& value) {
+void add_extension(X509* certificate, X509* issuer, int nid, const std::string& value) {
   X509V3_CTX context;
-  X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
+  X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
   std::unique_ptr<X509_EXTENSION, FreeWith<X509_EXTENSION_free>> extension(
       X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()));
   EXPECT_EQ(X509_add_ext(certificate, extension.get(), -1), 1);
@@ -38,8 +38,13 @@ Certificate make_certificate(const std::string& name, EVP_PKEY* key, X509* issue
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
   X509_set_issuer_name(certificate, X509_get_subject_name(issuer ? issuer : certificate));
-  if (!issuer) add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
-  if (issuer) add_extension(certificate, NID_subject_alt_name, name);
+  if (issuer) {
+    add_extension(certificate, issuer, NID_subject_alt_name, name);
+    add_extension(certificate, issuer, NID_authority_key_identifier, "keyid");
+  } else {
+    add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE");
+    add_extension(certificate, certificate, NID_subject_key_identifier, "hash");
+  }
   EXPECT_GT(X509_sign(certificate, issuer_key, EVP_sha256()), 0);
   return made;
 }
@@ -52,10 +57,11 @@ std::FILE* create_file(std::string& path) {
 
 }  // namespace
 
-Authority::Authority()
+Authority::Authority(const std::string& name)
     : key_(EVP_EC_gen("P-256")),
-      certificate_(make_certificate("Test authority " + std::to_string(next_serial()), key_.get(),
-                                    nullptr, key_.get(), 24)) {
+      certificate_(
+          make_certificate(name.empty() ? "Test authority " + std::to_string(next_serial()) : name,
+                           key_.get(), nullptr, key_.get(), 24)) {
   std::FILE* file = create_file(file_);
   PEM_write_X509(file, certificate_.get());
   std::fclose(file);

@@ -23,7 +23,8 @@ using TlsServer = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 
 class Authority {
  public:
-  Authority();
+  // `name` empty: one of its own.
+  explicit Authority(const std::string& name = "");
   ~Authority();
   Authority(const Authority&) = delete;
   Authority& operator=(const Authority&) = delete;
