@@ -60,8 +60,8 @@ std::vector<std::string> command_names() {
 }
 
 std::vector<std::string> op_names(const std::vector<OpNames>& ops) {
-  std::vector<std::string> names;
-  for (const OpNames& op : ops) names.push_back(op.name);
+  std::vector<std::string> names(ops.size());
+  std::ranges::transform(ops, names.begin(), &OpNames::name);
   return names;
 }
 
@@ -218,10 +218,12 @@ std::string fish(const std::vector<OpNames>& ops) {
       out += seen + std::string(command.name) + "' -a " + fish_quoted(joined(words, " ")) + '\n';
   }
   out += seen + "batch' -F\n";
-  for (const OpNames& op : ops)
+  for (const OpNames& op : ops) {
+    const std::string with_op =
+        seen + joined(with_ops, " ") + "; and contains -- " + op.name + " (commandline -opc)'";
     for (const std::string& parameter : op.parameters)
-      out += seen + joined(with_ops, " ") + "; and contains -- " + op.name +
-             " (commandline -opc)' -x -l " + parameter + '\n';
+      out.append(with_op).append(" -x -l ").append(parameter) += '\n';
+  }
   out += seen + joined(with_settings, " ") + "' -rF -l config -d 'A TOML file of settings'\n";
   for (const config::Setting& setting : config::setting_table())
     if (!setting.in_table)
