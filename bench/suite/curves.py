@@ -125,14 +125,16 @@ def urls(place, names, effort):
 
 
 def at_rest(place, names, effort):
-    """One point: each server started and left alone."""
-    started = {}
+    """One point: each server started, several times, and left alone."""
+
+    def start(name):
+        begin = time.perf_counter()
+        with place.server(name):
+            return {"start_ms": (time.perf_counter() - begin) * 1000}
+
+    started = _medians(by_rounds(names, effort, start))
     with contextlib.ExitStack() as stack:
-        servers = {}
-        for name in names:
-            begin = time.perf_counter()
-            servers[name] = stack.enter_context(place.server(name))
-            started[name] = (time.perf_counter() - begin) * 1000
+        servers = {name: stack.enter_context(place.server(name)) for name in names}
         time.sleep(1)  # for what servers still do after they have begun to listen
         memory = {name: server.tree.proportional_bytes() for name, server in servers.items()}
         before = {name: server.tree.wake_ups() for name, server in servers.items()}
@@ -141,7 +143,7 @@ def at_rest(place, names, effort):
     return {
         "": {
             name: {
-                "start_ms": started[name],
+                **started[name],
                 "resident_mb": memory[name] / 2**20,
                 "wake_ups": woken[name],
             }
