@@ -3,6 +3,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+
+#include <nettle/base64.h>
 
 namespace fetchmill::workers::json {
 namespace {
@@ -32,19 +35,10 @@ void append_json_unsigned(std::string& out, std::uint64_t value) {
 }
 
 void append_base64(std::string& out, std::string_view bytes) {
-  constexpr std::string_view alphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto byte = [bytes](std::size_t i) -> unsigned {
-    return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
-  };
-  out.reserve(out.size() + (bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const unsigned group = byte(i) << 16U | byte(i + 1) << 8U | byte(i + 2);
-    out.push_back(alphabet[group >> 18U]);
-    out.push_back(alphabet[group >> 12U & 63U]);
-    out.push_back(i + 1 < bytes.size() ? alphabet[group >> 6U & 63U] : '=');
-    out.push_back(i + 2 < bytes.size() ? alphabet[group & 63U] : '=');
-  }
+  const std::size_t at = out.size();
+  out.resize(at + BASE64_ENCODE_RAW_LENGTH(bytes.size()));
+  ::nettle_base64_encode_raw(out.data() + at, bytes.size(),
+                             reinterpret_cast<const std::uint8_t*>(bytes.data()));
 }
 
 }  // namespace fetchmill::workers::json
