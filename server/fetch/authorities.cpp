@@ -141,6 +141,7 @@ int find_by_subject(X509_LOOKUP* lookup, X509_LOOKUP_TYPE type, const X509_NAME*
   if (!hash) return 0;
   X509_STORE* store = X509_LOOKUP_get_store(lookup);
   int result = 0;
+  ERR_set_mark();
   // Several may have one name: all of them go into the store, where OpenSSL chooses.
   for (const Bundled& one : *static_cast<const Bundle*>(X509_LOOKUP_get_method_data(lookup))) {
     if (one.subject_hash != *hash) continue;
@@ -151,6 +152,7 @@ int find_by_subject(X509_LOOKUP* lookup, X509_LOOKUP_TYPE type, const X509_NAME*
       continue;
     if (result == 0) result = X509_OBJECT_set1_X509(found, certificate.get());
   }
+  ERR_pop_to_mark();  // what could not be decoded must not look like an error of the handshake
   return result;
 }
 

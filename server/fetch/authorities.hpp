@@ -11,7 +11,8 @@ struct ssl_ctx_st;
 namespace fetchmill::server::fetch {
 
 // Makes `context` trust the certificates of a PEM file, which is read now and not again. Blocking.
-// False: it cannot be read, or holds no certificate, or something that is none.
+// False: it cannot be read, holds no certificate, or one without a subject. What turns out to be
+// malformed when it is needed is not trusted.
 bool trust_bundle(ssl_ctx_st* context, const std::string& path);
 
 }  // namespace fetchmill::server::fetch

@@ -9,6 +9,7 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
@@ -82,6 +83,37 @@ TEST(Authorities, MayHaveOneName) {
   for (const Authority* authority : {&third, &first, &second})
     EXPECT_EQ(verify(context, authority->server("DNS:a.test")), X509_V_OK);
   EXPECT_NE(verify(context, forged.server("DNS:a.test")), X509_V_OK);
+}
+
+// A name as it should be, and nothing good behind it.
+TEST(Authorities, ThatAreMalformedAreNotTrusted) {
+  const Authority authority;
+  std::string bytes;
+  {
+    std::unique_ptr<BIO, FreeWith<BIO_free>> file(BIO_new_file(authority.file().c_str(), "r"));
+    const Certificate certificate(PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr));
+    unsigned char* der = nullptr;
+    const int size = i2d_X509(certificate.get(), &der);
+    bytes.assign(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
+    OPENSSL_free(der);
+  }
+  // The curve's object identifier becomes something else.
+  const std::size_t at = bytes.find("\x06\x07\x2a\x86\x48\xce\x3d\x02\x01");
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] = '\x13';
+  const std::unique_ptr<BIO, FreeWith<BIO_free>> pem(BIO_new(BIO_s_mem()));
+  PEM_write_bio(pem.get(), PEM_STRING_X509, "",
+                reinterpret_cast<const unsigned char*>(bytes.data()),
+                static_cast<long>(bytes.size()));
+  const char* text = nullptr;
+  const long size = BIO_get_mem_data(pem.get(), &text);
+  const Context context = trusting(std::string(text, static_cast<std::size_t>(size)));
+  ASSERT_TRUE(context);
+  ERR_clear_error();
+  EXPECT_EQ(verify(context, authority.server("DNS:a.test")),
+            X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+  EXPECT_EQ(decoded(context), 0);
+  EXPECT_EQ(ERR_peek_error(), 0U) << "would end the handshake";
 }
 
 TEST(Authorities, AreNotFoundInWhatIsNoBundle) {
