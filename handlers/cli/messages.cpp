@@ -21,7 +21,8 @@ std::string option_of(std::string field) {
 }
 
 std::string sentence(std::string text) {
-  return text.ends_with('?') || text.ends_with('.') ? text : text + '.';
+  if (!text.ends_with('?') && !text.ends_with('.')) text += '.';
+  return text;
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #include "server/fetch/authorities.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <openssl/asn1.h>
@@ -178,10 +178,9 @@ X509_LOOKUP_METHOD* lookup_method() {
 bool trust_bundle(SSL_CTX* context, const std::string& path) {
   std::optional<Bundle> bundle = read_bundle(path);
   if (!bundle || lookup_method() == nullptr) return false;
-  auto kept = std::make_unique<Bundle>(std::move(*bundle));
   X509_LOOKUP* lookup = X509_STORE_add_lookup(SSL_CTX_get_cert_store(context), lookup_method());
-  if (lookup == nullptr || X509_LOOKUP_set_method_data(lookup, kept.get()) != 1) return false;
-  kept.release();
+  if (lookup == nullptr) return false;
+  X509_LOOKUP_set_method_data(lookup, new Bundle(std::move(*bundle)));  // ends by release_bundle
   return true;
 }
 

@@ -4,7 +4,7 @@
 
 #include <cstdio>
 #include <fstream>
-#include <initializer_list>
+#include <memory>
 #include <sstream>
 #include <string>
 
