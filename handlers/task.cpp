@@ -403,6 +403,7 @@ Result<std::string> pipeline_from_query(const QueryPairs& query, const config::S
   return read_pipeline(*parsed, "pipeline", settings);
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): its texts are moved from
 Result<TaskSpec> task_from_query(QueryPairs query, const config::Settings& settings) {
   std::string url;
   QueryPairs rest;

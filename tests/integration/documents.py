@@ -34,6 +34,15 @@ def fenced_blocks(text):
     return blocks
 
 
+def save_modules(text, folder):
+    """Puts the Python modules of a document where their first lines say, below `folder`."""
+    for block in fenced_blocks(text):
+        if block.language == MODULE:
+            path = folder / re.match(r"# (python/\w+\.py)\n", block.text)[1]
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(block.text)
+
+
 def indented_lines(text):
     """The command lines of a Markdown document that are indented instead."""
     outside = re.sub(r"^```.*?^```\n", "", text, flags=re.MULTILINE | re.DOTALL)

@@ -59,12 +59,8 @@ class Demo:
         (binaries / "fetchmill").symlink_to(FETCHMILL_BIN)
         (binaries / "tests/fetchmill-origin").symlink_to(ORIGIN_BIN)
         (self.folder / "deploy").symlink_to(ROOT / "deploy")
-        (self.folder / "python").mkdir()
         for document in DOCUMENTS:
-            for block in documents.fenced_blocks(document.read_text()):
-                if block.language == MODULE:
-                    name = re.match(r"# python/(\w+\.py)\n", block.text)[1]
-                    (self.folder / "python" / name).write_text(block.text)
+            documents.save_modules(document.read_text(), self.folder)
         self._process = subprocess.Popen(
             [ROOT / "deploy/demo/demo.sh", "run"],
             stdout=subprocess.PIPE,

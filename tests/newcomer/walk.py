@@ -6,6 +6,7 @@ own: its ports are free, and nothing connects elsewhere.
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -26,10 +27,10 @@ LEFT_OUT = {
     "make bench": "measures for minutes",
     "make fmt tidy": "looks at every source for minutes",
 }
-IN_BACKGROUND = {
-    "make run": "Ctrl-C ends both",
-    "build/release/fetchmill serve": "listening",
-}
+# What goes on, and what it says when it is there. The first stays until the next of it or the end.
+RUN = "make run"
+IN_BACKGROUND = {RUN: "Ctrl-C ends both", "build/release/fetchmill serve": "listening"}
+RUN_INTERRUPTED = (0, 130, -signal.SIGINT, 2)  # make's own word for it is 2
 
 
 class Background:
@@ -53,32 +54,38 @@ class Background:
                 return
         raise SystemExit(f"{command}: {''.join(said)}")
 
-    def end(self):
+    def end(self, good=(0,)):
         """As Ctrl-C does it."""
         os.killpg(self._process.pid, signal.SIGINT)
         self._process.stdout.read()
-        return self._process.wait(timeout=60)
+        code = self._process.wait(timeout=60)
+        if code not in good:
+            raise SystemExit(f"{self.command} ended with {code}")
 
 
 def walk(document):
-    environment, exports, background = dict(os.environ), [], []
+    environment, exports, running = dict(os.environ), [], None
     failed = typed = 0
+    documents.save_modules(document.read_text(), ROOT)
     for block in documents.fenced_blocks(document.read_text()):
         if block.language != documents.SHELL:
             continue
         lines = []
         for line in block.text.splitlines():
             command = line.partition(" #")[0].strip()
-            sign = next((s for start, s in IN_BACKGROUND.items() if command.startswith(start)), None)
+            program = re.sub(r"^(\w+=\S+ )+", "", command)  # without what it sets for its environment
+            sign = next((s for start, s in IN_BACKGROUND.items() if program.startswith(start)), None)
             if command in LEFT_OUT:
                 print(f"left out: {command}: {LEFT_OUT[command]}", flush=True)
             elif sign:
+                if program == RUN and running:
+                    running.end(RUN_INTERRUPTED)
                 started = Background(command, sign, environment)
                 typed += 1
-                if command == "make run":
-                    background.append(started)
-                elif started.end() != 0:
-                    raise SystemExit(f"{command} did not end well")
+                if program == RUN:
+                    running = started
+                else:
+                    started.end()
             else:
                 lines.append(line)
         script = "\n".join(lines)
@@ -94,10 +101,8 @@ def walk(document):
         if code != 0 or not as_shown:
             failed += 1
             print(f"line {block.line}: ended with {code}\n{script}\n{out}\n{said}", flush=True)
-    for started in background:
-        code = started.end()
-        if code not in (0, 130, -signal.SIGINT, 2):  # make's own word for an interrupt is 2
-            raise SystemExit(f"{started.command} ended with {code}")
+    if running:
+        running.end(RUN_INTERRUPTED)
     print(f"{document.name}: {typed} blocks typed, {failed} failed", flush=True)
     return 1 if failed or not typed else 0
 
