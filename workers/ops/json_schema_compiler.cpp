@@ -384,8 +384,9 @@ class Compiler {
     schema_.subschemas[current_].keywords.push_back(std::move(made));
   }
 
-  static void set_named(SchemaKeyword& made, std::map<std::string, SchemaId, std::less<>> schemas) {
-    for (auto& [name, id] : schemas) {
+  static void set_named(SchemaKeyword& made,
+                        const std::map<std::string, SchemaId, std::less<>>& schemas) {
+    for (const auto& [name, id] : schemas) {
       made.names.push_back(name);
       made.schemas.push_back(id);
     }
