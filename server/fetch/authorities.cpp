@@ -140,20 +140,25 @@ int find_by_subject(X509_LOOKUP* lookup, X509_LOOKUP_TYPE type, const X509_NAME*
   const std::optional<unsigned long> hash = hash_of(wanted);
   if (!hash) return 0;
   X509_STORE* store = X509_LOOKUP_get_store(lookup);
-  int result = 0;
+  bool added = false;
   ERR_set_mark();
   // Several may have one name: all of them go into the store, where OpenSSL chooses.
   for (const Bundled& one : *static_cast<const Bundle*>(X509_LOOKUP_get_method_data(lookup))) {
     if (one.subject_hash != *hash) continue;
     const unsigned char* at = one.der.data();
     const Certificate certificate(d2i_X509(nullptr, &at, static_cast<long>(one.der.size())));
-    if (!certificate || X509_NAME_cmp(X509_get_subject_name(certificate.get()), wanted) != 0 ||
-        X509_STORE_add_cert(store, certificate.get()) != 1)
-      continue;
-    if (result == 0) result = X509_OBJECT_set1_X509(found, certificate.get());
+    if (certificate && X509_NAME_cmp(X509_get_subject_name(certificate.get()), wanted) == 0 &&
+        X509_STORE_add_cert(store, certificate.get()) == 1)
+      added = true;
   }
   ERR_pop_to_mark();  // what could not be decoded must not look like an error of the handshake
-  return result;
+  X509_OBJECT* held =
+      added ? X509_OBJECT_retrieve_by_subject(X509_STORE_get0_objects(store), X509_LU_X509, wanted)
+            : nullptr;
+  if (held == nullptr || X509_OBJECT_set1_X509(found, X509_OBJECT_get0_X509(held)) != 1) return 0;
+  // Whoever asked takes a reference of its own, and does not give this one back.
+  X509_free(X509_OBJECT_get0_X509(found));
+  return 1;
 }
 
 void release_bundle(X509_LOOKUP* lookup) {
