@@ -126,6 +126,10 @@ Result<void> Engine::start() {
              log_.error("main", "the spawner is gone, and no worker can be replaced: stopping", {});
              spawner_lost_ = true;
              halt();
+           },
+       .workers_changed =
+           [this] {
+             if (handle_workers_changed_) handle_workers_changed_();
            }});
   if (!pool) return pool.error();
   loop_->pool = std::move(*pool);
@@ -184,6 +188,10 @@ void Engine::on_hangup(std::function<void()> handle) {
   if (loop_->orders) return;
   loop_->hangups.emplace(loop_->io, SIGHUP);
   wait_for_hangup();
+}
+
+void Engine::on_workers_changed(std::function<void()> handle) {
+  handle_workers_changed_ = std::move(handle);
 }
 
 void Engine::wait_for_hangup() {

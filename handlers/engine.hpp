@@ -55,6 +55,8 @@ class Engine {
   void on_signal(std::function<void()> handle);
   // The same for SIGHUP, which otherwise ends the process, or an order to reload.
   void on_hangup(std::function<void()> handle);
+  // The same whenever a worker is ready or has ended.
+  void on_workers_changed(std::function<void()> handle);
   server::Poller& poller();
   App& app();
 
@@ -76,6 +78,7 @@ class Engine {
   std::function<void()> ready_;
   std::function<void()> handle_signal_;
   std::function<void()> handle_hangup_;
+  std::function<void()> handle_workers_changed_;
   bool spawner_lost_ = false;
 };
 

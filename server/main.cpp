@@ -27,6 +27,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace fetchmill::server {
 namespace {
@@ -78,28 +79,35 @@ class AdminPort {
   http::Listener listener_{service_};
 };
 
-// The gauges that are worked out when they are asked for, once a second for the other loops, which
-// may be asked as well.
+// The gauges that are worked out when they are asked for, worked out for the other loops, which may
+// be asked as well: at most once a second, and only while something changes, so that an idle loop
+// is not woken.
 class GaugesForOthers {
  public:
-  explicit GaugesForOthers(handlers::Engine& engine)
-      : pool_(engine.app().pool), timer_(engine.io()) {
-    publish();
+  explicit GaugesForOthers(handlers::Engine& engine) : engine_(engine), timer_(engine.io()) {
+    engine_.on_workers_changed([this] { touch(); });
+    engine_.app().pool.publish_gauges();
+  }
+  GaugesForOthers(const GaugesForOthers&) = delete;
+  GaugesForOthers& operator=(const GaugesForOthers&) = delete;
+  ~GaugesForOthers() { engine_.on_workers_changed({}); }
+
+  // They may be others from now on, up to the time when they are told.
+  void touch() {
+    if (std::exchange(due_, true)) return;
+    timer_.expires_after(period);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      due_ = false;
+      if (!error) engine_.app().pool.publish_gauges();
+    });
   }
 
  private:
   static constexpr milliseconds period{1000};
 
-  void publish() {
-    pool_.publish_gauges();
-    timer_.expires_after(period);
-    timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) publish();
-    });
-  }
-
-  workers::Pool& pool_;
+  handlers::Engine& engine_;
   Timer timer_;
+  bool due_ = false;
 };
 
 // One loop, `seat` where it is one of several.
@@ -118,8 +126,12 @@ int serve_loop(const config::Settings& given, const LoadSettings& load, handlers
   const auto expose = [&] { return exposition.expose(); };
   const http::Router router(handlers::routes(app, expose));
   http::Service* serving = nullptr;
-  LagProbe lag(engine.io(), metrics.event_loop_lag_seconds.get(),
-               [&] { return serving && serving->in_flight > 0; });
+  std::optional<GaugesForOthers> gauges;
+  // It looks while there are requests, and once more.
+  LagProbe lag(engine.io(), metrics.event_loop_lag_seconds.get(), [&] {
+    if (gauges) gauges->touch();
+    return serving && serving->in_flight > 0;
+  });
   http::Service service(engine.poller(), app.wheel, settings.server, router,
                         http::BrowserRules(settings.server.hosts, settings.server.cors_origins,
                                            http::Listener::is_loopback(settings.server.listen)),
@@ -132,7 +144,6 @@ int serve_loop(const config::Settings& given, const LoadSettings& load, handlers
     return "serving on " + listener.address() + " with " + std::to_string(settings.workers.count) +
            " workers";
   };
-  std::optional<GaugesForOthers> gauges;
 
   AdminPort admin(engine, lag, expose);
   if (auto opened = admin.open(seat ? std::optional(seat->admin.release()) : std::nullopt);

@@ -38,6 +38,8 @@ class Pool {
     std::function<void()> ready;  // once: every worker has reported for work
     // The spawner is gone, and with it all workers: end the process in order.
     std::function<void()> spawner_lost;
+    // One is ready, or one has ended.
+    std::function<void()> workers_changed = {};
   };
   struct Stats {
     std::uint32_t workers_total = 0;

@@ -40,6 +40,7 @@ void PoolImpl::worker_ready(Worker& worker) {
     all_ready_ = true;
     if (events_.ready) events_.ready();
   }
+  if (events_.workers_changed) events_.workers_changed();
   dispatch(Clock::now());
 }
 
@@ -261,6 +262,7 @@ void PoolImpl::bury(Worker& worker) {
   for (std::uint32_t i = 0; i < worker.area.unanswered(); ++i)
     slots_.unpin(worker.area.owed(i).slot);
   worker.area.forget();
+  if (events_.workers_changed) events_.workers_changed();
 }
 
 // ---- inputs that end workers

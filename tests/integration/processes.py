@@ -3,6 +3,7 @@
 import ctypes
 import fcntl
 import os
+import re
 import socket
 import struct
 import time
@@ -35,6 +36,12 @@ def _stat(pid):
     except (FileNotFoundError, ProcessLookupError):
         return None
     return fields[0], int(fields[1])
+
+
+def wakings(pid):
+    """How often the process has gone to sleep and woken up."""
+    with open(f"/proc/{pid}/status", encoding="latin-1") as file:
+        return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", file.read(), re.MULTILINE)[1])
 
 
 def alive(pid):

@@ -122,6 +122,21 @@ class Serving(LoopsTest):
             self.assertEqual(self.server.metrics().value("http_connections"), 13)
         eventually(lambda: self.server.metrics().value("http_connections") == 1, "they closed")
 
+    def test_an_idle_server_sleeps(self):
+        server = self.serve()
+        self.assert_ok(server.fetch(self.origin.url("/json"), "hash"))
+        family = [server.pid, *processes.descendants(server.pid)]
+
+        def wakings():
+            return sum(map(processes.wakings, family))
+
+        def sleeps():
+            before = wakings()
+            time.sleep(3)
+            return wakings() - before <= LOOPS  # each keeps house every ten seconds
+
+        eventually(sleeps, "nothing wakes it", within=20)
+
     def test_what_is_the_same_for_all_is_no_sum(self):
         metrics = self.server.metrics()
         self.assertEqual(metrics.value("build_info"), 1)
