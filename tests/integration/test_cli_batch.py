@@ -20,6 +20,7 @@ class BatchTest(unittest.TestCase):
         cls.origin = cls.enterClassContext(Origin())
 
     def setUp(self):
+        self.origin.wait_for_rest()
         self.folder = pathlib.Path(commands.temporary_folder(self))
 
     def file(self, name, *lines):
@@ -282,8 +283,8 @@ class CtrlC(BatchTest):
             eventually(lambda: self.origin.open_requests() == 1, "it is under way")
             running.interrupt()
             running.send(self.urls(1)[0] + "\n")
-            code, outcomes, _ = running.end()
-        self.assertEqual((code, len(outcomes)), (1, 1))
+            code, outcomes, err = running.end()
+        self.assertEqual((code, len(outcomes)), (1, 1), err)
 
     def test_while_lines_are_awaited(self):
         with Running("batch") as running:

@@ -16,6 +16,9 @@ class FetchTest(unittest.TestCase):
     def setUpClass(cls):
         cls.origin = cls.enterClassContext(Origin())
 
+    def setUp(self):
+        self.origin.wait_for_rest()
+
     def fetch_text(self, target, *arguments):
         result = fetch(self.origin.url(target), *arguments)
         self.assertEqual((result.returncode, result.stderr), (0, ""), result)

@@ -11,6 +11,7 @@ import threading
 import time
 
 from http_client import HttpConnection
+from processes import eventually
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ORIGIN_BIN = os.environ.get("FETCHMILL_ORIGIN", str(ROOT / "build/release/tests/fetchmill-origin"))
@@ -79,6 +80,11 @@ class Origin:
 
     def open_requests(self):
         return self.counters()["requests"]["open"]
+
+    def wait_for_rest(self):
+        """A request ends here a little after its client has gone: a test that counts those that are
+        open must not see the ones of the test before."""
+        eventually(lambda: self.open_requests() == 0, "the requests of the test before end")
 
 
 # What a RawUpstream does with a connection: a list of these, of bytes, which are sent as they are,
