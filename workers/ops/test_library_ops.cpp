@@ -111,7 +111,10 @@ std::string allocations() {
   if (block == nullptr) return "malloc fails";
   block[bytes - 1] = 'x';
   char* larger = static_cast<char*>(std::realloc(block, 2 * bytes));
-  if (larger == nullptr) return "realloc fails";
+  if (larger == nullptr) {
+    std::free(block);
+    return "realloc fails";
+  }
   const bool kept = larger[bytes - 1] == 'x';
   std::free(larger);
   return kept ? "ok" : "realloc loses bytes";
