@@ -3,6 +3,7 @@
 #include "tests/unit/server/fetch_certificates.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -13,6 +14,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
+#include <unistd.h>
 
 namespace fetchmill::server::fetch::testing {
 namespace {
@@ -27,7 +29,8 @@ std::string text_of(const std::string& path) {
 
 // A context that trusts the bundle `text`; null where that cannot be done.
 Context trusting(const std::string& text) {
-  const std::string path = ::testing::TempDir() + "authorities_test.pem";
+  std::string path = ::testing::TempDir() + "authorities-XXXXXX";  // tests run beside each other
+  ::close(::mkstemp(path.data()));
   std::ofstream(path) << text;
   Context context(SSL_CTX_new(TLS_client_method()));
   const bool trusts = trust_bundle(context.get(), path);
