@@ -1,11 +1,13 @@
 #include "server/metrics_exposition.hpp"
 
+#include "config/cpu_time.hpp"
 #include "config/metric_totals.hpp"
 #include "config/read_file.hpp"
 
 #include <array>
 #include <bit>
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <ctime>
 #include <filesystem>
@@ -27,14 +29,10 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-double seconds(const timespec& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
-
 double clock_seconds(clockid_t clock) {
   timespec time{};
   clock_gettime(clock, &time);
-  return seconds(time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
 // The number of a text that is the `index`-th of its words, counted from 0.
@@ -87,15 +85,6 @@ double max_descriptors(pid_t process) {
   return static_cast<double>(limit.rlim_cur);
 }
 
-// Nothing: it has ended.
-std::optional<double> cpu_seconds(pid_t process) {
-  clockid_t clock{};
-  timespec time{};
-  if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &time) != 0)
-    return std::nullopt;
-  return seconds(time);
-}
-
 // What is told of each process.
 struct ProcessRow {
   MetricType type;
@@ -121,14 +110,14 @@ using ProcessValues = std::array<double, process_rows.size()>;
 // scrape, and its parent clears its page a little later.
 std::optional<ProcessValues> measure(const MetricsExposition::Process& process) {
   const std::string folder = proc_folder(process.pid);
-  const std::optional<double> cpu = cpu_seconds(process.pid);
+  const std::optional<std::chrono::nanoseconds> cpu = config::cpu_time(process.pid);
   const std::optional<std::string> pages = config::read_file(folder + "/statm");
   if (!cpu || !pages) return std::nullopt;
   const auto page_bytes = static_cast<double>(sysconf(_SC_PAGESIZE));
   const auto bytes = [&](std::size_t index) {
     return static_cast<double>(number_at(*pages, index).value_or(0)) * page_bytes;
   };
-  return ProcessValues{*cpu,
+  return ProcessValues{std::chrono::duration<double>(*cpu).count(),
                        bytes(0),
                        bytes(1),
                        open_descriptors(folder + "/fd"),

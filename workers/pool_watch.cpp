@@ -1,3 +1,4 @@
+#include "config/cpu_time.hpp"
 #include "workers/pool_impl.hpp"
 #include "workers/usage.hpp"
 
@@ -125,7 +126,8 @@ void PoolImpl::watch_run(Worker& worker, Clock::time_point now) {
   }
   const std::optional<std::uint64_t> bytes = read_private_bytes(worker.status.get());
   if (bytes && *bytes > options_.memory_limit_bytes) return kill(worker, EndReason::memory);
-  const std::optional<std::chrono::nanoseconds> used = cpu_time(worker.pid);
+  // If the pid names another process by now, the worker is dead: the answer only ends it.
+  const std::optional<std::chrono::nanoseconds> used = config::cpu_time(worker.pid);
   if (!used) return;
   const std::uint64_t running = worker.area.owed(0).asked.task;
   if (worker.life.watched_task != running) {

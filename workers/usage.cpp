@@ -1,7 +1,6 @@
 #include "workers/usage.hpp"
 
 #include <charconv>
-#include <ctime>
 
 #include <unistd.h>
 
@@ -34,14 +33,6 @@ std::optional<std::uint64_t> read_private_bytes(int status_fd) {
   const ssize_t got = ::pread(status_fd, text, sizeof text, 0);
   if (got <= 0) return std::nullopt;
   return private_bytes({text, static_cast<std::size_t>(got)});
-}
-
-std::optional<std::chrono::nanoseconds> cpu_time(pid_t pid) {
-  clockid_t clock{};
-  timespec time{};
-  if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &time) != 0)
-    return std::nullopt;
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 }  // namespace fetchmill::workers

@@ -1,4 +1,5 @@
 // The pure parts of the pool's limits: costs, poison, recycling, what /proc says.
+#include "config/cpu_time.hpp"
 #include "workers/cost.hpp"
 #include "workers/poison.hpp"
 #include "workers/recycle.hpp"
@@ -98,8 +99,8 @@ TEST(Usage, OfThisProcess) {
   ::close(status);
   ASSERT_TRUE(before && after);
   EXPECT_GE(*after, *before + (24U << 20U)) << block.size();
-  EXPECT_TRUE(cpu_time(::getpid()).has_value());
-  EXPECT_FALSE(cpu_time(4'194'303).has_value()) << "no process has the highest pid";
+  EXPECT_TRUE(config::cpu_time(::getpid()).has_value());
+  EXPECT_FALSE(config::cpu_time(4'194'303).has_value()) << "no process has the highest pid";
 }
 
 }  // namespace
