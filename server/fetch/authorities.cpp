@@ -1,5 +1,7 @@
 #include "server/fetch/authorities.hpp"
 
+#include "server/fetch/free_with.hpp"
+
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,16 +21,9 @@ namespace {
 
 using Der = std::span<const unsigned char>;
 
-template <auto release>
-struct ReleaseWith {
-  template <class T>
-  void operator()(T* object) const {
-    release(object);
-  }
-};
-using Certificate = std::unique_ptr<X509, ReleaseWith<X509_free>>;
-using Name = std::unique_ptr<X509_NAME, ReleaseWith<X509_NAME_free>>;
-using Input = std::unique_ptr<BIO, ReleaseWith<BIO_free>>;
+using Certificate = std::unique_ptr<X509, FreeWith<X509_free>>;
+using Name = std::unique_ptr<X509_NAME, FreeWith<X509_NAME_free>>;
+using Input = std::unique_ptr<BIO, FreeWith<BIO_free>>;
 
 // ---- the subject of a certificate, without decoding the rest (RFC 5280, section 4.1)
 

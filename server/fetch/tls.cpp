@@ -1,6 +1,7 @@
 #include "server/fetch/tls.hpp"
 
 #include "server/fetch/authorities.hpp"
+#include "server/fetch/free_with.hpp"
 
 #include <array>
 #include <ctime>
@@ -59,7 +60,7 @@ const char* verify_words(long result) {
 }
 
 std::string name_text(const X509_NAME* name) {
-  const std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new(BIO_s_mem()), &BIO_free);
+  const std::unique_ptr<BIO, FreeWith<BIO_free>> text(BIO_new(BIO_s_mem()));
   if (!text || X509_NAME_print_ex(text.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
   const char* bytes = nullptr;
   const long size = BIO_get_mem_data(text.get(), &bytes);

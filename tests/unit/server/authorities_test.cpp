@@ -1,12 +1,12 @@
 #include "server/fetch/authorities.hpp"
 
+#include "config/read_file.hpp"
 #include "tests/unit/server/fetch_certificates.hpp"
 
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
-#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -22,9 +22,7 @@ namespace {
 using Context = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 
 std::string text_of(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
+  return config::read_file(path).value();
 }
 
 // A context that trusts the bundle `text`; null where that cannot be done.

@@ -1,6 +1,8 @@
 // Certificates made for one test: an authority, and servers it vouches for.
 #pragma once
 
+#include "server/fetch/free_with.hpp"
+
 #include <memory>
 #include <string>
 
@@ -10,13 +12,6 @@
 
 namespace fetchmill::server::fetch::testing {
 
-template <auto free>
-struct FreeWith {
-  template <class T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
 using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, FreeWith<X509_free>>;
 using TlsServer = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
