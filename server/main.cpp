@@ -97,8 +97,9 @@ class GaugesForOthers {
     if (std::exchange(due_, true)) return;
     timer_.expires_after(period);
     timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
       due_ = false;
-      if (!error) engine_.app().pool.publish_gauges();
+      engine_.app().pool.publish_gauges();
     });
   }
 

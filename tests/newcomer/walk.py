@@ -66,8 +66,9 @@ class Background:
 def walk(document):
     environment, exports, running = dict(os.environ), [], None
     failed = typed = 0
-    documents.save_modules(document.read_text(), ROOT)
-    for block in documents.fenced_blocks(document.read_text()):
+    text = document.read_text()
+    documents.save_modules(text, ROOT)
+    for block in documents.fenced_blocks(text):
         if block.language != documents.SHELL:
             continue
         lines = []
