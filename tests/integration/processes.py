@@ -1,9 +1,11 @@
 """What /proc says about processes, and waiting for conditions."""
 
+import contextlib
 import ctypes
 import fcntl
 import os
 import re
+import signal
 import socket
 import struct
 import time
@@ -29,13 +31,12 @@ def eventually(condition, what, within=10.0):
 
 
 def _stat(pid):
-    """(state, parent pid) of a process; None when it is gone."""
+    """What follows its name in /proc/PID/stat, from its state on; None when the process is gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
-            fields = file.read().rpartition(")")[2].split()
+            return file.read().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return fields[0], int(fields[1])
 
 
 def wakings(pid):
@@ -54,7 +55,15 @@ def children(pid):
     """The pids of the running children of `pid`, in ascending order."""
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     stats = [(child, _stat(child)) for child in pids]
-    return sorted(child for child, stat in stats if stat and stat[1] == pid and stat[0] not in "ZX")
+    return sorted(
+        child for child, stat in stats if stat and int(stat[1]) == pid and stat[0] not in "ZX"
+    )
+
+
+def kill(pid, number=signal.SIGKILL):
+    """Signals a process of another's: one that has been killed before may end at any moment."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def descendants(pid):
@@ -76,10 +85,9 @@ def descriptors(pid):
 
 
 def cpu_seconds(pid):
-    """User and system time the process has used."""
-    with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """User and system time the process has used; 0 when it is gone."""
+    stat = _stat(pid)
+    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK") if stat else 0.0
 
 
 def resident_bytes(pid):

@@ -216,7 +216,7 @@ class Restarts(ServerTest):
 
         def stop(server):
             for pid in [*processes.descendants(server.pid), server.pid]:
-                os.kill(pid, signal.SIGTERM)
+                processes.kill(pid, signal.SIGTERM)
 
         self.restarts(max(1, RESTARTS // 10), stop)
 

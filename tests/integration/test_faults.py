@@ -1,7 +1,6 @@
 """Deaths of every process, at every moment: what callers see, and what is left behind."""
 
 import concurrent.futures
-import contextlib
 import json
 import os
 import signal
@@ -54,7 +53,7 @@ class KilledWorkers(FaultTest):
             outcomes.append(outcome)
             if len(outcomes) % 40 == 0 and len(outcomes) < 360:
                 for pid in next(shots, lambda: ())():
-                    os.kill(pid, signal.SIGKILL)
+                    processes.kill(pid)
         *outcomes, summary = outcomes
         self.assertEqual(summary["ok"], 400, [o for o in outcomes if o["type"] != "result"][:3])
         self.assertEqual({o["result"] for o in outcomes}, {loop_result(ITERATIONS, 100)})
@@ -82,7 +81,7 @@ class KilledWorkers(FaultTest):
     def test_idle_workers(self):
         server = self.start()
         for pid in server.workers():
-            os.kill(pid, signal.SIGKILL)
+            processes.kill(pid)
         for _ in range(10):
             self.assert_serves(server)
 
@@ -96,8 +95,7 @@ class KilledWorkers(FaultTest):
             while not done.is_set():
                 with open(newborns, encoding="ascii") as pids:
                     for pid in pids.read().split():
-                        with contextlib.suppress(ProcessLookupError):
-                            os.kill(int(pid), signal.SIGINT)
+                        processes.kill(int(pid), signal.SIGINT)
 
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             signals = pool.submit(signal_all)
@@ -119,14 +117,14 @@ class KilledWorkers(FaultTest):
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             call = pool.submit(server.fetch, self.origin.url("/bytes?n=1"), step)
             (victim,) = eventually(at_work, "the task runs")
-            os.kill(victim, signal.SIGKILL)
+            processes.kill(victim)
             response = call.result()
         self.assertEqual(response.status, 200, response)
         self.assertEqual(response.json(), loop_result(600_000_000, 1))
 
     def test_the_death_is_logged(self):
         server = self.start()
-        os.kill(server.workers()[0], signal.SIGKILL)
+        processes.kill(server.workers()[0])
         eventually(lambda: any("signal" in entry.get("ending", "") for entry in server.log), "an obituary")
 
 
@@ -219,7 +217,7 @@ class NothingLeft(FaultTest):
             for step in (("crash", {"how": "segv"}), ("crash", {"how": "exit"}), "spin_forever"):
                 self.server.fetch(self.origin.url("/json"), step)
             for pid in self.server.workers():
-                os.kill(pid, signal.SIGKILL)
+                processes.kill(pid)
             for target in ("/reset?after=10", "/short", "/garbage", "/close?n=10"):
                 self.server.fetch(self.origin.url(target))
             self.server.fetch(self.origin.url("/hang"), timeout_ms=50)

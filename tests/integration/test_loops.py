@@ -294,7 +294,7 @@ class Ending(LoopsTest):
         with contextlib.ExitStack() as stack:
             connections = self.under_way(stack, server, "/delay%3Fms=700", 12)
             for pid in [*processes.descendants(server.pid), server.pid]:
-                os.kill(pid, signal.SIGINT)
+                processes.kill(pid, signal.SIGINT)
             for connection in connections:
                 self.assert_ok(connection.read_response())
         self.assertEqual(server.wait(), 0)

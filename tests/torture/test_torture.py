@@ -4,7 +4,6 @@ started again and again until nothing new fails."""
 import mmap
 import os
 import pathlib
-import signal
 import struct
 import sys
 import tempfile
@@ -142,7 +141,7 @@ class TortureTest(unittest.TestCase):
     def kill_a_worker(server):
         spawners = processes.children(server.pid)
         for worker in processes.children(spawners[0])[:1] if spawners else []:
-            os.kill(worker, signal.SIGKILL)
+            processes.kill(worker)
 
     @staticmethod
     def spawner_was_lost(server):
