@@ -5,22 +5,21 @@
 #   docker build -t fetchmill --build-arg REVISION=$(git rev-parse --short=12 HEAD) .
 #   docker run --rm --read-only -p 127.0.0.1:8080:8080 fetchmill
 #
-# More than the core: --build-arg CMAKE_FLAGS=-DFETCHMILL_PYTHON_OPS=ON --build-arg
-# EXTRA_PATHS=/usr/lib/python3.11 has CPython in it, for ops of the operator's own (docs/python.md).
+# The core is without the image ops and without CPython for ops of the operator's own
+# (docs/python.md): --build-arg IMAGE_OPS=ON and --build-arg PYTHON_OPS=ON have them.
 FROM debian:bookworm-slim AS build
 WORKDIR /src
-COPY deploy/install-packages.sh deploy/packages-build.txt deploy/
-RUN deploy/install-packages.sh deploy/packages-build.txt build
+ARG IMAGE_OPS=OFF
+ARG PYTHON_OPS=OFF
+COPY deploy/install-packages.sh deploy/packages-build.txt deploy/packages-image.txt deploy/
+RUN deploy/install-packages.sh deploy/packages-build.txt build \
+  && { [ "${IMAGE_OPS}" != ON ] || deploy/install-packages.sh deploy/packages-image.txt build; }
 COPY . .
 ARG REVISION=unknown
-# For more than the core: options of CMakeLists.txt, such as -DNAME=ON, and files or folders of this
-# stage that the image needs besides what ldd finds.
-ARG CMAKE_FLAGS=
-ARG EXTRA_PATHS=
-RUN cmake --preset release -DFETCHMILL_TESTS=OFF -DFETCHMILL_PYTHON_OPS=OFF \
-    -DFETCHMILL_REVISION=${REVISION} ${CMAKE_FLAGS} \
+RUN cmake --preset release -DFETCHMILL_TESTS=OFF -DFETCHMILL_REVISION=${REVISION} \
+    -DFETCHMILL_IMAGE_OPS=${IMAGE_OPS} -DFETCHMILL_PYTHON_OPS=${PYTHON_OPS} \
   && cmake --build --preset release --target fetchmill \
-  && deploy/image-root.sh build/release/fetchmill /image ${EXTRA_PATHS}
+  && deploy/image-root.sh build/release/fetchmill /image
 
 FROM scratch
 ARG REVISION=unknown

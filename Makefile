@@ -7,6 +7,8 @@ FAULT_FLAGS ?= --kills 10000
 BENCH_FLAGS ?=
 # ON builds image.info and image.resize, which need libvips.
 IMAGE_OPS ?= OFF
+# ON has CPython in the container image; every other build has it.
+PYTHON_OPS ?= OFF
 
 configure = cmake --preset $(1) --log-level=WARNING -DFETCHMILL_IMAGE_OPS=$(IMAGE_OPS) $(2)
 build = cmake --build --preset $(1) --parallel $(JOBS) $(2)
@@ -81,12 +83,13 @@ docs: deps-build ## docs/ and the example configuration, anew from the tables
 	$(call configure,release)
 	$(call build,release,--target docs)
 
-image: ## the container image, by docker or podman
+image: ## the container image, by docker or podman; IMAGE_OPS=ON, PYTHON_OPS=ON: with those ops
 	$(shell command -v docker || echo podman) build --tag fetchmill \
-	  --build-arg REVISION=$(shell git rev-parse --short=12 HEAD) .
+	  --build-arg REVISION=$(shell git rev-parse --short=12 HEAD) \
+	  --build-arg IMAGE_OPS=$(IMAGE_OPS) --build-arg PYTHON_OPS=$(PYTHON_OPS) .
 
 container-test: ## the image, built without a registry and tested in an engine (as root)
-	@tests/container/run.sh
+	@IMAGE_OPS=$(IMAGE_OPS) PYTHON_OPS=$(PYTHON_OPS) tests/container/run.sh
 
 newcomer-test: ## README from top to bottom in a new Debian, in about 20 minutes (as root)
 	@tests/newcomer/run.sh

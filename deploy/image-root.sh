@@ -3,12 +3,11 @@
 # what it loads and reads. Which packages that came from stands where scanners look for it, with
 # their copyright notices.
 #
-#   image-root.sh BINARY ROOT [PATH…]    each PATH, a file or folder, comes along with what it loads
+#   image-root.sh BINARY ROOT
 set -eu
 
-binary=${1:?usage: image-root.sh BINARY ROOT [PATH…]}
-root=${2:?usage: image-root.sh BINARY ROOT [PATH…]}
-shift 2
+binary=${1:?usage: image-root.sh BINARY ROOT}
+root=${2:?usage: image-root.sh BINARY ROOT}
 here=$(cd "$(dirname "$0")/.." && pwd)
 
 # The files that the dynamic loader maps for these, the loader itself included.
@@ -48,14 +47,20 @@ install -D -m 644 "$here/LICENSE" "$root/usr/share/doc/fetchmill/LICENSE"
 printf 'fetchmill:x:65532:65532:fetchmill:/:/nonexistent\n' >"$root/etc/passwd"
 printf 'fetchmill:x:65532:\n' >"$root/etc/group"
 
-# The C library loads what converts character sets by itself; those need no other library.
-converters=$(dirname "$(find /usr/lib -name gconv-modules.cache)")
-modules=
-[ $# -eq 0 ] || modules=$(find "$@" -type f -name '*.so*')
+# What libraries load by themselves: the C library what converts character sets, libvips what reads
+# AVIF and HEIC, CPython its standard library.
+loaded=$(dirname "$(find /usr/lib -name gconv-modules.cache)")
+linked=$(libraries_of "$binary")
+case $linked in *libvips.so*) loaded="$loaded $(find /usr/lib -name vips-heif.so)" ;; esac
+case $linked in *libpython3*) loaded="$loaded $(echo /usr/lib/python3.*)" ;; esac
 # shellcheck disable=SC2086
-for path in $(libraries_of "$binary" $modules | sort -u) "$converters" "$@"; do
+modules=$(find $loaded -type f -name '*.so*')
+# shellcheck disable=SC2086
+for path in $(libraries_of "$binary" $modules | sort -u) $loaded; do
   put "$path"
   note "$path"
 done
+# What C programs link, and CPython's own tests.
+rm -rf "$root"/usr/lib/python3.*/config-* "$root"/usr/lib/python3.*/test
 put /etc/ssl/certs/ca-certificates.crt
 note /usr/sbin/update-ca-certificates

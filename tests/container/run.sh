@@ -2,13 +2,15 @@
 # Builds the image of the Dockerfile and tests it, by podman, without an image registry: the base
 # image is made here, by debootstrap. Needs root; where it cannot run, it says so and ends with 0.
 #
-#   run.sh        KEEP=1 leaves base, layers and image in build/container for the next run
+#   run.sh        KEEP=1 leaves base, layers and image in build/container for the next run;
+#                 IMAGE_OPS=ON and PYTHON_OPS=ON build, and test, the image with those ops
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 work=$PWD/build/container
 base=debian:bookworm-slim # as the Dockerfile has it
 revision=container-test
+export IMAGE_OPS=${IMAGE_OPS:-OFF} PYTHON_OPS=${PYTHON_OPS:-OFF}
 
 skip() {
   echo "container test skipped: $*"
@@ -47,7 +49,8 @@ echo "base image after $SECONDS s"
 # output is of interest when it fails.
 layers=$([ -n "${KEEP:-}" ] && echo true || echo false)
 "${engine[@]}" build --pull=never --isolation chroot --layers="$layers" --format docker --tag fetchmill \
-  --build-arg "REVISION=$revision" . >"$work/build.log" 2>&1 || {
+  --build-arg "REVISION=$revision" --build-arg "IMAGE_OPS=$IMAGE_OPS" \
+  --build-arg "PYTHON_OPS=$PYTHON_OPS" . >"$work/build.log" 2>&1 || {
   tail -n 50 "$work/build.log"
   exit 1
 }

@@ -20,7 +20,7 @@ NOT_RUN = {
     "make demo": "builds, then runs for a minute",
     "make run": "its script is this test's server",
     "FETCHMILL_PYTHON_MODULES=python make run": "likewise",
-    "docker build -t fetchmill --build-arg PYTHON_OPS=ON .": "builds an image",
+    "make image PYTHON_OPS=ON": "make container-test PYTHON_OPS=ON does",
     "make test": "runs this",
     "make asan": "runs this",
     "make fuzz": "runs fuzzers",
@@ -31,6 +31,8 @@ NOT_RUN = {
     ".ci/run": "runs this",
     "make image": "takes a container engine; make container-test builds and runs it",
     "docker run --rm --read-only --cap-drop ALL -p 127.0.0.1:8080:8080 fetchmill": "needs the image",
+    "docker run --rm --read-only -p 127.0.0.1:8080:8080 -v ./python:/python:ro "
+    "-e FETCHMILL_PYTHON_MODULES=/python fetchmill": "needs the image",
     "cp deploy/systemd/fetchmill.service /etc/systemd/system/": "installs",
     "install -D -m 644 deploy/fetchmill.example.toml /etc/fetchmill/fetchmill.toml": "installs",
     "systemctl daemon-reload && systemctl enable --now fetchmill": "installs",

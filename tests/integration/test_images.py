@@ -1,28 +1,11 @@
 """The image ops in a worker, where libvips finds no modules, no files and no second process."""
 
-import os
-import struct
 import unittest
-import zlib
 
 import harness
 from harness import ServerTest
+from pictures import png
 from upstreams import RawUpstream, answering
-
-
-def png(width, height):
-    """A picture of noise."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = b"".join(b"\0" + os.urandom(3 * width) for _ in range(height))
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
 
 
 class Images(ServerTest):
