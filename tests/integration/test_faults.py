@@ -164,13 +164,14 @@ class CrashingOps(FaultTest):
 
 
 class SpinningOps(FaultTest):
-    settings = {"workers.task_timeout_ms": 300}
+    # Not less: the others of a batch have to be done within it, on a busy machine too.
+    settings = {"workers.task_timeout_ms": 1000}
 
     def test_a_task_that_never_ends(self):
         started = time.monotonic()
         response = self.server.fetch(self.origin.url("/json"), "spin_forever")
         self.assert_problem(response, "processing_timeout", stage="process")
-        self.assertGreater(time.monotonic() - started, 0.25)
+        self.assertGreater(time.monotonic() - started, 0.9)
         self.assert_serves(self.server)
 
     def test_more_of_them_than_workers(self):
@@ -195,7 +196,7 @@ class SpinningOps(FaultTest):
 
 class NothingLeft(FaultTest):
     settings = {
-        "workers.task_timeout_ms": 300,
+        "workers.task_timeout_ms": 1000,
         "workers.poison_ms": 0,
         "fetch.idle_timeout_ms": 50,
     }
