@@ -146,9 +146,8 @@ Task<void> run_document(App& app, Exchange& exchange, Format format, BatchSpec s
   Task<bool> beginning = exchange.begin(make_head(format));
   if (!co_await beginning) co_return;
   BatchRun run(app, spec.options);
-  for (TaskSpec& task : spec.tasks) run.add(std::move(task), sizeof(TaskSpec));
+  for (TaskSpec& task : std::exchange(spec.tasks, {})) run.add(std::move(task), sizeof(TaskSpec));
   run.close();
-  run.start_more();
   Framing framing(format, server::milliseconds(app.settings.batch.heartbeat_ms));
   Task<std::optional<ErrorCode>> streaming = stream_outcomes(run, spec.options, framing, exchange);
   co_await streaming;

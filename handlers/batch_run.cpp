@@ -31,7 +31,7 @@ void BatchRun::add(TaskSpec task, std::size_t bytes) {
   const std::size_t index = next_index();
   queued_bytes_ += bytes;
   queued_.push_back({index, bytes, std::move(task)});
-  app_.turns.defer(*this);
+  start_more();
 }
 
 void BatchRun::add_failed(const Error& error, const TaskSpec& echo) {
@@ -93,8 +93,12 @@ Detached BatchRun::run_one(std::size_t index, TaskSpec task) {
   TaskReport report;
   Task<Result<TaskResult>> working =
       run_task(app_, running.activity, task, Encoding::line, &flow_, report);
-  Result<TaskResult> result = co_await working;
+  // The result has no place in the frame: it would be held while the task waits.
+  ended(running, index, task, report, co_await working);
+}
 
+void BatchRun::ended(Running& running, std::size_t index, const TaskSpec& task,
+                     const TaskReport& report, const Result<TaskResult>& result) {
   running.unlink();
   --in_progress_;
   ended(index, task, report, result);

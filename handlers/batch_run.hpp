@@ -38,7 +38,8 @@ class BatchRun final : private server::Deferred {
   BatchRun(const BatchRun&) = delete;
   BatchRun& operator=(const BatchRun&) = delete;
 
-  // `bytes`: about what it holds of memory. Requires: not closed.
+  // Starts it at once, where it may be. `bytes`: about what it holds of memory. Requires: not
+  // closed.
   void add(TaskSpec task, std::size_t bytes);
   // A task that never was one; `echo` is what is known of it.
   void add_failed(const config::Error& error, const TaskSpec& echo = {});
@@ -48,8 +49,6 @@ class BatchRun final : private server::Deferred {
   void close();
   // Gives up what was not started, without outcomes, and closes.
   void drop_waiting();
-  // Starts what may be started; happens by itself in the next turn.
-  void start_more();
   // Interrupts what runs, gives every task without an outcome the error `why`, and closes.
   config::ErrorCode stop(config::ErrorCode why);  // gives `why`
   // After it no task is started, and whoever drives the batch stops it. Never: TimePoint::max().
@@ -122,8 +121,11 @@ class BatchRun final : private server::Deferred {
   bool can_start() const;
   bool progressed() const;
   bool holds_too_much() const;
+  void start_more();
   std::size_t next_index();
   server::Detached run_one(std::size_t index, TaskSpec task);
+  void ended(Running& running, std::size_t index, const TaskSpec& task, const TaskReport& report,
+             const config::Result<TaskResult>& result);
   void ended(std::size_t index, const TaskSpec& task, const TaskReport& report,
              const config::Result<TaskResult>& result);
   void release_held(std::size_t bytes_max);

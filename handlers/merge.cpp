@@ -164,7 +164,7 @@ Task<Result<TaskResult>> run_merge(App& app, Activity& activity, MergeSpec& spec
                                    Failures& failures, TaskReport& report) {
   Pieces pieces(app, spec.is_object);
   BatchRun run(app, spec.options, piece_writer(spec, failures));
-  for (TaskSpec& task : spec.tasks) run.add(std::move(task), sizeof(TaskSpec));
+  for (TaskSpec& task : std::exchange(spec.tasks, {})) run.add(std::move(task), sizeof(TaskSpec));
   run.close();
   server::DeadlineScope scope(activity, run.deadline(), ErrorCode::deadline_exceeded);
   Task<Result<void>> collecting = collect(run, spec.options.fail_fast, pieces, activity);

@@ -54,7 +54,7 @@ void append_upstream(std::string& out, const TaskSpec& task, const FetchResponse
   out += ",\"upstream\":{\"status\":";
   append_number(out, response.status);
   out += ",\"final_url\":";
-  append_json_string(out, response.final_url.href());
+  append_json_string(out, response.final_url);
   if (const std::string_view type = response.media_type(); !type.empty()) {
     out += ",\"media_type\":";
     append_json_string(out, type);
@@ -101,7 +101,7 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
   using server::http::append_field_line;
   if (report.response.status != 0) {
     append_field_line(headers, "Fetchmill-Upstream-Status", std::to_string(report.response.status));
-    append_field_line(headers, "Fetchmill-Final-Url", report.response.final_url.href());
+    append_field_line(headers, "Fetchmill-Final-Url", report.response.final_url);
     append_field_line(headers, "Cache-Status", cache_status(report.response.cache));
     append_caching(headers, report.response, report.sent_credentials,
                    std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));

@@ -121,7 +121,7 @@ Result<workers::BodyCoding> coding_of(const fetch::FetchResponse& response,
   return error;
 }
 
-// The coding is part of what the upstream sent, wherever it is undone.
+// The coding of what was fetched is part of what the upstream sent, wherever it is undone.
 void correct_stage(Error& error) {
   if (error.code == ErrorCode::upstream_body_too_large ||
       error.code == ErrorCode::upstream_protocol)
@@ -164,7 +164,8 @@ bool is_not_modified(const TaskSpec& task, const TaskReport& report) {
 // coded does in any case, and sets `to_worker`. What only this half needs stands in its own frame,
 // and is gone when the task waits for a worker.
 Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& task,
-                                       TaskReport& report, bool& to_worker) {
+                                       const workers::Flow* flow, TaskReport& report,
+                                       bool& to_worker) {
   Result<fetch::FetchRequest> request = make_request(app, task);
   if (!request) co_return std::move(request).error();
   if (!task.credential.empty()) {
@@ -174,7 +175,7 @@ Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& t
   report.sent_credentials = request->credential || fetch::cache::has_credentials(request->headers);
   const bool decodes =
       fetch::codings_are_ours(*request) && !workers::ops::wants_original(task.pipeline);
-  SlotSink sink(app.pool.slots(), task.pipeline);
+  SlotSink sink(app.pool.slots(), task.pipeline, flow != nullptr);
   Task<Result<void>> fetching = app.fetcher.fetch(activity, *request, report.response, sink);
   Result<void> fetched = co_await fetching;
   if (!fetched) co_return std::move(fetched).error();
@@ -189,7 +190,7 @@ Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& t
   to_worker = to_worker || coding->coding != workers::ContentCoding::none;
   if (!to_worker) co_return slot;
   Result<void> described =
-      slot->describe(report.response.media_type(), report.response.final_url.href(), *coding);
+      slot->describe(report.response.media_type(), report.response.final_url, *coding);
   if (!described) co_return std::move(described).error();
   co_return slot;
 }
@@ -201,16 +202,14 @@ Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, 
   if (Result<void> filled = fill_url(task); !filled) co_return filled.error();
   if (task.debug) report.response.trace = std::make_unique<fetch::FetchTrace>(Clock::now());
   bool to_worker = task.has_pipeline() || encoding == Encoding::line;
-  Task<Result<workers::Slot>> fetching = fetch_body(app, activity, task, report, to_worker);
+  Task<Result<workers::Slot>> fetching = fetch_body(app, activity, task, flow, report, to_worker);
   Result<workers::Slot> slot = co_await fetching;
   if (!slot) co_return std::move(slot).error();
   if (is_not_modified(task, report)) co_return not_modified_result(task, report);
   if (!to_worker) co_return judged(unprocessed(std::move(*slot), report), task);
   Task<Result<TaskResult>> processing =
       process_body(app, activity, std::move(*slot), task, encoding, flow, report);
-  Result<TaskResult> result = co_await processing;
-  if (!result) correct_stage(result.error());
-  co_return result;
+  co_return co_await processing;
 }
 
 Task<Result<TaskResult>> process_body(App& app, Activity& activity, workers::Slot slot,
@@ -230,6 +229,7 @@ Task<Result<TaskResult>> process_body(App& app, Activity& activity, workers::Slo
   if (!job.output) {
     Error& error = job.output.error();
     if (error.stage.empty()) error.stage = "process";
+    if (report.response.status != 0) correct_stage(error);
     co_return std::move(error);
   }
   co_return judged(processed(std::move(*job.output), task, report, passed_on), task);

@@ -27,6 +27,12 @@ Error no_room(const Activity& activity) {
 
 }  // namespace
 
+Task<bool> SlotSink::wait_to_read(Activity& activity) {
+  Room waiting(activity, slots_, SlotPool::WaitFor::reading, [] { return true; });
+  const bool granted = co_await waiting;
+  co_return granted;
+}
+
 void SlotSink::begin(std::optional<std::uint64_t> length) {
   slot_.release();
   slot_ = workers::Slot();

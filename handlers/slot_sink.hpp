@@ -16,10 +16,13 @@ namespace fetchmill::handlers {
 class SlotSink final : public server::fetch::BodySink {
  public:
   // `pipeline` outlives the sink. It goes in front of the body, so also of one that will visit no
-  // worker: that is known only once the head is here.
-  SlotSink(workers::SlotPool& slots, std::string_view pipeline)
-      : slots_(slots), pipeline_(pipeline) {}
+  // worker: that is known only once the head is here. `patient`: the body is one of many, and waits
+  // its turn where workers are behind.
+  SlotSink(workers::SlotPool& slots, std::string_view pipeline, bool patient = false)
+      : slots_(slots), pipeline_(pipeline), patient_(patient) {}
 
+  bool holds_back() const override { return patient_ && slots_.crowded(); }
+  server::Task<bool> wait_to_read(server::Activity& activity) override;
   void begin(std::optional<std::uint64_t> length) override;
   std::span<char> space(std::size_t wanted) override;
   server::Task<config::Result<std::span<char>>> wait_for_space(server::Activity& activity,
@@ -35,6 +38,7 @@ class SlotSink final : public server::fetch::BodySink {
 
   workers::SlotPool& slots_;
   std::string_view pipeline_;
+  bool patient_;
   std::uint64_t expected_bytes_ = 0;
   workers::Slot slot_;
 };

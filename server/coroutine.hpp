@@ -53,8 +53,8 @@ class FramePool {
 #else
   static constexpr std::size_t kept_per_class_max = 256;
 #endif
-  static constexpr std::size_t granularity = 128;
-  static constexpr std::size_t class_count = 40;
+  static constexpr std::size_t granularity = 64;
+  static constexpr std::size_t class_count = 80;
   static std::size_t class_of(std::size_t bytes) {
     return (bytes - 1) / granularity;
   }
@@ -98,7 +98,7 @@ struct Promise : PromiseBase {
   void return_value(U&& result) {
     value.emplace(std::forward<U>(result));
   }
-  T take() { return std::move(*value); }
+  T&& take() { return std::move(*value); }
 };
 
 template <>
@@ -126,7 +126,9 @@ class [[nodiscard]] Task {
 
   bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> caller) noexcept { return start(caller); }
-  T await_resume() { return handle_.promise().take(); }
+  // The value stays in the task until it is moved on: a copy of it in the caller's frame would be
+  // held for as long as that waits for it.
+  decltype(auto) await_resume() { return handle_.promise().take(); }
 
  private:
   // True when the task is now suspended and will resume the caller later.

@@ -12,6 +12,8 @@
 namespace fetchmill::workers {
 namespace {
 
+// Enough for a worker to be busy until the loop has read as many again.
+constexpr std::uint32_t crowd_per_worker = 32;
 // A worker whose task runs that long is given nothing more in advance.
 constexpr std::chrono::milliseconds long_run{1};
 // Answers may wait for a task that is expected to take no longer (SubmissionFlags::quick).
@@ -95,7 +97,7 @@ PoolImpl::PoolImpl(boost::asio::io_context& loop, Region inputs, const SlotShape
       log_(log),
       events_(std::move(events)),
       inputs_(std::move(inputs)),
-      slots_(inputs_.all(), shape,
+      slots_(inputs_.all(), shape, crowd_per_worker * options.worker_count,
              [this] {
                boost::asio::post(loop_, [this, alive = std::weak_ptr<void>(alive_)] {
                  if (!alive.expired()) slots_.serve_waiters();

@@ -112,6 +112,7 @@ void PoolImpl::watch() {
     watch_run(*worker, now);
   }
   if (any_busy) start_watching();
+  slots_.let_read();
   end_tasks();
   if (!stopped_) dispatch(now);
 }

@@ -161,13 +161,14 @@ void Slot::release() {
 
 // ---- SlotPool
 
-SlotPool::SlotPool(std::span<std::byte> region, const SlotShape& shape,
+SlotPool::SlotPool(std::span<std::byte> region, const SlotShape& shape, std::uint32_t crowd,
                    std::function<void()> room_hint)
     : region_(region),
       shape_(shape),
       room_hint_(std::move(room_hint)),
       // There are some hundred thousand: the system's zero pages come as slots come into use.
       entries_(static_cast<Entry*>(std::calloc(shape.slot_count(), sizeof(Entry)))),
+      crowd_(crowd),
       reserve_holder_(no_slot) {
   static_assert(std::is_trivially_copyable_v<Entry>);
   if (!entries_) throw std::bad_alloc();
@@ -346,7 +347,7 @@ bool SlotPool::housekeeping(Clock::time_point now) {
 // ---- waiting
 
 void SlotPool::wait(RoomWaiter& waiter, WaitFor what) {
-  (what == WaitFor::growth ? growing_ : leasing_).push_back(waiter);
+  queue_of(what).push_back(waiter);
   hint();
 }
 
@@ -370,10 +371,25 @@ void SlotPool::serve_waiters() {
       return;
     }
   serving_ = false;
+  // Each that goes on seals a slot, sooner or later.
+  for (std::uint32_t i = 0; i < crowd_ && !crowded() && !reading_.empty(); ++i) read_next();
+}
+
+void SlotPool::let_read() {
+  const bool quick = std::exchange(unsealed_, 0) >= crowd_ / 4;
+  if (quick) return;
+  for (std::uint32_t i = 0; i < crowd_ && !reading_.empty(); ++i) read_next();
+}
+
+void SlotPool::read_next() {
+  RoomWaiter& waiter = reading_.front();
+  cancel(waiter);
+  waiter.try_again();
 }
 
 void SlotPool::hint() {
-  if (hinted_ || (growing_.empty() && leasing_.empty())) return;
+  const bool may_read = !reading_.empty() && sealed_ <= crowd_ / 2;
+  if (hinted_ || (growing_.empty() && leasing_.empty() && !may_read)) return;
   hinted_ = true;
   room_hint_();
 }
@@ -386,11 +402,15 @@ std::uint32_t SlotPool::seal(Slot&& slot) {
   Slot taken = std::move(slot);
   taken.pool_ = nullptr;
   entries_[taken.index_].pins = 1;
+  ++sealed_;
   return taken.index_;
 }
 
 void SlotPool::unpin(std::uint32_t index) {
-  if (--entries_[index].pins == 0) free(index);
+  if (--entries_[index].pins > 0) return;
+  --sealed_;
+  ++unsealed_;
+  free(index);
 }
 
 SlotPool::Place SlotPool::place(std::uint32_t index) const {

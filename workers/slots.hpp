@@ -132,7 +132,9 @@ class SlotPool {
 
   // `region` is the whole inputs mapping, shape.address_bytes() long. `room_hint` is called, at
   // most once until the next serve_waiters(), when a waiter may be served: post a turn that does.
-  SlotPool(std::span<std::byte> region, const SlotShape& shape, std::function<void()> room_hint);
+  // `crowd`: so many sealed slots wait for workers, or are with them, before crowded().
+  SlotPool(std::span<std::byte> region, const SlotShape& shape, std::uint32_t crowd,
+           std::function<void()> room_hint);
   SlotPool(const SlotPool&) = delete;
   SlotPool& operator=(const SlotPool&) = delete;
 
@@ -142,10 +144,17 @@ class SlotPool {
   // payload_too_large: pipeline above pipeline_bytes_max or body above body_bytes_max.
   config::Result<Slot> lease(std::string_view pipeline, std::uint64_t expected_body_bytes);
 
-  enum class WaitFor : std::uint8_t { growth, lease };
+  // Whether bodies come faster than they are worked on. Those that can wait are better not read
+  // now: their slots would be pages that were never touched, where a moment later they are warm.
+  bool crowded() const { return sealed_ >= crowd_; }
+
+  enum class WaitFor : std::uint8_t { growth, lease, reading };
   void wait(RoomWaiter& waiter, WaitFor what);
   // Does nothing when it is not waiting.
   void cancel(RoomWaiter& waiter);
+  // To be called every few milliseconds while workers are busy. What waits to be read waits for
+  // quick tasks only: where they were slow since the last call, a crowd is let in.
+  void let_read();
   // One turn of waiters. Gives back at most give_back_bytes_max to make room.
   void serve_waiters();
   // Gives pages of large and medium slots that were idle for idle_time back to the system, at most
@@ -210,8 +219,14 @@ class SlotPool {
   std::uint64_t give_back(std::uint32_t index, std::uint64_t bytes_max);
   void free(std::uint32_t index);
   void hint();
+  void read_next();
 
   using Queue = boost::intrusive::list<RoomWaiter, boost::intrusive::constant_time_size<false>>;
+
+  Queue& queue_of(WaitFor what) {
+    if (what == WaitFor::reading) return reading_;
+    return what == WaitFor::growth ? growing_ : leasing_;
+  }
 
   std::span<std::byte> region_;
   SlotShape shape_;
@@ -220,10 +235,14 @@ class SlotPool {
   std::array<FreeSlots, class_count> free_;
   Queue growing_;
   Queue leasing_;
+  Queue reading_;
   std::uint64_t resident_ = 0;
   std::uint64_t claimed_ = 0;
   std::uint64_t give_back_left_ = give_back_bytes_max;  // of this turn
   std::uint32_t leased_ = 0;
+  std::uint32_t sealed_ = 0;
+  std::uint32_t unsealed_ = 0;  // since the last let_read()
+  std::uint32_t crowd_;
   std::uint32_t reserve_holder_;
   bool serving_ = false;
   bool hinted_ = false;

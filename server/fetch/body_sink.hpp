@@ -1,11 +1,11 @@
 // Where the bytes of an upstream's body go: the fetch side reads straight from the socket into the
 // room a sink offers, so that a body is written once, where it stays.
 //
-// One fetch calls, in this order: begin() once, when the answer's head was accepted; then, as often
-// as needed, space() (and wait_for_space() when there is none), the bytes are written to its front,
-// commit(). A body of known length whose room is there at once costs no coroutine. Bodies of
-// redirects and of refused statuses never reach the sink. After an error what was committed is of
-// no use.
+// One fetch calls, in this order: holds_back() before the answer is read; begin() once, when the
+// answer's head was accepted; then, as often as needed, space() (and wait_for_space() when there is
+// none), the bytes are written to its front, commit(). A body of known length whose room is there
+// at once costs no coroutine. Bodies of redirects and of refused statuses never reach the sink.
+// After an error what was committed is of no use.
 //
 // Owner: a handler. Lifetime: outlives the fetch() it is given to. Process: loop.
 #pragma once
@@ -23,6 +23,12 @@ namespace fetchmill::server::fetch {
 
 class BodySink {
  public:
+  // Whether the answer should stay in its socket for now, as there are more bodies than anybody
+  // gets round to: there it costs this process nothing.
+  virtual bool holds_back() const { return false; }
+  // Waits for an end of that. False when the activity was interrupted.
+  virtual Task<bool> wait_to_read(Activity&) { co_return true; }
+
   // `length`: of the whole body where the upstream declared it; it is at most the request's
   // max_bytes. Must not wait for room: that is wait_for_space()'s business.
   virtual void begin(std::optional<std::uint64_t> length) = 0;

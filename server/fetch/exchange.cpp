@@ -21,7 +21,8 @@ iovec part(std::string_view bytes) {
 
 }  // namespace
 
-Task<config::Result<void>> Exchange::request(Activity& activity, const FetchRequest& request) {
+Task<config::Result<void>> Exchange::request(Activity& activity, const FetchRequest& request,
+                                             BodySink& sink) {
   const Transfer first = send_first(request);
   if (first.status == Transfer::Status::closed) co_return broken_off(first);
   const std::size_t head_sent = std::min(first.bytes, shared_.request_head.size());
@@ -39,6 +40,11 @@ Task<config::Result<void>> Exchange::request(Activity& activity, const FetchRequ
       hold_buffered();
       const bool ready = co_await connection_.ready(activity);
       if (!ready) co_return interrupted(activity, "waiting for the upstream's answer");
+      if (sink.holds_back()) {
+        Task<bool> waiting = sink.wait_to_read(activity);
+        const bool went_on = co_await waiting;
+        if (!went_on) co_return interrupted(activity, "waiting to read the upstream's answer");
+      }
       continue;
     }
     config::Result<bool> complete = parse_head(request.method);

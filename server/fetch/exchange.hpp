@@ -48,9 +48,10 @@ class Exchange {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  // Sends the request and reads up to the end of the final head. Errors: upstream_protocol, the
-  // activity's code.
-  Task<config::Result<void>> request(Activity& activity, const FetchRequest& request);
+  // Sends the request and reads up to the end of the final head, as soon as the sink wants the
+  // answer. Errors: upstream_protocol, the activity's code.
+  Task<config::Result<void>> request(Activity& activity, const FetchRequest& request,
+                                     BodySink& sink);
 
   // These two are valid until the next suspension.
   const wire::ResponseHead& head() const { return shared_.head; }

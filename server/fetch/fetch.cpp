@@ -101,7 +101,7 @@ struct Fetcher::State final : cache::Upstream {
   config::Result<void> follow(FetchRequest& request, const wire::ResponseHead& head);
   Error denied(const Url& url, Verdict verdict);
   void count_denial(DenyReason reason);
-  config::Result<void> ended(config::Result<void> outcome, FetchRequest& request,
+  config::Result<void> ended(config::Result<void> outcome, const FetchRequest& request,
                              FetchResponse& response);
 
   Poller& poller;
@@ -293,7 +293,7 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     if (!step) co_return step;
     if (response.trace) record_connection(*response.trace, *lease);
     exchange.begin(*lease);
-    step = co_await exchange.request(activity, request);
+    step = co_await exchange.request(activity, request, sink);
     end.sent = exchange.sent();
     end.answered = exchange.answered();
     if (step) break;
@@ -464,9 +464,9 @@ void Fetcher::State::count_denial(DenyReason reason) {
   metrics.fetch_denied_total.with({to_string(reason)}).increment();
 }
 
-config::Result<void> Fetcher::State::ended(config::Result<void> outcome, FetchRequest& request,
-                                           FetchResponse& response) {
-  response.final_url = std::move(request.url);
+config::Result<void> Fetcher::State::ended(config::Result<void> outcome,
+                                           const FetchRequest& request, FetchResponse& response) {
+  response.final_url = request.url.href();
   if (outcome) {
     outcomes.ok();
     return outcome;

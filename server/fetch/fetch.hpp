@@ -32,7 +32,7 @@ namespace fetchmill::server::fetch {
 // Also meaningful after an error, as far as the fetch came: status 0 means no answer was read.
 struct FetchResponse {
   unsigned status = 0;
-  Url final_url;  // moved out of the request: where the last hop went
+  std::string final_url;  // where the last hop went, as Url::href
   // Of the accepted answer, or of one whose status was refused, as received; else empty.
   std::string head;
   std::uint64_t body_bytes = 0;

@@ -27,8 +27,12 @@ class UpstreamExchange {
   // To be called before the connection is given away.
   void end() { version_.emplace<std::monostate>(); }
 
-  Task<config::Result<void>> request(Activity& activity, const FetchRequest& request) {
-    return visit([&](auto& exchange) { return exchange.request(activity, request); });
+  // What HTTP/2 brings is for all of its connection: it is read, and its windows bound it.
+  Task<config::Result<void>> request(Activity& activity, const FetchRequest& request,
+                                     BodySink& sink) {
+    if (auto* http1 = std::get_if<Exchange>(&version_))
+      return http1->request(activity, request, sink);
+    return (*std::get_if<Http2>(&version_))->request(activity, request);
   }
   const wire::ResponseHead& head() const { return shared_.head; }
   std::string_view head_bytes() {

@@ -131,7 +131,8 @@ class SlotsModel : public testing::TestWithParam<std::uint64_t> {
   void begin() {
     bodies_.clear();
     hinted_ = false;
-    pool_ = std::make_unique<SlotPool>(region_.all(), shape_, [this] { hinted_ = true; });
+    pool_ =
+        std::make_unique<SlotPool>(region_.all(), shape_, UINT32_MAX, [this] { hinted_ = true; });
     for (std::size_t i = 0; i < body_count; ++i)
       bodies_.push_back(std::make_unique<Body>(*pool_, static_cast<char>('a' + i)));
   }

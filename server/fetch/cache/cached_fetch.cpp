@@ -127,7 +127,7 @@ Task<Result<void>> CachedFetch::through_cache(Activity& activity, FetchRequest& 
       Task<Result<bool>> waiting = wait_for_other(activity, request, visit);
       const Result<bool> stored = co_await waiting;
       if (!stored) {
-        response.final_url = std::move(request.url);
+        response.final_url = request.url.href();
         co_return stored.error();
       }
       if (*stored) look_up(visit, request, Clock::now());
@@ -145,7 +145,7 @@ Task<Result<void>> CachedFetch::through_cache(Activity& activity, FetchRequest& 
   if (visit.reuse != Reuse::fresh) result = CacheResult::stale;
   if (result == CacheResult::collapsed) response.cache.forward = why;
   count(response, result);
-  response.final_url = std::move(request.url);
+  response.final_url = request.url.href();
   Task<Result<void>> serving = serve(activity, visit.entry, request, response, sink);
   co_return co_await serving;
 }
@@ -228,7 +228,6 @@ Task<Result<void>> CachedFetch::confirmed(Activity& activity, Visit& visit, Fetc
   }
   // It spoke of another answer: ask for all of it.
   store_.remove(*entry);
-  request.url = std::move(response.final_url);
   request.headers.pop_back();
   request.accept_status.pop_back();
   request.revalidates = false;
@@ -316,7 +315,7 @@ Task<Result<void>> CachedFetch::unsafe(Activity& activity, FetchRequest& request
 }
 
 Task<Result<void>> CachedFetch::refuse(FetchRequest& request, FetchResponse& response) {
-  response.final_url = std::move(request.url);
+  response.final_url = request.url.href();
   count(response, CacheResult::not_cached);
   co_return of_fetch(
       Error(ErrorCode::not_cached, "nothing is stored that may answer this request"));

@@ -29,6 +29,8 @@ class StoringSink final : public BodySink {
         validates_(request.revalidates),
         may_store_(may_store) {}
 
+  bool holds_back() const override { return to_.holds_back(); }
+  Task<bool> wait_to_read(Activity& activity) override { return to_.wait_to_read(activity); }
   void begin(std::optional<std::uint64_t> length) override;
   std::span<char> space(std::size_t wanted) override { return space_ = to_.space(wanted); }
   Task<config::Result<std::span<char>>> wait_for_space(Activity& activity,

@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 TaskReport a_report() {
   TaskReport report;
   report.response.status = 200;
-  report.response.final_url = *server::fetch::parse_url("https://a.example/x");
+  report.response.final_url = "https://a.example/x";
   report.response.head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
   report.response.body_bytes = 12;
   report.response.attempts = 2;

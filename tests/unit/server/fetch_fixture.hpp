@@ -20,6 +20,14 @@ namespace fetchmill::server::fetch::testing {
 class StringSink final : public BodySink {
  public:
   explicit StringSink(std::size_t room_bytes = 64 * 1024) : buffer_(room_bytes, '\0') {}
+  bool holds_back() const override { return holding > 0; }
+  Task<bool> wait_to_read(Activity& activity) override {
+    ++turns_waited;
+    if (on_hold) on_hold();
+    SleepUntil soon(activity, Clock::now());
+    co_await soon;
+    co_return !activity.interrupted();
+  }
   void begin(std::optional<std::uint64_t> length) override {
     ++begun;
     declared = length;
@@ -47,9 +55,12 @@ class StringSink final : public BodySink {
   std::string body;
   std::optional<std::uint64_t> declared;
   std::function<void()> on_commit;
+  std::function<void()> on_hold;
   int begun = 0;
   int waits = 0;
   int withhold = 0;  // so many times there is no room
+  int holding = 0;
+  int turns_waited = 0;
   bool refuse_space = false;
 
  private:

@@ -225,10 +225,36 @@ TEST_F(FetchTest, FollowsRedirectsOnTheSameConnection) {
   EXPECT_EQ(fetched.detail(), "");
   EXPECT_EQ(fetched.sink.body, "there");
   EXPECT_EQ(fetched.response.redirects, 2u);
-  EXPECT_EQ(fetched.response.final_url.path, "/c");
+  EXPECT_EQ(fetched.response.final_url, upstream.url("/c#y"));
   ASSERT_EQ(seen.size(), 3u);
   EXPECT_EQ(seen[1].substr(0, 10), "GET /b?x H");
   EXPECT_NE(seen[2].find("Cookie: a=b"), std::string::npos);
+}
+
+TEST_F(FetchTest, LeavesTheAnswerInItsSocketWhileTheSinkHoldsBack) {
+  Upstream upstream({[&](Peer& peer) {
+    for (int i = 0; i < 2; ++i) {
+      peer.read_request();
+      peer.send(ok_response("there"));
+    }
+  }});
+  Fetched fetched;
+  fetched.sink.holding = 3;
+  fetch(request(upstream.url()), fetched);
+  EXPECT_EQ(fetched.detail(), "");
+  EXPECT_EQ(fetched.sink.body, "there");
+  EXPECT_EQ(fetched.sink.turns_waited, 1) << "once it may read, it does";
+
+  Fetched given_up;
+  Activity activity(deadlines);
+  given_up.sink.holding = 1;
+  given_up.sink.on_hold = [&] { activity.interrupt(config::ErrorCode::cancelled); };
+  FetchRequest asked = request(upstream.url());
+  start(activity, asked, given_up);
+  run();
+  upstream.join();
+  EXPECT_EQ(given_up.error(), "cancelled");
+  EXPECT_EQ(given_up.sink.begun, 0);
 }
 
 TEST_F(FetchTest, KeepsCredentialsFromAnotherOrigin) {

@@ -15,6 +15,7 @@ namespace {
 using config::ErrorCode;
 
 constexpr std::uint64_t MiB = std::uint64_t{1} << 20U;
+constexpr std::uint32_t crowd = 8;
 
 class SlotsTest : public testing::Test {
  protected:
@@ -24,7 +25,7 @@ class SlotsTest : public testing::Test {
     shape_ = *slot_shape(region_bytes, body_bytes_max);
     const SharedFile file = *make_shared_file("inputs", shape_.address_bytes());
     region_ = *Region::map(file.writable, shape_.address_bytes(), Access::read_write);
-    pool_ = std::make_unique<SlotPool>(region_.all(), shape_, [this] { ++hints_; });
+    pool_ = std::make_unique<SlotPool>(region_.all(), shape_, crowd, [this] { ++hints_; });
   }
 
   Slot lease(std::uint64_t expected = 0, std::string_view pipeline = "[]") {
@@ -248,6 +249,79 @@ class Waiter final : public RoomWaiter {
  private:
   std::function<bool()> attempt_;
 };
+
+// A reader seals a slot when its turn has come.
+class SlotsCrowdTest : public SlotsTest {
+ protected:
+  SlotsCrowdTest() {
+    for (std::size_t i = 0; i < 3 * std::size_t{crowd}; ++i)
+      readers_.push_back(std::make_unique<Waiter>([this] {
+        seal_one();
+        return true;
+      }));
+    while (!pool_->crowded()) seal_one();
+    EXPECT_EQ(sealed_.size(), crowd);
+    for (const auto& reader : readers_) pool_->wait(*reader, SlotPool::WaitFor::reading);
+  }
+  void seal_one() { sealed_.push_back(pool_->seal(lease())); }
+  void unseal(std::size_t count) {
+    for (; count > 0; --count) {
+      pool_->unpin(sealed_.back());
+      sealed_.pop_back();
+    }
+  }
+  std::uint32_t read() const {
+    int count = 0;
+    for (const auto& reader : readers_) count += reader->attempts;
+    return static_cast<std::uint32_t>(count);
+  }
+
+  std::vector<std::uint32_t> sealed_;
+  std::vector<std::unique_ptr<Waiter>> readers_;
+};
+
+TEST_F(SlotsCrowdTest, ReadersWaitUntilHalfOfItIsGone) {
+  EXPECT_EQ(hints_, 0);
+  unseal(crowd / 2 - 1);
+  EXPECT_EQ(hints_, 0) << "one turn for many";
+  unseal(1);
+  EXPECT_EQ(hints_, 1);
+  pool_->serve_waiters();
+  EXPECT_EQ(read(), crowd / 2);
+  EXPECT_TRUE(pool_->crowded());
+  EXPECT_EQ(readers_.front()->attempts, 1) << "first come, first served";
+}
+
+TEST_F(SlotsCrowdTest, AReaderThatIsCancelledIsPassedOver) {
+  pool_->cancel(*readers_.front());
+  readers_[1].reset();
+  unseal(crowd / 2);
+  pool_->serve_waiters();
+  EXPECT_EQ(readers_[0]->attempts, 0);
+  EXPECT_EQ(readers_[2]->attempts, 1);
+}
+
+TEST_F(SlotsCrowdTest, SlowTasksHoldNobodyUp) {
+  pool_->let_read();
+  EXPECT_EQ(read(), crowd);
+  pool_->let_read();
+  EXPECT_EQ(read(), 2 * crowd);
+  // Those that get through a crowd meanwhile are worth waiting for.
+  unseal(crowd / 4);
+  pool_->let_read();
+  EXPECT_EQ(read(), 2 * crowd);
+  pool_->let_read();
+  EXPECT_EQ(read(), 3 * crowd);
+}
+
+TEST_F(SlotsCrowdTest, WhoHoldsASlotDoesNotWaitForReaders) {
+  Waiter growing([] { return true; });
+  pool_->wait(growing, SlotPool::WaitFor::growth);
+  EXPECT_EQ(hints_, 1);
+  pool_->serve_waiters();
+  EXPECT_EQ(growing.attempts, 1);
+  EXPECT_EQ(read(), 0);
+}
 
 TEST_F(SlotsTest, TheBudgetHoldsAndOneBodyCanAlwaysGrowToItsEnd) {
   std::vector<Slot> slots;
