@@ -35,7 +35,8 @@ note() {
   for package in $packages; do
     [ ! -e "$root/var/lib/dpkg/status.d/$package" ] || continue
     dpkg-query -s "$package" >"$root/var/lib/dpkg/status.d/$package"
-    put "/usr/share/doc/$package/copyright"
+    # Under its own name, also where the folder is a link to another package's.
+    install -D -m 644 "/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/copyright"
   done
 }
 
