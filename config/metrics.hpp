@@ -109,7 +109,8 @@ class Histogram {
   std::span<std::uint64_t> values_;
 };
 
-// All series of one metric: one Metric per set of label values.
+// All series of one metric: one Metric per set of label values. What is heavy to compile stands in
+// metrics.cpp, once for each number of labels that there is.
 template <class Metric, std::size_t label_count>
 class Family {
  public:
@@ -118,16 +119,8 @@ class Family {
   static_assert(label_count <= MetricPage::labels_max);
 
   // Goes on with the series that the page has.
-  Family(const MetricInfo& info, MetricPage& page) : info_(info), page_(page) {
-    page.for_each(
-        [this](std::uint32_t row, std::string_view labels, std::span<std::uint64_t> values) {
-          if (row != static_cast<std::uint32_t>(info_.row)) return;
-          Key key;
-          for (std::string& label : key) label = take_label(labels);
-          series_.try_emplace(std::move(key), metric_at(values));
-        });
-    if constexpr (label_count == 0) find_or_add({});
-  }
+  Family(const MetricInfo& info, MetricPage& page);
+  ~Family();
   Family(const Family&) = delete;
   Family& operator=(const Family&) = delete;
 
@@ -166,14 +159,7 @@ class Family {
   static constexpr bool is_histogram = std::is_same_v<Metric, Histogram>;
   using Stored = std::conditional_t<is_histogram, Histogram, Metric*>;
 
-  Stored metric_at(std::span<std::uint64_t> values) const {
-    if constexpr (is_histogram) {
-      return Histogram(info_.bounds, values);
-    } else {
-      static_assert(sizeof(Metric) == sizeof(std::uint64_t));
-      return new (values.data()) Metric(values[0]);
-    }
-  }
+  Stored metric_at(std::span<std::uint64_t> values) const;
   template <class S>
   static auto& metric(S& stored) {
     if constexpr (is_histogram)
@@ -182,22 +168,7 @@ class Family {
       return *stored;
   }
 
-  Metric& find_or_add(KeyView labels) {
-    for (std::string_view& label : labels) label = label.substr(0, MetricPage::label_bytes_max);
-    if (const auto found = series_.find(labels); found != series_.end())
-      return metric(found->second);
-    if (series_.size() >= series_max) {
-      labels.fill("other");
-      if (const auto found = series_.find(labels); found != series_.end())
-        return metric(found->second);
-    }
-    Key key;
-    std::copy(labels.begin(), labels.end(), key.begin());
-    const std::size_t values = is_histogram ? Histogram::values_of(info_.bounds) : 1;
-    const std::span<std::uint64_t> place =
-        page_.add(static_cast<std::uint32_t>(info_.row), join_labels(key), values);
-    return metric(series_.try_emplace(std::move(key), metric_at(place)).first->second);
-  }
+  Metric& find_or_add(KeyView labels);
 
   const MetricInfo& info_;
   MetricPage& page_;
@@ -245,9 +216,8 @@ inline constexpr std::array all{
 struct Metrics {
   // On the page, going on with what it has; without one, on one that nobody else sees. Lifetime:
   // the page outlives this.
-  explicit Metrics(MetricPage* given = nullptr)
-      : own_page(given ? nullptr : std::make_unique<MetricPage>()),
-        page(given ? *given : *own_page) {}
+  explicit Metrics(MetricPage* given = nullptr);
+  ~Metrics();
 
   const std::unique_ptr<MetricPage> own_page;
   MetricPage& page;
