@@ -6,6 +6,7 @@
 #include "config/json_string.hpp"
 #include "server/fetch/trace.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
@@ -20,8 +21,10 @@ inline void append_number(std::string& out, std::uint64_t value) {
 }
 
 inline void append_milliseconds(std::string& out, std::chrono::nanoseconds time) {
-  // Microseconds are what can be measured; three decimals say so.
-  const auto micros = std::chrono::floor<std::chrono::microseconds>(time).count();
+  // Microseconds are what can be measured; three decimals say so. The digits of less than nothing
+  // would be none.
+  const auto micros =
+      std::max<std::int64_t>(0, std::chrono::floor<std::chrono::microseconds>(time).count());
   append_number(out, static_cast<std::uint64_t>(micros / 1000));
   const auto digit = [&](std::int64_t unit) { return static_cast<char>('0' + micros / unit % 10); };
   out.append({'.', digit(100), digit(10), digit(1)});

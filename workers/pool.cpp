@@ -274,7 +274,8 @@ void PoolImpl::hand_over(Task& task, Worker& worker, std::chrono::nanoseconds ex
                          Clock::time_point now) {
   task.where = Task::Where::handed;
   task.worker = &worker;
-  task.handed_at = now;
+  // What a turn's answers led to may have been submitted after the turn looked at the clock.
+  task.handed_at = std::max(now, task.submitted_at);
   ++task.runs;
   slots_.pin(task.slot);
   const SlotPool::Place place = slots_.place(task.slot);

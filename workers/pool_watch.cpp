@@ -104,6 +104,7 @@ void PoolImpl::start_watching() {
 }
 
 void PoolImpl::watch() {
+  slots_.let_read();
   const Clock::time_point now = Clock::now();
   bool any_busy = false;
   for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
@@ -112,7 +113,6 @@ void PoolImpl::watch() {
     watch_run(*worker, now);
   }
   if (any_busy) start_watching();
-  slots_.let_read();
   end_tasks();
   if (!stopped_) dispatch(now);
 }
