@@ -371,8 +371,9 @@ void SlotPool::serve_waiters() {
       return;
     }
   serving_ = false;
-  // Each that goes on seals a slot, sooner or later.
   for (std::uint32_t i = 0; i < crowd_ && !crowded() && !reading_.empty(); ++i) read_next();
+  // What they read may be no body at all, whose end would wake the next.
+  hint();
 }
 
 void SlotPool::let_read() {

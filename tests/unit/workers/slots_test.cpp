@@ -250,13 +250,13 @@ class Waiter final : public RoomWaiter {
   std::function<bool()> attempt_;
 };
 
-// A reader seals a slot when its turn has come.
+// A reader seals a slot when its turn has come, unless it finds no body.
 class SlotsCrowdTest : public SlotsTest {
  protected:
   SlotsCrowdTest() {
     for (std::size_t i = 0; i < 3 * std::size_t{crowd}; ++i)
       readers_.push_back(std::make_unique<Waiter>([this] {
-        seal_one();
+        if (seals_) seal_one();
         return true;
       }));
     while (!pool_->crowded()) seal_one();
@@ -276,6 +276,7 @@ class SlotsCrowdTest : public SlotsTest {
     return static_cast<std::uint32_t>(count);
   }
 
+  bool seals_ = true;
   std::vector<std::uint32_t> sealed_;
   std::vector<std::unique_ptr<Waiter>> readers_;
 };
@@ -290,6 +291,13 @@ TEST_F(SlotsCrowdTest, ReadersWaitUntilHalfOfItIsGone) {
   EXPECT_EQ(read(), crowd / 2);
   EXPECT_TRUE(pool_->crowded());
   EXPECT_EQ(readers_.front()->attempts, 1) << "first come, first served";
+}
+
+TEST_F(SlotsCrowdTest, ReadersThatFindNoBodyWakeTheNext) {
+  seals_ = false;
+  unseal(crowd);
+  for (int served = 0; served < hints_; ++served) pool_->serve_waiters();
+  EXPECT_EQ(read(), 3 * crowd);
 }
 
 TEST_F(SlotsCrowdTest, AReaderThatIsCancelledIsPassedOver) {
