@@ -93,6 +93,32 @@ TEST_F(FetchExchange, WaitsForRoomWithoutLosingWhatCame) {
   }
 }
 
+TEST_F(FetchExchange, LeavesTheAnswerInItsSocketWhileTheSinkHoldsBack) {
+  Upstream upstream({[&](Peer& peer) {
+    for (int i = 0; i < 2; ++i) {
+      peer.read_request();
+      peer.send(ok_response("there"));
+    }
+  }});
+  Fetched fetched;
+  fetched.sink.holding = 3;
+  fetch(request(upstream.url()), fetched);
+  EXPECT_EQ(fetched.detail(), "");
+  EXPECT_EQ(fetched.sink.body, "there");
+  EXPECT_EQ(fetched.sink.turns_waited, 1) << "once it may read, it does";
+
+  Fetched given_up;
+  Activity activity(deadlines);
+  given_up.sink.holding = 1;
+  given_up.sink.on_hold = [&] { activity.interrupt(config::ErrorCode::cancelled); };
+  FetchRequest asked = request(upstream.url());
+  start(activity, asked, given_up);
+  run();
+  upstream.join();
+  EXPECT_EQ(given_up.error(), "cancelled");
+  EXPECT_EQ(given_up.sink.begun, 0);
+}
+
 TEST_F(FetchExchange, EndsWithTheSinksError) {
   Fetched fetched;
   fetched.sink.withhold = 2;
