@@ -1,10 +1,10 @@
 #include "config/forms.hpp"
 
 #include "config/utf8.hpp"
+#include "config/whole_number.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -76,10 +76,8 @@ std::optional<Address> parse_address(std::string_view text) {
 // Digits only, without leading zeros, at most `max`.
 std::optional<unsigned> parse_small(std::string_view text, unsigned max) {
   if (text.empty() || text.size() > 5 || (text.size() > 1 && text[0] == '0')) return std::nullopt;
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value > max) return std::nullopt;
-  return value;
+  const auto value = parse_whole_number<unsigned>(text);
+  return value && *value <= max ? value : std::nullopt;
 }
 
 bool is_port(std::string_view text) {

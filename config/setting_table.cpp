@@ -1,8 +1,9 @@
 #include "config/setting_table.hpp"
 
+#include "config/whole_number.hpp"
+
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -150,17 +151,10 @@ const std::array reloaded_rows{
 #include "config/settings.def"
 };
 
-std::optional<std::uint64_t> parse_uint(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 bool accepts(const Setting& setting, std::string_view word) {
   switch (setting.kind) {
     case Kind::uint: {
-      const std::optional<std::uint64_t> value = parse_uint(word);
+      const auto value = parse_whole_number<std::uint64_t>(word);
       return value && *value >= setting.min && *value <= setting.max;
     }
     case Kind::flag:
@@ -233,7 +227,7 @@ std::optional<Value> parse_value(const Setting& setting, std::vector<std::string
   if (bad.size() > bad_before) return std::nullopt;
   std::optional<Value> value;
   if (setting.kind == Kind::uint)
-    value.emplace(*parse_uint(words.front()));
+    value.emplace(*parse_whole_number<std::uint64_t>(words.front()));
   else if (setting.kind == Kind::flag)
     value.emplace(words.front() == "true");
   else if (setting.kind == Kind::list)

@@ -18,7 +18,8 @@ using simdjson::dom::object;
 constexpr std::array<std::string_view, 6> batch_fields{"tasks",       "defaults",    "order",
                                                        "concurrency", "deadline_ms", "on_error"};
 
-Result<void> read_options(object batch, const config::Settings& settings, BatchOptions& options) {
+Result<void> read_batch_options(object batch, const config::Settings& settings,
+                                BatchOptions& options) {
   if (auto read = read_choice(batch, "on_error", "continue", "fail_fast", options.fail_fast); !read)
     return read.error();
   return read_batch_limits(batch, settings, options);
@@ -115,7 +116,7 @@ Result<BatchSpec> parse_batch(const std::string& body, const config::Settings& s
     if (std::ranges::find(batch_fields, member.key) == batch_fields.end())
       return unknown_member(member.key, std::string(member.key));
   BatchSpec spec;
-  if (auto read = read_options(batch, settings, spec.options); !read) return read.error();
+  if (auto read = read_batch_options(batch, settings, spec.options); !read) return read.error();
   if (auto read = read_tasks(batch, settings, spec); !read) return read.error();
   return spec;
 }
@@ -159,7 +160,7 @@ Result<BatchStream> stream_from_query(const QueryPairs& query, const config::Set
   simdjson::dom::parser parser;
   Result<element> parsed = parse_json(parser, document);
   if (!parsed) return parsed.error();
-  if (auto read = read_options(parsed->get_object(), settings, stream.options); !read)
+  if (auto read = read_batch_options(parsed->get_object(), settings, stream.options); !read)
     return read.error();
   Result<TaskSpec> defaults = defaults_from_query(rest, settings);
   if (!defaults) return defaults.error();

@@ -17,7 +17,6 @@
 namespace fetchmill::handlers {
 
 using config::Result;
-namespace fetch = server::fetch;
 
 namespace {
 
@@ -68,7 +67,7 @@ struct Engine::Loop {
   server::Poller poller{io};
   server::Deadlines wheel{io};
   server::Turns turns{io};
-  std::unique_ptr<fetch::Fetcher> fetcher;
+  std::unique_ptr<server::fetch::Fetcher> fetcher;
   std::unique_ptr<workers::Pool> pool;
   std::optional<App> app;
 };
@@ -135,13 +134,14 @@ Result<void> Engine::start() {
   loop_->pool = std::move(*pool);
 
   // The outbound half.
-  auto rules = fetch::make_url_rules(settings_.fetch, fetch::own_addresses());
+  auto rules = server::fetch::make_url_rules(settings_.fetch, server::fetch::own_addresses());
   if (!rules) return rules.error();
-  auto fetcher = fetch::Fetcher::make(loop_->io, loop_->poller, loop_->wheel, settings_.fetch,
-                                      settings_.origins, std::move(*rules), metrics_, log_);
+  auto fetcher =
+      server::fetch::Fetcher::make(loop_->io, loop_->poller, loop_->wheel, settings_.fetch,
+                                   settings_.origins, std::move(*rules), metrics_, log_);
   if (!fetcher) return fetcher.error();
   loop_->fetcher = std::move(*fetcher);
-  auto credentials = fetch::Credentials::make(settings_.credentials);
+  auto credentials = server::fetch::Credentials::make(settings_.credentials);
   if (!credentials) return credentials.error();
 
   loop_->app.emplace(App{settings_, metrics_, log_, loop_->wheel, loop_->turns, *loop_->fetcher,

@@ -19,7 +19,8 @@ using simdjson::dom::object;
 constexpr std::array<std::string_view, 7> merge_fields{
     "tasks", "defaults", "order", "concurrency", "deadline_ms", "on_error", "pipeline"};
 
-Result<void> read_options(object merge, const config::Settings& settings, BatchOptions& options) {
+Result<void> read_merge_options(object merge, const config::Settings& settings,
+                                BatchOptions& options) {
   if (auto read = read_batch_limits(merge, settings, options); !read) return read.error();
   options.input_order = true;
   bool partial = false;
@@ -94,7 +95,7 @@ Result<MergeSpec> parse_merge(const std::string& body, const config::Settings& s
     if (std::ranges::find(merge_fields, member.key) == merge_fields.end())
       return unknown_member(member.key, std::string(member.key));
   MergeSpec spec;
-  if (auto read = read_options(merge, settings, spec.options); !read) return read.error();
+  if (auto read = read_merge_options(merge, settings, spec.options); !read) return read.error();
   if (element value; !merge.at_key("pipeline").get(value)) {
     Result<std::string> pipeline = read_pipeline(value, "pipeline", settings);
     if (!pipeline) return pipeline.error();

@@ -20,12 +20,11 @@ using config::Result;
 using server::Activity;
 using server::Clock;
 using server::Task;
-namespace fetch = server::fetch;
 
 constexpr unsigned not_modified = 304;
 
 // What is asked for is what is undone; the halves do not know each other.
-static_assert(fetch::asked_codings == workers::content_codings);
+static_assert(server::fetch::asked_codings == workers::content_codings);
 
 // A strong entity tag (RFC 9110 §8.8.3) of the result's hash.
 std::string entity_tag(const std::array<std::uint64_t, 2>& hash) {
@@ -48,18 +47,18 @@ Error in_fetch(Error error) {
 }
 
 // What the upstream is told of the caller's trace: that each task is a child of the request.
-std::vector<fetch::Header> trace_fields(App& app, const TaskSpec& task) {
+std::vector<server::fetch::Header> trace_fields(App& app, const TaskSpec& task) {
   if (!task.trace || !task.trace->is_there()) return {};
-  std::vector<fetch::Header> fields;
+  std::vector<server::fetch::Header> fields;
   fields.push_back({"traceparent", traceparent(*task.trace, app.span_ids.next())});
   if (!task.trace->state.empty()) fields.push_back({"tracestate", task.trace->state});
   return fields;
 }
 
-Result<fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
-  Result<fetch::Url> url = app.fetcher.check_url(task.url);
+Result<server::fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
+  Result<server::fetch::Url> url = app.fetcher.check_url(task.url);
   if (!url) return in_fetch(std::move(url).error());
-  fetch::FetchRequest request;
+  server::fetch::FetchRequest request;
   request.url = std::move(*url);
   request.method = task.method;
   request.headers = std::move(task.headers);
@@ -81,13 +80,13 @@ Result<fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
   return request;
 }
 
-std::string_view tag_of(const fetch::FetchResponse& response) {
+std::string_view tag_of(const server::fetch::FetchResponse& response) {
   const std::string_view tag = response.field("ETag");
   return is_entity_tag(tag) ? tag : std::string_view();
 }
 
 // The upstream's own tag, where its body is the result; that of a coded body only weakly.
-std::string passed_on_tag(const TaskSpec& task, const fetch::FetchResponse& response) {
+std::string passed_on_tag(const TaskSpec& task, const server::fetch::FetchResponse& response) {
   if (task.has_pipeline()) return {};
   const std::string_view tag = tag_of(response);
   if (tag.empty()) return {};
@@ -106,7 +105,7 @@ TaskResult judged(TaskResult result, const TaskSpec& task) {
 }
 
 // What a worker has to undo before anyone sees the body.
-Result<workers::BodyCoding> coding_of(const fetch::FetchResponse& response,
+Result<workers::BodyCoding> coding_of(const server::fetch::FetchResponse& response,
                                       std::uint64_t decoded_bytes_max) {
   // So also the answers to HEAD, which only speak of a coding.
   if (response.body_bytes == 0) return workers::BodyCoding();
@@ -115,7 +114,7 @@ Result<workers::BodyCoding> coding_of(const fetch::FetchResponse& response,
     return workers::BodyCoding{*coding, decoded_bytes_max};
   Error error(ErrorCode::upstream_protocol, "the body's Content-Encoding is '" +
                                                 field.substr(0, 100) + "', asked for was one of " +
-                                                std::string(fetch::asked_codings));
+                                                std::string(server::fetch::asked_codings));
   error.stage = "fetch";
   error.fault = config::FetchFault::http_response_content_coding;
   return error;
@@ -166,15 +165,16 @@ bool is_not_modified(const TaskSpec& task, const TaskReport& report) {
 Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& task,
                                        const workers::Flow* flow, TaskReport& report,
                                        bool& to_worker) {
-  Result<fetch::FetchRequest> request = make_request(app, task);
+  Result<server::fetch::FetchRequest> request = make_request(app, task);
   if (!request) co_return std::move(request).error();
   if (!task.credential.empty()) {
     Result<void> lent = app.credentials.lend(task.credential, *request);
     if (!lent) co_return in_fetch(std::move(lent).error());
   }
-  report.sent_credentials = request->credential || fetch::cache::has_credentials(request->headers);
+  report.sent_credentials =
+      request->credential || server::fetch::cache::has_credentials(request->headers);
   const bool decodes =
-      fetch::codings_are_ours(*request) && !workers::ops::wants_original(task.pipeline);
+      server::fetch::codings_are_ours(*request) && !workers::ops::wants_original(task.pipeline);
   SlotSink sink(app.pool.slots(), task.pipeline, flow != nullptr);
   Task<Result<void>> fetching = app.fetcher.fetch(activity, *request, report.response, sink);
   Result<void> fetched = co_await fetching;
@@ -200,7 +200,7 @@ Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& t
 Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, Encoding encoding,
                                   workers::Flow* flow, TaskReport& report) {
   if (Result<void> filled = fill_url(task); !filled) co_return filled.error();
-  if (task.debug) report.response.trace = std::make_unique<fetch::FetchTrace>(Clock::now());
+  if (task.debug) report.response.trace = std::make_unique<server::fetch::FetchTrace>(Clock::now());
   bool to_worker = task.has_pipeline() || encoding == Encoding::line;
   Task<Result<workers::Slot>> fetching = fetch_body(app, activity, task, flow, report, to_worker);
   Result<workers::Slot> slot = co_await fetching;

@@ -1,9 +1,9 @@
 #include "server/machine.hpp"
 
 #include "config/read_file.hpp"
+#include "config/whole_number.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include <sched.h>
@@ -20,14 +20,6 @@ std::string_view take_word(std::string_view& text) {
   const std::string_view word = text.substr(0, text.find_first_of(space));
   text.remove_prefix(word.size());
   return word;
-}
-
-std::optional<std::uint64_t> parse_number(std::string_view word) {
-  std::uint64_t number = 0;
-  const char* end = word.data() + word.size();
-  const auto [stop, error] = std::from_chars(word.data(), end, number);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return number;
 }
 
 template <class T>
@@ -120,14 +112,14 @@ std::uint64_t cpus_by_affinity() {
 }  // namespace
 
 std::optional<double> parse_cpu_max(std::string_view text) {
-  const std::optional<std::uint64_t> quota = parse_number(take_word(text));
-  const std::optional<std::uint64_t> period = parse_number(take_word(text));
+  const auto quota = config::parse_whole_number<std::uint64_t>(take_word(text));
+  const auto period = config::parse_whole_number<std::uint64_t>(take_word(text));
   if (!quota || !period || *quota == 0 || *period == 0) return std::nullopt;
   return static_cast<double>(*quota) / static_cast<double>(*period);
 }
 
 std::optional<std::uint64_t> parse_memory_max(std::string_view text) {
-  const std::optional<std::uint64_t> bytes = parse_number(take_word(text));
+  const auto bytes = config::parse_whole_number<std::uint64_t>(take_word(text));
   return bytes && *bytes > 0 ? bytes : std::nullopt;
 }
 

@@ -1,6 +1,7 @@
 #include "server/systemd.hpp"
 
-#include <charconv>
+#include "config/whole_number.hpp"
+
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -14,14 +15,6 @@ namespace {
 std::string_view variable(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
   return value ? std::string_view(value) : std::string_view();
-}
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return number;
 }
 
 // Of the clock that systemd compares it with.
@@ -51,7 +44,7 @@ std::optional<NotifyAddress> parse_notify_socket(std::string_view text) {
 std::optional<Clock::duration> parse_watchdog(std::string_view microseconds, std::string_view pid,
                                               std::string_view own_pid) {
   if (!pid.empty() && pid != own_pid) return std::nullopt;
-  const std::optional<std::uint64_t> limit = parse_number(microseconds);
+  const auto limit = config::parse_whole_number<std::uint64_t>(microseconds);
   constexpr std::uint64_t a_year = 365ULL * 24 * 3600 * 1'000'000;
   if (!limit || *limit == 0 || *limit > a_year) return std::nullopt;
   // As sd_watchdog_enabled(3) advises.

@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <cstring>
 #include <optional>
 
@@ -39,10 +38,6 @@ using server::Transfer;
 // A file gets its lines in pieces of about this size, or as often as the clock ticks.
 constexpr std::size_t file_piece_bytes = 64 * 1024;
 constexpr std::chrono::milliseconds tick{100};
-
-void say(const std::string& text) {
-  std::fputs(text.c_str(), stderr);
-}
 
 Error failed_read(int error) {
   return Error(ErrorCode::invalid_request,

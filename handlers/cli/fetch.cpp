@@ -4,6 +4,7 @@
 #include "config/read_file.hpp"
 #include "handlers/cli/messages.hpp"
 #include "handlers/cli/orders.hpp"
+#include "handlers/cli/terminal.hpp"
 #include "handlers/engine.hpp"
 #include "handlers/outcome.hpp"
 #include "handlers/run_task.hpp"
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <optional>
 
@@ -26,10 +26,6 @@ using server::Task;
 using server::cli::exit_done;
 using server::cli::exit_failed;
 using server::cli::exit_usage;
-
-void say(const std::string& text) {
-  std::fputs(text.c_str(), stderr);
-}
 
 struct Fetching {
   Fetching(Engine& engine_, FetchOrder& order_)

@@ -1,5 +1,7 @@
 #include "handlers/cli/terminal.hpp"
 
+#include <cstdio>
+
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -17,6 +19,10 @@ std::size_t columns_of(int terminal) {
 }
 
 }  // namespace
+
+void say(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+}
 
 Terminal::Terminal() : shown_(::isatty(STDERR_FILENO) == 1) {}
 

@@ -5,9 +5,13 @@
 
 #include "handlers/cli/progress.hpp"
 
+#include <string>
 #include <string_view>
 
 namespace fetchmill::handlers::cli {
+
+// To standard error.
+void say(const std::string& text);
 
 class Terminal {
  public:

@@ -1,5 +1,7 @@
 #include "server/fetch/address.hpp"
 
+#include "config/whole_number.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -232,12 +234,10 @@ config::Result<Network> parse_network(std::string_view text) {
   const auto bits_max = static_cast<unsigned>(address->size_bytes() * 8);
   Network network{*address, bits_max};
   if (slash != std::string_view::npos) {
-    const std::string_view bits = text.substr(slash + 1);
-    const char* const end = bits.data() + bits.size();
-    const auto parsed = std::from_chars(bits.data(), end, network.prefix_bits);
-    if (bits.empty() || parsed.ec != std::errc{} || parsed.ptr != end ||
-        network.prefix_bits > bits_max)
+    const auto bits = config::parse_whole_number<unsigned>(text.substr(slash + 1));
+    if (!bits || *bits > bits_max)
       return bad_network(text, "needs a prefix of 0 to " + std::to_string(bits_max) + " bits");
+    network.prefix_bits = *bits;
   }
   const Address base = masked(*address, network.prefix_bits);
   if (base != *address)

@@ -1,7 +1,8 @@
 #include "server/fetch/address_policy.hpp"
 
+#include "config/whole_number.hpp"
+
 #include <algorithm>
-#include <charconv>
 
 #include <ifaddrs.h>
 
@@ -217,11 +218,9 @@ config::Result<AddressPolicy> make_address_policy(std::span<const std::string> a
   read_networks("fetch.allow_networks", allow_networks, policy.allow);
   read_networks("fetch.deny_networks", deny_networks, policy.deny);
   for (const std::string& text : allow_ports) {
-    std::uint16_t port = 0;
-    const char* const end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, port);
-    if (parsed.ec == std::errc{} && parsed.ptr == end && port != 0)
-      policy.ports.push_back(port);
+    const auto port = config::parse_whole_number<std::uint16_t>(text);
+    if (port && *port != 0)
+      policy.ports.push_back(*port);
     else
       complain("fetch.allow_ports", '"' + text + "\" is not a port from 1 to 65535");
   }

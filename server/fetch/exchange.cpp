@@ -11,10 +11,6 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 
-Error protocol(std::string detail) {
-  return Error(ErrorCode::upstream_protocol, std::move(detail));
-}
-
 iovec part(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};
 }
@@ -139,14 +135,14 @@ config::Result<bool> Exchange::parse_head(wire::Method method) {
       return false;
     }
     if (result.status == wire::HeadStatus::refused)
-      return protocol("the upstream's answer has " +
-                      std::string(wire::info(result.refusal).detail));
+      return protocol_error("the upstream's answer has " +
+                            std::string(wire::info(result.refusal).detail));
     head_bytes_ = buffered_.substr(0, shared_.head.bytes);
     buffered_.remove_prefix(shared_.head.bytes);
     if (shared_.head.status >= 200) break;
     if (++interim_ > interim_responses_max)
-      return protocol("the upstream sent more than " + std::to_string(interim_responses_max) +
-                      " interim responses");
+      return protocol_error("the upstream sent more than " + std::to_string(interim_responses_max) +
+                            " interim responses");
   }
   head_complete_ = true;
   keep_alive_ = shared_.head.keep_alive;
@@ -180,8 +176,8 @@ config::Result<Exchange::Step> Exchange::advance(BodySink& sink) {
       case BodyFramer::Status::framing:
         return Step::needs_bytes;
       case BodyFramer::Status::refused:
-        return protocol("the upstream's body has " +
-                        std::string(wire::info(framer_.refusal()).detail));
+        return protocol_error("the upstream's body has " +
+                              std::string(wire::info(framer_.refusal()).detail));
       case BodyFramer::Status::payload:
         break;
     }
@@ -275,7 +271,7 @@ Error Exchange::broken_off(const Transfer& transfer) const {
     detail += "after " + std::to_string(received_) +
               (declared_bytes_ > 0 ? " of " + std::to_string(declared_bytes_) : std::string()) +
               " bytes of the body";
-  Error error = protocol(detail + how);
+  Error error = protocol_error(detail + how);
   error.fault = answered_ ? config::FetchFault::http_response_incomplete
                           : config::FetchFault::connection_terminated;
   return error;

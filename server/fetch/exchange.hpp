@@ -29,6 +29,11 @@ namespace fetchmill::server::fetch {
 
 inline constexpr unsigned interim_responses_max = 8;
 
+// What the upstream sent is not HTTP, or not an answer.
+inline config::Error protocol_error(std::string detail) {
+  return config::Error(config::ErrorCode::upstream_protocol, std::move(detail));
+}
+
 // Of the loop, shared by its exchanges: what stands in it is gone at the next suspension.
 struct ExchangeShared {
   ExchangeShared(Turns& turns_, config::Counter& bytes_in_, config::Counter& bytes_out_)

@@ -12,10 +12,6 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 
-Error protocol(std::string detail) {
-  return Error(ErrorCode::upstream_protocol, std::move(detail));
-}
-
 }  // namespace
 
 Task<config::Result<void>> Http2Exchange::request(Activity& activity, const FetchRequest& request) {
@@ -34,7 +30,8 @@ config::Result<void> Http2Exchange::parse_head(wire::Method method) {
   const wire::HeadResult result =
       wire::parse_response_head(stream_.head(), method, progress, shared_.head);
   if (result.status != wire::HeadStatus::complete)
-    return protocol("the upstream's answer has " + std::string(wire::info(result.refusal).detail));
+    return protocol_error("the upstream's answer has " +
+                          std::string(wire::info(result.refusal).detail));
   framing_ = shared_.head.framing;
   declared_bytes_ = shared_.head.content_length;
   return {};
@@ -62,7 +59,8 @@ config::Result<Http2Exchange::Step> Http2Exchange::advance(BodySink& sink) {
     const std::size_t bytes = stream_.body().size();
     if (bytes == 0 && stream_.ended()) return end_of_body();
     if (stream_.failure()) return *stream_.failure();
-    if (bytes > due()) return protocol("the upstream's answer has more body than it declared");
+    if (bytes > due())
+      return protocol_error("the upstream's answer has more body than it declared");
     if (bytes > max_bytes_ - received_) return too_large();
     if (bytes == 0) return Step::needs_bytes;
     const std::span<char> space = sink.space(wanted());
@@ -73,8 +71,8 @@ config::Result<Http2Exchange::Step> Http2Exchange::advance(BodySink& sink) {
 
 config::Result<Http2Exchange::Step> Http2Exchange::end_of_body() {
   if (framing_ == wire::Framing::length && received_ != declared_bytes_)
-    return protocol("the upstream's answer ended after " + std::to_string(received_) + " of " +
-                    std::to_string(declared_bytes_) + " bytes of the body");
+    return protocol_error("the upstream's answer ended after " + std::to_string(received_) +
+                          " of " + std::to_string(declared_bytes_) + " bytes of the body");
   complete_ = true;
   return Step::complete;
 }

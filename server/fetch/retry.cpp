@@ -1,10 +1,10 @@
 #include "server/fetch/retry.hpp"
 
+#include "server/fetch/cache/cache_control.hpp"
 #include "server/fetch/http_date.hpp"
 #include "server/fetch/request.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace fetchmill::server::fetch {
 namespace {
@@ -27,16 +27,6 @@ std::optional<RetryReason> reason_of_status(unsigned status) {
     default:
       return std::nullopt;
   }
-}
-
-std::optional<std::chrono::seconds> parse_delta_seconds(std::string_view value) {
-  const bool digits = !value.empty() && std::all_of(value.begin(), value.end(),
-                                                    [](char c) { return c >= '0' && c <= '9'; });
-  if (!digits) return std::nullopt;
-  std::int64_t seconds = 0;
-  const auto parsed = std::from_chars(value.data(), value.data() + value.size(), seconds);
-  if (parsed.ec != std::errc()) return retry_after_max;
-  return std::chrono::seconds(std::min<std::int64_t>(seconds, retry_after_max.count()));
 }
 
 }  // namespace
@@ -90,8 +80,8 @@ Clock::duration backoff(unsigned retry, std::uint64_t random) {
 
 std::optional<milliseconds> parse_retry_after(std::string_view value,
                                               std::chrono::system_clock::time_point now) {
-  if (const std::optional<std::chrono::seconds> seconds = parse_delta_seconds(value))
-    return *seconds;
+  if (const std::optional<std::chrono::seconds> seconds = cache::parse_delta_seconds(value))
+    return std::min(*seconds, retry_after_max);
   // In seconds: a date of the year 9999 is too far away for nanoseconds.
   const auto now_seconds = std::chrono::floor<std::chrono::seconds>(now);
   const auto date = parse_http_date(value, now_seconds);

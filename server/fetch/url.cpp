@@ -1,9 +1,9 @@
 #include "server/fetch/url.hpp"
 
+#include "config/whole_number.hpp"
 #include "server/fetch/url_percent.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 // The state machine of the standard's "basic URL parser", cut down to special schemes other than
@@ -131,12 +131,9 @@ void read_path_and_rest(Url& url, std::string_view text) {
 // "port". Keeps the scheme's default when `text` is empty.
 config::Result<std::uint16_t> read_port(std::string_view text, std::uint16_t fallback) {
   if (text.empty()) return fallback;
-  std::uint16_t port = 0;
-  const char* const end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, port);
-  if (parsed.ec != std::errc{} || parsed.ptr != end)
-    return Error(ErrorCode::url_denied, "the URL's port is not a number from 0 to 65535");
-  return port;
+  const auto port = config::parse_whole_number<std::uint16_t>(text);
+  if (!port) return Error(ErrorCode::url_denied, "the URL's port is not a number from 0 to 65535");
+  return *port;
 }
 
 // "authority", "host" and "port". The last "@" ends the userinfo.

@@ -8,10 +8,6 @@
 namespace fetchmill::server::wire {
 namespace {
 
-constexpr HeadResult refused(Refusal refusal) {
-  return {HeadStatus::refused, refusal};
-}
-
 // "HTTP/1.0" or "HTTP/1.1". Requires: text has 8 bytes.
 Refusal read_version(std::string_view text, unsigned& minor_version, Refusal malformed) {
   if (!text.starts_with("HTTP/") || !is_digit(text[5]) || text[6] != '.' || !is_digit(text[7])) {

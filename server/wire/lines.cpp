@@ -41,10 +41,6 @@ std::size_t find_control(std::string_view bytes, std::size_t from) {
   return from;
 }
 
-constexpr HeadResult refused(Refusal refusal) {
-  return {HeadStatus::refused, refusal};
-}
-
 // Looks for the end of the line being scanned, which must lie within the first `bytes_max` bytes of
 // the head; if it cannot, that is `beyond`. Cutting the input there first makes the answer
 // independent of how much arrived at once.

@@ -11,6 +11,10 @@
 
 namespace fetchmill::server::wire {
 
+constexpr HeadResult refused(Refusal refusal) {
+  return {HeadStatus::refused, refusal};
+}
+
 // The reason to refuse a control character. Requires: c is a control character other than CR.
 Refusal refusal_of_control(char c);
 

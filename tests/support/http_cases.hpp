@@ -27,6 +27,9 @@ struct AcceptedCase {
   std::string bytes;
 };
 
+// In how large pieces each case arrives; the last is the whole.
+inline constexpr std::size_t piece_sizes[] = {1, 2, 3, 4, 5, std::size_t{1} << 20U};
+
 // A request with these field lines behind a valid Host.
 inline std::string get_with(std::string_view field_lines) {
   return "GET / HTTP/1.1\r\nHost: a\r\n" + std::string(field_lines) + "\r\n";

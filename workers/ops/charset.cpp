@@ -1,5 +1,7 @@
 #include "workers/ops/charset.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <span>
@@ -78,21 +80,6 @@ constexpr Charset charsets[] = {
      "csiso2022kr hz-gb-2312 iso-2022-cn iso-2022-cn-ext iso-2022-kr replacement"},
 };
 
-constexpr std::string_view whitespace = "\t\n\f\r ";
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(whitespace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(whitespace) - first + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
-
 bool has_label(const Charset& charset, std::string_view label) {
   std::string_view rest = charset.labels;
   while (!rest.empty()) {
@@ -106,9 +93,9 @@ bool has_label(const Charset& charset, std::string_view label) {
 }  // namespace
 
 const Charset* find_charset(std::string_view label) {
-  label = trimmed(label);
+  label = ascii::trimmed(label);
   if (label.empty() || label.find(' ') != std::string_view::npos) return nullptr;
-  const std::string wanted = lower(label);
+  const std::string wanted = ascii::to_lower(label);
   const auto* found =
       std::ranges::find_if(charsets, [&](const Charset& c) { return has_label(c, wanted); });
   return found == std::end(charsets) ? nullptr : found;
@@ -135,10 +122,10 @@ std::string_view charset_parameter(std::string_view media_type) {
     const std::string_view parameter = media_type.substr(start, at - start);
     const std::size_t equals = parameter.find('=');
     if (equals == std::string_view::npos) continue;
-    if (lower(trimmed(parameter.substr(0, equals))) != "charset") continue;
-    std::string_view value = trimmed(parameter.substr(equals + 1));
+    if (ascii::to_lower(ascii::trimmed(parameter.substr(0, equals))) != "charset") continue;
+    std::string_view value = ascii::trimmed(parameter.substr(equals + 1));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
-      value = trimmed(value.substr(1, value.size() - 2));
+      value = ascii::trimmed(value.substr(1, value.size() - 2));
     return value;
   }
   return {};

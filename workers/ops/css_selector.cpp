@@ -1,5 +1,7 @@
 #include "workers/ops/css_selector.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -47,23 +49,12 @@ constexpr PseudoClass functions[] = {
     {"has", Kind::has},
 };
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_name_start(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
          static_cast<unsigned char>(c) >= 0x80;
 }
 bool is_name(char c) {
-  return is_name_start(c) || is_digit(c) || c == '-';
-}
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  return is_name_start(c) || ascii::is_digit(c) || c == '-';
 }
 
 SimpleSelector of_kind(Kind kind) {
@@ -99,7 +90,7 @@ class Parser {
   bool at_end() const { return at_ >= text_.size(); }
   bool skip_space() {
     const std::size_t start = at_;
-    while (!at_end() && is_space(peek())) ++at_;
+    while (!at_end() && ascii::is_whitespace(peek())) ++at_;
     return at_ > start;
   }
   bool take(char c) {
@@ -199,14 +190,14 @@ class Parser {
 
   void escape(std::string& out) {
     ++at_;
-    if (hex_value(peek()) < 0) {
+    if (ascii::hex_value(peek()) < 0) {
       out += text_[at_++];
       return;
     }
     unsigned long code = 0;
-    for (int i = 0; i < 6 && !at_end() && hex_value(peek()) >= 0; ++i)
-      code = code * 16 + static_cast<unsigned long>(hex_value(text_[at_++]));
-    if (!at_end() && is_space(peek())) ++at_;
+    for (int i = 0; i < 6 && !at_end() && ascii::hex_value(peek()) >= 0; ++i)
+      code = code * 16 + static_cast<unsigned long>(ascii::hex_value(text_[at_++]));
+    if (!at_end() && ascii::is_whitespace(peek())) ++at_;
     append_utf8(out, code);
   }
 
@@ -316,7 +307,7 @@ class Parser {
     const bool minus = peek() == '-';
     if (minus || peek() == '+') ++at_;
     long number = 1;
-    const bool has_number = is_digit(peek());
+    const bool has_number = ascii::is_digit(peek());
     if (has_number && !integer(number)) return false;
     if (minus) number = -number;
     if (peek() != 'n' && peek() != 'N') {
@@ -332,7 +323,7 @@ class Parser {
     if (peek() != '+' && peek() != '-') return true;
     const bool less = text_[at_++] == '-';
     skip_space();
-    if (!is_digit(peek())) return fail("expected a number");
+    if (!ascii::is_digit(peek())) return fail("expected a number");
     if (!integer(b)) return false;
     if (less) b = -b;
     return true;

@@ -1,5 +1,7 @@
 #include "workers/ops/feed_date.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -14,16 +16,6 @@ constexpr std::size_t date_bytes_max = 64;
 constexpr std::size_t fraction_digits_max = 9;
 constexpr std::string_view spaces = " \t\r\n";
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 // Reads from the front of a text; what does not fit is left there.
 class Reader {
  public:
@@ -31,7 +23,7 @@ class Reader {
 
   bool done() const { return rest_.empty(); }
   bool take(char wanted) {
-    if (rest_.empty() || lower(rest_.front()) != wanted) return false;
+    if (rest_.empty() || ascii::to_lower(rest_.front()) != wanted) return false;
     rest_.remove_prefix(1);
     return true;
   }
@@ -42,9 +34,9 @@ class Reader {
     return rest_.size() != before;
   }
   std::string_view digits(std::size_t least, std::size_t most) {
-    return run(is_digit, least, most);
+    return run(ascii::is_digit, least, most);
   }
-  std::string_view letters() { return run(is_letter, 1, date_bytes_max); }
+  std::string_view letters() { return run(ascii::is_letter, 1, date_bytes_max); }
   std::optional<int> number(std::size_t least, std::size_t most) {
     const std::string_view text = digits(least, most);
     if (text.empty()) return std::nullopt;
@@ -94,7 +86,7 @@ bool take_offset(Reader& reader, Moment& moment) {
 
 bool take_zone(Reader& reader, Moment& moment) {
   std::string name;
-  for (const char c : reader.letters()) name += lower(c);
+  for (const char c : reader.letters()) name += ascii::to_lower(c);
   const auto* known =
       std::ranges::find_if(zones, [&name](const Zone& zone) { return zone.name == name; });
   if (known != std::end(zones)) moment.offset_minutes = known->hours * 60;
@@ -129,7 +121,7 @@ std::optional<int> month_named(std::string_view name) {
   constexpr std::array<std::string_view, 12> months{"jan", "feb", "mar", "apr", "may", "jun",
                                                     "jul", "aug", "sep", "oct", "nov", "dec"};
   std::string start;
-  for (const char c : name.substr(0, 3)) start += lower(c);
+  for (const char c : name.substr(0, 3)) start += ascii::to_lower(c);
   const auto* month = std::ranges::find(months, start);
   if (month == months.end()) return std::nullopt;
   return static_cast<int>(month - months.begin()) + 1;

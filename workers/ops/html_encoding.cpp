@@ -1,5 +1,6 @@
 // Which encoding a page is in: the standard's prescan of the first kilobyte, and what comes before
 // and after it.
+#include "config/ascii.hpp"
 #include "workers/ops/charset.hpp"
 #include "workers/ops/html_document.hpp"
 
@@ -10,19 +11,15 @@ namespace {
 
 constexpr std::size_t prescan_bytes = 1024;
 
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r' && c != '\v');
-}
-
 // "text/html; charset=x" of a meta element: what stands behind the first "charset=".
 std::string_view charset_in_content(std::string_view content) {
   for (std::size_t at = 0; at + 7 <= content.size(); ++at) {
     if (!equals_ignoring_case(content.substr(at, 7), "charset")) continue;
     std::size_t value = at + 7;
-    while (value < content.size() && is_space(content[value])) ++value;
+    while (value < content.size() && ascii::is_whitespace(content[value])) ++value;
     if (value == content.size() || content[value] != '=') continue;
     ++value;
-    while (value < content.size() && is_space(content[value])) ++value;
+    while (value < content.size() && ascii::is_whitespace(content[value])) ++value;
     std::string_view rest = content.substr(value);
     if (rest.starts_with('"') || rest.starts_with('\'')) {
       const std::size_t end = rest.find(rest.front(), 1);
@@ -42,12 +39,12 @@ class Prescan {
       if (rest_.starts_with("<!--")) {
         skip_past("-->", 2);
       } else if (rest_.size() > 5 && equals_ignoring_case(rest_.substr(0, 5), "<meta") &&
-                 (is_space(rest_[5]) || rest_[5] == '/')) {
+                 (ascii::is_whitespace(rest_[5]) || rest_[5] == '/')) {
         rest_.remove_prefix(6);
         if (const Charset* found = meta()) return found;
       } else if (is_tag()) {
         rest_.remove_prefix(1);
-        while (!rest_.empty() && !is_space(rest_.front()) && rest_.front() != '>')
+        while (!rest_.empty() && !ascii::is_whitespace(rest_.front()) && rest_.front() != '>')
           rest_.remove_prefix(1);
         while (next_attribute()) {
         }
@@ -94,20 +91,20 @@ class Prescan {
   }
 
   bool next_attribute() {
-    while (!rest_.empty() && (is_space(rest_.front()) || rest_.front() == '/'))
+    while (!rest_.empty() && (ascii::is_whitespace(rest_.front()) || rest_.front() == '/'))
       rest_.remove_prefix(1);
     if (rest_.empty() || rest_.front() == '>') return false;
     std::size_t end = 1;
-    while (end < rest_.size() && !is_space(rest_[end]) && rest_[end] != '/' && rest_[end] != '>' &&
-           rest_[end] != '=')
+    while (end < rest_.size() && !ascii::is_whitespace(rest_[end]) && rest_[end] != '/' &&
+           rest_[end] != '>' && rest_[end] != '=')
       ++end;
     name_ = rest_.substr(0, end);
     value_ = {};
-    while (end < rest_.size() && is_space(rest_[end])) ++end;
+    while (end < rest_.size() && ascii::is_whitespace(rest_[end])) ++end;
     rest_.remove_prefix(end);
     if (!rest_.starts_with('=')) return true;
     rest_.remove_prefix(1);
-    while (!rest_.empty() && is_space(rest_.front())) rest_.remove_prefix(1);
+    while (!rest_.empty() && ascii::is_whitespace(rest_.front())) rest_.remove_prefix(1);
     if (rest_.starts_with('"') || rest_.starts_with('\'')) {
       const std::size_t quote = rest_.find(rest_.front(), 1);
       if (quote == std::string_view::npos) {
@@ -119,7 +116,7 @@ class Prescan {
       return true;
     }
     end = 0;
-    while (end < rest_.size() && !is_space(rest_[end]) && rest_[end] != '>') ++end;
+    while (end < rest_.size() && !ascii::is_whitespace(rest_[end]) && rest_[end] != '>') ++end;
     value_ = rest_.substr(0, end);
     rest_.remove_prefix(end);
     return true;

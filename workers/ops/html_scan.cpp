@@ -1,5 +1,7 @@
 #include "workers/ops/html_scan.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <span>
@@ -44,13 +46,6 @@ constexpr ImpliedEnd implied_ends[] = {
     {" nobr ", " nobr ", cell_bounds},
     {" button ", " button ", " table template td th "},
 };
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
-}
 
 // `names` has a space around each name.
 bool is_among(std::string_view name, std::string_view names) {
@@ -102,7 +97,7 @@ class Scan {
     }
     if (peek() == '/') {
       ++at_;
-      if (is_letter(peek())) {
+      if (ascii::is_letter(peek())) {
         const Tag tag = read_tag();
         end(tag.name);
       } else if (peek() != '\0') {
@@ -110,7 +105,7 @@ class Scan {
       }
       return add_cost();
     }
-    if (!is_letter(peek())) return {};
+    if (!ascii::is_letter(peek())) return {};
     const Tag tag = read_tag();
     if (tag.attributes > html_attributes_max)
       return refused("a tag has more than " + std::to_string(html_attributes_max) + " attributes");
@@ -131,13 +126,14 @@ class Scan {
 
   Tag read_tag() {
     Tag tag;
-    for (; at_ < html_.size() && !is_space(html_[at_]) && html_[at_] != '/' && html_[at_] != '>';
+    for (; at_ < html_.size() && !ascii::is_whitespace(html_[at_]) && html_[at_] != '/' &&
+           html_[at_] != '>';
          ++at_) {
       const char c = html_[at_];
       if (tag.name.size() < 32) tag.name += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
     }
     while (at_ < html_.size() && html_[at_] != '>') {
-      if (is_space(html_[at_])) {
+      if (ascii::is_whitespace(html_[at_])) {
         ++at_;
       } else if (html_[at_] == '/') {
         ++at_;
@@ -153,20 +149,20 @@ class Scan {
 
   void skip_attribute() {
     ++at_;  // whatever it is, even "="
-    while (at_ < html_.size() && !is_space(html_[at_]) && html_[at_] != '/' && html_[at_] != '>' &&
-           html_[at_] != '=')
+    while (at_ < html_.size() && !ascii::is_whitespace(html_[at_]) && html_[at_] != '/' &&
+           html_[at_] != '>' && html_[at_] != '=')
       ++at_;
     std::size_t value = at_;
-    while (value < html_.size() && is_space(html_[value])) ++value;
+    while (value < html_.size() && ascii::is_whitespace(html_[value])) ++value;
     if (value == html_.size() || html_[value] != '=') return;
     at_ = value + 1;
-    while (at_ < html_.size() && is_space(html_[at_])) ++at_;
+    while (at_ < html_.size() && ascii::is_whitespace(html_[at_])) ++at_;
     if (peek() == '"' || peek() == '\'') {
       const char quote = html_[at_++];
       skip_past({&quote, 1});
       return;
     }
-    while (at_ < html_.size() && !is_space(html_[at_]) && html_[at_] != '>') ++at_;
+    while (at_ < html_.size() && !ascii::is_whitespace(html_[at_]) && html_[at_] != '>') ++at_;
   }
 
   Result<void> start(const Tag& tag) {

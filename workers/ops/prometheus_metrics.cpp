@@ -20,7 +20,7 @@ constexpr std::size_t labels_max = 64;
 constexpr std::string_view member_names[] = {"name", "type", "help", "items", "value", "labels"};
 constexpr std::string_view types[] = {"gauge", "counter", "untyped"};
 
-Error invalid(std::string field, std::string detail) {
+Error bad_entry(std::string field, std::string detail) {
   return Error(ErrorCode::invalid_request, std::move(detail), std::move(field));
 }
 
@@ -44,22 +44,22 @@ struct Entry {
 Result<void> read_label(const std::string& field, std::string_view name, std::string_view source,
                         std::vector<LabelSpec>& labels) {
   if (!is_name(name, false) || name.starts_with("__"))
-    return invalid(field,
-                   "a label's name has letters, digits and _, starts with no digit, and not with "
-                   "__");
+    return bad_entry(field,
+                     "a label's name has letters, digits and _, starts with no digit, and not with "
+                     "__");
   LabelSpec label{.name = std::string(name), .text = std::string(source)};
   if (source == "$key") {
     label.from = LabelSpec::From::key;
   } else if (source.starts_with('/')) {
     label.from = LabelSpec::From::pointer;
     if (const std::string fault = json::json_pointer_fault(source); !fault.empty())
-      return invalid(field, "the label's source " + fault);
+      return bad_entry(field, "the label's source " + fault);
   } else if (source.starts_with('=')) {
     label.text.erase(0, 1);
   }
   const auto place = std::ranges::lower_bound(labels, label.name, {}, &LabelSpec::name);
   if (place != labels.end() && place->name == label.name)
-    return invalid(field, "the label is given twice");
+    return bad_entry(field, "the label is given twice");
   labels.insert(place, std::move(label));
   return {};
 }
@@ -68,13 +68,13 @@ Result<void> read_labels(const std::string& field, dom::element value,
                          std::vector<LabelSpec>& labels) {
   dom::object members;
   if (value.get(members))
-    return invalid(field, "must be an object: label name to pointer, \"$key\" or constant");
+    return bad_entry(field, "must be an object: label name to pointer, \"$key\" or constant");
   for (const auto& [name, source] : members) {
     const std::string label_field = field + "." + std::string(name);
     std::string_view text;
-    if (source.get(text)) return invalid(label_field, "must be a string");
+    if (source.get(text)) return bad_entry(label_field, "must be a string");
     if (labels.size() == labels_max)
-      return invalid(field, "more than " + std::to_string(labels_max) + " labels");
+      return bad_entry(field, "more than " + std::to_string(labels_max) + " labels");
     if (auto read = read_label(label_field, name, text, labels); !read) return read;
   }
   return {};
@@ -83,24 +83,24 @@ Result<void> read_labels(const std::string& field, dom::element value,
 Result<void> read_member(Entry& entry, std::string_view member, dom::element value) {
   const std::string field = entry.field + "." + std::string(member);
   if (std::ranges::find(member_names, member) == std::end(member_names))
-    return invalid(field, "a metric has no such member" + did_you_mean(member, member_names));
+    return bad_entry(field, "a metric has no such member" + did_you_mean(member, member_names));
   if (member == "labels") return read_labels(field, value, entry.sample.labels);
   std::string_view text;
-  if (value.get(text)) return invalid(field, "must be a string");
+  if (value.get(text)) return bad_entry(field, "must be a string");
   if (member == "name") {
     if (!is_name(text, true))
-      return invalid(field,
-                     "a metric's name has letters, digits, _ and :, and starts with no digit");
+      return bad_entry(field,
+                       "a metric's name has letters, digits, _ and :, and starts with no digit");
     entry.name = text;
   } else if (member == "type") {
     if (std::ranges::find(types, text) == std::end(types))
-      return invalid(field, "must be gauge, counter or untyped");
+      return bad_entry(field, "must be gauge, counter or untyped");
     entry.type = text;
   } else if (member == "help") {
     entry.help = text;
   } else {
     if (const std::string fault = json::json_pointer_fault(text); !fault.empty())
-      return invalid(field, std::string(member) + " " + fault);
+      return bad_entry(field, std::string(member) + " " + fault);
     if (member == "items")
       entry.sample.items = text;
     else
@@ -114,13 +114,13 @@ Result<Entry> read_entry(std::size_t index, dom::element element) {
   entry.field = "metrics[" + std::to_string(index) + "]";
   entry.sample.index = index;
   dom::object members;
-  if (element.get(members)) return invalid(entry.field, "must be an object");
+  if (element.get(members)) return bad_entry(entry.field, "must be an object");
   for (const auto& [member, value] : members)
     if (auto read = read_member(entry, member, value); !read) return read.error();
-  if (entry.name.empty()) return invalid(entry.field + ".name", "a metric needs a name");
+  if (entry.name.empty()) return bad_entry(entry.field + ".name", "a metric needs a name");
   for (const LabelSpec& label : entry.sample.labels)
     if (label.from == LabelSpec::From::key && !entry.sample.items)
-      return invalid(entry.field + ".labels." + label.name, "without `items` there is no $key");
+      return bad_entry(entry.field + ".labels." + label.name, "without `items` there is no $key");
   return entry;
 }
 
@@ -134,9 +134,9 @@ Result<void> join_family(std::vector<FamilySpec>& families, Entry entry) {
     family = families.end() - 1;
   }
   if (entry.type && *entry.type != family->type)
-    return invalid(entry.field + ".type", entry.name + " already is a " + family->type);
+    return bad_entry(entry.field + ".type", entry.name + " already is a " + family->type);
   if (entry.help && *entry.help != family->help)
-    return invalid(entry.field + ".help", entry.name + " already has another help");
+    return bad_entry(entry.field + ".help", entry.name + " already has another help");
   family->samples.push_back(std::move(entry.sample));
   return {};
 }
@@ -147,9 +147,9 @@ Result<std::vector<FamilySpec>> read_metric_families(std::string_view json) {
   dom::parser parser;
   dom::array entries;
   if (parser.parse(json.data(), json.size()).get(entries) || entries.size() == 0)
-    return invalid("metrics", "metrics must be an array of objects, and not empty");
+    return bad_entry("metrics", "metrics must be an array of objects, and not empty");
   if (entries.size() > entries_max)
-    return invalid("metrics", "more than " + std::to_string(entries_max) + " metrics");
+    return bad_entry("metrics", "more than " + std::to_string(entries_max) + " metrics");
   std::vector<FamilySpec> families;
   std::size_t index = 0;
   for (const dom::element element : entries) {

@@ -1,5 +1,7 @@
 #include "workers/ops/url_reference.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -21,13 +23,6 @@ struct Parts {
   std::optional<std::string> query;     // without "?"
   std::optional<std::string> fragment;  // without "#"
 };
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
 
 std::string encoded(std::string_view text, std::string_view set) {
   constexpr std::string_view digits = "0123456789ABCDEF";
@@ -58,11 +53,12 @@ std::string cleaned(std::string_view text) {
 
 // The length of "scheme:" at the start, or 0.
 std::size_t scheme_length(std::string_view text) {
-  if (text.empty() || !is_letter(text.front())) return 0;
+  if (text.empty() || !ascii::is_letter(text.front())) return 0;
   for (std::size_t i = 1; i < text.size(); ++i) {
     const char c = text[i];
     if (c == ':') return i + 1;
-    if (!is_letter(c) && !(c >= '0' && c <= '9') && c != '+' && c != '-' && c != '.') return 0;
+    if (!ascii::is_letter(c) && !(c >= '0' && c <= '9') && c != '+' && c != '-' && c != '.')
+      return 0;
   }
   return 0;
 }
@@ -79,7 +75,8 @@ bool begins_authority(std::string_view text) {
 unsigned dots(std::string_view segment) {
   std::string plain;
   for (std::size_t i = 0; i < segment.size(); ++i) {
-    if (segment.substr(i, 2) == "%2" && i + 2 < segment.size() && lower(segment[i + 2]) == 'e') {
+    if (segment.substr(i, 2) == "%2" && i + 2 < segment.size() &&
+        ascii::to_lower(segment[i + 2]) == 'e') {
       plain += '.';
       i += 2;
     } else {
@@ -142,7 +139,7 @@ std::optional<std::string> authority(std::string_view text, std::string_view sch
       text.find(':', text.starts_with('[') && bracket != std::string_view::npos ? bracket : 0);
   const std::string_view host = text.substr(0, colon);
   if (!is_good_host(host)) return std::nullopt;
-  for (const char c : host) out += lower(c);
+  for (const char c : host) out += ascii::to_lower(c);
   if (colon == std::string_view::npos || colon + 1 == text.size()) return out;
   const std::string_view digits = text.substr(colon + 1);
   unsigned port = 0;
@@ -218,8 +215,7 @@ std::string joined(const Parts& parts) {
 
 // "http" or "https" when `text` begins with that scheme.
 std::string_view web_scheme(std::string_view text) {
-  std::string scheme(text.substr(0, scheme_length(text)));
-  std::ranges::transform(scheme, scheme.begin(), lower);
+  const std::string scheme = ascii::to_lower(text.substr(0, scheme_length(text)));
   return scheme == "http:" ? "http" : scheme == "https:" ? "https" : "";
 }
 

@@ -9,7 +9,7 @@ namespace fetchmill::tests::origin {
 namespace {
 
 constexpr std::size_t head_bytes_max = 256 * 1024;
-constexpr std::size_t body_bytes_max = 64 * 1024 * 1024;
+constexpr std::size_t request_bytes_max = 64 * 1024 * 1024;
 
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
@@ -82,7 +82,7 @@ ParseStatus take_chunks(std::string_view buffer, std::size_t& position, std::str
     if (line_end == std::string_view::npos) return ParseStatus::incomplete;
     std::uint64_t size = 0;
     const auto parsed = std::from_chars(&buffer[position], buffer.data() + line_end, size, 16);
-    if (parsed.ec != std::errc{} || size > body_bytes_max - body.size()) {
+    if (parsed.ec != std::errc{} || size > request_bytes_max - body.size()) {
       return ParseStatus::invalid;
     }
     if (size == 0) {
@@ -137,7 +137,7 @@ ParseStatus take_request(std::string& buffer, Request& request) {
   } else if (const std::string_view length = request.header("content-length"); !length.empty()) {
     std::uint64_t size = 0;
     const auto parsed = std::from_chars(length.data(), length.data() + length.size(), size);
-    if (parsed.ec != std::errc{} || size > body_bytes_max) return ParseStatus::invalid;
+    if (parsed.ec != std::errc{} || size > request_bytes_max) return ParseStatus::invalid;
     if (buffer.size() - position < size) return ParseStatus::incomplete;
     request.body = buffer.substr(position, size);
     position += size;

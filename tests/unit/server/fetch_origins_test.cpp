@@ -298,7 +298,7 @@ TEST(OriginTable, TellsOriginsApart) {
   EXPECT_EQ(table.size(), 4u);
 }
 
-class PacingTest : public testing::LoopTest {
+class PacingTest : public server::testing::LoopTest {
  protected:
   struct Asked {
     explicit Asked(Deadlines& deadlines) : activity(deadlines) {}

@@ -41,11 +41,9 @@ Decoded decode(std::string_view body, std::size_t piece) {
   return decoded;
 }
 
-const std::size_t pieces[] = {1, 2, 3, 4, 5, static_cast<std::size_t>(1) << 20};
-
 TEST(ChunkDecoder, RefusesEveryCaseHoweverItArrives) {
   for (const auto& one : support::chunked_refusals()) {
-    for (const std::size_t piece : pieces) {
+    for (const std::size_t piece : support::piece_sizes) {
       const auto decoded = decode(one.bytes, piece);
       EXPECT_EQ(decoded.last.status, ChunkStatus::refused) << one.name << " by " << piece;
       EXPECT_EQ(info(decoded.last.refusal).name, info(one.refusal).name)
@@ -73,7 +71,7 @@ TEST(ChunkDecoder, DecodesHoweverItArrives) {
       {"0\r\nX: " + std::string(4096 - 7, 'x') + "\r\n\r\n", ""},
   };
   for (const auto& one : cases) {
-    for (const std::size_t piece : pieces) {
+    for (const std::size_t piece : support::piece_sizes) {
       const std::string bytes = one.body + "GET / HTTP/1.1";
       const auto decoded = decode(bytes, piece);
       EXPECT_EQ(decoded.last.status, ChunkStatus::complete) << one.body << " by " << piece;

@@ -82,12 +82,10 @@ HeadStatus status_of(const std::string& bytes, const HeadLimits& limits = {}) {
   return parse_request_head(bytes, progress, head, limits).status;
 }
 
-const std::size_t pieces[] = {1, 2, 3, 4, 5, static_cast<std::size_t>(1) << 20};
-
 TEST(RequestHead, RefusesEveryCaseHoweverItArrives) {
   RequestHead head;
   for (const auto& one : support::request_refusals()) {
-    for (const std::size_t piece : pieces) {
+    for (const std::size_t piece : support::piece_sizes) {
       const auto outcome = feed_request(one.bytes, piece, head);
       EXPECT_EQ(outcome.result.status, HeadStatus::refused) << one.name << " by " << piece;
       EXPECT_EQ(info(outcome.result.refusal).name, info(one.refusal).name)
@@ -99,7 +97,7 @@ TEST(RequestHead, RefusesEveryCaseHoweverItArrives) {
 TEST(ResponseHead, RefusesEveryCaseHoweverItArrives) {
   ResponseHead head;
   for (const auto& one : support::response_refusals()) {
-    for (const std::size_t piece : pieces) {
+    for (const std::size_t piece : support::piece_sizes) {
       const auto outcome = feed_response(one.bytes, piece, head);
       EXPECT_EQ(outcome.result.status, HeadStatus::refused) << one.name << " by " << piece;
       EXPECT_EQ(info(outcome.result.refusal).name, info(one.refusal).name)
@@ -110,7 +108,7 @@ TEST(ResponseHead, RefusesEveryCaseHoweverItArrives) {
 
 TEST(RequestHead, AcceptsEveryCaseHoweverItArrives) {
   for (const auto& one : support::accepted_requests()) {
-    for (const std::size_t piece : pieces) {
+    for (const std::size_t piece : support::piece_sizes) {
       RequestHead head;
       const auto outcome = feed_request(one.bytes, piece, head);
       ASSERT_EQ(outcome.result.status, HeadStatus::complete)
@@ -288,7 +286,7 @@ TEST(ResponseHead, SaysWhatItRead) {
   const std::string bytes =
       "HTTP/1.1 404 Not \xc3\xa4 Found\r\nContent-Length: 7\r\nSet-Cookie: a\r\nset-cookie: b\r\n"
       "\r\nmissing";
-  for (const std::size_t piece : pieces) {
+  for (const std::size_t piece : support::piece_sizes) {
     ResponseHead head;
     const auto outcome = feed_response(bytes, piece, head);
     ASSERT_EQ(outcome.result.status, HeadStatus::complete) << info(outcome.result.refusal).name;

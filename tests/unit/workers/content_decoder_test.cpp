@@ -1,6 +1,7 @@
 #include "workers/content_decoder.hpp"
 
 #include "coding_fixture.hpp"
+#include "tests/unit/workers/mebibytes.hpp"
 #include "workers/layout.hpp"
 
 #include <string>
@@ -11,7 +12,6 @@
 namespace fetchmill::workers {
 namespace {
 
-constexpr std::uint64_t MiB = std::uint64_t{1} << 20U;
 class ContentDecoderTest : public testing::Test {
  protected:
   // The bytes, or "CODE: DETAIL". Checks the padding.

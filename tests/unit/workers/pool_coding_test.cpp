@@ -1,13 +1,12 @@
 // Bodies with a content coding through real workers, whose sandbox the libraries must bear.
 #include "coding_fixture.hpp"
 #include "pool_fixture.hpp"
+#include "tests/unit/workers/mebibytes.hpp"
 
 #include <string>
 
 namespace fetchmill::workers {
 namespace {
-
-constexpr std::uint64_t MiB = std::uint64_t{1} << 20U;
 
 class PoolCodingTest : public PoolTest {
  protected:

@@ -13,10 +13,10 @@
 namespace fetchmill::workers {
 namespace {
 
-constexpr std::uint64_t bytes = 4 * page_bytes;
+constexpr std::uint64_t file_bytes = 4 * page_bytes;
 
 TEST(Region, IsSealedAndPrivate) {
-  const auto file = make_shared_file("test", bytes);
+  const auto file = make_shared_file("test", file_bytes);
   ASSERT_TRUE(file);
   EXPECT_NE(::ftruncate(file->writable.get(), 0), 0);
   EXPECT_NE(::ftruncate(file->writable.get(), 8 * page_bytes), 0);
@@ -28,20 +28,20 @@ TEST(Region, IsSealedAndPrivate) {
 }
 
 TEST(Region, WhatIsMappedReadOnlyCannotBecomeWritable) {
-  const auto file = make_shared_file("test", bytes);
+  const auto file = make_shared_file("test", file_bytes);
   ASSERT_TRUE(file);
-  const auto region = Region::map(file->readable, bytes, Access::read_only);
+  const auto region = Region::map(file->readable, file_bytes, Access::read_only);
   ASSERT_TRUE(region);
-  EXPECT_NE(::mprotect(region->all().data(), bytes, PROT_READ | PROT_WRITE), 0);
+  EXPECT_NE(::mprotect(region->all().data(), file_bytes, PROT_READ | PROT_WRITE), 0);
   EXPECT_EQ(errno, EACCES);
-  EXPECT_FALSE(Region::map(file->readable, bytes, Access::read_write));
+  EXPECT_FALSE(Region::map(file->readable, file_bytes, Access::read_write));
 }
 
 TEST(Region, OneSideSeesWhatTheOtherWrites) {
-  const auto file = make_shared_file("test", bytes);
+  const auto file = make_shared_file("test", file_bytes);
   ASSERT_TRUE(file);
-  const auto writer = Region::map(file->writable, bytes, Access::read_write);
-  const auto reader = Region::map(file->readable, bytes, Access::read_only);
+  const auto writer = Region::map(file->writable, file_bytes, Access::read_write);
+  const auto reader = Region::map(file->readable, file_bytes, Access::read_only);
   ASSERT_TRUE(writer);
   ASSERT_TRUE(reader);
   writer->all()[page_bytes] = std::byte{42};
@@ -49,9 +49,9 @@ TEST(Region, OneSideSeesWhatTheOtherWrites) {
 }
 
 TEST(Region, NoSpanLeavesIt) {
-  const auto file = make_shared_file("test", bytes);
+  const auto file = make_shared_file("test", file_bytes);
   ASSERT_TRUE(file);
-  const auto region = Region::map(file->writable, bytes, Access::read_write);
+  const auto region = Region::map(file->writable, file_bytes, Access::read_write);
   ASSERT_TRUE(region);
   struct Case {
     std::uint64_t offset;
@@ -60,12 +60,12 @@ TEST(Region, NoSpanLeavesIt) {
   };
   for (const Case& c : {
            Case{0, 0, true},
-           Case{0, bytes, true},
-           Case{bytes, 0, true},
-           Case{bytes - 1, 1, true},
-           Case{bytes, 1, false},
-           Case{bytes + 1, 0, false},
-           Case{0, bytes + 1, false},
+           Case{0, file_bytes, true},
+           Case{file_bytes, 0, true},
+           Case{file_bytes - 1, 1, true},
+           Case{file_bytes, 1, false},
+           Case{file_bytes + 1, 0, false},
+           Case{0, file_bytes + 1, false},
            Case{1, UINT64_MAX, false},
            Case{UINT64_MAX, 1, false},
            Case{UINT64_MAX, UINT64_MAX, false},

@@ -1,5 +1,6 @@
 #include "workers/slots.hpp"
 
+#include "tests/unit/workers/mebibytes.hpp"
 #include "workers/region.hpp"
 
 #include <cstring>
@@ -14,7 +15,6 @@ namespace {
 
 using config::ErrorCode;
 
-constexpr std::uint64_t MiB = std::uint64_t{1} << 20U;
 constexpr std::uint32_t crowd = 8;
 
 class SlotsTest : public testing::Test {
