@@ -23,15 +23,15 @@ struct Offer {
   bool only_by_name = false;
 };
 // The better first.
-constexpr Offer offers[] = {{"image/avif", R"(,"format":"avif")", true},
-                            {"image/webp", R"(,"format":"webp")", true},
-                            {"image/*", ""},
-                            {"image/jpeg", R"(,"format":"jpeg")"},
-                            {"image/png", R"(,"format":"png")"}};
+constexpr Offer image_offers[] = {{"image/avif", R"(,"format":"avif")", true},
+                                  {"image/webp", R"(,"format":"webp")", true},
+                                  {"image/*", ""},
+                                  {"image/jpeg", R"(,"format":"jpeg")"},
+                                  {"image/png", R"(,"format":"png")"}};
 
 // As which an image came is known too late to be held against what Accept refuses.
 bool refuses_one(std::string_view accept) {
-  return std::ranges::any_of(offers, [&](const Offer& offer) {
+  return std::ranges::any_of(image_offers, [&](const Offer& offer) {
     const Acceptance said = acceptance(accept, offer.media_type);
     return !offer.format.empty() && said.by_name() && said.quality <= 0;
   });
@@ -42,7 +42,7 @@ const Offer* preferred(std::string_view accept) {
   const bool as_it_came = !refuses_one(accept);
   const Offer* best = nullptr;
   double best_quality = 0;
-  for (const Offer& offer : offers) {
+  for (const Offer& offer : image_offers) {
     const Acceptance said = acceptance(accept, offer.media_type);
     if (said.quality <= best_quality) continue;
     if (offer.only_by_name && !said.by_name()) continue;
