@@ -57,9 +57,15 @@ constexpr bool equals_ignoring_case(std::string_view left, std::string_view righ
 // Without those of `characters` that stand at either end.
 constexpr std::string_view trimmed(std::string_view text,
                                    std::string_view characters = whitespace) {
-  const std::size_t first = text.find_first_not_of(characters);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(characters) - first + 1);
+  // Not find_first_not_of: that calls memchr for every character, and heads have many fields.
+  const auto goes = [characters](char c) {
+    for (const char one : characters)
+      if (c == one) return true;
+    return false;
+  };
+  while (!text.empty() && goes(text.front())) text.remove_prefix(1);
+  while (!text.empty() && goes(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 }  // namespace fetchmill::ascii

@@ -1,5 +1,6 @@
 #include "config/forms.hpp"
 
+#include "config/ascii.hpp"
 #include "config/utf8.hpp"
 #include "config/whole_number.hpp"
 
@@ -93,8 +94,8 @@ bool is_bracketed_ipv6(std::string_view text) {
 bool is_name(std::string_view text, bool upper_case_too) {
   if (text.empty() || text.size() > 253) return false;
   return std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (upper_case_too && c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+    const bool fits = upper_case_too || ascii::to_lower(c) == c;
+    return (fits && ascii::is_alphanumeric(c)) || c == '-' || c == '.' || c == '_';
   });
 }
 

@@ -1,5 +1,6 @@
 #include "config/loader.hpp"
 
+#include "config/ascii.hpp"
 #include "config/suggest.hpp"
 
 #include <algorithm>
@@ -8,18 +9,12 @@
 namespace fetchmill::config {
 namespace {
 
-std::string_view trim(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
-
 std::vector<std::string> split_at_commas(std::string_view text) {
   std::vector<std::string> words;
-  if (trim(text).empty()) return words;
+  if (ascii::trimmed(text, " ").empty()) return words;
   for (;;) {
     const std::size_t comma = text.find(',');
-    words.emplace_back(trim(text.substr(0, comma)));
+    words.emplace_back(ascii::trimmed(text.substr(0, comma), " "));
     if (comma == std::string_view::npos) return words;
     text.remove_prefix(comma + 1);
   }

@@ -1,5 +1,7 @@
 #include "config/settings.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 
 namespace fetchmill::config {
@@ -22,8 +24,7 @@ std::string_view choice_at(std::string_view choices, std::size_t index) {
 
 bool is_entry_name(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
+    return ascii::is_alphanumeric(c) || c == '-' || c == '_';
   });
 }
 
