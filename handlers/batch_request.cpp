@@ -1,5 +1,6 @@
 #include "handlers/batch_request.hpp"
 
+#include "config/ascii.hpp"
 #include "config/json_string.hpp"
 #include "handlers/image_format.hpp"
 
@@ -203,10 +204,10 @@ TaskSpec echo_of_line(simdjson::dom::parser& parser, std::string_view line,
 }
 
 LineTask task_from_text_line(std::string_view line, const TaskSpec& defaults) {
-  const std::size_t first = line.find_first_not_of(" \t");
-  if (first == std::string_view::npos || line[first] == '#') return std::nullopt;
+  const std::string_view url = ascii::trimmed(line, " \t");
+  if (url.empty() || url.front() == '#') return std::nullopt;
   TaskSpec task = defaults;
-  task.url = line.substr(first, line.find_last_not_of(" \t") - first + 1);
+  task.url = url;
   task.is_template = false;
   return task;
 }

@@ -1,5 +1,6 @@
 #include "handlers/field_values.hpp"
 
+#include "config/ascii.hpp"
 #include "handlers/conditions.hpp"
 #include "handlers/json_input.hpp"
 #include "server/fetch/http_date.hpp"
@@ -57,7 +58,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
 Result<std::string> read_entity_tags(element value, const std::string& field) {
   const Result<std::string> text = read_string(value, field, condition_bytes_max);
   if (!text) return text.error();
-  const std::string_view tags = wire::trim(*text);
+  const std::string_view tags = ascii::trimmed(*text, " \t");
   if (!is_entity_tag_list(tags))
     return wrong_type(field, R"(entity tags with their quotes, such as "\"a\", W/\"b\"", or *)");
   return std::string(tags);
@@ -76,8 +77,9 @@ Result<void> add_field_name(std::string_view name, const std::string& field,
   if (name.empty() || name.size() > field_name_bytes_max ||
       wire::span_of(wire::token_char, name) != name.size())
     return wrong_type(field, "the name of a header field");
-  if (std::ranges::any_of(
-          names, [&](const std::string& known) { return wire::equals_ignoring_case(known, name); }))
+  if (std::ranges::any_of(names, [&](const std::string& known) {
+        return ascii::equals_ignoring_case(known, name);
+      }))
     return {};
   if (names.size() == include_headers_max)
     return wrong_type(field, "at most " + std::to_string(include_headers_max) + " names");

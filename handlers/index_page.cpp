@@ -1,5 +1,6 @@
 #include "handlers/index_page.hpp"
 
+#include "config/ascii.hpp"
 #include "config/version.hpp"
 #include "handlers/html.hpp"
 #include "handlers/openapi.hpp"
@@ -44,7 +45,7 @@ constexpr std::string_view introduction =
 // may hold quotes and other sub-delimiters, which nobody's server is called by.
 std::string_view host_for_commands(std::string_view host) {
   const auto is_plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+    return ascii::is_alphanumeric(c) ||
            std::string_view(".-_:[]").find(c) != std::string_view::npos;
   };
   const bool plain = !host.empty() && std::all_of(host.begin(), host.end(), is_plain);

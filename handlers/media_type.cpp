@@ -1,36 +1,25 @@
 #include "handlers/media_type.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <charconv>
 
 namespace fetchmill::handlers {
 namespace {
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
-bool equal(std::string_view left, std::string_view right) {
-  return std::ranges::equal(left, right, [](char a, char b) { return lower(a) == lower(b); });
-}
-
 // Takes the part before the next `separator` off the front of `rest`.
 std::string_view next_part(std::string_view& rest, char separator) {
   const std::string_view part = rest.substr(0, rest.find(separator));
   rest.remove_prefix(std::min(part.size() + 1, rest.size()));
-  return trim(part);
+  return ascii::trimmed(part, " \t");
 }
 
 double quality(std::string_view parameters) {
   while (!parameters.empty()) {
     const std::string_view parameter = next_part(parameters, ';');
-    if (parameter.size() < 2 || lower(parameter[0]) != 'q' || parameter[1] != '=') continue;
+    if (parameter.size() < 2 || ascii::to_lower(parameter[0]) != 'q' || parameter[1] != '=')
+      continue;
     double value = 0;
     std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), value);
     return value;
@@ -40,10 +29,11 @@ double quality(std::string_view parameters) {
 
 // As Acceptance has it.
 int closeness(std::string_view range, std::string_view type) {
-  if (equal(range, type)) return 3;
+  if (ascii::equals_ignoring_case(range, type)) return 3;
   if (range == "*/*") return 1;
   if (range.ends_with("/*") && type.size() >= range.size() &&
-      equal(range.substr(0, range.size() - 1), type.substr(0, range.size() - 1)))
+      ascii::equals_ignoring_case(range.substr(0, range.size() - 1),
+                                  type.substr(0, range.size() - 1)))
     return 2;
   return 0;
 }
@@ -51,12 +41,12 @@ int closeness(std::string_view range, std::string_view type) {
 }  // namespace
 
 bool is_media_type(std::string_view value, std::string_view type) {
-  return equal(trim(value.substr(0, value.find(';'))), type);
+  return ascii::equals_ignoring_case(ascii::trimmed(value.substr(0, value.find(';')), " \t"), type);
 }
 
 config::Result<void> require_plain(const server::http::Request& request) {
   const std::string_view coding = request.field(server::wire::FieldId::content_encoding);
-  if (coding.empty() || equal(coding, "identity")) return {};
+  if (coding.empty() || ascii::equals_ignoring_case(coding, "identity")) return {};
   return config::Error(
       config::ErrorCode::unsupported_media_type,
       "send the body without a Content-Encoding, not '" + std::string(coding.substr(0, 100)) + "'");
@@ -84,7 +74,7 @@ Acceptance acceptance(std::string_view accept, std::string_view type) {
 
 std::optional<std::size_t> negotiate(std::string_view accept,
                                      std::span<const std::string_view> offers) {
-  if (trim(accept).empty()) return 0;
+  if (ascii::trimmed(accept, " \t").empty()) return 0;
   std::optional<std::size_t> best;
   double best_quality = 0;
   for (std::size_t i = 0; i < offers.size(); ++i) {

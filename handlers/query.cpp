@@ -1,18 +1,12 @@
 #include "handlers/query.hpp"
 
+#include "config/ascii.hpp"
 #include "config/utf8.hpp"
 
 #include <optional>
 
 namespace fetchmill::handlers {
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // Nothing when an escape is broken.
 std::optional<std::string> decode(std::string_view text) {
@@ -25,8 +19,8 @@ std::optional<std::string> decode(std::string_view text) {
       out += text[i];
     } else {
       if (i + 2 >= text.size()) return std::nullopt;
-      const int high = hex_value(text[i + 1]);
-      const int low = hex_value(text[i + 2]);
+      const int high = ascii::hex_value(text[i + 1]);
+      const int low = ascii::hex_value(text[i + 2]);
       if (high < 0 || low < 0) return std::nullopt;
       out += static_cast<char>(high * 16 + low);
       i += 2;

@@ -1,9 +1,9 @@
 #include "handlers/task.hpp"
 
+#include "config/ascii.hpp"
 #include "config/json_string.hpp"
 #include "handlers/image_format.hpp"
 #include "handlers/named_pipelines.hpp"
-#include "server/wire/chars.hpp"
 #include "workers/json/json_locate.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/ops/registry.hpp"
@@ -276,7 +276,7 @@ Result<void> check_conditions(const TaskSpec& task, const std::string& field) {
       return Error(ErrorCode::invalid_request, "only GET and HEAD can be conditional",
                    join(field, condition.name));
     if (std::ranges::any_of(task.headers, [&](const fetch::Header& header) {
-          return server::wire::equals_ignoring_case(header.name, condition.header);
+          return ascii::equals_ignoring_case(header.name, condition.header);
         }))
       return Error(ErrorCode::invalid_request,
                    "headers has " + std::string(condition.header) + " already",

@@ -1,6 +1,6 @@
 #include "handlers/uri_template.hpp"
 
-#include "server/wire/chars.hpp"
+#include "config/ascii.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -12,25 +12,18 @@ using config::Error;
 using config::ErrorCode;
 using config::Result;
 
-bool is_alphanumeric(char c) {
-  const char lower = server::wire::to_lower(c);
-  return (lower >= 'a' && lower <= 'z') || server::wire::is_digit(c);
-}
-
-bool is_hex(char c) {
-  return server::wire::hex_value(c) < 16;
-}
-
 // RFC 6570 §2.3: no dot at either end, none behind another.
 bool is_variable_name(std::string_view name) {
   if (name.empty() || name.front() == '.' || name.back() == '.') return false;
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (name[i] == '%') {
-      if (i + 2 >= name.size() || !is_hex(name[i + 1]) || !is_hex(name[i + 2])) return false;
+      if (i + 2 >= name.size() || !ascii::is_hex_digit(name[i + 1]) ||
+          !ascii::is_hex_digit(name[i + 2]))
+        return false;
       i += 2;
     } else if (name[i] == '.') {
       if (name[i - 1] == '.') return false;
-    } else if (!is_alphanumeric(name[i]) && name[i] != '_') {
+    } else if (!ascii::is_alphanumeric(name[i]) && name[i] != '_') {
       return false;
     }
   }
@@ -66,7 +59,7 @@ Result<Piece> next_piece(std::string_view whole, std::size_t at) {
 void append_encoded(std::string& out, std::string_view value) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   for (const char c : value) {
-    if (is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~') {
+    if (ascii::is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~') {
       out += c;
       continue;
     }

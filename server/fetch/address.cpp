@@ -1,5 +1,6 @@
 #include "server/fetch/address.hpp"
 
+#include "config/ascii.hpp"
 #include "config/whole_number.hpp"
 
 #include <algorithm>
@@ -24,7 +25,7 @@ std::optional<std::uint32_t> parse_dotted(std::string_view text) {
     }
     unsigned octet = 0;
     std::size_t digits = 0;
-    while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') {
+    while (digits < text.size() && ascii::is_digit(text[digits])) {
       if (digits == 3 || (digits == 1 && octet == 0)) return std::nullopt;
       octet = octet * 10 + static_cast<unsigned>(text[digits++] - '0');
     }

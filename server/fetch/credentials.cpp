@@ -1,7 +1,7 @@
 #include "server/fetch/credentials.hpp"
 
+#include "config/ascii.hpp"
 #include "server/fetch/redirect.hpp"
-#include "server/wire/chars.hpp"
 
 #include <algorithm>
 
@@ -73,7 +73,7 @@ Result<void> Credentials::lend(std::string_view name, FetchRequest& request) con
   if (!credential.is_for(request.url, request.method))
     return refused(ErrorCode::credential_denied, name, "is not for this origin and method");
   if (std::any_of(request.headers.begin(), request.headers.end(), [&](const Header& header) {
-        return wire::equals_ignoring_case(header.name, credential.header.name);
+        return ascii::equals_ignoring_case(header.name, credential.header.name);
       }))
     return refused(ErrorCode::invalid_request, name,
                    "comes in the header " + credential.header.name + ", which the task sets too");

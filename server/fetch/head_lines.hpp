@@ -1,7 +1,7 @@
 // The field lines of a head that passed server/wire, one after the other. Pure.
 #pragma once
 
-#include "server/wire/chars.hpp"
+#include "config/ascii.hpp"
 
 #include <optional>
 #include <string_view>
@@ -23,15 +23,15 @@ class FieldLines {
     const std::string_view line = take_line();
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) return std::nullopt;
-    return HeadLine{line.substr(0, colon), wire::trim(line.substr(colon + 1))};
+    return HeadLine{line.substr(0, colon), ascii::trimmed(line.substr(colon + 1), " \t")};
   }
   // The value of the next field of that name, any case. Lines of other names are passed over
   // without being taken apart.
   std::optional<std::string_view> next_of(std::string_view name) {
     for (std::string_view line = take_line(); !line.empty(); line = take_line())
       if (line.size() > name.size() && line[name.size()] == ':' &&
-          wire::equals_ignoring_case(line.substr(0, name.size()), name))
-        return wire::trim(line.substr(name.size() + 1));
+          ascii::equals_ignoring_case(line.substr(0, name.size()), name))
+        return ascii::trimmed(line.substr(name.size() + 1), " \t");
     return std::nullopt;
   }
 

@@ -1,15 +1,13 @@
 #include "server/fetch/hosts_file.hpp"
 
+#include "config/ascii.hpp"
 #include "server/fetch/system_file.hpp"
 
 namespace fetchmill::server::fetch {
 namespace {
 
 std::string canonical(std::string_view name) {
-  std::string lower(name.substr(0, name.size() - name.ends_with('.')));
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
+  return ascii::to_lower(name.substr(0, name.size() - name.ends_with('.')));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "server/fetch/http_date.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -33,7 +35,7 @@ class Scan {
     for (std::size_t i = 0; ok_ && i < digits; ++i) {
       const char c = rest_[i];
       const bool pads = padded && c == ' ' && value == 0 && i + 1 < digits;
-      ok_ = pads || (c >= '0' && c <= '9');
+      ok_ = pads || ascii::is_digit(c);
       if (ok_ && !pads) value = value * 10 + (c - '0');
     }
     if (ok_) rest_.remove_prefix(digits);

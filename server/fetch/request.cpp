@@ -1,5 +1,6 @@
 #include "server/fetch/request.hpp"
 
+#include "config/ascii.hpp"
 #include "config/version.hpp"
 #include "server/fetch/credentials.hpp"
 #include "server/wire/chars.hpp"
@@ -40,9 +41,8 @@ constexpr std::array<std::string_view, 13> own_fields{
     "Proxy-Authenticate",
 };
 
-bool is_token_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+bool has_token_chars_only(std::string_view text) {
+  return wire::span_of(wire::token_char, text) == text.size();
 }
 
 // Bytes of 0x80 and above are opaque but legal; controls are not, the tab excepted.
@@ -126,7 +126,7 @@ config::Result<wire::Method> check_method(std::string_view method) {
 }
 
 config::Result<void> check_header(std::string_view name, std::string_view value) {
-  if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_char))
+  if (name.empty() || !has_token_chars_only(name))
     return Error(ErrorCode::invalid_request, "a header's name must be an HTTP token");
   if (std::any_of(own_fields.begin(), own_fields.end(),
                   [&](std::string_view own) { return iequals(own, name); }))
@@ -148,7 +148,7 @@ config::Result<void> check_headers(std::span<const Header> headers) {
     if (checked) continue;
     Error error = checked.error();
     // Only a token is fit to be repeated in an answer.
-    const bool printable = std::all_of(header.name.begin(), header.name.end(), is_token_char);
+    const bool printable = has_token_chars_only(header.name);
     error.field = printable ? "headers." + header.name : "headers";
     return error;
   }
@@ -163,11 +163,10 @@ config::Result<void> check_headers(std::span<const Header> headers) {
 }
 
 config::Result<StatusRange> parse_status_range(std::string_view text) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (text.size() == 3 && text[0] >= '1' && text[0] <= '5') {
     const auto hundreds = static_cast<unsigned>(text[0] - '0') * 100;
     if (text.substr(1) == "xx") return StatusRange{hundreds, hundreds + 99};
-    if (is_digit(text[1]) && is_digit(text[2])) {
+    if (ascii::is_digit(text[1]) && ascii::is_digit(text[2])) {
       const unsigned status = hundreds + static_cast<unsigned>(text[1] - '0') * 10 +
                               static_cast<unsigned>(text[2] - '0');
       return StatusRange{status, status};
@@ -215,8 +214,7 @@ std::vector<Header> http2_fields(const FetchRequest& request) {
   append_authority(fields.emplace_back(Header{":authority", {}}).value, request.url);
   append_target(fields.emplace_back(Header{":path", {}}).value, request.url);
   for_each_field(request, [&](std::string_view name, std::string_view value) {
-    std::string& lowered = fields.emplace_back(Header{std::string(name), std::string(value)}).name;
-    std::transform(lowered.begin(), lowered.end(), lowered.begin(), wire::to_lower);
+    fields.push_back({ascii::to_lower(name), std::string(value)});
   });
   return fields;
 }

@@ -1,5 +1,6 @@
 #include "server/fetch/url.hpp"
 
+#include "config/ascii.hpp"
 #include "config/whole_number.hpp"
 #include "server/fetch/url_percent.hpp"
 
@@ -18,15 +19,6 @@ bool is_slash(char c) {
   return c == '/' || c == '\\';
 }
 
-bool is_alpha(char c) {
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'z';
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 // The standard's preparation: C0 controls and spaces off both ends, tabs and newlines out.
 std::string cleaned(std::string_view text) {
   const auto is_outer = [](char c) { return static_cast<unsigned char>(c) <= 0x20; };
@@ -39,15 +31,15 @@ std::string cleaned(std::string_view text) {
 
 // "scheme start" and "scheme": the lower-case scheme, taken off `text` with its colon; or empty.
 std::string take_scheme(std::string_view& text) {
-  if (text.empty() || !is_alpha(text.front())) return {};
+  if (text.empty() || !ascii::is_letter(text.front())) return {};
   std::string scheme;
   for (const char c : text) {
     if (c == ':') {
       text.remove_prefix(scheme.size() + 1);
       return scheme;
     }
-    if (!is_alpha(c) && !is_digit(c) && c != '+' && c != '-' && c != '.') return {};
-    scheme += is_alpha(c) ? static_cast<char>(c | 0x20) : c;
+    if (!ascii::is_alphanumeric(c) && c != '+' && c != '-' && c != '.') return {};
+    scheme += ascii::to_lower(c);
   }
   return {};
 }

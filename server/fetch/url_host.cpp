@@ -1,5 +1,6 @@
 #include "server/fetch/url_host.hpp"
 
+#include "config/ascii.hpp"
 #include "server/fetch/url_percent.hpp"
 #include "server/wire/chars.hpp"
 
@@ -18,10 +19,6 @@ using config::ErrorCode;
 
 config::Error bad_host(std::string_view problem) {
   return config::Error(ErrorCode::url_denied, "the URL's host " + std::string(problem));
-}
-
-char ascii_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
 }
 
 bool is_ascii(std::string_view text) {
@@ -81,7 +78,7 @@ config::Result<std::string> domain_to_ascii(std::string domain) {
   // libidn2 takes a C string.
   if (domain.find('\0') != std::string::npos) return bad_host(problem);
   if (is_ascii(domain)) {
-    std::transform(domain.begin(), domain.end(), domain.begin(), ascii_lower);
+    domain = ascii::to_lower(domain);
   } else {
     auto ascii = to_ascii_by_idna(std::move(domain));
     if (!ascii) return ascii.error();
@@ -113,7 +110,7 @@ Ipv4Number parse_ipv4_number(std::string_view text) {
                                     << 40;  // far above any address, far from overflow
   Ipv4Number number;
   for (const char c : text) {
-    const int digit = hex_value(c);
+    const int digit = ascii::hex_value(c);
     if (digit < 0 || static_cast<unsigned>(digit) >= base) return {0, false};
     number.value = std::min(number.value * base + static_cast<unsigned>(digit), ceiling);
   }
@@ -138,8 +135,7 @@ Parts split_at_dots(std::string_view text) {
 bool ends_in_number(std::string_view domain) {
   if (domain.ends_with('.')) domain.remove_suffix(1);
   const std::string_view last = domain.substr(domain.rfind('.') + 1);  // npos + 1 is 0
-  const bool all_digits = !last.empty() && std::all_of(last.begin(), last.end(),
-                                                       [](char c) { return c >= '0' && c <= '9'; });
+  const bool all_digits = !last.empty() && std::all_of(last.begin(), last.end(), ascii::is_digit);
   return all_digits || parse_ipv4_number(last).valid;
 }
 

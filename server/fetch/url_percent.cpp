@@ -1,12 +1,8 @@
 #include "server/fetch/url_percent.hpp"
 
-namespace fetchmill::server::fetch {
+#include "config/ascii.hpp"
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
+namespace fetchmill::server::fetch {
 
 void append_percent_encoded(std::string& to, std::string_view text, const PercentEncodeSet& set) {
   constexpr std::string_view hex = "0123456789ABCDEF";
@@ -27,8 +23,8 @@ std::string percent_decode(std::string_view text) {
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%' && i + 2 < text.size()) {
-      const int high = hex_value(text[i + 1]);
-      const int low = hex_value(text[i + 2]);
+      const int high = ascii::hex_value(text[i + 1]);
+      const int low = ascii::hex_value(text[i + 2]);
       if (high >= 0 && low >= 0) {
         out += static_cast<char>(high << 4 | low);
         i += 2;

@@ -28,8 +28,6 @@ inline constexpr PercentEncodeSet special_query_set{" \"#<>'"};
 inline constexpr PercentEncodeSet path_set{" \"#<>?^`{}"};
 inline constexpr PercentEncodeSet userinfo_set{" \"#<>?^`{}/:;=@[\\]|"};
 
-// -1 for anything but a hex digit.
-int hex_value(char c);
 void append_percent_encoded(std::string& to, std::string_view text, const PercentEncodeSet& set);
 // A "%" that is not followed by two hex digits stays as it is.
 std::string percent_decode(std::string_view text);

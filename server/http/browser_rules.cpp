@@ -1,17 +1,11 @@
 #include "server/http/browser_rules.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <utility>
 
 namespace fetchmill::server::http {
-namespace {
-
-bool equal_ignoring_case(std::string_view left, std::string_view right) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(left, right, [&](char a, char b) { return lower(a) == lower(b); });
-}
-
-}  // namespace
 
 std::string_view host_name(std::string_view host) {
   if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
@@ -28,13 +22,15 @@ BrowserRules::BrowserRules(std::vector<std::string> hosts, std::vector<std::stri
 bool BrowserRules::host_allowed(std::string_view host) const {
   if (hosts_.empty()) return true;
   const std::string_view name = host_name(host);
-  return std::ranges::any_of(
-      hosts_, [&](const std::string& allowed) { return equal_ignoring_case(allowed, name); });
+  return std::ranges::any_of(hosts_, [&](const std::string& allowed) {
+    return ascii::equals_ignoring_case(allowed, name);
+  });
 }
 
 bool BrowserRules::listed(std::string_view origin) const {
-  return std::ranges::any_of(
-      origins_, [&](const std::string& allowed) { return equal_ignoring_case(allowed, origin); });
+  return std::ranges::any_of(origins_, [&](const std::string& allowed) {
+    return ascii::equals_ignoring_case(allowed, origin);
+  });
 }
 
 std::optional<config::Error> BrowserRules::check(
@@ -49,7 +45,7 @@ std::optional<config::Error> BrowserRules::check(
   const std::string_view origin = *given_origin;
   const auto same_site = [&](std::string_view scheme) {
     return origin.size() == scheme.size() + host.size() && origin.starts_with(scheme) &&
-           equal_ignoring_case(origin.substr(scheme.size()), host);
+           ascii::equals_ignoring_case(origin.substr(scheme.size()), host);
   };
   if (same_site("http://") || same_site("https://")) return std::nullopt;
   if (listed(origin)) return std::nullopt;

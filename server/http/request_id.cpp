@@ -1,5 +1,7 @@
 #include "server/http/request_id.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <random>
 
@@ -8,8 +10,7 @@ namespace fetchmill::server::http {
 bool well_formed_request_id(std::string_view id) {
   static constexpr std::string_view punctuation = "-_.~:+/=@";
   return !id.empty() && id.size() <= request_id_bytes_max && std::ranges::all_of(id, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           punctuation.find(c) != std::string_view::npos;
+    return ascii::is_alphanumeric(c) || punctuation.find(c) != std::string_view::npos;
   });
 }
 

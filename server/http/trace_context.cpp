@@ -1,5 +1,7 @@
 #include "server/http/trace_context.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -18,17 +20,11 @@ constexpr std::size_t members_max = 32;
 bool is_lower(char c) {
   return c >= 'a' && c <= 'z';
 }
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 // Lower case only: the standard has these fields compared as they are.
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 bool is_hex(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return hex_value(c) >= 0; });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return ascii::is_hex_digit(c) && ascii::to_lower(c) == c; });
 }
 bool is_zero(std::string_view text) {
   return text.find_first_not_of('0') == std::string_view::npos;
@@ -52,14 +48,15 @@ std::optional<Parent> parse_parent(std::string_view text) {
     return std::nullopt;
   if (version == "ff" || is_zero(trace_id) || is_zero(parent_id)) return std::nullopt;
   if (text.size() > size && (version == "00" || text[size] != '-')) return std::nullopt;
-  return Parent{trace_id, (hex_value(flags[1]) & 1) != 0};
+  return Parent{trace_id, (ascii::hex_value(flags[1]) & 1) != 0};
 }
 
 bool is_key_part(std::string_view text, std::size_t size_max, bool may_begin_with_digit) {
   if (text.empty() || text.size() > size_max) return false;
-  if (!is_lower(text[0]) && !(may_begin_with_digit && is_digit(text[0]))) return false;
+  if (!is_lower(text[0]) && !(may_begin_with_digit && ascii::is_digit(text[0]))) return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return is_lower(c) || is_digit(c) || std::string_view("_-*/").find(c) != std::string_view::npos;
+    return is_lower(c) || ascii::is_digit(c) ||
+           std::string_view("_-*/").find(c) != std::string_view::npos;
   });
 }
 
@@ -76,12 +73,6 @@ bool is_value(std::string_view text) {
                      [](char c) { return c >= 0x20 && c <= 0x7e && c != ',' && c != '='; });
 }
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 std::string_view key_of(std::string_view member) {
   return member.substr(0, member.find('='));
 }
@@ -90,7 +81,7 @@ std::string_view key_of(std::string_view member) {
 bool append_members(std::string_view list, std::vector<std::string_view>& members) {
   while (!list.empty()) {
     const std::size_t comma = list.find(',');
-    const std::string_view member = trimmed(list.substr(0, comma));
+    const std::string_view member = ascii::trimmed(list.substr(0, comma), " \t");
     list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
     if (member.empty()) continue;
     const std::string_view key = key_of(member);

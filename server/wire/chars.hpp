@@ -1,6 +1,8 @@
 // Character classes of the HTTP/1.x grammar, one table look-up each.
 #pragma once
 
+#include "config/ascii.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,8 +26,7 @@ constexpr std::array<std::uint8_t, 256> make_char_classes() {
     classes[c] = static_cast<std::uint8_t>(classes[c] | one);
   };
   for (unsigned c = 0; c < 0x80; ++c) {
-    const bool alphanumeric =
-        (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    const bool alphanumeric = ascii::is_alphanumeric(static_cast<char>(c));
     const auto is_one_of = [c](std::string_view set) {
       return set.find(static_cast<char>(c)) != std::string_view::npos;
     };
@@ -51,38 +52,6 @@ constexpr std::size_t span_of(CharClass wanted, std::string_view text) {
   std::size_t count = 0;
   while (count < text.size() && is(wanted, text[count])) ++count;
   return count;
-}
-
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-constexpr char to_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
-
-// The value of a hexadecimal digit, or 16 for any other byte.
-constexpr unsigned hex_value(char c) {
-  if (is_digit(c)) return static_cast<unsigned>(c - '0');
-  const char lower = to_lower(c);
-  return lower >= 'a' && lower <= 'f' ? static_cast<unsigned>(lower - 'a') + 10 : 16;
-}
-
-// Equal but for the case of ASCII letters.
-constexpr bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  if (left.size() != right.size()) return false;
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    if (to_lower(left[i]) != to_lower(right[i])) return false;
-  }
-  return true;
-}
-
-// Without the spaces and tabs (OWS) at both ends.
-constexpr std::string_view trim(std::string_view text) {
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 }  // namespace fetchmill::server::wire

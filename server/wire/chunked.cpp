@@ -1,5 +1,6 @@
 #include "server/wire/chunked.hpp"
 
+#include "config/ascii.hpp"
 #include "server/wire/chars.hpp"
 #include "server/wire/lines.hpp"
 
@@ -72,9 +73,10 @@ Refusal ChunkDecoder::step(char c) {
 }
 
 Refusal ChunkDecoder::step_in_size(char c) {
-  if (const unsigned digit = hex_value(c); digit < 16) {
+  if (const int digit = ascii::hex_value(c); digit >= 0) {
     if (line_bytes_ > size_digits_max) return Refusal::chunk_size_too_large;
-    chunk_bytes_ = (state_ == State::size_first ? 0 : chunk_bytes_ * 16) + digit;
+    chunk_bytes_ =
+        (state_ == State::size_first ? 0 : chunk_bytes_ * 16) + static_cast<unsigned>(digit);
     return go_on(State::size);
   }
   if (state_ == State::size && c == ';') return go_on(State::extension_name_first);

@@ -1,5 +1,6 @@
 #include "server/wire/head.hpp"
 
+#include "config/ascii.hpp"
 #include "server/wire/chars.hpp"
 #include "server/wire/host.hpp"
 #include "server/wire/lines.hpp"
@@ -10,7 +11,8 @@ namespace {
 
 // "HTTP/1.0" or "HTTP/1.1". Requires: text has 8 bytes.
 Refusal read_version(std::string_view text, unsigned& minor_version, Refusal malformed) {
-  if (!text.starts_with("HTTP/") || !is_digit(text[5]) || text[6] != '.' || !is_digit(text[7])) {
+  if (!text.starts_with("HTTP/") || !ascii::is_digit(text[5]) || text[6] != '.' ||
+      !ascii::is_digit(text[7])) {
     return malformed;
   }
   if (text[5] != '1' || text[7] > '1') return Refusal::unsupported_version;
@@ -61,7 +63,7 @@ Refusal read_status_line(std::string_view line, ResponseHead& head) {
   }
   head.status = 0;
   for (const char c : line.substr(9, 3)) {
-    if (!is_digit(c)) return Refusal::malformed_status_line;
+    if (!ascii::is_digit(c)) return Refusal::malformed_status_line;
     head.status = head.status * 10 + static_cast<unsigned>(c - '0');
   }
   if (head.status < 100) return Refusal::malformed_status_line;
@@ -113,7 +115,8 @@ Refusal decide_target(RequestHead& head) {
   const std::size_t scheme_bytes = text.find("://");
   if (scheme_bytes == std::string_view::npos) return Refusal::invalid_target;
   const std::string_view scheme = text.substr(0, scheme_bytes);
-  if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https")) {
+  if (!ascii::equals_ignoring_case(scheme, "http") &&
+      !ascii::equals_ignoring_case(scheme, "https")) {
     return Refusal::invalid_target;
   }
   const std::string_view rest = text.substr(scheme_bytes + 3);
@@ -121,7 +124,7 @@ Refusal decide_target(RequestHead& head) {
   if (authority_bytes == std::string_view::npos || rest[authority_bytes] == '?') {
     return Refusal::invalid_target;
   }
-  if (!equals_ignoring_case(rest.substr(0, authority_bytes), head.host)) {
+  if (!ascii::equals_ignoring_case(rest.substr(0, authority_bytes), head.host)) {
     return Refusal::target_host_mismatch;
   }
   head.target = rest.substr(authority_bytes);
@@ -194,7 +197,7 @@ const Field* Fields::find(FieldId id) const {
 
 const Field* Fields::find(std::string_view name) const {
   for (const Field& field : *this) {
-    if (equals_ignoring_case(field.name, name)) return &field;
+    if (ascii::equals_ignoring_case(field.name, name)) return &field;
   }
   return nullptr;
 }

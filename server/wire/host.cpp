@@ -1,5 +1,6 @@
 #include "server/wire/host.hpp"
 
+#include "config/ascii.hpp"
 #include "server/wire/chars.hpp"
 
 #include <array>
@@ -27,7 +28,7 @@ bool is_optional_port(std::string_view text) {
   if (text.front() != ':' || text.size() < 2 || text.size() > 1 + digits_max) return false;
   unsigned port = 0;
   for (const char c : text.substr(1)) {
-    if (!is_digit(c)) return false;
+    if (!ascii::is_digit(c)) return false;
     port = port * 10 + static_cast<unsigned>(c - '0');
   }
   return port >= 1 && port <= 65535;

@@ -1,5 +1,6 @@
 #include "server/wire/message_fields.hpp"
 
+#include "config/ascii.hpp"
 #include "server/wire/chars.hpp"
 
 #include <algorithm>
@@ -26,7 +27,7 @@ Refusal read_field_line(std::string_view line, Field& field) {
     return refusal_of_name(line, name_bytes);
   if (name_bytes == 0) return Refusal::empty_field_name;
   field.name = line.substr(0, name_bytes);
-  field.value = trim(line.substr(name_bytes + 1));
+  field.value = ascii::trimmed(line.substr(name_bytes + 1), " \t");
   field.id = boost::beast::http::string_to_field(field.name);
   return Refusal::none;
 }
@@ -35,7 +36,7 @@ Refusal read_content_length(std::string_view value, MessageFields& message) {
   if (message.has_content_length || value.find(',') != std::string_view::npos) {
     return Refusal::content_length_repeated;
   }
-  if (value.empty() || !std::all_of(value.begin(), value.end(), is_digit)) {
+  if (value.empty() || !std::all_of(value.begin(), value.end(), ascii::is_digit)) {
     return Refusal::content_length_invalid;
   }
   if (value.size() > content_length_digits_max) return Refusal::content_length_too_large;
@@ -48,7 +49,7 @@ Refusal read_content_length(std::string_view value, MessageFields& message) {
 
 Refusal read_transfer_encoding(std::string_view value, MessageFields& message) {
   if (message.is_chunked) return Refusal::transfer_encoding_repeated;
-  if (!equals_ignoring_case(value, "chunked")) return Refusal::transfer_encoding_unsupported;
+  if (!ascii::equals_ignoring_case(value, "chunked")) return Refusal::transfer_encoding_unsupported;
   message.is_chunked = true;
   return Refusal::none;
 }
@@ -56,19 +57,20 @@ Refusal read_transfer_encoding(std::string_view value, MessageFields& message) {
 // A hop that honours it would drop the field this message is framed or routed by, and so read
 // another message.
 bool is_framing_name(std::string_view option) {
-  return equals_ignoring_case(option, "content-length") || equals_ignoring_case(option, "host") ||
-         equals_ignoring_case(option, "transfer-encoding");
+  return ascii::equals_ignoring_case(option, "content-length") ||
+         ascii::equals_ignoring_case(option, "host") ||
+         ascii::equals_ignoring_case(option, "transfer-encoding");
 }
 
 Refusal read_connection(std::string_view list, MessageFields& message) {
   while (!list.empty()) {
     const std::size_t comma = list.find(',');
-    const std::string_view option = trim(list.substr(0, comma));
+    const std::string_view option = ascii::trimmed(list.substr(0, comma), " \t");
     list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
     if (is_framing_name(option)) return Refusal::connection_nominates_framing;
-    if (equals_ignoring_case(option, "close")) {
+    if (ascii::equals_ignoring_case(option, "close")) {
       message.connection_close = true;
-    } else if (equals_ignoring_case(option, "keep-alive")) {
+    } else if (ascii::equals_ignoring_case(option, "keep-alive")) {
       message.connection_keep_alive = true;
     } else if (span_of(token_char, option) != option.size()) {
       message.connection_is_valid = false;
@@ -90,7 +92,7 @@ Refusal note(const Field& field, MessageFields& message) {
       return Refusal::none;
     case FieldId::expect:
       ++message.expectations;
-      message.expects_continue = equals_ignoring_case(field.value, "100-continue");
+      message.expects_continue = ascii::equals_ignoring_case(field.value, "100-continue");
       return Refusal::none;
     default:
       return Refusal::none;

@@ -1,5 +1,6 @@
 #include "server/fetch/cache/cache_control.hpp"
 
+#include "config/ascii.hpp"
 #include "server/wire/chars.hpp"
 
 #include <algorithm>
@@ -36,7 +37,7 @@ std::optional<std::string_view> next_item(std::string_view& rest) {
 }
 
 Directive parse_directive(std::string_view item) {
-  item = wire::trim(item);
+  item = ascii::trimmed(item, " \t");
   Directive directive;
   directive.name = item.substr(0, wire::span_of(wire::token_char, item));
   std::string_view rest = item.substr(directive.name.size());
@@ -68,7 +69,7 @@ void limit(std::optional<seconds>& value, const Directive& directive) {
 
 void read_number(const Directive& directive, CacheControl& into) {
   const auto is = [&](std::string_view name) {
-    return wire::equals_ignoring_case(directive.name, name);
+    return ascii::equals_ignoring_case(directive.name, name);
   };
   if (is("max-age")) {
     limit(into.max_age, directive);
@@ -91,7 +92,7 @@ void read_number(const Directive& directive, CacheControl& into) {
 
 void read_word(const Directive& directive, CacheControl& into) {
   const auto is = [&](std::string_view name) {
-    return wire::equals_ignoring_case(directive.name, name);
+    return ascii::equals_ignoring_case(directive.name, name);
   };
   if (is("no-store")) {
     into.no_store = true;
@@ -115,7 +116,7 @@ void read_word(const Directive& directive, CacheControl& into) {
 }  // namespace
 
 std::optional<seconds> parse_delta_seconds(std::string_view text) {
-  if (text.empty() || !std::all_of(text.begin(), text.end(), wire::is_digit)) return std::nullopt;
+  if (text.empty() || !std::all_of(text.begin(), text.end(), ascii::is_digit)) return std::nullopt;
   std::int64_t number = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
   if (parsed.ec != std::errc()) return delta_seconds_max;

@@ -1,6 +1,6 @@
 #include "server/fetch/cache/participation.hpp"
 
-#include "server/wire/chars.hpp"
+#include "config/ascii.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,7 +16,7 @@ bool takes_part(const FetchRequest& request) {
     return false;
   return std::ranges::none_of(request.headers, [&](const Header& header) {
     return std::ranges::any_of(own_business, [&](std::string_view name) {
-      return wire::equals_ignoring_case(name, header.name);
+      return ascii::equals_ignoring_case(name, header.name);
     });
   });
 }
@@ -24,7 +24,7 @@ bool takes_part(const FetchRequest& request) {
 CacheControl asked_of_cache(const FetchRequest& request) {
   CacheControl asked;
   for (const Header& header : request.headers)
-    if (wire::equals_ignoring_case(header.name, "Cache-Control"))
+    if (ascii::equals_ignoring_case(header.name, "Cache-Control"))
       read_cache_control(header.value, asked);
   if (request.cache == CacheMode::refresh) asked.no_cache = true;
   if (request.cache == CacheMode::only_if_cached) asked.only_if_cached = true;

@@ -1,5 +1,6 @@
 #include "server/fetch/cache/response_fields.hpp"
 
+#include "config/ascii.hpp"
 #include "server/fetch/head_lines.hpp"
 
 namespace fetchmill::server::fetch::cache {
@@ -7,7 +8,7 @@ namespace {
 
 void read_field(const HeadLine& line, ResponseFields& fields) {
   const auto is = [&](std::string_view name) {
-    return wire::equals_ignoring_case(line.name, name);
+    return ascii::equals_ignoring_case(line.name, name);
   };
   const auto keep_first = [&](std::string_view& field) {
     if (field.empty()) field = line.value;
@@ -48,10 +49,10 @@ bool says_how_long(std::string_view head) {
   for (std::size_t end = head.find('\n'); end != std::string_view::npos; end = head.find('\n')) {
     head.remove_prefix(end + 1);
     if (head.size() < expires.size()) return false;
-    const char second = wire::to_lower(head[1]);
+    const char second = ascii::to_lower(head[1]);
     if (second != cache_control[1] && second != expires[1]) continue;
-    if (wire::equals_ignoring_case(head.substr(0, cache_control.size()), cache_control) ||
-        wire::equals_ignoring_case(head.substr(0, expires.size()), expires))
+    if (ascii::equals_ignoring_case(head.substr(0, cache_control.size()), cache_control) ||
+        ascii::equals_ignoring_case(head.substr(0, expires.size()), expires))
       return true;
   }
   return false;

@@ -1,5 +1,6 @@
 #include "server/fetch/cache/stored_head.hpp"
 
+#include "config/ascii.hpp"
 #include "server/fetch/cache/response_fields.hpp"
 #include "server/fetch/head_lines.hpp"
 
@@ -22,7 +23,7 @@ constexpr std::array<std::string_view, 12> kept_fields{
 
 bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::any_of(
-      names, [&](std::string_view one) { return wire::equals_ignoring_case(one, name); });
+      names, [&](std::string_view one) { return ascii::equals_ignoring_case(one, name); });
 }
 
 void append_line(std::string& to, const HeadLine& line) {
