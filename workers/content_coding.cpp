@@ -1,5 +1,7 @@
 #include "workers/content_coding.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -16,18 +18,6 @@ constexpr std::array<std::pair<std::string_view, ContentCoding>, 6> names{{
     {"zstd", ContentCoding::zstd},
 }};
 
-std::string_view trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-bool is_name(std::string_view text, std::string_view name) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(text.begin(), text.end(), name.begin(), name.end(),
-                    [&](char c, char expected) { return lower(c) == expected; });
-}
-
 }  // namespace
 
 std::string_view to_string(ContentCoding coding) {
@@ -40,10 +30,11 @@ std::optional<ContentCoding> parse_content_coding(std::string_view field) {
   while (!field.empty()) {
     const std::string_view part = field.substr(0, field.find(','));
     field.remove_prefix(std::min(part.size() + 1, field.size()));
-    const std::string_view text = trim(part);
+    const std::string_view text = ascii::trimmed(part, " \t");
     if (text.empty()) continue;
-    const auto name = std::find_if(names.begin(), names.end(),
-                                   [&](const auto& known) { return is_name(text, known.first); });
+    const auto name = std::find_if(names.begin(), names.end(), [&](const auto& known) {
+      return ascii::equals_ignoring_case(text, known.first);
+    });
     if (name == names.end()) return std::nullopt;
     if (name->second == ContentCoding::none) continue;
     if (found != ContentCoding::none) return std::nullopt;

@@ -1,5 +1,7 @@
 #include "workers/json/iregexp.hpp"
 
+#include "config/ascii.hpp"
+
 namespace fetchmill::workers::json {
 namespace {
 
@@ -63,7 +65,7 @@ class Translator {
 
   bool digits() {
     const std::size_t from = at_;
-    while (peek() >= '0' && peek() <= '9') out_ += pattern_[at_++];
+    while (ascii::is_digit(peek())) out_ += pattern_[at_++];
     return at_ > from;
   }
 

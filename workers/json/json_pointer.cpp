@@ -1,7 +1,8 @@
 #include "workers/json/json_pointer.hpp"
 
+#include "config/whole_number.hpp"
+
 #include <algorithm>
-#include <charconv>
 
 namespace fetchmill::workers::json {
 namespace {
@@ -9,10 +10,7 @@ namespace {
 // RFC 6901 takes digits without a leading zero; anything else names no element.
 std::size_t array_index(std::string_view token) {
   if (token.size() > 1 && token.front() == '0') return PointerNode::no_index;
-  std::size_t index = 0;
-  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), index);
-  const bool is_index = error == std::errc() && end == token.data() + token.size();
-  return is_index ? index : PointerNode::no_index;
+  return config::parse_whole_number<std::size_t>(token).value_or(PointerNode::no_index);
 }
 
 PointerNode::KeyStart key_start(const std::string& token) {

@@ -1,4 +1,5 @@
 // Filters: logical expressions, comparisons, function calls, and whether they are well-typed.
+#include "config/ascii.hpp"
 #include "workers/json/jsonpath_parser.hpp"
 
 #include <algorithm>
@@ -141,7 +142,7 @@ bool JsonPathParser::operand(Expression& expression) {
     expression.literal_kind = JsonTree::Kind::string;
     return string_literal(expression.literal);
   }
-  if (c == '-' || (c >= '0' && c <= '9')) return number(expression);
+  if (c == '-' || ascii::is_digit(c)) return number(expression);
   return word(expression);
 }
 
@@ -167,7 +168,7 @@ bool JsonPathParser::word(Expression& expression) {
   const std::size_t from = at_;
   const auto in_word = [this] {
     const char c = peek();
-    return (c >= 'a' && c <= 'z') || c == '_' || (c >= '0' && c <= '9');
+    return (c >= 'a' && c <= 'z') || c == '_' || ascii::is_digit(c);
   };
   if (peek() >= 'a' && peek() <= 'z')
     while (in_word()) ++at_;

@@ -1,5 +1,7 @@
 #include "workers/json/jsonpath_parser.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -10,13 +12,8 @@ namespace {
 
 constexpr std::int64_t integer_max = (std::int64_t{1} << 53U) - 1;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 bool begins_name(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
+  return ascii::is_letter(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
 
 }  // namespace
@@ -37,7 +34,7 @@ bool JsonPathParser::fail(std::string_view reason, std::size_t at) {
 
 bool JsonPathParser::take_digits() {
   const std::size_t from = at_;
-  while (is_digit(peek())) ++at_;
+  while (ascii::is_digit(peek())) ++at_;
   return at_ > from;
 }
 
@@ -76,7 +73,7 @@ bool JsonPathParser::segment(Segment& segment) {
 bool JsonPathParser::shorthand_name(std::string& name) {
   if (!begins_name(peek())) return fail("expected a name or \"*\"");
   const std::size_t from = at_;
-  while (begins_name(peek()) || is_digit(peek())) ++at_;
+  while (begins_name(peek()) || ascii::is_digit(peek())) ++at_;
   name = text_.substr(from, at_ - from);
   return true;
 }
@@ -104,13 +101,13 @@ bool JsonPathParser::selector(Selector& selector) {
     selector.filter = std::make_unique<Expression>();
     return nested(*selector.filter);
   }
-  if (c == ':' || c == '-' || is_digit(c)) return index_or_slice(selector);
+  if (c == ':' || c == '-' || ascii::is_digit(c)) return index_or_slice(selector);
   return fail("expected a name in quotes, an index, a slice, \"*\" or \"?\"");
 }
 
 bool JsonPathParser::index_or_slice(Selector& selector) {
   const auto optional_integer = [this](std::optional<std::int64_t>& value) {
-    return (peek() != '-' && !is_digit(peek())) || integer(value.emplace());
+    return (peek() != '-' && !ascii::is_digit(peek())) || integer(value.emplace());
   };
   if (!optional_integer(selector.start)) return false;
   skip_space();

@@ -122,7 +122,8 @@ std::string_view charset_parameter(std::string_view media_type) {
     const std::string_view parameter = media_type.substr(start, at - start);
     const std::size_t equals = parameter.find('=');
     if (equals == std::string_view::npos) continue;
-    if (ascii::to_lower(ascii::trimmed(parameter.substr(0, equals))) != "charset") continue;
+    const std::string_view name = ascii::trimmed(parameter.substr(0, equals));
+    if (!ascii::equals_ignoring_case(name, "charset")) continue;
     std::string_view value = ascii::trimmed(parameter.substr(equals + 1));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
       value = ascii::trimmed(value.substr(1, value.size() - 2));

@@ -1,5 +1,7 @@
 #include "workers/ops/css_match.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <string>
 
@@ -21,14 +23,13 @@ const GumboNode* previous_element(const GumboNode& node) {
 }
 
 bool has_word(std::string_view text, std::string_view word, bool ignore_case) {
-  constexpr std::string_view space = " \t\n\f\r";
-  if (word.empty() || word.find_first_of(space) != word.npos) return false;
+  if (word.empty() || word.find_first_of(ascii::whitespace) != word.npos) return false;
   while (!text.empty()) {
-    const std::size_t start = std::min(text.find_first_not_of(space), text.size());
+    const std::size_t start = std::min(text.find_first_not_of(ascii::whitespace), text.size());
     text.remove_prefix(start);
-    const std::size_t end = std::min(text.find_first_of(space), text.size());
+    const std::size_t end = std::min(text.find_first_of(ascii::whitespace), text.size());
     const std::string_view found = text.substr(0, end);
-    if (ignore_case ? equals_ignoring_case(found, word) : found == word) return true;
+    if (ignore_case ? ascii::equals_ignoring_case(found, word) : found == word) return true;
     text.remove_prefix(end);
   }
   return false;
@@ -37,7 +38,7 @@ bool has_word(std::string_view text, std::string_view word, bool ignore_case) {
 bool passes(std::string_view text, const SimpleSelector& simple) {
   const std::string_view wanted = simple.value;
   const auto same = [&](std::string_view a, std::string_view b) {
-    return simple.ignore_case ? equals_ignoring_case(a, b) : a == b;
+    return simple.ignore_case ? ascii::equals_ignoring_case(a, b) : a == b;
   };
   switch (simple.test) {
     case Test::exists:
@@ -57,7 +58,7 @@ bool passes(std::string_view text, const SimpleSelector& simple) {
     case Test::substring: {
       if (wanted.empty()) return false;
       if (!simple.ignore_case) return text.find(wanted) != text.npos;
-      const auto is_same = [](char x, char y) { return equals_ignoring_case({&x, 1}, {&y, 1}); };
+      const auto is_same = [](char x, char y) { return ascii::to_lower(x) == ascii::to_lower(y); };
       return std::search(text.begin(), text.end(), wanted.begin(), wanted.end(), is_same) !=
              text.end();
     }
@@ -90,7 +91,8 @@ bool is_checked(const GumboNode& element) {
   if (tag == GUMBO_TAG_OPTION) return attribute(element, "selected").has_value();
   const std::string_view type = attribute_or_empty(element, "type");
   return tag == GUMBO_TAG_INPUT && attribute(element, "checked") &&
-         (equals_ignoring_case(type, "checkbox") || equals_ignoring_case(type, "radio"));
+         (ascii::equals_ignoring_case(type, "checkbox") ||
+          ascii::equals_ignoring_case(type, "radio"));
 }
 
 }  // namespace
@@ -153,7 +155,7 @@ bool SelectorMatcher::matches(const GumboNode& element, const SimpleSelector& si
     case Kind::universal:
       return true;
     case Kind::type:
-      return equals_ignoring_case(tag_name(element), simple.name);
+      return ascii::equals_ignoring_case(tag_name(element), simple.name);
     case Kind::id:
       return attribute_or_empty(element, "id") == simple.name;
     case Kind::class_name:

@@ -50,8 +50,7 @@ constexpr PseudoClass functions[] = {
 };
 
 bool is_name_start(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
+  return ascii::is_letter(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
 bool is_name(char c) {
   return is_name_start(c) || ascii::is_digit(c) || c == '-';
@@ -205,8 +204,7 @@ class Parser {
     simple.kind = Kind::attribute;
     skip_space();
     if (!name(simple.name)) return false;
-    for (char& c : simple.name)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    simple.name = ascii::to_lower(simple.name);
     skip_space();
     if (take(']')) return true;
     if (!attribute_test(simple.test)) return false;
@@ -259,8 +257,7 @@ class Parser {
     if (peek() == ':') return fail("pseudo-elements are not supported", start);
     std::string word;
     if (!name(word)) return false;
-    for (char& c : word)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    word = ascii::to_lower(word);
     const bool is_function = take('(');
     const std::span<const PseudoClass> known =
         is_function ? std::span<const PseudoClass>(functions) : plain_pseudo_classes;
@@ -295,10 +292,7 @@ class Parser {
   // "2n+1", "odd", "-n + 3", "5".
   bool formula(long& a, long& b) {
     for (const auto& [word, b_of] : {std::pair<std::string_view, long>{"odd", 1}, {"even", 0}}) {
-      std::string lower(text_.substr(at_, word.size()));
-      for (char& c : lower)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-      if (lower != word) continue;
+      if (!ascii::equals_ignoring_case(text_.substr(at_, word.size()), word)) continue;
       at_ += word.size();
       a = 2;
       b = b_of;

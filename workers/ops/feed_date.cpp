@@ -85,8 +85,7 @@ bool take_offset(Reader& reader, Moment& moment) {
 }
 
 bool take_zone(Reader& reader, Moment& moment) {
-  std::string name;
-  for (const char c : reader.letters()) name += ascii::to_lower(c);
+  const std::string name = ascii::to_lower(reader.letters());
   const auto* known =
       std::ranges::find_if(zones, [&name](const Zone& zone) { return zone.name == name; });
   if (known != std::end(zones)) moment.offset_minutes = known->hours * 60;
@@ -120,8 +119,7 @@ bool take_time(Reader& reader, Moment& moment) {
 std::optional<int> month_named(std::string_view name) {
   constexpr std::array<std::string_view, 12> months{"jan", "feb", "mar", "apr", "may", "jun",
                                                     "jul", "aug", "sep", "oct", "nov", "dec"};
-  std::string start;
-  for (const char c : name.substr(0, 3)) start += ascii::to_lower(c);
+  const std::string start = ascii::to_lower(name.substr(0, 3));
   const auto* month = std::ranges::find(months, start);
   if (month == months.end()) return std::nullopt;
   return static_cast<int>(month - months.begin()) + 1;

@@ -1,4 +1,5 @@
 // Which part of a page is the article: see html_text.hpp. After Arc90's and Mozilla's Readability.
+#include "config/ascii.hpp"
 #include "workers/ops/html_text.hpp"
 
 #include <algorithm>
@@ -16,9 +17,7 @@ constexpr std::string_view surrounding_words[] = {
 
 bool names_one_of(const GumboNode& element, std::span<const std::string_view> words) {
   for (const char* name : {"class", "id"}) {
-    std::string text(attribute_or_empty(element, name));
-    for (char& c : text)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    const std::string text = ascii::to_lower(attribute_or_empty(element, name));
     for (const std::string_view word : words)
       if (text.find(word) != std::string::npos) return true;
   }
@@ -69,7 +68,7 @@ class Scores {
   Measure measure(const GumboNode& node, bool in_link) {
     Measure sum;
     if (is_text(node)) {
-      const std::string_view text = without_outer_space(node.v.text.text);
+      const std::string_view text = ascii::trimmed(node.v.text.text);
       sum.text = text.size();
       sum.links = in_link ? text.size() : 0;
       sum.commas = static_cast<std::size_t>(std::ranges::count(text, ','));

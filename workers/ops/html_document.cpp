@@ -1,5 +1,6 @@
 #include "workers/ops/html_document.hpp"
 
+#include "config/ascii.hpp"
 #include "workers/ops/charset.hpp"
 #include "workers/ops/html_scan.hpp"
 
@@ -162,18 +163,6 @@ std::string_view attribute_or_empty(const GumboNode& element, const char* name) 
   return attribute(element, name).value_or(std::string_view());
 }
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
-
-std::string_view without_outer_space(std::string_view text) {
-  constexpr std::string_view space = " \t\n\f\r";
-  const std::size_t first = text.find_first_not_of(space);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(space) - first + 1);
-}
-
 void append_text_content(const GumboNode& node, std::string& out) {
   if (is_text(node)) out += node.v.text.text;
   for (const GumboNode* child : children(node)) append_text_content(*child, out);
@@ -183,7 +172,7 @@ std::string collapsed(std::string_view text) {
   std::string out;
   bool space = false;
   for (const char c : text) {
-    if (c == ' ' || (c >= '\t' && c <= '\r' && c != '\v')) {
+    if (ascii::is_whitespace(c)) {
       space = !out.empty();
       continue;
     }

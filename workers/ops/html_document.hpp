@@ -73,8 +73,6 @@ std::string_view tag_name(const GumboNode& element);
 std::optional<std::string_view> attribute(const GumboNode& element, const char* name);
 // The attribute's value, or nothing where it is missing.
 std::string_view attribute_or_empty(const GumboNode& element, const char* name);
-bool equals_ignoring_case(std::string_view a, std::string_view b);
-std::string_view without_outer_space(std::string_view text);
 // The text of all nodes inside, as it stands.
 void append_text_content(const GumboNode& node, std::string& out);
 // Runs of white space become one space, outer ones nothing.

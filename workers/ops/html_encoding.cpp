@@ -14,7 +14,7 @@ constexpr std::size_t prescan_bytes = 1024;
 // "text/html; charset=x" of a meta element: what stands behind the first "charset=".
 std::string_view charset_in_content(std::string_view content) {
   for (std::size_t at = 0; at + 7 <= content.size(); ++at) {
-    if (!equals_ignoring_case(content.substr(at, 7), "charset")) continue;
+    if (!ascii::equals_ignoring_case(content.substr(at, 7), "charset")) continue;
     std::size_t value = at + 7;
     while (value < content.size() && ascii::is_whitespace(content[value])) ++value;
     if (value == content.size() || content[value] != '=') continue;
@@ -38,7 +38,7 @@ class Prescan {
     while (!rest_.empty()) {
       if (rest_.starts_with("<!--")) {
         skip_past("-->", 2);
-      } else if (rest_.size() > 5 && equals_ignoring_case(rest_.substr(0, 5), "<meta") &&
+      } else if (rest_.size() > 5 && ascii::equals_ignoring_case(rest_.substr(0, 5), "<meta") &&
                  (ascii::is_whitespace(rest_[5]) || rest_[5] == '/')) {
         rest_.remove_prefix(6);
         if (const Charset* found = meta()) return found;
@@ -66,8 +66,7 @@ class Prescan {
   bool is_tag() const {
     const std::size_t letter = rest_.starts_with("</") ? 2 : 1;
     if (rest_.front() != '<' || rest_.size() <= letter) return false;
-    const char c = static_cast<char>(rest_[letter] | 0x20);
-    return c >= 'a' && c <= 'z';
+    return ascii::is_letter(rest_[letter]);
   }
 
   const Charset* meta() {
@@ -75,11 +74,11 @@ class Prescan {
     std::string_view content;
     bool pragma = false;
     while (next_attribute()) {
-      if (equals_ignoring_case(name_, "http-equiv"))
-        pragma = pragma || equals_ignoring_case(value_, "content-type");
-      else if (equals_ignoring_case(name_, "content") && content.empty())
+      if (ascii::equals_ignoring_case(name_, "http-equiv"))
+        pragma = pragma || ascii::equals_ignoring_case(value_, "content-type");
+      else if (ascii::equals_ignoring_case(name_, "content") && content.empty())
         content = charset_in_content(value_);
-      else if (equals_ignoring_case(name_, "charset") && charset.empty())
+      else if (ascii::equals_ignoring_case(name_, "charset") && charset.empty())
         charset = value_;
     }
     if (charset.empty() && pragma) charset = content;

@@ -1,3 +1,4 @@
+#include "config/ascii.hpp"
 #include "workers/ops/html_flow.hpp"
 #include "workers/ops/html_text.hpp"
 #include "workers/ops/url_reference.hpp"
@@ -9,11 +10,9 @@
 namespace fetchmill::workers::ops {
 namespace {
 
-constexpr std::string_view white = " \t\n\f\r";
-
+// What is outside of ASCII counts as letters.
 bool is_alphanumeric(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         static_cast<unsigned char>(c) >= 0x80;
+  return ascii::is_alphanumeric(c) || static_cast<unsigned char>(c) >= 0x80;
 }
 
 // What Markdown would read as markup gets a backslash. `word` has no white space.
@@ -29,8 +28,7 @@ std::string escaped(std::string_view word, bool at_line_start) {
     if (at_line_start && i == 0)
       escape = escape || c == '#' || c == '+' || c == '-' || c == '=' || c == '>';
     if (at_line_start && (c == '.' || c == ')') && i > 0 && i < 10)
-      escape = escape ||
-               std::ranges::all_of(word.substr(0, i), [](char d) { return d >= '0' && d <= '9'; });
+      escape = escape || std::ranges::all_of(word.substr(0, i), ascii::is_digit);
     if (escape) out += '\\';
     out += c;
   }
@@ -243,7 +241,7 @@ class MarkdownWalk {
   void code(const GumboNode& node) {
     std::string content;
     append_text_content(node, content);
-    const bool space_before = !content.empty() && white.find(content.front()) != white.npos;
+    const bool space_before = !content.empty() && ascii::is_whitespace(content.front());
     content = collapsed(content);
     if (content.empty()) return;
     if (space_before) flow_.space();
@@ -258,14 +256,15 @@ class MarkdownWalk {
   }
 
   std::string absolute(std::string_view reference) const {
-    if (walk_.base_url.empty()) return std::string(without_outer_space(reference));
+    if (walk_.base_url.empty()) return std::string(ascii::trimmed(reference));
     return resolve_reference(walk_.base_url, reference);
   }
 
   void link(const GumboNode& node) {
     const auto reference = attribute(node, "href");
     std::string url = reference ? absolute(*reference) : std::string();
-    const bool runs = equals_ignoring_case(std::string_view(url).substr(0, 11), "javascript:");
+    const bool runs =
+        ascii::equals_ignoring_case(std::string_view(url).substr(0, 11), "javascript:");
     if (url.empty() || runs || in_link_) return one_line_ > 0 ? one_line(node) : inside(node);
     in_link_ = true;
     flow_.open("[");
@@ -278,7 +277,7 @@ class MarkdownWalk {
     const std::string_view reference = attribute_or_empty(node, "src");
     const std::string url = absolute(reference);
     if (reference.empty() || url.empty() ||
-        equals_ignoring_case(std::string_view(url).substr(0, 5), "data:"))
+        ascii::equals_ignoring_case(std::string_view(url).substr(0, 5), "data:"))
       return;
     flow_.put("![" + escaped(collapsed(attribute_or_empty(node, "alt")), false) + "](" +
               destination(url) + ")");
@@ -363,10 +362,10 @@ class MarkdownWalk {
 
   void text(std::string_view text) {
     while (!text.empty()) {
-      const std::size_t start = std::min(text.find_first_not_of(white), text.size());
+      const std::size_t start = std::min(text.find_first_not_of(ascii::whitespace), text.size());
       if (start > 0) flow_.space();
       text.remove_prefix(start);
-      const std::size_t end = std::min(text.find_first_of(white), text.size());
+      const std::size_t end = std::min(text.find_first_of(ascii::whitespace), text.size());
       if (end > 0) flow_.put(escaped(text.substr(0, end), flow_.at_line_start()));
       text.remove_prefix(end);
     }

@@ -130,7 +130,7 @@ class Scan {
            html_[at_] != '>';
          ++at_) {
       const char c = html_[at_];
-      if (tag.name.size() < 32) tag.name += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+      if (tag.name.size() < 32) tag.name += ascii::to_lower(c);
     }
     while (at_ < html_.size() && html_[at_] != '>') {
       if (ascii::is_whitespace(html_[at_])) {
@@ -215,9 +215,7 @@ class Scan {
     while (at_ < html_.size()) {
       at_ = std::min(html_.find("</", at_), html_.size());
       const std::string_view end = html_.substr(std::min(at_ + 2, html_.size()), name.size());
-      const bool same = std::ranges::equal(
-          end, name, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
-      if (same) {
+      if (ascii::equals_ignoring_case(end, name)) {
         at_ += 2;
         read_tag();
         return;

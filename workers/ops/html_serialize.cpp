@@ -1,6 +1,6 @@
 #include "workers/ops/html_serialize.hpp"
 
-#include <algorithm>
+#include "config/ascii.hpp"
 
 namespace fetchmill::workers::ops {
 namespace {
@@ -76,10 +76,7 @@ std::string name_of(const GumboNode& element) {
     if (const char* restored = name.data == nullptr ? nullptr : gumbo_normalize_svg_tagname(&name))
       return restored;
   }
-  std::string lower(tag_name(element));
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return lower;
+  return ascii::to_lower(tag_name(element));
 }
 
 void append_attribute(std::string& out, const GumboAttribute& attribute) {

@@ -1,5 +1,6 @@
 #include "workers/ops/html_text.hpp"
 
+#include "config/ascii.hpp"
 #include "workers/ops/html_flow.hpp"
 
 namespace fetchmill::workers::ops {
@@ -8,7 +9,7 @@ namespace {
 bool has_style(std::string_view style, std::string_view wanted) {
   std::string compact;
   for (const char c : style)
-    if (c > ' ') compact += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    if (c > ' ') compact += ascii::to_lower(c);
   return compact.find(wanted) != std::string::npos;
 }
 
@@ -59,7 +60,6 @@ class TextWalk {
   }
 
   void text(std::string_view text) {
-    constexpr std::string_view white = " \t\n\f\r";
     if (preserved_) {
       while (!text.empty()) {
         const std::size_t end = std::min(text.find('\n'), text.size());
@@ -70,10 +70,10 @@ class TextWalk {
       return;
     }
     while (!text.empty()) {
-      const std::size_t start = std::min(text.find_first_not_of(white), text.size());
+      const std::size_t start = std::min(text.find_first_not_of(ascii::whitespace), text.size());
       if (start > 0) flow_.space();
       text.remove_prefix(start);
-      const std::size_t end = std::min(text.find_first_of(white), text.size());
+      const std::size_t end = std::min(text.find_first_of(ascii::whitespace), text.size());
       if (end > 0) flow_.put(text.substr(0, end));
       text.remove_prefix(end);
     }

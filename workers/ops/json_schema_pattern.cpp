@@ -1,5 +1,7 @@
 #include "workers/ops/json_schema_pattern.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -11,10 +13,6 @@ namespace {
 
 constexpr std::int64_t memory_bytes_max = 1024 * 1024;
 
-bool is_hex_digit(char c) {
-  return std::string_view("0123456789abcdefABCDEF").find(c) != std::string_view::npos;
-}
-
 // ECMA-262 writes characters as \uXXXX, which RE2 does not know.
 std::string as_re2(std::string_view pattern) {
   std::string out;
@@ -24,7 +22,8 @@ std::string as_re2(std::string_view pattern) {
       continue;
     }
     const std::string_view digits = pattern.substr(std::min(i + 2, pattern.size()), 4);
-    if (pattern[i + 1] == 'u' && digits.size() == 4 && std::ranges::all_of(digits, is_hex_digit)) {
+    if (pattern[i + 1] == 'u' && digits.size() == 4 &&
+        std::ranges::all_of(digits, ascii::is_hex_digit)) {
       out += "\\x{" + std::string(digits) + "}";
       i += 5;
     } else {

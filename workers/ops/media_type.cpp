@@ -1,5 +1,7 @@
 #include "workers/ops/media_type.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <span>
 #include <string>
@@ -28,10 +30,7 @@ std::string essence(std::string_view media_type) {
   media_type = media_type.substr(0, media_type.find(';'));
   while (!media_type.empty() && (media_type.back() == ' ' || media_type.back() == '\t'))
     media_type.remove_suffix(1);
-  std::string text(media_type);
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
+  return ascii::to_lower(media_type);
 }
 
 bool is_one_of(std::string_view type, std::span<const std::string_view> types) {

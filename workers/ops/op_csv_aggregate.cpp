@@ -1,6 +1,7 @@
 // csv.aggregate: json.aggregate's figures over a column, also grouped by another.
 //
 // A record without a number in the column is not counted but reported in `skipped`.
+#include "config/ascii.hpp"
 #include "workers/ops/csv_reader.hpp"
 #include "workers/ops/group_stats.hpp"
 #include "workers/ops/op.hpp"
@@ -16,12 +17,6 @@ namespace {
 
 using config::Result;
 
-std::string_view trimmed(std::string_view field) {
-  const std::size_t first = field.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return field.substr(first, field.find_last_not_of(" \t") - first + 1);
-}
-
 template <class Number>
 bool parse_whole(std::string_view text, Number& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -33,7 +28,7 @@ using Number = std::variant<std::monostate, std::int64_t, std::uint64_t, double>
 // A decimal number, with a sign, a fraction or an exponent; nothing when the field is none: empty,
 // infinite, hexadecimal, with a unit or separators of thousands.
 Number parse_number(std::string_view field) {
-  std::string_view text = trimmed(field);
+  std::string_view text = ascii::trimmed(field, " \t");
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   std::int64_t integer = 0;
   if (parse_whole(text, integer)) return integer;

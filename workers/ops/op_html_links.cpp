@@ -1,4 +1,5 @@
 // html.links: where a page leads.
+#include "config/ascii.hpp"
 #include "workers/json/json_write.hpp"
 #include "workers/ops/html_base.hpp"
 #include "workers/ops/html_text.hpp"
@@ -49,7 +50,8 @@ class LinksStep final : public Step {
     const auto reference = attribute(node, "href");
     if (!reference) return;
     std::string url = resolve_reference(base, *reference);
-    if (url.empty() || equals_ignoring_case(std::string_view(url).substr(0, 11), "javascript:"))
+    if (url.empty() ||
+        ascii::equals_ignoring_case(std::string_view(url).substr(0, 11), "javascript:"))
       return;
     const auto [added, is_new] = seen.insert(std::move(url));
     if (!is_new) return;

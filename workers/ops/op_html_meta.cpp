@@ -1,4 +1,5 @@
 // html.meta: what a page says about itself, in one shape whatever the page uses to say it.
+#include "config/ascii.hpp"
 #include "workers/json/json_machine.hpp"
 #include "workers/json/json_write.hpp"
 #include "workers/ops/html_base.hpp"
@@ -56,8 +57,8 @@ class Findings {
         return;
       }
       case GUMBO_TAG_SCRIPT:
-        if (equals_ignoring_case(collapsed(attribute_or_empty(element, "type")),
-                                 "application/ld+json"))
+        if (ascii::equals_ignoring_case(collapsed(attribute_or_empty(element, "type")),
+                                        "application/ld+json"))
           append_text_content(element, json_ld_.emplace_back());
         return;
       default:
@@ -69,9 +70,7 @@ class Findings {
     const std::string content = collapsed(attribute_or_empty(element, "content"));
     if (content.empty()) return;
     for (const char* attribute_name : {"property", "name", "itemprop", "http-equiv"}) {
-      std::string name(attribute_or_empty(element, attribute_name));
-      for (char& c : name)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+      const std::string name = ascii::to_lower(attribute_or_empty(element, attribute_name));
       if (name.empty()) continue;
       meta_.try_emplace(name, content);
       if (name.starts_with("og:") && open_graph_count_++ < open_graph_entries_max)
@@ -89,11 +88,10 @@ class Findings {
   }
 
   void link_element(const GumboNode& element) {
-    const std::string_view href = without_outer_space(attribute_or_empty(element, "href"));
+    const std::string_view href = ascii::trimmed(attribute_or_empty(element, "href"));
     if (href.empty()) return;
-    std::string rel = ' ' + collapsed(attribute_or_empty(element, "rel")) + ' ';
-    for (char& c : rel)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    const std::string rel =
+        ' ' + ascii::to_lower(collapsed(attribute_or_empty(element, "rel"))) + ' ';
     const auto take = [&](std::string_view word, std::string_view& into) {
       if (into.empty() && rel.find(word) != std::string::npos) into = href;
     };

@@ -1,4 +1,5 @@
 // html.select: what CSS selectors find in a page.
+#include "config/ascii.hpp"
 #include "workers/json/json_write.hpp"
 #include "workers/ops/css_match.hpp"
 #include "workers/ops/html_base.hpp"
@@ -56,11 +57,11 @@ config::BasicResult<Field, std::string> parse_field(std::string_view name, std::
   Field field{std::string(name), {}, told};
   const std::size_t at = text.rfind('@');
   if (at != std::string_view::npos && text.find_first_of("\"'])", at) == std::string_view::npos) {
-    const std::string_view attribute = without_outer_space(text.substr(at + 1));
+    const std::string_view attribute = ascii::trimmed(text.substr(at + 1));
     if (!is_attribute_name(attribute)) return std::string("there is no attribute after '@'");
     field.told = {Form::attribute, std::string(attribute)};
     text = text.substr(0, at);
-    if (without_outer_space(text).empty()) return field;
+    if (ascii::trimmed(text).empty()) return field;
   }
   auto selector = parse_selector(text);
   if (!selector) return selector.error();

@@ -1,5 +1,6 @@
 #include "workers/ops/prometheus_metrics.hpp"
 
+#include "config/ascii.hpp"
 #include "workers/json/json_pointer.hpp"
 #include "workers/ops/params.hpp"
 
@@ -26,10 +27,9 @@ Error bad_entry(std::string field, std::string detail) {
 
 bool is_name(std::string_view text, bool colons) {
   const auto is_good = [colons](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (colons && c == ':');
+    return ascii::is_alphanumeric(c) || c == '_' || (colons && c == ':');
   };
-  return !text.empty() && (text[0] < '0' || text[0] > '9') && std::ranges::all_of(text, is_good);
+  return !text.empty() && !ascii::is_digit(text[0]) && std::ranges::all_of(text, is_good);
 }
 
 // One entry as it is read, before it joins its family.

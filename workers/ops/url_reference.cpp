@@ -1,9 +1,10 @@
 #include "workers/ops/url_reference.hpp"
 
 #include "config/ascii.hpp"
+#include "config/whole_number.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -57,8 +58,7 @@ std::size_t scheme_length(std::string_view text) {
   for (std::size_t i = 1; i < text.size(); ++i) {
     const char c = text[i];
     if (c == ':') return i + 1;
-    if (!ascii::is_letter(c) && !(c >= '0' && c <= '9') && c != '+' && c != '-' && c != '.')
-      return 0;
+    if (!ascii::is_alphanumeric(c) && c != '+' && c != '-' && c != '.') return 0;
   }
   return 0;
 }
@@ -139,14 +139,11 @@ std::optional<std::string> authority(std::string_view text, std::string_view sch
       text.find(':', text.starts_with('[') && bracket != std::string_view::npos ? bracket : 0);
   const std::string_view host = text.substr(0, colon);
   if (!is_good_host(host)) return std::nullopt;
-  for (const char c : host) out += ascii::to_lower(c);
+  out += ascii::to_lower(host);
   if (colon == std::string_view::npos || colon + 1 == text.size()) return out;
-  const std::string_view digits = text.substr(colon + 1);
-  unsigned port = 0;
-  const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (problem != std::errc() || end != digits.data() + digits.size() || port > 65535)
-    return std::nullopt;
-  if (port != (scheme == "https" ? 443U : 80U)) out += ':' + std::to_string(port);
+  const auto port = config::parse_whole_number<std::uint16_t>(text.substr(colon + 1));
+  if (!port) return std::nullopt;
+  if (*port != (scheme == "https" ? 443 : 80)) out += ':' + std::to_string(*port);
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "workers/ops/xml_document.hpp"
 
+#include "config/ascii.hpp"
 #include "workers/ops/charset.hpp"
 
 #include <algorithm>
@@ -195,10 +196,7 @@ std::string text_of(const xmlNode* node) {
 }
 
 std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view space = " \t\r\n";
-  const std::size_t from = text.find_first_not_of(space);
-  if (from == std::string_view::npos) return {};
-  return text.substr(from, text.find_last_not_of(space) + 1 - from);
+  return ascii::trimmed(text, " \t\r\n");
 }
 
 void append_xml(std::string& out, xmlNode* node) {
