@@ -107,7 +107,7 @@ class FileLines final : public LineSource::Lines {
 
   LineTask parse(simdjson::dom::parser& parser, std::string_view line) override {
     LineTask task = task_from_line(parser, line, defaults_, app_.settings);
-    if (!index_ || !task || !*task || !index_->take(**task)) return task;
+    if (!index_ || !task || !*task || !index_->take(**task, run_.counts().added)) return task;
     run_.skip();
     return std::nullopt;
   }

@@ -28,18 +28,25 @@ void ResumeIndex::add(std::string_view line) {
     simdjson::dom::element outcome;
     if (parser_.parse(head).get(outcome)) continue;
     std::string_view url;
-    if (outcome["url"].get(url)) return;
+    std::uint64_t index = 0;
+    if (outcome["url"].get(url) || outcome["index"].get(index)) return;
     std::string_view id;
     if (outcome["id"].get(id)) id = {};
-    ++results_[key_of(id, url)];
+    results_.emplace(key_of(id, url), index);
+    places_.insert(index);
     return;
   }
 }
 
-bool ResumeIndex::take(const TaskSpec& task) {
-  const auto found = results_.find(key_of(task.id, task.url));
-  if (found == results_.end()) return false;
-  if (--found->second == 0) results_.erase(found);
+bool ResumeIndex::take(const TaskSpec& task, std::uint64_t index) {
+  const std::uint64_t key = key_of(task.id, task.url);
+  if (results_.erase({key, index}) > 0) return true;
+  const auto first = results_.lower_bound({key, 0});
+  if (first == results_.end() || first->first != key) return false;
+  const bool is_moved = first->second < index || places_.contains(index);
+  // It may be the result of a task that is still to come.
+  if (task.id.empty() && !is_moved) return false;
+  results_.erase(first);
   return true;
 }
 

@@ -96,8 +96,10 @@ constexpr std::string_view batch_description =
     "On a terminal, standard error shows how far it is; at the end it has one line that sums up. "
     "Ctrl-C starts nothing more, waits for what runs and sums up; a second one stops at once.\n\n"
     "With --resume OUT, the outcomes are appended to OUT, and tasks that have a result there are "
-    "left out: the same call goes on after an interruption, and tries again what failed. Tasks are "
-    "told apart by `id`, or by URL where they have none.";
+    "left out: the same call goes on after an interruption, and tries again what failed. A task is "
+    "known by its `id`, which no other may have; without one by its URL and its place among the "
+    "tasks, so lines may be added at the end. Where lines were moved or removed it is the URL "
+    "alone: there, tasks with the same URL need an `id`.";
 
 constexpr std::array<Command, 10> table{{
     {"serve",

@@ -221,6 +221,15 @@ class Resume(BatchTest):
         self.resume(self.file("urls", url, url, url))
         self.assertEqual(sorted(o["index"] for o in self.outcomes()), [0, 1, 2])
 
+    def test_tasks_of_one_url_are_told_apart(self):
+        url = self.origin.url("/json?records=2")
+        tasks = [{"url": url, "max_bytes": 1}, {"url": url}]
+        lines = self.file("tasks", *map(json.dumps, tasks))
+        for expected in ([(0, "error"), (1, "result")], [(0, "error")]):
+            seen = len(self.outcomes()) if self.out.exists() else 0
+            self.assertEqual(self.resume("--order", "input", lines)[0], 3)
+            self.assertEqual([(o["index"], o["type"]) for o in self.outcomes()[seen:]], expected)
+
     def test_a_file_of_something_else_is_left_alone(self):
         urls = self.file("urls", *self.urls(1))
         for content in ("important\nnotes", '{"url":"http://a/"}\n'):

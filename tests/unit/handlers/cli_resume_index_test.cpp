@@ -2,6 +2,7 @@
 #include "handlers/outcome.hpp"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -17,12 +18,12 @@ TaskSpec task(std::string url, std::string id = {}, std::string meta = {}) {
 }
 
 // The line of a result, as a batch writes it.
-std::string result_of(const TaskSpec& task) {
+std::string result_of(const TaskSpec& task, std::int64_t index = 3) {
   TaskResult result;
   result.processed = true;
   result.output.bytes = R"({"url":"http://other/","upstream":{}})";
   std::string line;
-  append_result(line, 3, task, TaskReport{}, result);
+  append_result(line, index, task, TaskReport{}, result);
   return line;
 }
 
@@ -40,58 +41,99 @@ TEST(ResumeIndex, KnowsTasksByUrlOrId) {
     index.add(result_of(done));
     for (const TaskSpec& other : tasks) {
       if (&other == &done) continue;
-      EXPECT_FALSE(index.take(other)) << result_of(done);
+      EXPECT_FALSE(index.take(other, 3)) << result_of(done);
     }
-    EXPECT_TRUE(index.take(done)) << result_of(done);
-    EXPECT_FALSE(index.take(done)) << "a result stands for one task";
+    EXPECT_TRUE(index.take(done, 3)) << result_of(done);
+    EXPECT_FALSE(index.take(done, 3)) << "a result stands for one task";
   }
 }
 
 TEST(ResumeIndex, AnIdIsNoUrl) {
   ResumeIndex index;
   index.add(result_of(task("http://a/", "http://b/")));
-  EXPECT_FALSE(index.take(task("http://b/")));
-  EXPECT_TRUE(index.take(task("http://c/", "http://b/"))) << "the id tells, whatever the URL";
+  EXPECT_FALSE(index.take(task("http://b/"), 3));
+  EXPECT_TRUE(index.take(task("http://c/", "http://b/"), 3)) << "the id tells, whatever the URL";
 }
 
-TEST(ResumeIndex, CountsResultsOfOneUrl) {
+// What is taken of `tasks`, in their order, as a line of 0 and 1.
+std::string taken(ResumeIndex& index, const std::vector<TaskSpec>& tasks) {
+  std::string said;
+  for (std::size_t place = 0; place < tasks.size(); ++place)
+    said += index.take(tasks[place], place) ? '1' : '0';
+  return said;
+}
+
+TEST(ResumeIndex, ThePlaceTellsTasksOfOneUrlApart) {
+  const TaskSpec a = task("http://a/");
+  const TaskSpec b = task("http://b/");
+  const TaskSpec c = task("http://c/");
+  using Tasks = std::vector<TaskSpec>;
+  struct Done {
+    std::int64_t index;
+    TaskSpec task;
+  };
+  const struct {
+    std::string_view what;
+    std::vector<Done> done;
+    Tasks input;
+    std::string_view left_out;
+  } cases[] = {
+      {"the same input", {{1, a}}, {a, a}, "01"},
+      {"more lines", {{0, a}, {2, a}}, {a, a, a, a, b}, "10100"},
+      {"the same result twice", {{1, a}, {1, a}}, {a, a, a}, "010"},
+      {"a line before it", {{0, a}, {1, b}}, {c, a, b}, "011"},
+      {"a line less before it", {{0, c}, {1, a}, {2, b}}, {a, b}, "11"},
+      {"the failed one edited", {{0, b}, {2, a}}, {b, c, a}, "101"},
+      {"a done one edited, and two of one URL", {{0, b}, {2, a}}, {c, a, a}, "001"},
+      {"in doubt: nothing is known of its place", {{1, a}}, {a}, "0"},
+      {"turned around", {{0, a}, {1, b}, {2, c}}, {c, b, a}, "111"},
+      {"one result, two of its URL", {{0, a}}, {b, a, a}, "010"},
+  };
+  for (const auto& row : cases) {
+    ResumeIndex index;
+    for (const Done& done : row.done) index.add(result_of(done.task, done.index));
+    EXPECT_EQ(taken(index, row.input), row.left_out) << row.what;
+  }
+}
+
+TEST(ResumeIndex, AnIdTellsWhateverThePlace) {
   ResumeIndex index;
-  for (int i = 0; i < 2; ++i) index.add(result_of(task("http://a/")));
-  EXPECT_TRUE(index.take(task("http://a/")));
-  EXPECT_TRUE(index.take(task("http://a/")));
-  EXPECT_FALSE(index.take(task("http://a/")));
+  index.add(result_of(task("http://a/", "x"), 7));
+  EXPECT_EQ(taken(index, {task("http://a/"), task("http://b/", "x"), task("http://a/", "x")}),
+            "010");
 }
 
 TEST(ResumeIndex, UnchangedIsDone) {
   ResumeIndex index;
-  index.add(R"({"type":"unchanged","index":1,"url":"http://a/","upstream":{"status":304}})");
-  EXPECT_TRUE(index.take(task("http://a/")));
+  index.add(R"({"type":"unchanged","index":3,"url":"http://a/","upstream":{"status":304}})");
+  EXPECT_TRUE(index.take(task("http://a/"), 3));
 }
 
 TEST(ResumeIndex, WhatFailedIsNotDone) {
   ResumeIndex index;
   std::string line;
-  append_error(line, 0, task("http://a/"), TaskReport{},
+  append_error(line, 3, task("http://a/"), TaskReport{},
                config::Error(config::ErrorCode::upstream_status));
   index.add(line);
-  EXPECT_FALSE(index.take(task("http://a/")));
+  EXPECT_FALSE(index.take(task("http://a/"), 3));
 }
 
 TEST(ResumeIndex, TheBeginningOfALongLineIsEnough) {
   ResumeIndex index;
   const std::string line = result_of(task("http://a/", "x"));
   index.add(line.substr(0, line.find("\"result\":")));
-  EXPECT_TRUE(index.take(task("http://a/", "x")));
+  EXPECT_TRUE(index.take(task("http://a/", "x"), 3));
 }
 
 TEST(ResumeIndex, WhatIsNoOutcomeCountsForNothing) {
   ResumeIndex index;
-  for (const char* line :
-       {"", "http://a/", "{}", R"({"type":"summary","tasks":1})",
-        R"({"type":"result","url":"http://a/")", R"({"type":"result","url":17,"upstream":{}})",
-        R"( {"type":"result","url":"http://a/","upstream":{}})"})
+  for (const char* line : {"", "http://a/", "{}", R"({"type":"summary","tasks":1})",
+                           R"({"type":"result","index":3,"url":"http://a/")",
+                           R"({"type":"result","index":3,"url":17,"upstream":{}})",
+                           R"({"type":"result","url":"http://a/","upstream":{}})",
+                           R"( {"type":"result","index":3,"url":"http://a/","upstream":{}})"})
     index.add(line);
-  EXPECT_FALSE(index.take(task("http://a/")));
+  EXPECT_FALSE(index.take(task("http://a/"), 3));
 }
 
 TEST(ResumeIndex, TellsOutcomesFromOtherFiles) {
