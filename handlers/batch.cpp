@@ -169,14 +169,12 @@ Task<void> run_stream(App& app, Exchange& exchange, Format format, Input input,
   Task<std::optional<ErrorCode>> streaming =
       stream_outcomes(run, stream.options, framing, exchange);
   const std::optional<ErrorCode> stopped = co_await streaming;
-  const bool all_read = source.ended();
+  if (stopped) {
+    Task<void> telling = source.tell_unread(exchange.activity(), *stopped);
+    co_await telling;
+  }
   auto source_ended = source.end();
   co_await source_ended;
-  if (stopped && !all_read) {
-    Error unread(*stopped, "the batch ended here: this line and those behind it were not read");
-    unread.line = source.next_line();
-    run.add_failed(unread);
-  }
   Task<void> ending = end_outcomes(run, framing, exchange);
   co_await ending;
 }

@@ -66,8 +66,9 @@ bool BatchRun::holds_too_much() const {
 }
 
 bool BatchRun::has_room() const {
-  return queued_.size() < app_.settings.batch.max_pending_tasks &&
-         queued_bytes_ < app_.settings.batch.pending_mb * config::MiB && !holds_too_much();
+  return closed_ ||
+         (queued_.size() < app_.settings.batch.max_pending_tasks &&
+          queued_bytes_ < app_.settings.batch.pending_mb * config::MiB && !holds_too_much());
 }
 
 bool BatchRun::can_start() const {
@@ -170,6 +171,7 @@ config::ErrorCode BatchRun::stop(config::ErrorCode why) {
     ended(queued.index, queued.task, TaskReport{}, Error(why));
   }
   release_held(SIZE_MAX);
+  app_.turns.defer(*this);  // who waits for room
   return why;
 }
 

@@ -54,6 +54,7 @@ class BatchRun final : private server::Deferred {
   // After it no task is started, and whoever drives the batch stops it. Never: TimePoint::max().
   server::TimePoint deadline() const { return deadline_; }
   bool complete() const { return closed_ && ended_ == added_ && held_.empty(); }
+  bool closed() const { return closed_; }
   bool failed() const { return failed_ > 0; }
   struct Counts {
     std::size_t added;
@@ -64,7 +65,8 @@ class BatchRun final : private server::Deferred {
   Counts counts() const {
     return {added_, ok_ + unchanged_, failed_, ended_ - ok_ - unchanged_ - failed_};
   }
-  // Whether more should be added now: a caller with a long list waits for room.
+  // Whether more should be added now: a caller with a long list waits for room. Of a closed one
+  // nothing holds it up.
   bool has_room() const;
 
   // The lines of outcomes since the last call, each with its newline, in the batch's order.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 
 namespace fetchmill::handlers {
 
@@ -12,13 +13,18 @@ using server::Task;
 
 // Few enough for what they may cost in one turn: a line is a task to parse.
 static constexpr std::size_t piece_bytes = 16 * 1024;
+// How long a batch that was stopped looks for lines behind its end.
+static constexpr server::milliseconds look_ahead{100};
 
 server::Detached LineSource::read_all(LineSource& self) {
   Task<void> reading = self.read();
   co_await reading;
   self.ended_ = true;
   // Last: whoever awaits it destroys this.
-  if (self.awaits_end_) self.awaits_end_.resume();
+  if (self.awaits_rest_)
+    std::exchange(self.awaits_rest_, nullptr)->complete();
+  else if (self.awaits_end_)
+    self.awaits_end_.resume();
 }
 
 Task<void> LineSource::read() {
@@ -31,6 +37,7 @@ Task<void> LineSource::read() {
     if (!bytes) co_return break_off(bytes.error());
     if (*bytes == 0) break;
     lines_.feed({piece.data(), *bytes}, [this](const LineReader::Line& line) { take(line); });
+    if (unread_line_ != 0) co_return;
     const bool went_on = co_await app_.turns.next(activity_);
     if (!went_on) co_return;
   }
@@ -39,6 +46,7 @@ Task<void> LineSource::read() {
 }
 
 void LineSource::take(const LineReader::Line& line) {
+  if (unread_line_ != 0) return;
   LineTask task;
   if (line.too_long)
     task = Error(ErrorCode::invalid_request,
@@ -46,6 +54,10 @@ void LineSource::take(const LineReader::Line& line) {
   else
     task = input_.parse(parser_, line.text);
   if (!task) return;
+  if (run_.closed()) {
+    unread_line_ = line.number;
+    return;
+  }
   if (*task) return run_.add(std::move(**task), sizeof(TaskSpec) + line.text.size());
   Error error = task->error();
   error.line = line.number;
@@ -53,10 +65,21 @@ void LineSource::take(const LineReader::Line& line) {
 }
 
 void LineSource::break_off(Error error) {
-  if (activity_.interrupted() || !input_.broke_off(error)) return;
+  if (activity_.interrupted() || !input_.broke_off(error) || run_.closed()) return;
   error.line = lines_.next_number();
   run_.add_failed(error);
   run_.close();
+}
+
+Task<void> LineSource::tell_unread(server::Activity& activity, ErrorCode why) {
+  {
+    server::DeadlineScope scope(activity, server::Clock::now() + look_ahead, ErrorCode::cancelled);
+    co_await Rest(activity, *this);
+  }
+  if (unread_line_ == 0) co_return;
+  Error unread(why, "the batch ended here: this line and those behind it were not read");
+  unread.line = unread_line_;
+  run_.add_failed(unread);
 }
 
 }  // namespace fetchmill::handlers

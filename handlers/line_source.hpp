@@ -46,7 +46,9 @@ class LineSource {
 
   void start() { read_all(*this); }
   bool ended() const { return ended_; }
-  std::uint64_t next_line() const { return lines_.next_number(); }
+  // After the batch was stopped: one more outcome, `why`, where a task comes behind what was read.
+  // Looks only at what is here, or comes within moments: who has sent nothing more is owed nothing.
+  server::Task<void> tell_unread(server::Activity& activity, config::ErrorCode why);
 
   // Reads no further; the batch is left open.
   void stop() { activity_.interrupt(config::ErrorCode::cancelled); }
@@ -65,6 +67,22 @@ class LineSource {
   }
 
  private:
+  // Waits until the reading has ended by itself, or the activity is interrupted.
+  class Rest : public server::Wait {
+   public:
+    Rest(server::Activity& activity, LineSource& source) : Wait(activity), source_(source) {}
+    bool await_ready() const { return interrupted() || source_.ended_; }
+    void await_suspend(std::coroutine_handle<> sequence) {
+      suspend(sequence);
+      source_.awaits_rest_ = this;
+    }
+    void await_resume() const {}
+
+   private:
+    void withdraw() override { source_.awaits_rest_ = nullptr; }
+    LineSource& source_;
+  };
+
   static server::Detached read_all(LineSource& self);
   server::Task<void> read();
   void take(const LineReader::Line& line);
@@ -76,7 +94,9 @@ class LineSource {
   server::Activity activity_;
   LineReader lines_;
   simdjson::dom::parser parser_;
+  std::uint64_t unread_line_ = 0;  // the first task behind the end of a batch that was stopped
   bool ended_ = false;
+  server::Wait* awaits_rest_ = nullptr;
   std::coroutine_handle<> awaits_end_;
 };
 

@@ -218,14 +218,12 @@ Task<void> Batching::write_outcomes() {
     }
     if (due) on_tick();
   }
-  const bool all_read = source_.ended();
+  if (stopped) {
+    Task<void> telling = source_.tell_unread(activity_, *stopped);
+    co_await telling;
+  }
   auto source_ended = source_.end();
   co_await source_ended;
-  if (stopped && !all_read) {
-    Error unread(*stopped, "the batch ended here: this line and those behind it were not read");
-    unread.line = source_.next_line();
-    run_.add_failed(unread);
-  }
   pending_ += run_.take_lines();
   Task<bool> flushing = flush();
   co_await flushing;

@@ -114,16 +114,41 @@ class Lines(StreamTest):
         codes = [outcome["error"]["code"] for outcome in batch.outcomes]
         self.assertEqual(codes, ["deadline_exceeded"] * 3)
 
+    def test_what_was_not_read_is_not_forgotten(self):
+        body = b"null\n" + (json.dumps(self.origin.url("/json")) + "\n").encode() * 3000
+        batch = self.stream(body, query="?on_error=fail_fast")
+        count = batch.summary["tasks"]
+        self.assertLess(count, 3001)
+        self.assertEqual(sorted(outcome["index"] for outcome in batch.outcomes), list(range(count)))
+        last = batch.outcomes[-1]
+        self.assertEqual((last["line"], last["error"]["code"]), (count, "cancelled"))
+        self.assertIn("this line and those behind it were not read", last["error"]["detail"])
 
-    def test_lines_that_were_not_read_are_not_forgotten(self):
+    def test_lines_that_came_and_found_no_room_are_not_forgotten(self):
+        server = self.start({"batch.max_pending_tasks": 1})
+        with server.raw() as client:
+            self.send_head(client, query="?deadline_ms=300&concurrency=1")
+            client.read_until(b"\r\n\r\n")
+            for _ in range(3):
+                self.send_chunk(client, json.dumps(self.origin.url("/hang")).encode() + b"\n")
+            *outcomes, summary = map(json.loads, client.read_chunk().splitlines())
+        codes = [outcome["error"]["code"] for outcome in outcomes]
+        self.assertEqual((codes, outcomes[-1]["line"]), (["deadline_exceeded"] * 3, 3))
+        self.assertEqual((summary["tasks"], summary["failed"]), (3, 3))
+
+    def test_who_sent_no_more_gets_no_more(self):
+        for body in (b"null", b"null\n", b"null\r\n\n \n"):
+            with self.subTest(body):
+                batch = self.stream(body, query="?on_error=fail_fast")
+                self.assertEqual((len(batch.outcomes), batch.summary["tasks"]), (1, 1))
+        # The same where more could still come.
         with self.server.raw() as client:
             self.send_head(client, query="?deadline_ms=200")
             client.read_until(b"\r\n\r\n")
             self.send_chunk(client, json.dumps(self.origin.url("/json")).encode() + b"\n")
             self.assertEqual(json.loads(client.read_chunk())["type"], "result")
-            unread, summary = map(json.loads, client.read_chunk().splitlines())
-        self.assertEqual((unread["line"], unread["error"]["code"]), (2, "deadline_exceeded"))
-        self.assertEqual((summary["tasks"], summary["failed"]), (2, 1))
+            summary = json.loads(client.read_chunk())
+        self.assertEqual((summary["type"], summary["tasks"], summary["ok"]), ("summary", 1, 1))
 
 
 class Dialogue(StreamTest):

@@ -68,6 +68,9 @@ class Lines(BatchTest):
         code, outcomes, _ = batch("--on-error", "fail_fast", urls)
         codes = sorted(outcome["error"]["code"] for outcome in outcomes)
         self.assertEqual((code, codes), (3, ["cancelled"] * 3 + ["upstream_status"]))
+        for text in ("{", "{\n", "{\n\n# the end\n"):
+            _, outcomes, err = batch("--on-error", "fail_fast", text=text)
+            self.assertEqual((len(outcomes), err.partition(":")[0]), (1, "1 task"), repr(text))
         hanging = self.file("hanging", *self.urls(2, "/hang?{}"))
         code, outcomes, _ = batch("--deadline-ms", "100", hanging)
         codes = [outcome["error"]["code"] for outcome in outcomes]
