@@ -114,9 +114,9 @@ Task<std::optional<ErrorCode>> stream_outcomes(BatchRun& run, const BatchOptions
       is_silent = scope.expired() && wake.is_heartbeat;
       if (!progress && !is_silent) co_return run.stop(activity.why());
     }
-    const std::string out =
-        is_silent ? std::string(Framing::heartbeat) : framing.outcomes(run.take_lines());
-    Task<bool> writing = exchange.write(out);
+    const std::string out = is_silent ? std::string() : framing.outcomes(run.take_lines());
+    Task<bool> writing =
+        is_silent ? exchange.write_heartbeat(Framing::heartbeat) : exchange.write(out);
     if (!co_await writing) co_return run.stop(ErrorCode::cancelled);
   }
   co_return std::nullopt;

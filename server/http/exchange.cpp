@@ -311,6 +311,14 @@ Task<bool> Exchange::write(std::string_view bytes) {
   co_return co_await sending;
 }
 
+Task<bool> Exchange::write_heartbeat(std::string_view bytes) {
+  is_heartbeat_ = true;
+  Task<bool> writing = write(bytes);
+  const bool written = co_await writing;
+  is_heartbeat_ = false;
+  co_return written;
+}
+
 Task<bool> Exchange::finish() {
   complete_ = !broken_;
   if (!chunked_output_ || head_.method == wire::Method::head) co_return complete_;
@@ -335,7 +343,10 @@ Task<bool> Exchange::send(std::string_view first, std::string_view second, std::
     }
     const Transfer transfer = session_.write(std::span(vectors.data(), count));
     if (transfer.status == Transfer::Status::closed) break;
-    moved(write_patience_, transfer.bytes);
+    if (is_heartbeat_)
+      write_patience_.moved(transfer.bytes);
+    else
+      moved(write_patience_, transfer.bytes);
     std::size_t taken = transfer.bytes;
     for (std::string_view& part : parts) {
       const std::size_t of_part = std::min(taken, part.size());

@@ -88,6 +88,8 @@ class Exchange {
   // A streamed response: begin, write any number of times, finish. False: the client is gone, stop.
   Task<bool> begin(Response head);
   Task<bool> write(std::string_view bytes);
+  // The same for what only shows that the connection is alive: the client is as slow as before.
+  Task<bool> write_heartbeat(std::string_view bytes);
   Task<bool> finish();
 
   unsigned status() const { return status_; }
@@ -141,6 +143,7 @@ class Exchange {
   Patience write_patience_;
   std::uint64_t stall_limit_ms_ = 0;  // 0: each direction has its own patience
   TimePoint moved_at_;                // either direction
+  bool is_heartbeat_ = false;         // what is being written: it counts for no movement
 };
 
 }  // namespace fetchmill::server::http

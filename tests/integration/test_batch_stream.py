@@ -210,6 +210,30 @@ class Dialogue(StreamTest):
             self.assertEqual(json.loads(client.read_chunk())["failed"], 1)
         server.wait_for_log("the lines of a batch broke off")
 
+    def test_a_client_that_stalls_behind_heartbeats(self):
+        server = self.start({"batch.stall_timeout_ms": 500, "batch.heartbeat_ms": 50})
+        with server.raw(timeout=10) as client:
+            self.send_head(client, headers={**TEXT, "Accept": "text/event-stream"})
+            client.read_until(b"\r\n\r\n")
+            chunks = []
+            while chunk := client.read_chunk():
+                chunks.append(chunk)
+        self.assertGreater(chunks.count(b":\n\n"), 2)
+        self.assertIn(b'"code":"request_timeout"', b"".join(chunks))
+        self.assertTrue(chunks[-1].startswith(b"event: summary\n"))
+
+    def test_a_stall_cuts_no_task(self):
+        server = self.start({"batch.stall_timeout_ms": 200, "batch.heartbeat_ms": 50})
+        with server.raw(timeout=10) as client:
+            self.send_head(client, headers={**TEXT, "Accept": "text/event-stream"})
+            client.read_until(b"\r\n\r\n")
+            self.send_chunk(client, self.origin.url("/delay?ms=800").encode() + b"\n")
+            events = b""
+            while chunk := client.read_chunk():
+                events += chunk
+        self.assertIn(b'"type":"result"', events)
+        self.assertIn(b'"tasks":2,"ok":1', events)
+
     def test_one_way_that_moves_keeps_the_other_open(self):
         server = self.start({"batch.stall_timeout_ms": 400})
         url = self.origin.url("/delay?ms=150")
