@@ -1,8 +1,11 @@
-// Cuts a stream into lines, whatever pieces it comes in. Pure.
+// Cuts a stream into lines, whatever pieces it comes in. A byte order mark before the first is left
+// out. Pure.
 //
 // Bytes: holds at most one unfinished line, of at most line_bytes_max. Trust: everything comes from
 // the client.
 #pragma once
+
+#include "workers/json/json_text.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -49,7 +52,8 @@ class LineReader {
  private:
   Line make_line(std::string_view text) {
     if (text.ends_with('\r')) text.remove_suffix(1);
-    return {++number_, text, too_long_};
+    if (++number_ == 1) text = workers::json::without_bom(text);
+    return {number_, text, too_long_};
   }
   void hold(std::string_view piece) {
     const std::size_t room = line_bytes_max - held_.size();

@@ -52,8 +52,14 @@ class Lines(StreamTest):
         self.assertEqual(first["upstream"]["status"], 404)
         self.assertEqual(second["error"]["code"], "upstream_status")
 
+    def test_a_byte_order_mark_is_no_part_of_a_line(self):
+        url = self.origin.url("/json")
+        for line, headers in ((json.dumps(url), NDJSON), (url, TEXT)):
+            (outcome,) = self.stream(f"\ufeff{line}\n".encode(), headers).outcomes
+            self.assertEqual((outcome["type"], outcome["url"]), ("result", url))
+
     def test_nothing_at_all(self):
-        for body in (b"", b"\n\n", b"\r\n"):
+        for body in (b"", b"\n\n", b"\r\n", b"\xef\xbb\xbf"):
             self.assertEqual(self.stream(body).summary["tasks"], 0)
 
     def test_a_bad_line_is_an_error_of_its_own(self):

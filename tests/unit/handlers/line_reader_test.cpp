@@ -34,6 +34,9 @@ TEST(LineReader, CutsLinesWhateverThePieces) {
       {"a\nb", "1:a|2:b|"},
       {"\n\na\r\n\r\nb\r", "1:|2:|3:a|4:|5:b|"},
       {"a\rb\n", "1:a\rb|"},
+      {"\xef\xbb\xbfx\ny", "1:x|2:y|"},
+      {"\xef\xbb\xbf\r\n", "1:|"},
+      {"a\n\xef\xbb\xbf", "1:a|2:\xef\xbb\xbf|"},
   };
   for (const auto& c : cases)
     for (const std::size_t piece_bytes : {1, 2, 3, 100})
