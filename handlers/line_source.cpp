@@ -58,7 +58,10 @@ void LineSource::take(const LineReader::Line& line) {
     unread_line_ = line.number;
     return;
   }
-  if (*task) return run_.add(std::move(**task), sizeof(TaskSpec) + line.text.size());
+  if (*task) {
+    (*task)->line = line.number;
+    return run_.add(std::move(**task), sizeof(TaskSpec) + line.text.size());
+  }
   Error error = task->error();
   error.line = line.number;
   run_.add_failed(error, line.too_long ? TaskSpec{} : input_.echo(parser_, line.text));

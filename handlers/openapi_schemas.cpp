@@ -254,9 +254,8 @@ std::string error_outcome_schema() {
   const std::string error = object({fields(error_fields()), required({"code", "retryable"})});
   std::vector<std::string> properties = outcome_fields("error");
   properties.push_back(member("error", error));
-  properties.push_back(property("line",
-                                "Where tasks come as lines: the line, from 1, that is no task.",
-                                R"("type":"integer")"));
+  properties.push_back(
+      property("line", "Where tasks come as lines: its line, from 1.", R"("type":"integer")"));
   return object({member("description", text("A task that failed.")), fields(properties),
                  required({"type", "error"})});
 }

@@ -140,9 +140,9 @@ void append_result(std::string& out, std::int64_t index, const TaskSpec& task,
 void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
                   const TaskReport& report, const config::Error& error) {
   append_common(out, "error", index, task);
-  if (error.line != 0) {
+  if (const std::uint64_t line = error.line != 0 ? error.line : task.line; line != 0) {
     out += ",\"line\":";
-    append_number(out, error.line);
+    append_number(out, line);
   }
   if (report.response.status != 0) append_upstream(out, task, report.response);
   append_attempts(out, report.response);

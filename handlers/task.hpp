@@ -48,7 +48,8 @@ struct TaskSpec {
   std::uint64_t max_result_bytes = 0;
   std::uint64_t max_redirects = 0;
   std::uint64_t retries = 0;
-  bool debug = false;  // tell how the fetch went
+  std::uint64_t line = 0;  // the one it came as, from 1; 0: it came as none
+  bool debug = false;      // tell how the fetch went
   std::vector<server::fetch::StatusRange> accept_status;
   server::fetch::CacheMode cache = server::fetch::CacheMode::use_default;
   std::vector<std::string> include_headers;

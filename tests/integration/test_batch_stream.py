@@ -82,9 +82,11 @@ class Lines(StreamTest):
         self.assertEqual(codes, ["invalid_request", "unknown_field"] + ["invalid_request"] * 4)
         self.assertEqual(errors[1]["error"]["field"], "wrong")
 
-    def test_a_task_that_fails_has_no_line(self):
-        (outcome,) = self.stream(b'"http://10.0.0.1/"').outcomes
-        self.assertNotIn("line", outcome)
+    def test_a_task_that_fails_has_its_line(self):
+        body = f"# comment\n\nbad\n{self.origin.url('/json')}\nhttp://10.0.0.1/"
+        bad, good, denied = self.stream(body.encode(), TEXT, "?order=input").outcomes
+        self.assertEqual((bad["line"], bad["index"], denied["line"]), (3, 0, 5))
+        self.assertNotIn("line", good)
 
     def test_what_is_refused_before_the_first_line(self):
         cases = {

@@ -61,7 +61,7 @@ class Lines(BatchTest):
         self.assertEqual(results, ["record 0", "record 1", "record 1", None, None, None])
         codes = [outcome["error"]["code"] for outcome in outcomes[3:]]
         self.assertEqual(codes, ["unknown_field", "invalid_request", "address_denied"])
-        self.assertEqual([outcome.get("line") for outcome in outcomes[3:]], [4, 5, None])
+        self.assertEqual([outcome.get("line") for outcome in outcomes[3:]], [4, 5, 6])
 
     def test_fail_fast_and_deadline(self):
         urls = self.file("urls", self.origin.url("/status?code=404"), *self.urls(3, "/hang?{}"))

@@ -133,8 +133,11 @@ TEST(OutcomeTest, AnErrorLine) {
 
 TEST(OutcomeTest, ATaskThatNeverStarted) {
   std::string line;
-  append_error(line, 7, a_task(), TaskReport{}, config::Error(config::ErrorCode::cancelled));
+  TaskSpec task = a_task();
+  task.line = 12;
+  append_error(line, 7, task, TaskReport{}, config::Error(config::ErrorCode::cancelled));
   EXPECT_EQ(line.find("upstream"), std::string::npos);
+  EXPECT_NE(line.find(R"(,"line":12,"attempts")"), std::string::npos) << line;
   EXPECT_NE(
       line.find(R"("attempts":0,"error":{"code":"cancelled","detail":"The task was cancelled",)"
                 R"("retryable":true},"timings_ms":{}})"),
