@@ -32,7 +32,8 @@ std::string merge_schema(const config::Settings& settings) {
                batch_field("deadline_ms"),
                property("on_error",
                         "fail ends the merge with tasks_failed once a task has failed; partial "
-                        "lets null take the place of its result.",
+                        "lets null take the place of its result. After deadline_ms either ends in "
+                        "deadline_exceeded, without results.",
                         R"("type":"string","enum":["fail","partial"],"default":"fail")"),
                member("pipeline", pipeline_or_name())}),
        required({"tasks"}), R"("additionalProperties":false)"});
