@@ -81,6 +81,9 @@ class Parser {
     std::optional<std::string> value;
     if (equals != std::string::npos) value = argument.substr(equals + 1);
 
+    for (const Elsewhere& other : grammar_.elsewhere)
+      if (with_underscores(flag) == "--" + with_underscores(other.name))
+        return mistake(flag + " is an option of `fetchmill " + std::string(other.command) + '`');
     const Option* option = find_option(flag);
     if (option && option->value.empty()) {
       if (value) return mistake(flag + " takes no value");

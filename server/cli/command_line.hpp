@@ -29,11 +29,18 @@ enum class OtherFlags : std::uint8_t {
   parameters,  // --config and --section.name are settings, the rest are an op's parameters
 };
 
+// An option that only another command has: to this one it would mean nothing.
+struct Elsewhere {
+  std::string_view name;
+  std::string_view command;
+};
+
 struct Grammar {
   std::span<const Option> options;
   OtherFlags others = OtherFlags::refused;
   std::size_t words_min = 0;  // arguments that are no flags
   std::size_t words_max = 0;
+  std::span<const Elsewhere> elsewhere = {};
 };
 
 struct CommandLine {

@@ -29,6 +29,7 @@ constexpr std::array task_options{
     Option{"retries", 0, "N", "How often to try again."},
     Option{"accept-status", 0, "2xx|N", "A status whose body is wanted; may be repeated."},
     Option{"cache", 0, "WORD", "default, bypass, only_if_cached or refresh."},
+    Option{"credential", 0, "NAME", "A configured credential to send, by its name."},
     Option{"debug", 0, "", "Tell how the fetch went: in the outcome, or with --include."},
 };
 
@@ -52,6 +53,9 @@ constexpr auto batch_options = with_task_options(std::array{
     Option{"deadline-ms", 0, "N", "Time for all of it; what is left then fails."},
     Option{"on-error", 0, "WORD", "continue, or fail_fast to end with the first failure."},
 });
+
+constexpr std::array only_of_batch{Elsewhere{"resume", "batch"}};
+constexpr std::array only_of_fetch{Elsewhere{"include", "fetch"}, Elsewhere{"envelope", "fetch"}};
 
 constexpr std::array ops_options{
     Option{"json", 0, "", "As JSON, with a JSON Schema of each op's parameters."}};
@@ -114,14 +118,14 @@ constexpr std::array<Command, 10> table{{
      "Fetches one URL and processes its body, without a server.",
      "The result goes to standard output, what went wrong to standard error. It is the same engine "
      "as the server's: worker processes, address policy, limits, settings.",
-     {fetch_options, OtherFlags::parameters, 1, 1},
+     {fetch_options, OtherFlags::parameters, 1, 1, only_of_batch},
      fetch_examples,
      fetch},
     {"batch",
      "batch [OPTION...] [FILE|-]",
      "Fetches and processes many URLs, one per line, without a server.",
      batch_description,
-     {batch_options, OtherFlags::parameters, 0, 1},
+     {batch_options, OtherFlags::parameters, 0, 1, only_of_fetch},
      batch_examples,
      batch},
     {"check-config",

@@ -146,7 +146,8 @@ TEST(Cli, HelpOfACommandHasItsOptionsAndExamples) {
   for (const std::string command : {"fetch", "batch"}) {
     const CliRun result = run({command, "--help"});
     EXPECT_EQ(result.exit_code, 0);
-    for (const std::string_view part : {"Examples\n", "-H, --header 'NAME: VALUE'\n", "--op NAME"})
+    for (const std::string_view part :
+         {"Examples\n", "-H, --header 'NAME: VALUE'\n", "--op NAME", "--credential NAME"})
       EXPECT_TRUE(has(result.out, part)) << command << ": " << part;
     EXPECT_FALSE(has(result.out, "--server.listen")) << "only serve explains every setting";
   }
@@ -192,6 +193,9 @@ TEST(Cli, MistakesInArguments) {
       {{"fetch", "http://a/", "-q"}, "unknown option -q"},
       {{"fetch", "http://a/", "--fetch.retires", "1"}, "fetch.retries"},
       {{"batch", "a", "b"}, "unexpected argument 'b'"},
+      {{"fetch", "http://a/", "--resume", "out"}, "--resume is an option of `fetchmill batch`"},
+      {{"batch", "urls", "--envelope"}, "--envelope is an option of `fetchmill fetch`"},
+      {{"batch", "--include", "urls"}, "--include is an option of `fetchmill fetch`"},
       {{"completions"}, "an argument is missing"},
       {{"completions", "tcsh"}, "bash, zsh and fish"},
       {{"version", "--yaml"}, "unknown option --yaml"},
