@@ -29,6 +29,9 @@
 #include <string>
 #include <utility>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 namespace fetchmill::server {
 namespace {
 
@@ -217,6 +220,15 @@ std::vector<config::Error> choose_ops(const config::Settings& settings) {
       {.enabled = settings.ops.enabled, .disabled = settings.ops.disabled});
 }
 
+// A standard descriptor that is closed would be that of the next file or socket that is opened, and
+// what is written for people would go there. What takes its place refuses: it is open the other
+// way.
+void keep_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0)
+      static_cast<void>(::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+}
+
 // Asio's constructors throw what the system refuses them: descriptors, mostly. It may also come out
 // of the loop, and then nothing here can be relied on any more: the workers end with this process.
 template <class Command>
@@ -236,6 +248,7 @@ auto or_explain(Command command) {
 
 int main(int argc, char** argv) {
   using namespace fetchmill;
+  server::keep_standard_descriptors();
   server::put_memory_aside();
   return server::cli::run(argc, argv,
                           {.serve = server::or_explain(server::serve),

@@ -248,8 +248,8 @@ void Batching::on_tick() {
 
 int Batching::end() {
   terminal_.clear();
-  // A reader that went away wants no more: that is no failure.
-  if (write_error_ == EPIPE) return server::cli::exit_done;
+  // A reader that went away wants no more, and no words about it; but not all was done.
+  if (write_error_ == EPIPE) return server::cli::exit_failed;
   if (write_error_ != 0) say(cannot("write the outcomes", std::strerror(write_error_)));
   if (terminal_.is_shown() || stopping_ || write_error_ != 0 || counts_.failed > 0)
     say(summary_line(counts_, elapsed()) + (stopping_ ? "; stopped before the end\n" : "\n"));

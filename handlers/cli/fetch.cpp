@@ -64,16 +64,14 @@ std::string head_of(const server::http::Response& response) {
 }
 
 // Nothing else runs any more, so this may wait for the reader. A reader that went away wants no
-// more: that is no failure.
+// more, and no words about it.
 bool write_out(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
     if (count >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(count));
-    } else if (errno == EPIPE) {
-      return true;
     } else if (errno != EINTR) {
-      say(cannot("write the result", std::strerror(errno)));
+      if (errno != EPIPE) say(cannot("write the result", std::strerror(errno)));
       return false;
     }
   }

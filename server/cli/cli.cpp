@@ -17,10 +17,8 @@ bool asks_for_help(const std::string& argument) {
   return argument == "--help" || argument == "-h";
 }
 
-}  // namespace
-
-int run(const config::LoadInput& input, const Actions& actions, std::ostream& out,
-        std::ostream& err) {
+int run_command(const config::LoadInput& input, const Actions& actions, std::ostream& out,
+                std::ostream& err) {
   if (input.arguments.empty()) {
     err << help_text();
     return exit_usage;
@@ -47,6 +45,16 @@ int run(const config::LoadInput& input, const Actions& actions, std::ostream& ou
     return exit_usage;
   }
   return command->run({*command, input, *line, actions, out, err});
+}
+
+}  // namespace
+
+int run(const config::LoadInput& input, const Actions& actions, std::ostream& out,
+        std::ostream& err) {
+  const int exit_code = run_command(input, actions, out, err);
+  if (out.flush()) return exit_code;
+  err << "fetchmill: cannot write to standard output: its disk is full, or it is closed.\n";
+  return exit_code == exit_done ? exit_failed : exit_code;
 }
 
 int run(int argc, char** argv, const Actions& actions) {

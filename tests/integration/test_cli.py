@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 import harness
-from harness import FETCHMILL_BIN, TESTING_BIN, Fetchmill, free_port, run_command
+from harness import FETCHMILL_BIN, TESTING_BIN, Fetchmill, clean_environment, free_port, run_command
 from upstreams import ROOT
 
 OPS = ("identity", "json.select", "json.aggregate", "json.validate", "hash", "cpu.loop")
@@ -51,6 +51,17 @@ class Commands(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result)
         for op in OPS:
             self.assertIn(op, result.stdout)
+
+    def test_output_that_is_lost_is_a_failure(self):
+        for command in ("help", "version", "print-config", "ops", "completions bash", "serve --help"):
+            for target in (">/dev/full", ">&-"):
+                with self.subTest(command=command, target=target):
+                    result = subprocess.run(
+                        ["sh", "-c", f'"$0" {command} {target}', FETCHMILL_BIN],
+                        stderr=subprocess.PIPE, text=True, env=clean_environment(), check=False,
+                    )
+                    self.assertEqual(result.returncode, 1, result)
+                    self.assertIn("cannot write to standard output", result.stderr)
 
     def test_the_shipping_binary_has_no_test_ops(self):
         self.assertNotIn("spin_forever", run_command("ops").stdout)

@@ -122,7 +122,7 @@ class Streams(BatchTest):
             running.outcome()
             running.child.stdout.close()
             running.child.stdout = None
-            self.assertEqual(running.end(), (0, [], ""))
+            self.assertEqual(running.end(), (1, [], ""), "without a word, but not all is done")
 
     def test_a_full_disk(self):
         with open("/dev/full", "wb") as full:

@@ -136,7 +136,7 @@ class Failures(FetchTest):
             running.child.stdout.read(1)
             running.child.stdout.close()
             running.child.stdout = None
-            self.assertEqual(running.end(), (0, [], ""))
+            self.assertEqual(running.end(), (1, [], ""))
         with open("/dev/full", "wb") as full:
             with Running("fetch", self.origin.url("/json"), stdout=full) as running:
                 code, _, err = running.end()

@@ -124,6 +124,21 @@ TEST(Cli, Version) {
   EXPECT_EQ(run({"version", "please"}).exit_code, 2);
 }
 
+TEST(Cli, OutputThatIsLostIsAFailure) {
+  Actions actions;
+  actions.ops_json = [] { return std::string(catalogue); };
+  const auto no_file = [](const std::string&) { return std::optional<std::string>(); };
+  const std::pair<std::string, int> cases[] = {
+      {"help", 1}, {"version", 1}, {"ops", 1}, {"print-config", 1}, {"nonsense", 2}};
+  for (const auto& [command, exit_code] : cases) {
+    const std::vector<std::string> arguments{command};
+    std::ostream lost(nullptr);
+    std::ostringstream err;
+    EXPECT_EQ(cli::run({arguments, {}, no_file}, actions, lost, err), exit_code) << command;
+    EXPECT_TRUE(has(err.str(), "cannot write to standard output")) << err.str();
+  }
+}
+
 TEST(Cli, HelpTeaches) {
   for (const std::string command : {"help", "--help", "-h"}) {
     const CliRun result = run({command});
