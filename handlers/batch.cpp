@@ -40,8 +40,7 @@ Result<Format> format_of(const server::http::Request& request) {
 }
 
 Task<Result<BatchSpec>> read_document(App& app, Exchange& exchange) {
-  const std::string_view query = exchange.request().query;
-  if (!query.empty()) co_return unknown_parameter(query.substr(0, query.find('=')));
+  if (auto checked = refuse_query(exchange.request().query); !checked) co_return checked.error();
   Task<Result<std::string>> reading =
       exchange.read_whole_body(app.settings.batch.max_body_bytes, "batch.max_body_bytes");
   Result<std::string> body = co_await reading;

@@ -101,8 +101,7 @@ Result<TaskSpec> read_batch_task(element task, const std::string& field, const T
                                  const config::Settings& settings) {
   TaskSpec parsed = defaults;
   if (auto read = read_task(task, field, settings, parsed, nullptr); !read) return read.error();
-  if (parsed.url.empty())
-    return Error(ErrorCode::invalid_request, "the field `url` is missing", field + ".url");
+  if (auto checked = require_url(parsed, field + ".url"); !checked) return checked.error();
   return parsed;
 }
 
@@ -189,8 +188,7 @@ LineTask task_from_json_line(simdjson::dom::parser& parser, std::string_view lin
   } else if (Result<void> read = read_task(*parsed, "", settings, task, nullptr); !read) {
     return read.error();
   }
-  if (task.url.empty())
-    return Error(ErrorCode::invalid_request, "the field `url` is missing", "url");
+  if (auto checked = require_url(task, "url"); !checked) return checked.error();
   if (Result<void> filled = fill_url(task); !filled) return filled.error();
   return task;
 }

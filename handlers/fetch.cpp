@@ -39,15 +39,12 @@ Result<void> parse_post(const App& app, const std::string& body, FetchCall& call
   call.task = default_task(app.settings);
   if (Result<void> read = read_task(*document, "", app.settings, call.task, &call.envelope); !read)
     return read.error();
-  if (call.task.url.empty())
-    return Error(ErrorCode::invalid_request, "the field `url` is missing", "url");
-  return {};
+  return require_url(call.task, "url");
 }
 
 Task<Result<void>> read_post(App& app, Exchange& exchange, FetchCall& call) {
   const auto& request = exchange.request();
-  if (!request.query.empty())
-    co_return unknown_parameter(request.query.substr(0, request.query.find('=')));
+  if (Result<void> checked = refuse_query(request.query); !checked) co_return checked.error();
   if (Result<void> typed = require_json(request); !typed) co_return typed.error();
   Task<Result<std::string>> reading =
       exchange.read_whole_body(app.settings.server.max_body_bytes, "server.max_body_bytes");

@@ -178,8 +178,7 @@ Task<Result<TaskResult>> run_merge(App& app, Activity& activity, MergeSpec& spec
 
 Task<Result<MergeSpec>> parse(App& app, Exchange& exchange) {
   const auto& request = exchange.request();
-  if (!request.query.empty())
-    co_return unknown_parameter(request.query.substr(0, request.query.find('=')));
+  if (Result<void> checked = refuse_query(request.query); !checked) co_return checked.error();
   if (Result<void> typed = require_json(request); !typed) co_return typed.error();
   Task<Result<std::string>> reading =
       exchange.read_whole_body(app.settings.batch.max_body_bytes, "batch.max_body_bytes");

@@ -3,6 +3,7 @@
 #include "config/ascii.hpp"
 #include "config/utf8.hpp"
 
+#include <algorithm>
 #include <optional>
 
 namespace fetchmill::handlers {
@@ -66,6 +67,15 @@ config::Error unknown_parameter(std::string_view name) {
           "'; if it belongs to the URL to fetch, percent-encode the whole value of `url` "
           "(curl: -G --data-urlencode 'url=…')",
       std::string(name.substr(0, 100)));
+}
+
+config::Result<void> refuse_query(std::string_view query) {
+  if (query.empty()) return {};
+  const std::string name(query.substr(0, std::min<std::size_t>(query.find('='), 100)));
+  return config::Error(
+      config::ErrorCode::unknown_field,
+      "unknown query parameter '" + name + "'; with a JSON body, options are fields of the body",
+      name);
 }
 
 }  // namespace fetchmill::handlers

@@ -20,5 +20,7 @@ config::Result<QueryPairs> parse_query(std::string_view query);
 // "unknown parameter 'x'", with the hint that it may belong to a `url` that was not
 // percent-encoded.
 config::Error unknown_parameter(std::string_view name);
+// For a request whose JSON body has all options: it takes no parameters.
+config::Result<void> refuse_query(std::string_view query);
 
 }  // namespace fetchmill::handlers

@@ -287,6 +287,11 @@ Result<void> check_conditions(const TaskSpec& task, const std::string& field) {
 
 }  // namespace
 
+Result<void> require_url(const TaskSpec& task, std::string field) {
+  if (!task.url.empty()) return {};
+  return Error(ErrorCode::invalid_request, "the field `url` is missing or empty", std::move(field));
+}
+
 void read_echoed(element object_or_other, const config::Settings& settings, TaskSpec& task) {
   simdjson::dom::object object;
   if (object_or_other.get(object)) return;
@@ -417,7 +422,7 @@ Result<TaskSpec> task_from_query(QueryPairs query, const config::Settings& setti
     }
   }
   if (url.empty())
-    return Error(ErrorCode::invalid_request, "the parameter `url` is missing", "url");
+    return Error(ErrorCode::invalid_request, "the parameter `url` is missing or empty", "url");
   Result<TaskSpec> task = defaults_from_query(rest, settings);
   if (task) task->url = std::move(url);
   return task;

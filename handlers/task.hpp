@@ -74,6 +74,9 @@ TaskSpec default_task(const config::Settings& settings);
 config::Result<void> read_task(simdjson::dom::element object, const std::string& field,
                                const config::Settings& settings, TaskSpec& task, bool* envelope);
 
+// Errors: invalid_request, with `field`, where the task has no url.
+config::Result<void> require_url(const TaskSpec& task, std::string field);
+
 // What an outcome repeats of its task (url, id, meta), as far as it is there and valid.
 void read_echoed(simdjson::dom::element object, const config::Settings& settings, TaskSpec& task);
 

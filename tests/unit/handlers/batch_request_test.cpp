@@ -82,6 +82,13 @@ TEST(BatchRequestTest, ErrorsNameTheField) {
     EXPECT_EQ(said(parse_batch(std::string(row.json), {})), row.said) << row.json;
 }
 
+TEST(BatchRequestTest, AnEmptyUrlIsNoMissingOne) {
+  const auto batch = parse_batch(R"({"tasks":[{"url":""}]})", {});
+  ASSERT_FALSE(batch);
+  EXPECT_EQ(batch.error().detail, "the field `url` is missing or empty");
+  EXPECT_EQ(batch.error().field, "tasks[0].url");
+}
+
 TEST(BatchRequestTest, HasAtMostSoManyTasks) {
   config::Settings settings;
   settings.batch.max_tasks = 2;

@@ -52,5 +52,17 @@ TEST(QueryTest, AnUnknownParameterMayBelongToTheUrl) {
   EXPECT_LT(unknown_parameter(std::string(9000, 'x')).detail.size(), 400u);
 }
 
+TEST(QueryTest, ABodyWithAllOptionsLeavesNoneToTheQuery) {
+  EXPECT_TRUE(refuse_query(""));
+  for (const std::string_view query : {"concurrency=5", "concurrency", "concurrency=5&b=1"}) {
+    const config::Error error = refuse_query(query).error();
+    EXPECT_EQ(error.code, config::ErrorCode::unknown_field);
+    EXPECT_EQ(error.field, "concurrency");
+    EXPECT_NE(error.detail.find("fields of the body"), std::string::npos);
+    EXPECT_EQ(error.detail.find("percent-encode"), std::string::npos);
+  }
+  EXPECT_LT(refuse_query(std::string(9000, 'x')).error().detail.size(), 400u);
+}
+
 }  // namespace
 }  // namespace fetchmill::handlers
