@@ -1,5 +1,6 @@
 #include "handlers/json_input.hpp"
 
+#include "handlers/as_written.hpp"
 #include "workers/json/json_locate.hpp"
 
 namespace fetchmill::handlers {
@@ -12,14 +13,24 @@ using simdjson::dom::element;
 Result<element> parse_json(simdjson::dom::parser& parser, const std::string& text,
                            std::string_view what) {
   element document;
-  if (const auto error = parser.parse(text).get(document)) {
-    const std::string the = "the " + std::string(what);
+  const auto error = parser.parse(text).get(document);
+  if (!error && !has_values_as_written(document)) return document;
+  const std::string the = "the " + std::string(what);
+  if (error)
     if (const auto fault = workers::json::json_locate(text))
       return Error(ErrorCode::invalid_request, the + " is " + describe(*fault));
-    return Error(ErrorCode::invalid_request,
-                 the + " cannot be read as JSON: " + simdjson::error_message(error));
-  }
-  return document;
+  if (text.size() > workers::json::json_tree_bytes_max)
+    return Error(
+        ErrorCode::payload_too_large,
+        the + " is larger than " + std::to_string(workers::json::json_tree_bytes_max) + " bytes");
+  const AsWritten as_written(text);
+  const auto still = parser.parse(as_written.text()).get(document);
+  if (!still) return document;
+  if (const auto at = as_written.number_out_of_range())
+    return Error(ErrorCode::invalid_request, the + " has a number that is out of range at " +
+                                                 workers::json::json_place(text, *at));
+  return Error(ErrorCode::invalid_request,
+               the + " cannot be read as JSON: " + simdjson::error_message(still));
 }
 
 Error wrong_type(std::string field, std::string_view expected) {

@@ -13,7 +13,8 @@
 
 namespace fetchmill::handlers {
 
-// Parses what a client sent; an error names the position. `what` it calls it: "the body is …".
+// Parses what a client sent; an error names the position. `what` it calls it: "the body is …". What
+// tasks pass on as it was written stands there as a string (handlers/as_written.hpp).
 config::Result<simdjson::dom::element> parse_json(simdjson::dom::parser& parser,
                                                   const std::string& text,
                                                   std::string_view what = "body");

@@ -36,9 +36,11 @@ std::vector<std::string> request_fields() {
       property("body", "The upstream request's body, as text.", string_type),
       property("body_base64", "The same, as base64.",
                R"("type":"string","contentEncoding":"base64")"),
-      member("json", object({member("description",
-                                    text("The same, as any JSON value; sent minified as "
-                                         "application/json unless headers says otherwise."))})),
+      member("json",
+             object({member(
+                 "description",
+                 text("The same, as any JSON value; sent minified, its numbers as written, as "
+                      "application/json unless headers says otherwise."))})),
   };
 }
 
@@ -104,7 +106,8 @@ std::string task_fields_schema(const config::Settings& settings) {
   properties.push_back(property("id", "A name for the task, echoed in its outcome.",
                                 R"("type":"string","maxLength":256)"));
   properties.push_back(
-      member("meta", object({member("description", text("Any JSON of at most 4096 bytes, minified; "
+      member("meta", object({member("description", text("Any JSON of at most 4096 bytes, minified, "
+                                                        "numbers as written; "
                                                         "echoed in the outcome."))})));
   for (std::string& limit : limit_fields(settings)) properties.push_back(std::move(limit));
   properties.push_back(cache_field());

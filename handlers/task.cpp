@@ -92,8 +92,11 @@ Result<void> read_body_base64(const FieldReader& in) {
   return {};
 }
 
+// As parse_json has it: its text.
 Result<void> read_json_body(const FieldReader& in) {
-  in.task.body = simdjson::minify(in.value);
+  Result<std::string> text = read_string(in.value, in.field, SIZE_MAX);
+  if (!text) return text.error();
+  in.task.body = std::move(*text);
   const bool typed = std::ranges::any_of(in.task.headers, [](const fetch::Header& header) {
     return server::wire::FieldId::content_type == boost::beast::http::string_to_field(header.name);
   });
@@ -115,10 +118,12 @@ Result<void> read_id(const FieldReader& in) {
   return {};
 }
 
+// As parse_json has it: its text.
 Result<void> read_meta(const FieldReader& in) {
-  std::string meta = simdjson::minify(in.value);
-  if (meta.size() > meta_bytes_max) return wrong_type(in.field, "at most 4096 bytes of JSON");
-  in.task.meta = std::move(meta);
+  Result<std::string> text = read_string(in.value, in.field, SIZE_MAX);
+  if (!text) return text.error();
+  if (text->size() > meta_bytes_max) return wrong_type(in.field, "at most 4096 bytes of JSON");
+  in.task.meta = std::move(*text);
   return {};
 }
 

@@ -67,7 +67,7 @@ struct TaskSpec {
 // The limits that a task has when it does not say otherwise.
 TaskSpec default_task(const config::Settings& settings);
 
-// Fills `task` from a JSON object, on top of what it holds (the defaults). `field` is what errors
+// Fills `task` from a JSON object that parse_json gave, on top of what it holds (the defaults). `field` is what errors
 // call the object:
 // "" or "tasks[3]". `envelope` is where the field of that name is allowed.
 config::Result<void> read_task(simdjson::dom::element object, const std::string& field,

@@ -25,12 +25,12 @@ void ResumeIndex::add(std::string_view line) {
   for (std::size_t at = line.find(behind); at != std::string_view::npos;
        at = line.find(behind, at + 1)) {
     const std::string head = std::string(line.substr(0, at)) + '}';
-    simdjson::dom::element outcome;
-    if (parser_.parse(head).get(outcome)) continue;
+    const config::Result<simdjson::dom::element> outcome = parse_json(parser_, head);
+    if (!outcome) continue;
     std::string_view url;
-    if (outcome["url"].get(url)) return;
+    if ((*outcome)["url"].get(url)) return;
     std::string_view id;
-    if (outcome["id"].get(id)) id = {};
+    if ((*outcome)["id"].get(id)) id = {};
     ++results_[key_of(id, url)];
     return;
   }

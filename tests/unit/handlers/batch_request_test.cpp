@@ -82,6 +82,19 @@ TEST(BatchRequestTest, ErrorsNameTheField) {
     EXPECT_EQ(said(parse_batch(std::string(row.json), {})), row.said) << row.json;
 }
 
+TEST(BatchRequestTest, EveryTaskPassesOnWhatWasWritten) {
+  const auto batch = parse_batch(
+      R"({"defaults":{"json":[1.0]},"tasks":[{"url":"a"},{"url":"b","json":1e400,"meta":-0}]})",
+      {});
+  ASSERT_TRUE(batch) << said(batch);
+  EXPECT_EQ(batch->tasks[0].body, "[1.0]");
+  EXPECT_EQ(batch->tasks[1].body, "1e400");
+  EXPECT_EQ(batch->tasks[1].meta, "-0");
+  const auto only_one = parse_batch(R"({"tasks":[{"url":"a"},{"url":"b","meta":1.0}]})", {});
+  ASSERT_TRUE(only_one) << said(only_one);
+  EXPECT_EQ(only_one->tasks[1].meta, "1.0");
+}
+
 TEST(BatchRequestTest, HasAtMostSoManyTasks) {
   config::Settings settings;
   settings.batch.max_tasks = 2;

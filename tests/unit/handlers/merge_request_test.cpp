@@ -52,6 +52,14 @@ TEST(MergeRequest, TasksByName) {
   EXPECT_FALSE(merge->options.fail_fast);
 }
 
+TEST(MergeRequest, NamedTasksPassOnWhatWasWritten) {
+  const auto merge = parse_merge(
+      R"({"tasks":{"json":{"url":"a","json":1.0},"meta":{"url":"b","meta":1e400}}})", settings());
+  ASSERT_TRUE(merge);
+  EXPECT_EQ(merge->tasks[0].body, "1.0");
+  EXPECT_EQ(merge->tasks[1].meta, "1e400");
+}
+
 TEST(MergeRequest, ErrorsNameTheField) {
   const struct {
     std::string body, said;
