@@ -57,7 +57,8 @@ std::string include_headers_field() {
 std::string vars_field() {
   return property("vars",
                   "Values of the variables of a URL template (RFC 6570, level 1) in the `url` of "
-                  "the batch's defaults; they are percent-encoded.",
+                  "the batch's defaults; they are percent-encoded. Refused beside a `url` of the "
+                  "task's own.",
                   R"("type":"object","maxProperties":)" + std::to_string(variables_max) +
                       R"(,"additionalProperties":{"type":["string","number","boolean"]})");
 }
@@ -121,12 +122,12 @@ std::string task_fields_schema(const config::Settings& settings) {
                  R"({"required":["body","json"]},{"required":["body_base64","json"]}]})"});
 }
 
-// Task fields and nothing else but `further`.
+// Task fields and nothing else but `further`. No template takes `vars` beside a url.
 std::string of_task_fields(std::string_view description, const std::vector<std::string>& further,
                            const std::vector<std::string_view>& required_names) {
   return object({member("description", text(description)), fields(further),
                  required(required_names), member("allOf", array({schema_reference("TaskFields")})),
-                 R"("unevaluatedProperties":false)"});
+                 R"("unevaluatedProperties":false)", R"("not":{"required":["url","vars"]})"});
 }
 
 std::string fetch_call_schema() {
@@ -320,8 +321,13 @@ std::string schemas(const config::Settings& settings) {
       member("FetchCall", fetch_call_schema()),
       member("BatchTask",
              of_task_fields("One task of a batch. Its url may come from defaults.", {}, {})),
-      member("BatchDefaults",
-             of_task_fields("Fields for every task that does not give its own.", {}, {})),
+      member(
+          "BatchDefaults",
+          object({member("description",
+                         text("Fields for every task that does not give its own. The url may be a "
+                              "template.")),
+                  fields({}), member("allOf", array({schema_reference("TaskFields")})),
+                  R"("unevaluatedProperties":false)"})),
       member("Batch", batch_schema(settings)),
       member("Upstream", upstream_schema()),
       member("Timings", timings_schema()),

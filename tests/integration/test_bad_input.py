@@ -198,6 +198,21 @@ class MalformedRequests(ServerTest):
         response = self.server.post("/v1/batch", batch)
         self.assert_problem(response, "invalid_request", field="tasks[0].meta")
 
+    def test_fields_given_twice(self):
+        url = json.dumps(self.origin.url("/json"))
+        for target, body, field in (
+            ("/v1/fetch", '{"url": %s, "url": %s}' % (url, url), "url"),
+            ("/v1/batch", '{"tasks": [{"url": %s}], "tasks": []}' % url, "tasks"),
+            ("/v1/merge", '{"tasks": [], "defaults": {}, "defaults": {}}', "defaults"),
+        ):
+            with self.subTest(target):
+                response = self.server.post(target, body.encode())
+                self.assert_problem(response, "invalid_request", field=field)
+
+    def test_vars_that_fill_nothing(self):
+        response = self.server.fetch(self.origin.url("/json"), vars={"a": 1})
+        self.assert_problem(response, "invalid_request", field="vars")
+
     def test_bodies_exclude_each_other(self):
         response = self.server.fetch(self.origin.url("/echo"), method="POST", body="a", json={})
         self.assert_problem(response, "invalid_request")

@@ -70,6 +70,11 @@ TEST(BatchRequestTest, ErrorsNameTheField) {
        "invalid_request tasks[0].vars.a"},
       {R"({"tasks":[],"defaults":{"x":1}})", "unknown_field defaults.x"},
       {R"({"tasks":[],"extra":1})", "unknown_field extra"},
+      {R"({"tasks":[{"url":"a"}],"tasks":[]})", "invalid_request tasks"},
+      {R"({"tasks":[{"url":"a"},{"id":"a","url":"a","id":"b"}]})", "invalid_request tasks[1].id"},
+      {R"({"tasks":[],"defaults":{"url":"a","url":"b"}})", "invalid_request defaults.url"},
+      {R"({"tasks":[{"url":"a","vars":{"b":1}}]})", "invalid_request tasks[0].vars"},
+      {R"({"tasks":[{"url":"a"},{}],"defaults":{"url":"{b}","vars":{"b":1}}})", "ok"},
       {R"({"tasks":[],"order":"random"})", "invalid_request order"},
       {R"({"tasks":[],"order":1})", "invalid_request order"},
       {R"({"tasks":[],"on_error":"stop"})", "invalid_request on_error"},
@@ -185,6 +190,8 @@ TEST(BatchStreamTest, LinesFillTheTemplate) {
       {R"({"vars":{"p":"x"}})", "invalid_request vars.q"},
       {R"({})", "invalid_request vars.p"},
       {R"({"url":"http://b/{p}"})", "http://b/{p} 15000"},
+      {R"({"url":"http://b/{p}","vars":{"p":1}})", "invalid_request vars"},
+      {R"({"vars":{"p":1,"q":2},"id":"a","id":"a"})", "invalid_request id"},
       {R"("http://b/{p}")", "http://b/{p} 15000"},
   };
   for (const auto& c : cases)

@@ -83,6 +83,8 @@ TEST(MergeRequest, ErrorsNameTheField) {
       {R"({"tasks":[],"order":"x"})", "invalid_request order"},
       {R"({"tasks":[],"concurrency":0})", "invalid_request concurrency"},
       {R"({"tasks":[],"envelope":true})", "unknown_field envelope"},
+      {R"({"tasks":[],"pipeline":"md5","pipeline":"md5"})", "invalid_request pipeline"},
+      {R"({"tasks":{"a":{"url":"u","vars":{"b":1}}}})", "invalid_request tasks.a.vars"},
       {R"({"tasks":[],"defaults":{"method":"x"}})", "invalid_request defaults.method"},
   };
   for (const auto& row : cases) EXPECT_EQ(said(row.body), row.said) << row.body;

@@ -50,8 +50,8 @@ TEST(TaskTest, TakesEveryField) {
   bool envelope = false;
   const auto task = from_json(R"({"url":"u","method":"POST","headers":{"X-A":"b"},"body":"text",
     "pipeline":[{"op":"json.select","pointer":"/a"},{"op":"hash"}],"id":"i","meta":{"k": [1, 2]},
-    "timeout_ms":5,"max_bytes":6,"max_result_bytes":7,"max_redirects":0,"retries":1,
-    "accept_status":[404,"5xx","201"],"cache":"only_if_cached","envelope":true})",
+    "timeout_ms":5.0,"max_bytes":6,"max_result_bytes":7,"max_redirects":0,"retries":1,
+    "accept_status":[404.0,"5xx","201"],"cache":"only_if_cached","envelope":true})",
                               &envelope);
   ASSERT_TRUE(task) << said(task);
   EXPECT_EQ(task->method, server::wire::Method::post);
@@ -206,6 +206,8 @@ TEST(TaskTest, ErrorsNameTheField) {
       {R"({"url":1})", "invalid_request url"},
       {R"({"url":")" + std::string(16 * 1024 + 1, 'x') + "\"}", "invalid_request url"},
       {R"({"urls":"x"})", "unknown_field urls"},
+      {R"({"url":"x","url":"x"})", "invalid_request url"},
+      {R"({"meta":1,"id":"a","meta":1})", "invalid_request meta"},
       {R"({"envelope":true})", "unknown_field envelope"},
       {R"({"method":"BREW"})", "invalid_request method"},
       {R"({"method":"CONNECT"})", "invalid_request method"},
@@ -270,6 +272,8 @@ TEST(TaskTest, ErrorsNameTheField) {
   for (const auto& row : cases) EXPECT_EQ(said(from_json(row.json)), row.said) << row.json;
   bool envelope = false;
   EXPECT_EQ(said(from_json(R"({"envelope":1})", &envelope)), "invalid_request envelope");
+  EXPECT_EQ(said(from_json(R"({"envelope":true,"envelope":true})", &envelope)),
+            "invalid_request envelope");
 }
 
 TEST(TaskTest, FromAQuery) {
