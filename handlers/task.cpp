@@ -415,7 +415,7 @@ Result<std::string> pipeline_from_query(const QueryPairs& query, const config::S
   if (!pipeline) return std::string("[]");
   if (config::is_entry_name(*pipeline)) return named_pipeline(*pipeline, "pipeline", settings);
   simdjson::dom::parser parser;
-  Result<element> parsed = parse_json(parser, *pipeline);
+  Result<element> parsed = parse_json(parser, *pipeline, "pipeline");
   if (!parsed) {
     Error error = parsed.error();
     error.field = "pipeline";

@@ -325,6 +325,9 @@ TEST(TaskTest, ErrorsNameTheParameter) {
       {"url=%zz", "invalid_request url"},
   };
   for (const auto& row : cases) EXPECT_EQ(said(from_query(row.query)), row.said) << row.query;
+  EXPECT_EQ(from_query("url=a&pipeline=[").error().detail,
+            "the pipeline is not JSON: expected a value or ']', not the end of the text at line 1, "
+            "column 2 (byte 1)");
 }
 
 }  // namespace
