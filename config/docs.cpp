@@ -13,7 +13,9 @@ std::string errors_markdown() {
       "Errors are answered as RFC 9457 `application/problem+json`; `code` is one of these. "
       "`GET /errors/CODE` answers the same text. The same request may succeed when it is sent "
       "again "
-      "only where \"retry\" says yes.\n\n"
+      "only where \"retry\" says yes, or the error's own `retryable` is true. A head that is "
+      "too large is `invalid_request` with status 414 (the request line) or 431 (the header "
+      "fields).\n\n"
       "| code | status | retry | meaning | what to do |\n| --- | --- | --- | --- | --- |\n";
   for (const ErrorInfo& row : error_catalogue()) {
     out.append("| `").append(row.name).append("` | ").append(std::to_string(row.http_status));

@@ -28,4 +28,9 @@ const ErrorInfo* find_error(std::string_view name) {
   return nullptr;
 }
 
+bool is_retryable(const Error& error) {
+  if (error.code == ErrorCode::upstream_status) return is_passing_status(error.upstream_status);
+  return info(error.code).retryable;
+}
+
 }  // namespace fetchmill::config

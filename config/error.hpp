@@ -68,6 +68,14 @@ struct Error {
       : code(code_), detail(std::move(detail_)), field(std::move(field_)) {}
 };
 
+// Whether an upstream that answers so may answer otherwise a little later: these are retried.
+constexpr bool is_passing_status(unsigned status) {
+  return status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+// Whether sending the same again may succeed.
+bool is_retryable(const Error& error);
+
 template <class T>
 using Result = BasicResult<T, Error>;
 

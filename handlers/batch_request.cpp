@@ -101,6 +101,7 @@ Result<TaskSpec> read_batch_task(element task, const std::string& field, const T
                                  const config::Settings& settings) {
   TaskSpec parsed = defaults;
   if (auto read = read_task(task, field, settings, parsed, nullptr); !read) return read.error();
+  if (auto checked = refuse_unused_vars(task, field); !checked) return checked.error();
   if (auto checked = require_url(parsed, field + ".url"); !checked) return checked.error();
   return parsed;
 }
@@ -112,9 +113,7 @@ Result<BatchSpec> parse_batch(const std::string& body, const config::Settings& s
   object batch;
   if (document->get(batch))
     return wrong_type("", "an object with `tasks`, as in {\"tasks\":[{\"url\":\"https://…\"}]}");
-  for (const auto& member : batch)
-    if (std::ranges::find(batch_fields, member.key) == batch_fields.end())
-      return unknown_member(member.key, std::string(member.key));
+  if (auto checked = check_members(batch, batch_fields, ""); !checked) return checked.error();
   BatchSpec spec;
   if (auto read = read_batch_options(batch, settings, spec.options); !read) return read.error();
   if (auto read = read_tasks(batch, settings, spec); !read) return read.error();
@@ -187,6 +186,8 @@ LineTask task_from_json_line(simdjson::dom::parser& parser, std::string_view lin
     return wrong_type("", "a task object or a URL as a string");
   } else if (Result<void> read = read_task(*parsed, "", settings, task, nullptr); !read) {
     return read.error();
+  } else if (Result<void> checked = refuse_unused_vars(*parsed, ""); !checked) {
+    return checked.error();
   }
   if (auto checked = require_url(task, "url"); !checked) return checked.error();
   if (Result<void> filled = fill_url(task); !filled) return filled.error();

@@ -45,8 +45,10 @@ void make_error_page(const ErrorInfo& row, Response& response) {
   content += ", answered with status " + std::to_string(row.http_status) + ".</p>\n<h2>What to do";
   content += "</h2>\n<p>";
   append_html(content, row.advice);
-  content += row.retryable ? "</p>\n<p>The same request may succeed when it is sent again.</p>\n"
-                           : "</p>\n<p>Sending the same request again will not help.</p>\n";
+  content += row.retryable
+                 ? "</p>\n<p>The same request may succeed when it is sent again.</p>\n"
+                 : "</p>\n<p>Sending the same request again will not help, unless the error's own "
+                   "<code>retryable</code> is true.</p>\n";
   content += "<p><a href=\"/errors/\">All errors</a> · <a href=\"/\">Start</a></p>\n";
   make_page(row.title, content, response);
 }

@@ -39,6 +39,7 @@ Result<void> parse_post(const App& app, const std::string& body, FetchCall& call
   call.task = default_task(app.settings);
   if (Result<void> read = read_task(*document, "", app.settings, call.task, &call.envelope); !read)
     return read.error();
+  if (Result<void> checked = refuse_unused_vars(*document, ""); !checked) return checked.error();
   return require_url(call.task, "url");
 }
 

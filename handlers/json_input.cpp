@@ -1,6 +1,10 @@
 #include "handlers/json_input.hpp"
 
+#include "handlers/as_written.hpp"
 #include "workers/json/json_locate.hpp"
+
+#include <algorithm>
+#include <cmath>
 
 namespace fetchmill::handlers {
 
@@ -12,14 +16,24 @@ using simdjson::dom::element;
 Result<element> parse_json(simdjson::dom::parser& parser, const std::string& text,
                            std::string_view what) {
   element document;
-  if (const auto error = parser.parse(text).get(document)) {
-    const std::string the = "the " + std::string(what);
+  const auto error = parser.parse(text).get(document);
+  if (!error && !has_values_as_written(document)) return document;
+  const std::string the = "the " + std::string(what);
+  if (error)
     if (const auto fault = workers::json::json_locate(text))
       return Error(ErrorCode::invalid_request, the + " is " + describe(*fault));
-    return Error(ErrorCode::invalid_request,
-                 the + " cannot be read as JSON: " + simdjson::error_message(error));
-  }
-  return document;
+  if (text.size() > workers::json::json_tree_bytes_max)
+    return Error(
+        ErrorCode::payload_too_large,
+        the + " is larger than " + std::to_string(workers::json::json_tree_bytes_max) + " bytes");
+  const AsWritten as_written(text);
+  const auto still = parser.parse(as_written.text()).get(document);
+  if (!still) return document;
+  if (const auto at = as_written.number_out_of_range())
+    return Error(ErrorCode::invalid_request, the + " has a number that is out of range at " +
+                                                 workers::json::json_place(text, *at));
+  return Error(ErrorCode::invalid_request,
+               the + " cannot be read as JSON: " + simdjson::error_message(still));
 }
 
 Error wrong_type(std::string field, std::string_view expected) {
@@ -31,13 +45,38 @@ Error unknown_member(std::string_view name, std::string field) {
                std::move(field));
 }
 
+Result<void> check_members(simdjson::dom::object object, std::span<const std::string_view> known,
+                           const std::string& field) {
+  std::uint64_t given = 0;  // a bit for each that is known
+  for (const auto& [name, value] : object) {
+    const auto row = std::ranges::find(known, name);
+    if (row == known.end()) return unknown_member(name, join(field, name));
+    const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(row - known.begin());
+    if ((given & bit) != 0)
+      return Error(ErrorCode::invalid_request, "given twice", join(field, name));
+    given |= bit;
+  }
+  return {};
+}
+
+std::optional<std::uint64_t> whole_number(element value) {
+  std::uint64_t number = 0;
+  if (!value.get(number)) return number;
+  // Up to here doubles hold all of them.
+  constexpr double exact_max = 9007199254740992.0;
+  double real = 0;
+  if (value.get(real) || !(real >= 0 && real <= exact_max) || std::trunc(real) != real)
+    return std::nullopt;
+  return static_cast<std::uint64_t>(real);
+}
+
 Result<std::uint64_t> read_integer(element value, const std::string& field, std::uint64_t min,
                                    std::uint64_t max) {
-  std::uint64_t number = 0;
-  if (value.get(number) || number < min || number > max)
+  const std::optional<std::uint64_t> number = whole_number(value);
+  if (!number || *number < min || *number > max)
     return wrong_type(field,
                       "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
-  return number;
+  return *number;
 }
 
 Result<std::string> read_string(element value, const std::string& field, std::size_t bytes_max) {

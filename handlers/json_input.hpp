@@ -6,6 +6,8 @@
 #include "config/error.hpp"
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -13,12 +15,19 @@
 
 namespace fetchmill::handlers {
 
-// Parses what a client sent; an error names the position. `what` it calls it: "the body is …".
+// Parses what a client sent; an error names the position. `what` it calls it: "the body is …". What
+// tasks pass on as it was written stands there as a string (handlers/as_written.hpp).
 config::Result<simdjson::dom::element> parse_json(simdjson::dom::parser& parser,
                                                   const std::string& text,
                                                   std::string_view what = "body");
 config::Error wrong_type(std::string field, std::string_view expected);
 config::Error unknown_member(std::string_view name, std::string field);
+// Whether each member is one of the known names, at most 64, and stands once.
+config::Result<void> check_members(simdjson::dom::object object,
+                                   std::span<const std::string_view> known,
+                                   const std::string& field);
+// Of a number that is one, also where it is written as 1.0 or 1e3.
+std::optional<std::uint64_t> whole_number(simdjson::dom::element value);
 config::Result<std::uint64_t> read_integer(simdjson::dom::element value, const std::string& field,
                                            std::uint64_t min, std::uint64_t max);
 config::Result<std::string> read_string(simdjson::dom::element value, const std::string& field,

@@ -91,9 +91,7 @@ Result<MergeSpec> parse_merge(const std::string& body, const config::Settings& s
   if (!document) return document.error();
   object merge;
   if (document->get(merge)) return wrong_type("", "an object with `tasks` and `pipeline`");
-  for (const auto& member : merge)
-    if (std::ranges::find(merge_fields, member.key) == merge_fields.end())
-      return unknown_member(member.key, std::string(member.key));
+  if (auto checked = check_members(merge, merge_fields, ""); !checked) return checked.error();
   MergeSpec spec;
   if (auto read = read_merge_options(merge, settings, spec.options); !read) return read.error();
   if (element value; !merge.at_key("pipeline").get(value)) {

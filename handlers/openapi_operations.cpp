@@ -43,7 +43,8 @@ constexpr std::array contents{
         "outcomes",
         R"({"application/x-ndjson":{"schema":{"description":"An outcome a line as tasks end, the )"
         R"(summary last.","oneOf":[{"$ref":"#/components/schemas/Outcome"},)"
-        R"({"$ref":"#/components/schemas/Summary"}]}},"application/json":{"schema":{"type":"object",)"
+        R"({"$ref":"#/components/schemas/Summary"}]}},"application/json":{"schema":{"description":)"
+        R"("One document, written as tasks end and as long as the batch.","type":"object",)"
         R"("required":["outcomes","summary"],"properties":{"outcomes":{"type":"array","items":)"
         R"({"$ref":"#/components/schemas/Outcome"}},"summary":)"
         R"({"$ref":"#/components/schemas/Summary"}}}},"text/event-stream":{"schema":{"description":)"
@@ -77,10 +78,10 @@ constexpr std::array contents{
 };
 
 const std::vector<ErrorCode> process_errors{
-    ErrorCode::unknown_op,       ErrorCode::unknown_field, ErrorCode::processing_failed,
-    ErrorCode::result_too_large, ErrorCode::overloaded,    ErrorCode::internal_error,
-    ErrorCode::worker_crashed,   ErrorCode::draining,      ErrorCode::processing_timeout,
-    ErrorCode::pipeline_denied};
+    ErrorCode::unknown_op,       ErrorCode::unknown_field,  ErrorCode::processing_failed,
+    ErrorCode::result_too_large, ErrorCode::overloaded,     ErrorCode::internal_error,
+    ErrorCode::worker_crashed,   ErrorCode::draining,       ErrorCode::processing_timeout,
+    ErrorCode::pipeline_denied,  ErrorCode::poisoned_input, ErrorCode::worker_out_of_memory};
 
 const std::vector<ErrorCode> fetch_errors{
     ErrorCode::address_denied,     ErrorCode::url_denied,
@@ -223,14 +224,16 @@ const std::vector<Operation>& operations() {
        .id = "ops",
        .tag = "about",
        .summary = "Lists every op with its parameters.",
-       .response = "ops"},
+       .response = "ops",
+       .errors = {ErrorCode::unknown_field}},
       {.route = "/v1/pipelines",
        .path = "/v1/pipelines",
        .method = "get",
        .id = "pipelines",
        .tag = "about",
        .summary = "Lists the pipelines that have a name.",
-       .response = "pipelines"},
+       .response = "pipelines",
+       .errors = {ErrorCode::unknown_field}},
       {.route = "/metrics",
        .path = "/metrics",
        .method = "get",

@@ -36,9 +36,11 @@ std::vector<std::string> request_fields() {
       property("body", "The upstream request's body, as text.", string_type),
       property("body_base64", "The same, as base64.",
                R"("type":"string","contentEncoding":"base64")"),
-      member("json", object({member("description",
-                                    text("The same, as any JSON value; sent minified as "
-                                         "application/json unless headers says otherwise."))})),
+      member("json",
+             object({member(
+                 "description",
+                 text("The same, as any JSON value; sent minified, its numbers as written, as "
+                      "application/json unless headers says otherwise."))})),
   };
 }
 
@@ -55,7 +57,8 @@ std::string include_headers_field() {
 std::string vars_field() {
   return property("vars",
                   "Values of the variables of a URL template (RFC 6570, level 1) in the `url` of "
-                  "the batch's defaults; they are percent-encoded.",
+                  "the batch's defaults; they are percent-encoded. Refused beside a `url` of the "
+                  "task's own.",
                   R"("type":"object","maxProperties":)" + std::to_string(variables_max) +
                       R"(,"additionalProperties":{"type":["string","number","boolean"]})");
 }
@@ -104,7 +107,8 @@ std::string task_fields_schema(const config::Settings& settings) {
   properties.push_back(property("id", "A name for the task, echoed in its outcome.",
                                 R"("type":"string","maxLength":256)"));
   properties.push_back(
-      member("meta", object({member("description", text("Any JSON of at most 4096 bytes, minified; "
+      member("meta", object({member("description", text("Any JSON of at most 4096 bytes, minified, "
+                                                        "numbers as written; "
                                                         "echoed in the outcome."))})));
   for (std::string& limit : limit_fields(settings)) properties.push_back(std::move(limit));
   properties.push_back(cache_field());
@@ -118,12 +122,12 @@ std::string task_fields_schema(const config::Settings& settings) {
                  R"({"required":["body","json"]},{"required":["body_base64","json"]}]})"});
 }
 
-// Task fields and nothing else but `further`.
+// Task fields and nothing else but `further`. No template takes `vars` beside a url.
 std::string of_task_fields(std::string_view description, const std::vector<std::string>& further,
                            const std::vector<std::string_view>& required_names) {
   return object({member("description", text(description)), fields(further),
                  required(required_names), member("allOf", array({schema_reference("TaskFields")})),
-                 R"("unevaluatedProperties":false)"});
+                 R"("unevaluatedProperties":false)", R"("not":{"required":["url","vars"]})"});
 }
 
 std::string fetch_call_schema() {
@@ -316,8 +320,13 @@ std::string schemas(const config::Settings& settings) {
       member("FetchCall", fetch_call_schema()),
       member("BatchTask",
              of_task_fields("One task of a batch. Its url may come from defaults.", {}, {})),
-      member("BatchDefaults",
-             of_task_fields("Fields for every task that does not give its own.", {}, {})),
+      member(
+          "BatchDefaults",
+          object({member("description",
+                         text("Fields for every task that does not give its own. The url may be a "
+                              "template.")),
+                  fields({}), member("allOf", array({schema_reference("TaskFields")})),
+                  R"("unevaluatedProperties":false)"})),
       member("Batch", batch_schema(settings)),
       member("Upstream", upstream_schema()),
       member("Timings", timings_schema()),

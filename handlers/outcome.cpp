@@ -165,7 +165,7 @@ void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
     out += ",\"retry_after_ms\":";
     append_number(out, static_cast<std::uint64_t>(error.retry_after.count()));
   }
-  out += row.retryable ? ",\"retryable\":true}" : ",\"retryable\":false}";
+  out += is_retryable(error) ? ",\"retryable\":true}" : ",\"retryable\":false}";
   append_end(out, report);
 }
 

@@ -36,15 +36,27 @@ ExchangeHandler sequence(App& app, server::Task<void> (*handler)(App&, Exchange&
   return [&app, handler](Exchange& exchange) { return handler(app, exchange); };
 }
 
+// With the refusal as the response: the request has a query, and the route has no parameters.
+bool refuses_query(const Request& request, Response& response) {
+  if (request.query.empty()) return false;
+  const std::string name(request.query.substr(0, request.query.find_first_of("=&")).substr(0, 100));
+  response = server::http::problem(
+      config::Error(config::ErrorCode::unknown_field, "this route has no query parameters", name),
+      request.id);
+  return true;
+}
+
 ImmediateHandler ops_handler() {
-  return [catalogue = workers::ops::catalogue_json()](const Request&, Response& response) {
+  return [catalogue = workers::ops::catalogue_json()](const Request& request, Response& response) {
+    if (refuses_query(request, response)) return;
     response.media_type = "application/json";
     response.borrowed_body = catalogue;
   };
 }
 
 ImmediateHandler pipelines_handler(const App& app) {
-  return [&app](const Request&, Response& response) {
+  return [&app](const Request& request, Response& response) {
+    if (refuses_query(request, response)) return;
     response.media_type = "application/json";
     response.body = pipelines_json(app.settings);
   };

@@ -92,8 +92,11 @@ Result<void> read_body_base64(const FieldReader& in) {
   return {};
 }
 
+// As parse_json has it: its text.
 Result<void> read_json_body(const FieldReader& in) {
-  in.task.body = simdjson::minify(in.value);
+  Result<std::string> text = read_string(in.value, in.field, SIZE_MAX);
+  if (!text) return text.error();
+  in.task.body = std::move(*text);
   const bool typed = std::ranges::any_of(in.task.headers, [](const fetch::Header& header) {
     return server::wire::FieldId::content_type == boost::beast::http::string_to_field(header.name);
   });
@@ -115,10 +118,12 @@ Result<void> read_id(const FieldReader& in) {
   return {};
 }
 
+// As parse_json has it: its text.
 Result<void> read_meta(const FieldReader& in) {
-  std::string meta = simdjson::minify(in.value);
-  if (meta.size() > meta_bytes_max) return wrong_type(in.field, "at most 4096 bytes of JSON");
-  in.task.meta = std::move(meta);
+  Result<std::string> text = read_string(in.value, in.field, SIZE_MAX);
+  if (!text) return text.error();
+  if (text->size() > meta_bytes_max) return wrong_type(in.field, "at most 4096 bytes of JSON");
+  in.task.meta = std::move(*text);
   return {};
 }
 
@@ -131,8 +136,8 @@ Result<void> read_accept_status(const FieldReader& in) {
   for (element item : array) {
     const std::string field = in.field + '[' + std::to_string(index++) + ']';
     std::string text;
-    if (std::uint64_t number = 0; !item.get(number)) {
-      text = std::to_string(number);
+    if (const std::optional<std::uint64_t> number = whole_number(item)) {
+      text = std::to_string(*number);
     } else {
       Result<std::string> word = read_string(item, field, 8);
       if (!word) return word.error();
@@ -248,6 +253,14 @@ constexpr std::array task_fields{
     TaskField{"vars", read_value<&TaskSpec::vars, read_variables>, false},
 };
 
+// And behind them the one that only some places have.
+constexpr auto task_names = [] {
+  std::array<std::string_view, task_fields.size() + 1> names;
+  std::ranges::transform(task_fields, names.begin(), &TaskField::name);
+  names.back() = "envelope";
+  return names;
+}();
+
 Result<void> check_bodies(simdjson::dom::object object, const std::string& field) {
   int bodies = 0;
   for (std::string_view name : {"body", "body_base64", "json"})
@@ -346,12 +359,11 @@ Result<void> read_task(element object_or_other, const std::string& field,
                        const config::Settings& settings, TaskSpec& task, bool* envelope) {
   simdjson::dom::object object;
   if (object_or_other.get(object)) return wrong_type(field.empty() ? "" : field, "a task object");
-  for (const auto& member : object) {
-    const bool known = std::ranges::any_of(
-        task_fields, [&](const TaskField& row) { return row.name == member.key; });
-    if (!known && !(envelope != nullptr && member.key == "envelope"))
-      return unknown_member(member.key, join(field, member.key));
-  }
+  const std::span<const std::string_view> known(task_names);
+  if (Result<void> checked = check_members(
+          object, envelope == nullptr ? known.first(task_fields.size()) : known, field);
+      !checked)
+    return checked.error();
   if (Result<void> checked = check_bodies(object, field); !checked) return checked.error();
   for (const TaskField& row : task_fields) {
     element value;
@@ -365,6 +377,15 @@ Result<void> read_task(element object_or_other, const std::string& field,
     if (auto checked = refuse_open_format(task.pipeline, join(field, "pipeline")); !checked)
       return checked.error();
   return check_conditions(task, field);
+}
+
+Result<void> refuse_unused_vars(element task, const std::string& field) {
+  simdjson::dom::object members;
+  if (task.get(members) || members.at_key("url").error() || members.at_key("vars").error())
+    return {};
+  return Error(ErrorCode::invalid_request,
+               "they fill the url of a batch's defaults, and this task has a url of its own",
+               join(field, "vars"));
 }
 
 Result<std::string> read_pipeline(element value, const std::string& field,
@@ -399,7 +420,7 @@ Result<std::string> pipeline_from_query(const QueryPairs& query, const config::S
   if (!pipeline) return std::string("[]");
   if (config::is_entry_name(*pipeline)) return named_pipeline(*pipeline, "pipeline", settings);
   simdjson::dom::parser parser;
-  Result<element> parsed = parse_json(parser, *pipeline);
+  Result<element> parsed = parse_json(parser, *pipeline, "pipeline");
   if (!parsed) {
     Error error = parsed.error();
     error.field = "pipeline";

@@ -68,14 +68,16 @@ struct TaskSpec {
 // The limits that a task has when it does not say otherwise.
 TaskSpec default_task(const config::Settings& settings);
 
-// Fills `task` from a JSON object, on top of what it holds (the defaults). `field` is what errors
-// call the object:
+// Fills `task` from a JSON object that parse_json gave, on top of what it holds (the defaults).
+// `field` is what errors call the object:
 // "" or "tasks[3]". `envelope` is where the field of that name is allowed.
 config::Result<void> read_task(simdjson::dom::element object, const std::string& field,
                                const config::Settings& settings, TaskSpec& task, bool* envelope);
 
 // Errors: invalid_request, with `field`, where the task has no url.
 config::Result<void> require_url(const TaskSpec& task, std::string field);
+// Of a task that is not the defaults of others: no template takes `vars` beside a url of its own.
+config::Result<void> refuse_unused_vars(simdjson::dom::element task, const std::string& field);
 
 // What an outcome repeats of its task (url, id, meta), as far as it is there and valid.
 void read_echoed(simdjson::dom::element object, const config::Settings& settings, TaskSpec& task);

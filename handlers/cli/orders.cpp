@@ -1,6 +1,7 @@
 #include "handlers/cli/orders.hpp"
 
 #include "config/json_string.hpp"
+#include "workers/json/json_locate.hpp"
 
 #include <algorithm>
 #include <array>
@@ -21,11 +22,6 @@ constexpr std::array<std::string_view, 7> own_options{"method",  "header",   "da
 Error cannot_read(const std::string& path, std::string field) {
   return Error(ErrorCode::invalid_request,
                "the file '" + path + "' cannot be read, or is too large", std::move(field));
-}
-
-Error with_field(Error error, std::string field) {
-  error.field = std::move(field);
-  return error;
 }
 
 bool is_path(std::string_view text) {
@@ -78,11 +74,10 @@ Result<void> add_request(const CommandLine& line, const config::Settings& settin
   if (!headers) return headers.error();
   std::string document = "{";
   if (!headers->empty()) document += "\"headers\":{" + *headers + "},";
-  simdjson::dom::parser parser;
   if (json) {
-    Result<simdjson::dom::element> value = parse_json(parser, *json, "value");
-    if (!value) return with_field(value.error(), "json");
-    document += "\"json\":" + simdjson::minify(*value) + ',';
+    if (const auto fault = workers::json::json_locate(*json))
+      return Error(ErrorCode::invalid_request, "the value is " + describe(*fault), "json");
+    document += "\"json\":" + *json + ',';
   }
   document += "\"method\":";
   const std::string* method = line.find("method");
@@ -90,6 +85,7 @@ Result<void> add_request(const CommandLine& line, const config::Settings& settin
   append_json_string(document, method ? std::string_view(*method) : usual);
   document += '}';
 
+  simdjson::dom::parser parser;
   Result<simdjson::dom::element> object = parse_json(parser, document);
   if (!object) return object.error();
   if (auto read = read_task(*object, "", settings, task, nullptr); !read) return read.error();

@@ -25,13 +25,13 @@ void ResumeIndex::add(std::string_view line) {
   for (std::size_t at = line.find(behind); at != std::string_view::npos;
        at = line.find(behind, at + 1)) {
     const std::string head = std::string(line.substr(0, at)) + '}';
-    simdjson::dom::element outcome;
-    if (parser_.parse(head).get(outcome)) continue;
+    const config::Result<simdjson::dom::element> outcome = parse_json(parser_, head);
+    if (!outcome) continue;
     std::string_view url;
     std::uint64_t index = 0;
-    if (outcome["url"].get(url) || outcome["index"].get(index)) return;
+    if ((*outcome)["url"].get(url) || (*outcome)["index"].get(index)) return;
     std::string_view id;
-    if (outcome["id"].get(id)) id = {};
+    if ((*outcome)["id"].get(id)) id = {};
     results_.emplace(key_of(id, url), index);
     places_.insert(index);
     return;

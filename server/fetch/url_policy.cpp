@@ -67,6 +67,9 @@ config::Result<Url> check_parsed(Url url, const UrlRules& rules, DenyReason& rea
 // For text without a scheme, or with what looks like one: "example.com:8080/x".
 std::string suggestion(std::string_view text) {
   constexpr std::size_t shown_bytes_max = 200;
+  // A single word before a colon is rather a scheme than a host: "javascript:1".
+  const std::string_view word = text.substr(0, text.find_first_of(".:/?#["));
+  if (text.substr(word.size()).starts_with(':') && word != "localhost") return {};
   const std::string_view glue = text.starts_with("//") ? "https:" : "https://";
   const auto guess = parse_url(std::string(glue) + std::string(text));
   if (!guess || guess->userinfo) return {};

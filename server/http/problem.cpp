@@ -59,7 +59,7 @@ Response problem(const config::Error& error, std::string_view request_id, unsign
   append_member(body, "instance", "/requests/" + std::string(request_id));
   append_member(body, "code", row.name);
   append_member(body, "request_id", request_id);
-  body += row.retryable ? ",\"retryable\":true" : ",\"retryable\":false";
+  body += is_retryable(error) ? ",\"retryable\":true" : ",\"retryable\":false";
   append_member(body, "field", error.field);
   append_member(body, "stage", error.stage);
   append_member(body, "line", error.line);

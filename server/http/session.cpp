@@ -36,7 +36,8 @@ Response options_of(MethodSet methods, const Request& request) {
   if (!is_preflight(request)) return response;
   append_field_line(response.headers, "Access-Control-Allow-Methods", Router::allow(methods));
   append_field_line(response.headers, "Access-Control-Allow-Headers",
-                    "Accept, Content-Type, If-None-Match, X-Request-Id");
+                    "Accept, Content-Type, If-Modified-Since, If-None-Match, X-Request-Id, "
+                    "traceparent, tracestate");
   append_field_line(response.headers, "Access-Control-Max-Age", "600");
   return response;
 }
@@ -291,8 +292,9 @@ void Session::dispatch(const wire::RequestHead& head, std::string_view head_byte
   if (const auto* immediate = std::get_if<ImmediateHandler>(&route->handler)) {
     Response& response = service_.response;
     response = Response{};
-    skip_body(head, rest, response);
+    // The body last: a handler may put another response into this place.
     (*immediate)(request, response);
+    skip_body(head, rest, response);
     return answer(request, route, response, started);
   }
   begin_exchange(*route, request, head_bytes, rest, started);

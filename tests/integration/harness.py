@@ -340,6 +340,8 @@ class ServerTest(unittest.TestCase):
     def assert_problem(self, response, code, **members):
         """The response is this error in the full RFC 9457 shape, and has these members."""
         status, retryable = ERRORS[code]
+        if code == "upstream_status":
+            retryable = response.json().get("upstream_status") in (429, 502, 503, 504)
         self.assertEqual(response.header("content-type"), "application/problem+json", response)
         problem = response.json()
         self.assertEqual((problem.get("code"), response.status), (code, status), response)

@@ -198,6 +198,37 @@ class MalformedRequests(ServerTest):
         response = self.server.post("/v1/batch", batch)
         self.assert_problem(response, "invalid_request", field="tasks[0].meta")
 
+    def test_queries_where_there_are_no_parameters(self):
+        for target in ("/v1/ops?x=1&y", "/v1/pipelines?x"):
+            with self.subTest(target):
+                response = self.server.request("GET", target)
+                self.assert_problem(response, "unknown_field", field="x")
+        for target in ("/livez?x=1", "/readyz?x=1", "/metrics?x=1"):
+            self.assert_ok(self.server.request("GET", target))
+
+    def test_a_refusal_does_not_forget_the_body(self):
+        for target in (b"/errors/nope", b"/v1/ops?x"):
+            with self.subTest(target), self.server.raw() as client:
+                client.send(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n")
+                response = client.read_response()
+                self.assertIn(response.status, (400, 404))
+                self.assertEqual(response.header("connection"), "close")
+
+    def test_fields_given_twice(self):
+        url = json.dumps(self.origin.url("/json"))
+        for target, body, field in (
+            ("/v1/fetch", '{"url": %s, "url": %s}' % (url, url), "url"),
+            ("/v1/batch", '{"tasks": [{"url": %s}], "tasks": []}' % url, "tasks"),
+            ("/v1/merge", '{"tasks": [], "defaults": {}, "defaults": {}}', "defaults"),
+        ):
+            with self.subTest(target):
+                response = self.server.post(target, body.encode())
+                self.assert_problem(response, "invalid_request", field=field)
+
+    def test_vars_that_fill_nothing(self):
+        response = self.server.fetch(self.origin.url("/json"), vars={"a": 1})
+        self.assert_problem(response, "invalid_request", field="vars")
+
     def test_bodies_exclude_each_other(self):
         response = self.server.fetch(self.origin.url("/echo"), method="POST", body="a", json={})
         self.assert_problem(response, "invalid_request")

@@ -63,6 +63,7 @@ class Results(FetchTest):
         seen = echoed("--json", '{"a": 1}')
         self.assertEqual(seen["method"], "POST")
         self.assertIn(["Content-Type", "application/json"], seen["headers"])
+        self.assertEqual(echoed("--json", "[1.10, 1e400]")["body"], "[1.10,1e400]")
 
     def test_with_its_head(self):
         head, _, body = self.fetch_text("/bytes?n=3", "-i").partition("\n\n")

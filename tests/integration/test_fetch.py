@@ -231,6 +231,14 @@ class Requests(ServerTest):
         self.assertEqual(json.loads(response.json()["body"]), {"a": [1, "ü"]})
         self.assertIn(("content-type", "application/json"), sent_fields(response))
 
+    def test_numbers_go_on_as_they_were_written(self):
+        numbers = '{"n":12345678901234567890123,"a":[1.10,-0,1E5,1e400]}'
+        url = json.dumps(self.origin.url("/echo"))
+        task = '{"url": %s, "method": "POST", "json": %s, "meta": %s, "envelope": true}'
+        response = self.assert_ok(self.server.post("/v1/fetch", (task % (url, numbers, numbers)).encode()))
+        self.assertIn(f'"meta":{numbers},'.encode(), response.body)
+        self.assertEqual(response.json()["result"]["body"], numbers)
+
     def test_an_empty_post_declares_its_length(self):
         self.assertIn(("content-length", "0"), sent_fields(self.echoed(method="POST")))
 

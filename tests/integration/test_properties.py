@@ -114,6 +114,9 @@ class AnyBody(ServerTest):
             for task in self.tasks_of(body):
                 if self.random.random() < 0.9:
                     task.setdefault("url", self.origin.url("/json"))
+            for task in (body, *self.tasks_of(body)):
+                if "url" in task:
+                    task.pop("vars", None)
             if self.schemas.valid(body, schema):
                 yield path, operation, schema, body
         self.assertGreater(number, 20)

@@ -70,6 +70,7 @@ class Retries(ServerTest):
         self.assertEqual(outcome["attempts"], 1)
         self.assertEqual(outcome["error"]["code"], "upstream_status")
         self.assertEqual(outcome["error"]["retry_after_ms"], 3_600_000)
+        self.assertIs(outcome["error"]["retryable"], True)
 
     def test_a_client_that_hangs_up_ends_the_wait(self):
         before = self.retries("503")

@@ -44,6 +44,11 @@ JsonFault fault_at(std::string_view text, std::size_t offset, std::string_view d
   return fault;
 }
 
+std::string place_of(const JsonFault& fault) {
+  return "line " + std::to_string(fault.line) + ", column " + std::to_string(fault.column) +
+         " (byte " + std::to_string(fault.offset) + ")";
+}
+
 }  // namespace
 
 std::optional<JsonFault> json_locate(std::string_view text) {
@@ -60,9 +65,12 @@ std::optional<JsonFault> json_locate(std::string_view text) {
   return fault_at(text, offset, detail);
 }
 
+std::string json_place(std::string_view text, std::size_t offset) {
+  return place_of(fault_at(text, offset, {}));
+}
+
 std::string describe(const JsonFault& fault) {
-  return "not JSON: " + fault.detail + " at line " + std::to_string(fault.line) + ", column " +
-         std::to_string(fault.column) + " (byte " + std::to_string(fault.offset) + ")";
+  return "not JSON: " + fault.detail + " at " + place_of(fault);
 }
 
 }  // namespace fetchmill::workers::json

@@ -21,6 +21,9 @@ struct JsonFault {
 // Nothing when `text` is one JSON text.
 std::optional<JsonFault> json_locate(std::string_view text);
 
+// Where a byte of a text is: "line 2, column 5 (byte 17)".
+std::string json_place(std::string_view text, std::size_t offset);
+
 // "not JSON: expected ',' or '}' at line 2, column 5 (byte 17)".
 std::string describe(const JsonFault& fault);
 

@@ -2,7 +2,7 @@
 // value's own text, so that no number ever changes its digits.
 //
 // Lifetime: keep one and reuse it; assign() forgets the text before. The text must outlive its use.
-// Process: worker.
+// Process: any.
 // Bytes: 16 a value and a key.
 // Requires: a text that JsonValidator took, of at most json_tree_bytes_max.
 #pragma once

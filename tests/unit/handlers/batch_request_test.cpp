@@ -70,6 +70,11 @@ TEST(BatchRequestTest, ErrorsNameTheField) {
        "invalid_request tasks[0].vars.a"},
       {R"({"tasks":[],"defaults":{"x":1}})", "unknown_field defaults.x"},
       {R"({"tasks":[],"extra":1})", "unknown_field extra"},
+      {R"({"tasks":[{"url":"a"}],"tasks":[]})", "invalid_request tasks"},
+      {R"({"tasks":[{"url":"a"},{"id":"a","url":"a","id":"b"}]})", "invalid_request tasks[1].id"},
+      {R"({"tasks":[],"defaults":{"url":"a","url":"b"}})", "invalid_request defaults.url"},
+      {R"({"tasks":[{"url":"a","vars":{"b":1}}]})", "invalid_request tasks[0].vars"},
+      {R"({"tasks":[{"url":"a"},{}],"defaults":{"url":"{b}","vars":{"b":1}}})", "ok"},
       {R"({"tasks":[],"order":"random"})", "invalid_request order"},
       {R"({"tasks":[],"order":1})", "invalid_request order"},
       {R"({"tasks":[],"on_error":"stop"})", "invalid_request on_error"},
@@ -87,6 +92,19 @@ TEST(BatchRequestTest, AnEmptyUrlIsNoMissingOne) {
   ASSERT_FALSE(batch);
   EXPECT_EQ(batch.error().detail, "the field `url` is missing or empty");
   EXPECT_EQ(batch.error().field, "tasks[0].url");
+}
+
+TEST(BatchRequestTest, EveryTaskPassesOnWhatWasWritten) {
+  const auto batch = parse_batch(
+      R"({"defaults":{"json":[1.0]},"tasks":[{"url":"a"},{"url":"b","json":1e400,"meta":-0}]})",
+      {});
+  ASSERT_TRUE(batch) << said(batch);
+  EXPECT_EQ(batch->tasks[0].body, "[1.0]");
+  EXPECT_EQ(batch->tasks[1].body, "1e400");
+  EXPECT_EQ(batch->tasks[1].meta, "-0");
+  const auto only_one = parse_batch(R"({"tasks":[{"url":"a"},{"url":"b","meta":1.0}]})", {});
+  ASSERT_TRUE(only_one) << said(only_one);
+  EXPECT_EQ(only_one->tasks[1].meta, "1.0");
 }
 
 TEST(BatchRequestTest, HasAtMostSoManyTasks) {
@@ -179,6 +197,8 @@ TEST(BatchStreamTest, LinesFillTheTemplate) {
       {R"({"vars":{"p":"x"}})", "invalid_request vars.q"},
       {R"({})", "invalid_request vars.p"},
       {R"({"url":"http://b/{p}"})", "http://b/{p} 15000"},
+      {R"({"url":"http://b/{p}","vars":{"p":1}})", "invalid_request vars"},
+      {R"({"vars":{"p":1,"q":2},"id":"a","id":"a"})", "invalid_request id"},
       {R"("http://b/{p}")", "http://b/{p} 15000"},
   };
   for (const auto& c : cases)

@@ -34,6 +34,7 @@ TEST(ResumeIndex, KnowsTasksByUrlOrId) {
       task("http://a/?q=\"\\\n,\"upstream\":{"),
       task("http://\xc3\xa4/", "\"quoted\""),
       task("http://a/", "meta", R"({"a":[{"b":1,"upstream":{"url":"http://b/"}}]})"),
+      task("http://a/", "large", R"([1e400,12345678901234567890123])"),
       task("http://a/", "twice", R"({"x":"}","upstream":1})"),
   };
   for (const TaskSpec& done : tasks) {

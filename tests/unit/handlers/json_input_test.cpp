@@ -1,5 +1,7 @@
 #include "handlers/json_input.hpp"
 
+#include <array>
+
 #include <gtest/gtest.h>
 
 namespace fetchmill::handlers {
@@ -36,7 +38,8 @@ TEST(JsonInputTest, Integers) {
     std::string json;
     bool good;
   } cases[] = {{"1", true},     {"10", true},    {"0", false},   {"11", false},
-               {"-1", false},   {"1.0", false},  {"1e0", false}, {"\"5\"", false},
+               {"-1", false},   {"1.0", true},   {"1e1", true},  {"1.5", false},
+               {"1e2", false},  {"-0.0", false}, {"0.1", false}, {"\"5\"", false},
                {"null", false}, {"true", false}, {"[5]", false}, {"18446744073709551616", false}};
   for (const auto& row : cases) {
     const auto document = parse_json(parser, row.json);
@@ -48,6 +51,27 @@ TEST(JsonInputTest, Integers) {
       EXPECT_EQ(number.error().detail, "expected a whole number from 1 to 10");
     }
   }
+}
+
+TEST(JsonInputTest, WholeNumbersThatADoubleHolds) {
+  simdjson::dom::parser parser;
+  EXPECT_EQ(whole_number(*parse_json(parser, "18446744073709551615")), UINT64_MAX);
+  EXPECT_EQ(whole_number(*parse_json(parser, "9007199254740992.0")), 9007199254740992u);
+  EXPECT_FALSE(whole_number(*parse_json(parser, "9007199254740994.0")));
+  EXPECT_FALSE(whole_number(*parse_json(parser, "1e300")));
+}
+
+TEST(JsonInputTest, MembersAreKnownAndStandOnce) {
+  constexpr std::array<std::string_view, 2> known{"a", "b"};
+  const auto said = [&](const std::string& json) {
+    simdjson::dom::parser parser;
+    const auto checked = check_members(parse_json(parser, json)->get_object(), known, "f");
+    return checked ? "ok" : checked.error().field + ": " + checked.error().detail;
+  };
+  EXPECT_EQ(said("{}"), "ok");
+  EXPECT_EQ(said(R"({"b":1,"a":1})"), "ok");
+  EXPECT_EQ(said(R"({"a":1,"c":1})"), "f.c: unknown field 'c'");
+  EXPECT_EQ(said(R"({"b":1,"a":1,"\u0062":1})"), "f.b: given twice");
 }
 
 TEST(JsonInputTest, Strings) {

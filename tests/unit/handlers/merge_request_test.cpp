@@ -52,6 +52,14 @@ TEST(MergeRequest, TasksByName) {
   EXPECT_FALSE(merge->options.fail_fast);
 }
 
+TEST(MergeRequest, NamedTasksPassOnWhatWasWritten) {
+  const auto merge = parse_merge(
+      R"({"tasks":{"json":{"url":"a","json":1.0},"meta":{"url":"b","meta":1e400}}})", settings());
+  ASSERT_TRUE(merge);
+  EXPECT_EQ(merge->tasks[0].body, "1.0");
+  EXPECT_EQ(merge->tasks[1].meta, "1e400");
+}
+
 TEST(MergeRequest, ErrorsNameTheField) {
   const struct {
     std::string body, said;
@@ -75,6 +83,8 @@ TEST(MergeRequest, ErrorsNameTheField) {
       {R"({"tasks":[],"order":"x"})", "invalid_request order"},
       {R"({"tasks":[],"concurrency":0})", "invalid_request concurrency"},
       {R"({"tasks":[],"envelope":true})", "unknown_field envelope"},
+      {R"({"tasks":[],"pipeline":"md5","pipeline":"md5"})", "invalid_request pipeline"},
+      {R"({"tasks":{"a":{"url":"u","vars":{"b":1}}}})", "invalid_request tasks.a.vars"},
       {R"({"tasks":[],"defaults":{"method":"x"}})", "invalid_request defaults.method"},
   };
   for (const auto& row : cases) EXPECT_EQ(said(row.body), row.said) << row.body;

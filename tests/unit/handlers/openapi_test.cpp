@@ -124,6 +124,18 @@ TEST_F(OpenApi, FetchListsTheStatusesOfItsErrors) {
   EXPECT_EQ(at("/paths/~1readyz/get/responses")["503"].error(), simdjson::SUCCESS);
 }
 
+TEST_F(OpenApi, WhatWorkersDieOfIsTold) {
+  for (const std::string_view path : {"/paths/~1v1~1fetch/post", "/paths/~1v1~1process/post"}) {
+    const auto meaning = [&](std::string_view status) {
+      return at(std::string(path) + "/responses/" + std::string(status) + "/description")
+          .get_string()
+          .value();
+    };
+    EXPECT_NE(meaning("422").find("`poisoned_input`"), std::string_view::npos) << path;
+    EXPECT_NE(meaning("500").find("`worker_out_of_memory`"), std::string_view::npos) << path;
+  }
+}
+
 TEST_F(OpenApi, EveryOpIsAStepWithItsParameters) {
   const element steps = at("/components/schemas/Step/oneOf");
   EXPECT_EQ(steps.get_array().size(), workers::ops::all_ops().size());

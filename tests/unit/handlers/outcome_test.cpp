@@ -131,6 +131,14 @@ TEST(OutcomeTest, AnErrorLine) {
       R"("field":"f","upstream_status":404,"retry_after_ms":1500,"retryable":false},"timings_ms":{"dns":1.500}})");
 }
 
+TEST(OutcomeTest, AStatusThatPassesIsRetryable) {
+  config::Error error(config::ErrorCode::upstream_status, "it said 503");
+  error.upstream_status = 503;
+  std::string line;
+  append_error(line, 0, TaskSpec{}, a_report(), error);
+  EXPECT_NE(line.find(R"("upstream_status":503,"retryable":true})"), std::string::npos) << line;
+}
+
 TEST(OutcomeTest, ATaskThatNeverStarted) {
   std::string line;
   TaskSpec task = a_task();

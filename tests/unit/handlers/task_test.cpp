@@ -50,8 +50,8 @@ TEST(TaskTest, TakesEveryField) {
   bool envelope = false;
   const auto task = from_json(R"({"url":"u","method":"POST","headers":{"X-A":"b"},"body":"text",
     "pipeline":[{"op":"json.select","pointer":"/a"},{"op":"hash"}],"id":"i","meta":{"k": [1, 2]},
-    "timeout_ms":5,"max_bytes":6,"max_result_bytes":7,"max_redirects":0,"retries":1,
-    "accept_status":[404,"5xx","201"],"cache":"only_if_cached","envelope":true})",
+    "timeout_ms":5.0,"max_bytes":6,"max_result_bytes":7,"max_redirects":0,"retries":1,
+    "accept_status":[404.0,"5xx","201"],"cache":"only_if_cached","envelope":true})",
                               &envelope);
   ASSERT_TRUE(task) << said(task);
   EXPECT_EQ(task->method, server::wire::Method::post);
@@ -138,6 +138,49 @@ TEST(TaskTest, Bodies) {
   }
 }
 
+TEST(TaskTest, WhatIsPassedOnStaysAsWritten) {
+  const struct {
+    std::string json, body, meta;
+  } cases[] = {
+      {R"({"json":{"n": 12345678901234567890123},"meta":[1e400]})",
+       R"({"n":12345678901234567890123})", "[1e400]"},
+      {R"({"json":{"n":1.10,"m":-0,"e":1E5}, "meta" : -0.0})", R"({"n":1.10,"m":-0,"e":1E5})",
+       "-0.0"},
+      {R"({"js\u006fn":1E5,"\u006deta":"1E5"})", "1E5", R"("1E5")"},
+      {R"({"json":"\ud800","meta":{"a b":"\u00e4\\"}})", R"("\ud800")", R"({"a b":"\u00e4\\"})"},
+      {R"({"meta":{"meta":{"json":1.0},"tasks":[{"json":2.0}]}})", "",
+       R"({"meta":{"json":1.0},"tasks":[{"json":2.0}]})"},
+      {R"({"meta":null,"headers":{"json":"a","meta":"b","vars":"c"}})", "", "null"},
+  };
+  for (const auto& row : cases) {
+    const auto task = from_json(row.json);
+    ASSERT_TRUE(task) << row.json << task.error().detail;
+    EXPECT_EQ(task->body, row.body) << row.json;
+    EXPECT_EQ(task->meta, row.meta) << row.json;
+  }
+  EXPECT_EQ(
+      from_json(R"({"vars":{"a":1.10,"b":12345678901234567890123,"c":"1.10","d":7}})")->vars,
+      (Variables{{"a", "1.10"}, {"b", "12345678901234567890123"}, {"c", "1.10"}, {"d", "7"}}));
+}
+
+TEST(TaskTest, ANumberOutOfRangeElsewhereIsNamedByItsPlace) {
+  const struct {
+    std::string json, detail;
+  } cases[] = {
+      {"{\"json\":1e400,\n \"timeout_ms\":12345678901234567890123}",
+       "the body has a number that is out of range at line 2, column 15 (byte 29)"},
+      {R"({"retries":-9223372036854775809,"meta":[1e400]})",
+       "the body has a number that is out of range at line 1, column 12 (byte 11)"},
+      {R"({"pipeline":[{"op":"json.validate","schema":{"maximum":-1e309}}]})",
+       "the body has a number that is out of range at line 1, column 56 (byte 55)"},
+  };
+  for (const auto& row : cases) {
+    const auto task = from_json(row.json);
+    ASSERT_FALSE(task) << row.json;
+    EXPECT_EQ(task.error().detail, row.detail);
+  }
+}
+
 TEST(TaskTest, AJsonBodyIsTypedUnlessTheHeadersSay) {
   EXPECT_EQ(from_json(R"({"json":1})")->headers.at(0).value, "application/json");
   const auto typed = from_json(R"({"json":1,"headers":{"content-type":"application/ld+json"}})");
@@ -163,6 +206,8 @@ TEST(TaskTest, ErrorsNameTheField) {
       {R"({"url":1})", "invalid_request url"},
       {R"({"url":")" + std::string(16 * 1024 + 1, 'x') + "\"}", "invalid_request url"},
       {R"({"urls":"x"})", "unknown_field urls"},
+      {R"({"url":"x","url":"x"})", "invalid_request url"},
+      {R"({"meta":1,"id":"a","meta":1})", "invalid_request meta"},
       {R"({"envelope":true})", "unknown_field envelope"},
       {R"({"method":"BREW"})", "invalid_request method"},
       {R"({"method":"CONNECT"})", "invalid_request method"},
@@ -227,6 +272,8 @@ TEST(TaskTest, ErrorsNameTheField) {
   for (const auto& row : cases) EXPECT_EQ(said(from_json(row.json)), row.said) << row.json;
   bool envelope = false;
   EXPECT_EQ(said(from_json(R"({"envelope":1})", &envelope)), "invalid_request envelope");
+  EXPECT_EQ(said(from_json(R"({"envelope":true,"envelope":true})", &envelope)),
+            "invalid_request envelope");
 }
 
 TEST(TaskTest, FromAQuery) {
@@ -278,6 +325,9 @@ TEST(TaskTest, ErrorsNameTheParameter) {
       {"url=%zz", "invalid_request url"},
   };
   for (const auto& row : cases) EXPECT_EQ(said(from_query(row.query)), row.said) << row.query;
+  EXPECT_EQ(from_query("url=a&pipeline=[").error().detail,
+            "the pipeline is not JSON: expected a value or ']', not the end of the text at line 1, "
+            "column 2 (byte 1)");
 }
 
 }  // namespace

@@ -181,7 +181,8 @@ TEST_F(FetchExchange, SaysWhatIsWrongWithNonsense) {
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", "chunk data"},
       {ok_response("12345").substr(0, ok_response("").size() + 4), "after 4 of 5 bytes"},
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "after 2 bytes"},
-      {"HTTP/1.1 200 OK\r\nX: " + std::string(40'000, 'a') + "\r\n\r\n", "larger than allowed"},
+      {"HTTP/1.1 200 OK\r\nX: " + std::string(40'000, 'a') + "\r\n\r\n",
+       "answer has a head larger than allowed"},
   };
   for (const auto& c : cases)
     for (const std::size_t piece_bytes : {std::size_t{5}, std::size_t{100'000}}) {

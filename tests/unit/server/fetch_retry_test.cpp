@@ -70,6 +70,14 @@ TEST(Retry, DependsOnHowFarTheRequestCame) {
   }
 }
 
+TEST(Retry, TheStatusesAreThoseThatErrorsCallRetryable) {
+  for (unsigned status = 100; status < 600; ++status) {
+    const Failure failure{ErrorCode::upstream_status, false, status, true, true};
+    EXPECT_EQ(retry_reason(failure, Method::get).has_value(), config::is_passing_status(status))
+        << status;
+  }
+}
+
 TEST(Retry, BacksOffAnywhereBelowADoublingCeiling) {
   const struct {
     unsigned retry;

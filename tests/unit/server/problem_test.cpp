@@ -42,6 +42,20 @@ TEST(ProblemTest, SaysWhatIsKnown) {
             "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nRetry-After: 2\r\n");
 }
 
+TEST(ProblemTest, AnUpstreamsStatusMayPass) {
+  for (const auto& [status, retryable] : {std::pair{404u, false},
+                                          {500u, false},
+                                          {429u, true},
+                                          {502u, true},
+                                          {503u, true},
+                                          {504u, true}}) {
+    Error error(ErrorCode::upstream_status);
+    error.upstream_status = status;
+    EXPECT_EQ(problem(error, "i").body.find("\"retryable\":true") != std::string::npos, retryable)
+        << status;
+  }
+}
+
 TEST(ProblemTest, RetryAfterIsInWholeSecondsRoundedUp) {
   for (const auto& [ms, seconds] : {std::pair{0, 1}, {1, 1}, {1000, 1}, {1001, 2}, {9999, 10}}) {
     Error error(ErrorCode::rate_limited);

@@ -92,6 +92,16 @@ TEST(UrlPolicy, Refuses) {
   }
 }
 
+TEST(UrlPolicy, NoSchemeIsTakenForAHost) {
+  const auto suggests = [](std::string_view text) {
+    return check_url(text, {}).error().detail.find("did you mean") != std::string::npos;
+  };
+  for (const std::string_view text : {"javascript:1", "mailto:25", "data:80/x"})
+    EXPECT_FALSE(suggests(text)) << text;
+  for (const std::string_view text : {"localhost:8080/x", "a.example:1", "example"})
+    EXPECT_TRUE(suggests(text)) << text;
+}
+
 TEST(UrlPolicy, DetailsStayShortAndPrintable) {
   for (const std::string& text :
        {std::string(5000, 'a') + "://x/", std::string(5000, 'a'), std::string("a\x01://x"),
