@@ -45,7 +45,8 @@ enum ParamType : unsigned {
   boolean_type = 1U << 3U,
   string_list_type = 1U << 4U,  // a non-empty array of strings
   string_map_type = 1U << 5U,   // a non-empty object whose values are strings, in the order written
-  json_type = 1U << 6U,         // any JSON value, handed over as its text; stands alone
+  null_type = 1U << 6U,         // null, handed over as its text
+  json_type = 1U << 7U,         // any JSON value, handed over as its text; stands alone
 };
 
 // One row of an op's parameter table.
@@ -57,6 +58,7 @@ struct ParamSpec {
   double min = std::numeric_limits<double>::lowest();  // of integers and numbers
   double max = std::numeric_limits<double>::max();
   std::span<const std::string_view> values = {};  // the strings allowed, in lists too; empty: any
+  bool may_be_empty = false;                      // lists and maps need not be non-empty
   // Cheap syntax check of one string, run in the loop: empty when it is well-formed, else what is
   // wrong.
   std::string (*fault)(std::string_view text) = nullptr;

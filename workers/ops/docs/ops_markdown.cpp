@@ -72,6 +72,8 @@ std::string form_text(const ParamSpec& spec, ParamType type) {
       return "a list of strings";
     case string_map_type:
       return "an object of strings";
+    case null_type:
+      return "null";
     case json_type:
       break;
   }
