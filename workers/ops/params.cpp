@@ -194,6 +194,16 @@ Error missing(const Op& op, const ParamSpec& spec, std::string_view field_prefix
                  std::string(field_prefix) + std::string(spec.name));
 }
 
+// What the op says beyond its table.
+Result<void> check_together(const Op& op, const Params& given, std::string_view field_prefix) {
+  if (op.check == nullptr) return {};
+  Params params = given;
+  add_defaults(op, params);
+  Result<void> checked = op.check(params);
+  if (!checked) checked.error().field.insert(0, field_prefix);
+  return checked;
+}
+
 struct AppendJson {
   std::string& out;
   void operator()(const std::string& text) const { json::append_json_string(out, text); }
@@ -239,6 +249,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 Params params_from_json(const Op& op, simdjson::dom::object step, std::string_view field_prefix,
                         std::vector<Error>& mistakes) {
+  const std::size_t mistakes_before = mistakes.size();
   Params params;
   const auto is_given = [&](const ParamSpec& spec) { return !step.at_key(spec.name).error(); };
   for (const auto& [key, element] : step) {
@@ -254,6 +265,9 @@ Params params_from_json(const Op& op, simdjson::dom::object step, std::string_vi
   }
   for (const ParamSpec& spec : op.params)
     if (spec.required && !is_given(spec)) mistakes.push_back(missing(op, spec, field_prefix));
+  if (mistakes.size() == mistakes_before)
+    if (auto checked = check_together(op, params, field_prefix); !checked)
+      mistakes.push_back(checked.error());
   return params;
 }
 
@@ -288,6 +302,7 @@ Result<Params> params_from_query(const Op& op,
   for (const ParamSpec& spec : op.params)
     if (spec.required && params.find(spec.name) == nullptr)
       return missing(op, spec, op.query_prefix);
+  if (auto checked = check_together(op, params, op.query_prefix); !checked) return checked.error();
   return params;
 }
 
