@@ -320,5 +320,22 @@ TEST(CheckSteps, GivesTheCanonicalTextOrEveryMistake) {
   EXPECT_EQ(mistakes("[").size(), 1u);
 }
 
+TEST(CompileFaults, TellsEveryStepThatDoesNotCompile) {
+  const auto faults = [](const std::string& steps) {
+    std::string fields;
+    for (const config::Error& error : compile_faults(steps)) {
+      EXPECT_FALSE(error.detail.empty()) << error.field;
+      fields += error.field + ' ';
+    }
+    return fields;
+  };
+  EXPECT_EQ(faults(R"([{"op":"jq","program":".a |"},{"op":"identity"},)"
+                   R"({"op":"xml.select","xpath":"//a["},)"
+                   R"({"op":"text.match","pattern":"("},)"
+                   R"({"op":"json.validate","schema":{"type":"text"}}])"),
+            "steps[0].program steps[2].xpath steps[3].pattern steps[4].schema ");
+  EXPECT_EQ(faults(R"([{"op":"jq","program":".a"},{"op":"text.match","pattern":"a"}])"), "");
+}
+
 }  // namespace
 }  // namespace fetchmill::workers::ops
