@@ -54,7 +54,7 @@ class Examples(ServerTest):
         self.assertGreaterEqual(ran, 6)
 
 
-class Mistakes(ServerTest):
+class Refused(ServerTest):
     STEPS = (
         ({"op": "compress", "level": 0}, "level"),
         ({"op": "compress", "codec": "br", "level": 12}, "level"),
