@@ -30,9 +30,11 @@ std::string to_toml_entry(const Section& section, const Settings& settings, std:
       out += '\n' + wrap("# ", setting.text);
       out += wrap("# ", "Takes " + allowed_text(setting) + '.');
     }
-    const std::string line =
-        std::string(setting.name) + " = " + to_toml(setting, setting.get(settings, entry)) + '\n';
-    out += explained && section.is_table ? commented(line) : line;
+    const Value value = setting.get(settings, entry);
+    const std::string line = std::string(setting.name) + " = " + to_toml(setting, value) + '\n';
+    // Read back, the placeholder of a secret would be taken for it.
+    const bool is_comment = (explained && section.is_table) || is_hidden(setting, value);
+    out += is_comment ? commented(line) : line;
   }
   return out;
 }

@@ -160,7 +160,8 @@ LoadResult load(const LoadInput& input) {
   read_credential_files(input, loader);
   if (input.load_modules) loader.load_modules(input.load_modules);
   if (input.choose_ops) loader.choose_ops(input.choose_ops);
-  if (input.check_steps) loader.check_pipelines(input.check_steps);
+  if (input.check_steps) loader.check_pipelines(input.check_steps, input.try_steps);
+  if (input.try_files) loader.try_files(input.try_files);
   return std::move(loader).result();
 }
 

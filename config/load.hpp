@@ -22,6 +22,13 @@ namespace fetchmill::config {
 using CheckSteps =
     std::function<BasicResult<std::string, std::vector<Error>>(const std::string& steps)>;
 
+// What is wrong with steps that CheckSteps found well-formed, to be found out by trying: every
+// mistake, with `field` and `detail` as there.
+using TrySteps = std::function<std::vector<Error>(const std::string& steps)>;
+
+// What is wrong with the PEM files that settings name: `field` is the setting.
+using TryFiles = std::function<std::vector<Error>(const Settings& settings)>;
+
 // Makes ops of the modules in a directory: what is wrong with them, in words of one or more lines,
 // or nothing.
 using LoadModules = std::function<std::vector<std::string>(const std::string& directory)>;
@@ -42,6 +49,9 @@ struct LoadInput {
   LoadModules load_modules = {};
   ChooseOps choose_ops = {};
   CheckSteps check_steps = {};
+  // What takes a process of its own to find out. Empty: it is not looked at.
+  TrySteps try_steps = {};
+  TryFiles try_files = {};
   // What holds where none of these says anything.
   Settings defaults = {};
 };

@@ -20,6 +20,20 @@ std::vector<std::string> split_at_commas(std::string_view text) {
   }
 }
 
+// Whether one of two addresses to listen on takes the other's place; an empty one takes none, and
+// port 0 is any that is free.
+bool overlap(std::string_view one, std::string_view other) {
+  const std::size_t one_colon = one.rfind(':');
+  const std::size_t other_colon = other.rfind(':');
+  if (other.empty() || one.substr(one_colon) != other.substr(other_colon) || one.ends_with(":0"))
+    return false;
+  const std::string_view hosts[] = {one.substr(0, one_colon), other.substr(0, other_colon)};
+  if (hosts[0] == hosts[1]) return true;
+  const bool same_family = hosts[0].starts_with('[') == hosts[1].starts_with('[');
+  const auto is_any = [](std::string_view host) { return host == "0.0.0.0" || host == "[::]"; };
+  return same_family && (is_any(hosts[0]) || is_any(hosts[1]));
+}
+
 const Section* find_section(std::string_view name, bool is_table) {
   for (const Section& section : section_table())
     if (section.name == name && section.is_table == is_table) return &section;
@@ -88,6 +102,9 @@ void Loader::check_relations() {
   };
   region_holds("fetch.max_bytes", s.fetch.max_bytes);
   region_holds("server.max_body_bytes", s.server.max_body_bytes);
+  if (overlap(s.server.listen, s.server.admin_listen) && !is_mistaken("server.listen"))
+    add_mistake("server.admin_listen", s.server.admin_listen, source_of("server.admin_listen"),
+                "another port than that of server.listen, or another address");
   for (const Settings::Origin& origin : s.origins) check_origin(origin);
   for (const Settings::Credential& credential : s.credentials) check_credential(credential);
 }
@@ -145,24 +162,32 @@ void Loader::load_modules(const LoadModules& load) {
   }
 }
 
-void Loader::check_pipelines(const CheckSteps& check_steps) {
+void Loader::check_pipelines(const CheckSteps& check_steps, const TrySteps& try_steps) {
   for (Settings::Pipeline& pipeline : settings_.named_pipelines)
-    check_steps_of(pipeline, check_steps);
+    check_steps_of(pipeline, check_steps, try_steps);
 }
 
-void Loader::check_steps_of(Settings::Pipeline& pipeline, const CheckSteps& check_steps) {
+void Loader::check_steps_of(Settings::Pipeline& pipeline, const CheckSteps& check_steps,
+                            const TrySteps& try_steps) {
   const std::string entry = "pipelines." + pipeline.entry_name;
   const std::string key = entry + ".steps";
   if (is_mistaken(key)) return;
   const std::string source = source_of(key, entry);
   if (pipeline.steps.empty()) return add_mistake(key, {}, source, "at least one step");
+  const auto tell = [&](const std::vector<Error>& mistakes) {
+    for (const Error& error : mistakes)
+      add_mistake(entry + '.' + error.field, {}, source, "a valid step: " + error.detail);
+  };
   auto checked = check_steps(pipeline.steps);
-  if (checked) {
-    pipeline.steps = std::move(*checked);
-    return;
-  }
-  for (const Error& error : checked.error())
-    add_mistake(entry + '.' + error.field, {}, source, "a valid step: " + error.detail);
+  if (!checked) return tell(checked.error());
+  pipeline.steps = std::move(*checked);
+  if (try_steps) tell(try_steps(pipeline.steps));
+}
+
+void Loader::try_files(const TryFiles& try_files) {
+  for (const Error& error : try_files(settings_))
+    add_mistake(error.field, {}, source_of(error.field),
+                "a PEM file that can be used: " + error.detail);
 }
 
 std::string Loader::source_of(std::string_view key, std::string_view other_key) const {

@@ -48,8 +48,10 @@ class Loader {
   // Has the ops made that python.modules names.
   void load_modules(const LoadModules& load);
   void choose_ops(const ChooseOps& choose_ops);
-  // Brings the steps of named pipelines into their canonical form.
-  void check_pipelines(const CheckSteps& check_steps);
+  // Brings the steps of named pipelines into their canonical form, and tries them; the latter may
+  // be empty.
+  void check_pipelines(const CheckSteps& check_steps, const TrySteps& try_steps);
+  void try_files(const TryFiles& try_files);
 
   // The credentials with a value_file and no value yet: their names and the files.
   std::vector<std::pair<std::string, std::string>> credential_files() const;
@@ -63,7 +65,8 @@ class Loader {
                       std::string expected_text, std::string_view other_key);
   void check_origin(const Settings::Origin& origin);
   void check_credential(const Settings::Credential& credential);
-  void check_steps_of(Settings::Pipeline& pipeline, const CheckSteps& check_steps);
+  void check_steps_of(Settings::Pipeline& pipeline, const CheckSteps& check_steps,
+                      const TrySteps& try_steps);
   bool is_mistaken(std::string_view key) const;
 
   Settings settings_;

@@ -246,11 +246,16 @@ std::string quote(std::string_view text) {
   return quoted + '"';
 }
 
+bool is_hidden(const Setting& setting, const Value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  return setting.secret && text != nullptr && !text->empty();
+}
+
 std::string to_toml(const Setting& setting, const Value& value) {
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return std::to_string(*number);
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
   if (const auto* text = std::get_if<std::string>(&value))
-    return quote(setting.secret && !text->empty() ? redacted : std::string_view(*text));
+    return quote(is_hidden(setting, value) ? redacted : std::string_view(*text));
   std::string array;
   for (const std::string& word : std::get<std::vector<std::string>>(value)) {
     if (!array.empty()) array += ", ";

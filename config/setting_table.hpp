@@ -84,6 +84,9 @@ inline constexpr std::string_view environment_prefix = "FETCHMILL_";
 std::optional<Value> parse_value(const Setting& setting, std::vector<std::string> words,
                                  std::vector<std::string>& bad);
 
+// Whether the value is a secret, and there is one.
+bool is_hidden(const Setting& setting, const Value& value);
+
 // The value as it stands in a TOML file; a placeholder for a secret.
 std::string to_toml(const Setting& setting, const Value& value);
 

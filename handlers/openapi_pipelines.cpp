@@ -53,7 +53,9 @@ std::string pipeline_schema() {
   return object(
       {member("description", text("Steps that run one after the other, each on what the "
                                   "one before it made. Empty: the bytes as they are, without "
-                                  "their content coding.")),
+                                  "their content coding. A jq program, an XPath expression, a "
+                                  "regular expression and a JSON Schema are judged after the "
+                                  "fetch; a mistake in one comes with the stage process.")),
        R"("type":"array","default":[])",
        member("maxItems", std::to_string(workers::ops::pipeline_steps_max)),
        member("items", schema_reference("Step"))});

@@ -6,11 +6,13 @@
 #include "handlers/cli/batch.hpp"
 #include "handlers/cli/fetch.hpp"
 #include "handlers/engine.hpp"
+#include "handlers/image_format.hpp"
 #include "handlers/loops.hpp"
 #include "handlers/routes.hpp"
 #include "server/cli/cli.hpp"
 #include "server/cli/exit_codes.hpp"
 #include "server/drain.hpp"
+#include "server/fetch/origin_rules.hpp"
 #include "server/http/listener.hpp"
 #include "server/http/service.hpp"
 #include "server/lag_probe.hpp"
@@ -18,6 +20,7 @@
 #include "server/metrics_exposition.hpp"
 #include "server/reload.hpp"
 #include "server/systemd.hpp"
+#include "workers/in_child.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/ops/registry.hpp"
 #include "workers/python/python_ops.hpp"
@@ -229,6 +232,24 @@ void keep_standard_descriptors() {
       static_cast<void>(::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
 }
 
+// Whether a named pipeline compiles.
+std::vector<config::Error> try_steps(const std::string& steps) {
+  return workers::found_in_child("steps", [&steps] {
+    std::string text = steps;
+    // What a request leaves to Accept is settled before a worker sees it.
+    static_cast<void>(handlers::choose_format(text, {}));
+    return workers::ops::compile_faults(text);
+  });
+}
+
+// Whether the files of TLS can be used.
+std::vector<config::Error> try_files(const config::Settings& settings) {
+  if (settings.fetch.ca_file.empty() && settings.origins.empty()) return {};
+  return workers::found_in_child("fetch.ca_file", [&settings] {
+    return fetch::tls_file_faults(settings.fetch, settings.origins);
+  });
+}
+
 // Asio's constructors throw what the system refuses them: descriptors, mostly. It may also come out
 // of the loop, and then nothing here can be relied on any more: the workers end with this process.
 template <class Command>
@@ -257,5 +278,7 @@ int main(int argc, char** argv) {
                            .ops_json = workers::ops::catalogue_json,
                            .load_modules = workers::python::load_modules,
                            .choose_ops = server::choose_ops,
-                           .check_steps = workers::ops::check_steps});
+                           .check_steps = workers::ops::check_steps,
+                           .try_steps = server::try_steps,
+                           .try_files = server::try_files});
 }

@@ -41,6 +41,14 @@ std::optional<config::Settings> load_settings(const Call& call, config::Settings
   return std::nullopt;
 }
 
+// The same; what only trying tells is looked at too.
+std::optional<config::Settings> load_and_try_settings(const Call& call) {
+  config::LoadInput input = call.input;
+  input.try_steps = call.actions.try_steps;
+  input.try_files = call.actions.try_files;
+  return load_settings({call.command, input, call.line, call.actions, call.out, call.err});
+}
+
 // For one person at a terminal rather than a log that is collected.
 config::Settings quiet_defaults() {
   config::Settings settings;
@@ -96,9 +104,10 @@ std::string accepted_host(const config::Settings::Server& settings) {
 }  // namespace
 
 int serve(const Call& call) {
-  const std::optional<config::Settings> settings = load_settings(call);
+  const std::optional<config::Settings> settings = load_and_try_settings(call);
   if (!settings) return exit_usage;
-  // The ops are what they were at start.
+  // The ops are what they were at start. Nothing is tried: a reload is a thread, which must not
+  // fork.
   config::LoadInput input = call.input;
   input.load_modules = {};
   const Call again{call.command, input, call.line, call.actions, call.out, call.err};
@@ -118,7 +127,7 @@ int batch(const Call& call) {
 }
 
 int check_config(const Call& call) {
-  if (!load_settings(call)) return exit_usage;
+  if (!load_and_try_settings(call)) return exit_usage;
   call.out << "The configuration is valid.\n";
   return exit_done;
 }

@@ -24,6 +24,9 @@ struct Actions {
   config::LoadModules load_modules = {};  // of python.modules
   config::ChooseOps choose_ops = {};
   config::CheckSteps check_steps = {};  // of named pipelines
+  // What `serve` and `check-config` look at besides.
+  config::TrySteps try_steps = {};
+  config::TryFiles try_files = {};
 };
 
 int run(int argc, char** argv, const Actions& actions);

@@ -68,6 +68,23 @@ config::Result<OriginRules> OriginRules::make(const config::Settings::Fetch& set
   return rules;
 }
 
+std::vector<Error> tls_file_faults(const config::Settings::Fetch& settings,
+                                   std::span<const config::Settings::Origin> entries) {
+  std::vector<Error> faults;
+  const auto try_files = [&faults](const TlsFiles& files, std::string_view section) {
+    if (auto made = TlsContext::make(files, section, false); !made)
+      faults.push_back(std::move(made).error());
+  };
+  if (!settings.ca_file.empty()) try_files({settings.ca_file, {}, {}}, "fetch");
+  for (const config::Settings::Origin& from : entries) {
+    const std::string section = "origins." + from.entry_name;
+    if (!from.ca_file.empty()) try_files({from.ca_file, {}, {}}, section);
+    if (!from.client_certificate_file.empty() && !from.client_key_file.empty())
+      try_files({{}, from.client_certificate_file, from.client_key_file}, section);
+  }
+  return faults;
+}
+
 const OriginRule& OriginRules::of(const Url& url) const {
   for (const Entry& entry : entries_)
     if (std::any_of(entry.match.begin(), entry.match.end(),

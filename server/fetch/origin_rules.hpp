@@ -52,4 +52,9 @@ class OriginRules {
   OriginRule general_;
 };
 
+// Which of the TLS files that the settings name cannot be used: every mistake, as OriginRules::make
+// tells the first. Blocking.
+std::vector<config::Error> tls_file_faults(const config::Settings::Fetch& settings,
+                                           std::span<const config::Settings::Origin> entries);
+
 }  // namespace fetchmill::server::fetch

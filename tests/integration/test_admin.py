@@ -54,6 +54,15 @@ class Admin(ServerTest):
         self.assertEqual(entry["field"], "server.admin_listen")
         self.assertIn("in use", entry["detail"])
 
+    def test_the_address_of_the_server_itself(self):
+        address = "127.0.0.1:%d" % harness.free_port()
+        for command in ("serve", "check-config"):
+            result = run_command(
+                command, "--server.listen", address, "--server.admin_listen", address
+            )
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn(f"server.admin_listen = {address}: expected another port", result.stderr)
+
     def test_the_health_check_asks_there(self):
         address = "%s:%d" % self.server.admin_address()
         result = run_command(

@@ -148,7 +148,14 @@ class Credentials(ServerTest):
         printed = run_command("print-config", "--config", self.config)
         self.assertEqual(printed.returncode, 0, printed)
         self.assertNotIn("hunter2", printed.stdout)
-        self.assertIn('value = "(not shown)"', printed.stdout)
+        # In a comment: as a value it would be sent.
+        self.assertIn('\n# value = "(not shown)"\n', printed.stdout)
+        copy = self.config.with_name("copy.toml")
+        copy.write_text(printed.stdout)
+        checked = run_command("check-config", "--config", copy)
+        self.assertEqual(checked.returncode, 2, checked)
+        self.assertIn("credentials.key.value: expected this or value_file", checked.stderr)
+        self.assertNotIn("credentials.mine", checked.stderr)
 
 
 class Mistakes(unittest.TestCase):

@@ -259,12 +259,12 @@ class Deaths(LoopsTest):
 
     def test_a_loop_that_cannot_start_is_the_end(self):
         flags = harness.setting_flags(
-            {**harness.DEFAULTS, **SETTINGS, "fetch.ca_file": "/nonexistent"}
+            {**harness.DEFAULTS, **SETTINGS, "fetch.deny_hosts": "*.1.2.3.4"}
         )
         result = run_command("serve", *flags)
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertIn("cannot start", result.stderr)
-        self.assertIn("/nonexistent", result.stderr)
+        self.assertIn("*.1.2.3.4", result.stderr)
 
 
 class Ending(LoopsTest):

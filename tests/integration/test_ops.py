@@ -54,6 +54,34 @@ class Examples(ServerTest):
         self.assertGreaterEqual(ran, 6)
 
 
+class Refused(ServerTest):
+    STEPS = (
+        ({"op": "compress", "level": 0}, "level"),
+        ({"op": "compress", "codec": "br", "level": 12}, "level"),
+        ({"op": "json.validate", "schema": []}, "schema"),
+        ({"op": "json.aggregate", "value": "/a", "group_by": "/a/b"}, "group_by"),
+        ({"op": "prometheus.format", "metrics": []}, "metrics"),
+        ({"op": "prometheus.format", "metrics": [{"name": "1"}]}, "metrics[0].name"),
+        ({"op": "json.query", "query": "$["}, "query"),
+        ({"op": "html.select", "selector": "["}, "selector"),
+        ({"op": "jq", "program": "\0"}, "program"),
+    )
+
+    def test_in_parameters_cost_no_upstream_anything(self):
+        self.origin.wait_for_rest()
+        self.origin.reset_counters()
+        url = self.origin.url("/echo")
+        for step, parameter in self.STEPS:
+            with self.subTest(step):
+                order = {"method": "POST", "body": "order", "pipeline": [step]}
+                response = self.server.fetch(url, **order)
+                problem = self.assert_problem(
+                    response, "invalid_request", field="pipeline[0]." + parameter
+                )
+                self.assertNotIn("stage", problem)
+        self.assertEqual(self.origin.counters()["requests"]["total"], 0)
+
+
 class Disabled(ServerTest):
     settings = {"ops.disabled": "json.*,cpu.loop"}
 

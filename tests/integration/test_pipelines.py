@@ -117,6 +117,27 @@ class Mistakes(unittest.TestCase):
                          "pipelines.b.steps", "pipelines.c.steps"):
                 self.assertIn(part, result.stderr)
 
+    def test_so_are_those_that_only_compiling_tells(self):
+        path = write_config(
+            self,
+            "[pipelines.a]\nsteps = [{op = \"jq\", program = \".a |\"},"
+            " {op = \"xml.select\", xpath = \"//a[\"}]\n"
+            "[pipelines.b]\nsteps = [{op = \"text.match\", pattern = \"(\"},"
+            " {op = \"json.validate\", schema = {type = \"text\"}}]\n"
+            "[pipelines.c]\nsteps = [{op = \"compress\", level = 0},"
+            " {op = \"prometheus.format\", metrics = []}]\n"
+            "[pipelines.d]\nsteps = [{op = \"jq\", program = \".a\"}]\n",
+        )
+        for command in ("check-config", "serve"):
+            result = run_command(command, "--config", path)
+            self.assertEqual(result.returncode, 2, result)
+            for part in ("pipelines.a.steps[0].program: expected a valid step: syntax error",
+                         "pipelines.a.steps[1].xpath", "pipelines.b.steps[0].pattern",
+                         "pipelines.b.steps[1].schema", "pipelines.c.steps[0].level",
+                         "pipelines.c.steps[1].metrics"):
+                self.assertIn(part, result.stderr)
+            self.assertNotIn("pipelines.d", result.stderr)
+
     def test_what_is_printed_can_be_read_again(self):
         printed = run_command("print-config", "--config", write_config(self, PIPELINES)).stdout
         again = run_command("print-config", "--config", write_config(self, printed))

@@ -183,7 +183,7 @@ class Environment(ServerTest):
             pathlib.Path(file).write_text(f"http://user:hunter2@127.0.0.1:{proxy.port}\n")
             variables = {"FETCHMILL_FETCH_PROXY_FILE": file}
             printed = harness.run_command("print-config", environment=variables)
-            self.assertIn('proxy = "(not shown)"', printed.stdout)
+            self.assertIn('\n# proxy = "(not shown)"\n', printed.stdout)
             self.assertNotIn("hunter2", printed.stdout + printed.stderr)
             server = self.start({"fetch.retries": 0}, environment=variables)
             self.assert_problem(server.fetch(self.origin.url()), "connect_failed")

@@ -161,6 +161,19 @@ class Parameters(PythonTest):
             self.assertEqual((told["labels"], told["names"]), ({"a": "b"}, "x"))
             self.assertEqual((told["extra"], told["factor"], told["flag"]), ([1, {}, "changed"], 1.5, None))
 
+    def test_what_stands_for_nothing(self):
+        nothing = {"flag": None, "names": [], "labels": {}}
+        told = self.step(op="py.typed", count=1, **nothing)["result"]
+        self.assertEqual({name: told[name] for name in nothing}, nothing)
+        told = self.json("typed", count="1", flag="null", labels="{}")
+        self.assertEqual((told["flag"], told["labels"]), (None, {}))
+        response = self.server.fetch("http://a/", ("py.typed", {"count": 1, "names": [1]}))
+        self.assert_problem(response, "invalid_request", field="pipeline[0].names")
+        detail = "names must be a string or an array of strings"
+        self.assertEqual(response.json()["detail"], detail)
+        response = self.server.fetch("http://a/", ("py.typed", {"count": None}))
+        self.assert_problem(response, "invalid_request", field="pipeline[0].count")
+
     def test_wrong_ones(self):
         cases = [
             ({}, "invalid_request", "p.count", "py.typed needs the parameter count"),
@@ -215,7 +228,7 @@ class Descriptions(PythonTest):
             {
                 "count": {"description": "How many.", "type": "integer"},
                 "factor": {"description": "", "default": 1.5, "type": "number"},
-                "flag": {"description": "", "type": "boolean"},
+                "flag": {"description": "", "anyOf": [{"type": "boolean"}, {"type": "null"}]},
                 "url": {"description": "", "default": "", "type": "string"},
                 "mode": {
                     "description": "",
@@ -228,13 +241,13 @@ class Descriptions(PythonTest):
                     "default": "nobody",
                     "anyOf": [
                         {"type": "string"},
-                        {"type": "array", "minItems": 1, "items": {"type": "string"}},
+                        {"type": "array", "items": {"type": "string"}},
                     ],
                 },
                 "labels": {
                     "description": "",
+                    "default": {},
                     "type": "object",
-                    "minProperties": 1,
                     "additionalProperties": {"type": "string"},
                 },
                 "extra": {"description": ""},

@@ -137,13 +137,34 @@ class ClientCertificates(TlsTest):
             "origins.bank.client_certificate_file": client,
             "origins.bank.client_key_file": self.certificates.path("good.key"),
         }
-        ended = harness.run_command("serve", *harness.setting_flags(settings))
-        self.assertEqual(ended.returncode, 1, ended.stderr)
-        self.assertRegex(ended.stderr, "is not the key of the certificate in " + re.escape(client))
-        self.assertIn("origins.bank.client_key_file", ended.stderr)
+        for command in ("serve", "check-config"):
+            ended = harness.run_command(command, *harness.setting_flags(settings))
+            self.assertEqual(ended.returncode, 2, ended.stderr)
+            self.assertRegex(
+                ended.stderr, "is not the key of the certificate in " + re.escape(client)
+            )
+            self.assertIn("origins.bank.client_key_file", ended.stderr)
         del settings["origins.bank.client_key_file"]
         ended = harness.run_command("check-config", *harness.setting_flags(settings))
         self.assertEqual(ended.returncode, 2, ended.stderr)
+
+    def test_all_files_that_cannot_be_used_are_listed(self):
+        settings = {
+            "fetch.ca_file": "/nonexistent/ca.pem",
+            "origins.bank.match": "https://bank.example",
+            "origins.bank.ca_file": self.certificates.path("good.key"),
+            "origins.bank.client_certificate_file": "/nonexistent/client.pem",
+            "origins.bank.client_key_file": self.certificates.path("good.key"),
+            "workers.count": "many",
+        }
+        for command in ("serve", "check-config"):
+            ended = harness.run_command(command, *harness.setting_flags(settings))
+            self.assertEqual(ended.returncode, 2, ended.stderr)
+            for part in ("--fetch.ca_file: fetch.ca_file: expected a PEM file that can be used",
+                         "/nonexistent/ca.pem", "origins.bank.ca_file: expected",
+                         "origins.bank.client_certificate_file: expected",
+                         "/nonexistent/client.pem", "workers.count = many"):
+                self.assertIn(part, ended.stderr)
 
     def test_entries_are_read_from_the_file(self):
         with tempfile.TemporaryDirectory() as folder:

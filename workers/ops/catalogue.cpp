@@ -58,10 +58,14 @@ std::string form_members(const ParamSpec& spec, ParamType type) {
     case boolean_type:
       return R"("type":"boolean")";
     case string_list_type:
-      return R"("type":"array","minItems":1,"items":{)" + string_members(spec) + "}";
+      return std::string(R"("type":"array",)") + (spec.may_be_empty ? "" : R"("minItems":1,)") +
+             R"("items":{)" + string_members(spec) + "}";
     case string_map_type:
-      return R"("type":"object","minProperties":1,"additionalProperties":{)" +
+      return std::string(R"("type":"object",)") +
+             (spec.may_be_empty ? "" : R"("minProperties":1,)") + R"("additionalProperties":{)" +
              string_members(spec) + "}";
+    case null_type:
+      return R"("type":"null")";
     case json_type:
       break;
   }

@@ -6,13 +6,15 @@
 //
 // Owner: an Op lives as long as the process. The Runner (pipeline.hpp) owns the Steps that
 //   `compile` makes, and reuses one Step for many bodies.
-// Process: the loop reads the description only; compile and run happen in a worker.
+// Process: the loop reads the description and calls what checks parameters; compile and run happen
+//   in a worker.
 // Requires: an op is a pure function of (input, parameters): no files, clocks, network, environment
 //   or globals, and nothing of an earlier body may show in a later result.
 // Errors: of compile: invalid_request (a parameter that only compiling can judge, such as a bad
-//   program); of run: processing_failed (this body cannot be processed), result_too_large. No
-//   exceptions but std::bad_alloc.
-// Trust: the input bytes come from the internet. Parameters have been checked against the table.
+//   program, with the parameter in `field`); of run: processing_failed (this body cannot be
+//   processed), result_too_large. No exceptions but std::bad_alloc.
+// Trust: the input bytes come from the internet. Parameters have been checked against the table,
+//   and by `check`.
 #pragma once
 
 #include "config/error.hpp"
@@ -45,7 +47,8 @@ enum ParamType : unsigned {
   boolean_type = 1U << 3U,
   string_list_type = 1U << 4U,  // a non-empty array of strings
   string_map_type = 1U << 5U,   // a non-empty object whose values are strings, in the order written
-  json_type = 1U << 6U,         // any JSON value, handed over as its text; stands alone
+  null_type = 1U << 6U,         // null, handed over as its text
+  json_type = 1U << 7U,         // any JSON value, handed over as its text; stands alone
 };
 
 // One row of an op's parameter table.
@@ -57,6 +60,7 @@ struct ParamSpec {
   double min = std::numeric_limits<double>::lowest();  // of integers and numbers
   double max = std::numeric_limits<double>::max();
   std::span<const std::string_view> values = {};  // the strings allowed, in lists too; empty: any
+  bool may_be_empty = false;                      // lists and maps need not be non-empty
   // Cheap syntax check of one string, run in the loop: empty when it is well-formed, else what is
   // wrong.
   std::string (*fault)(std::string_view text) = nullptr;
@@ -147,6 +151,10 @@ struct Op {
   std::span<const ParamSpec> params = {};        // the first is the main one
   std::span<const std::string_view> input = {};  // media types it is meant for; never enforced
   std::string_view output = {};  // media type of its result; "*/*": that of its input
+  // Cheap check of the parameters together, run in the loop: what is wrong here is wrong before
+  // anything is fetched, what only compile finds after it. They are as the table wants them, with
+  // its defaults. Errors: invalid_request, the parameter in `field`. Null: the table says it all.
+  config::Result<void> (*check)(const Params& params) = nullptr;
   // `self` is the Op it was called through: ops made at start-up (one per Python function) share
   // one compile.
   config::Result<std::unique_ptr<Step>> (*compile)(const Op& self, const Params& params) = nullptr;

@@ -94,19 +94,28 @@ class CompressStep final : public Step {
   int level_;
 };
 
-Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
+const Codec& codec_of(const Params& given) {
   const auto coding = parse_content_coding(given.get<std::string>("codec"));
-  const Codec& codec = *std::ranges::find(codecs, *coding, &Codec::coding);
+  return *std::ranges::find(codecs, *coding, &Codec::coding);
+}
+
+std::int64_t level_of(const Params& given) {
   const ParamValue* level = given.find("level");
-  if (level == nullptr) return std::make_unique<CompressStep>(codec, codec.level_default);
-  const std::int64_t chosen = std::get<std::int64_t>(*level);
-  if (chosen < codec.level_min || chosen > codec.level_max)
-    return Error(ErrorCode::invalid_request,
-                 "level must be at least " + std::to_string(codec.level_min) + " and at most " +
-                     std::to_string(codec.level_max) + " for " +
-                     std::string(to_string(codec.coding)),
-                 "level");
-  return std::make_unique<CompressStep>(codec, static_cast<int>(chosen));
+  return level == nullptr ? codec_of(given).level_default : std::get<std::int64_t>(*level);
+}
+
+Result<void> check(const Params& given) {
+  const Codec& codec = codec_of(given);
+  const std::int64_t level = level_of(given);
+  if (level >= codec.level_min && level <= codec.level_max) return {};
+  return Error(ErrorCode::invalid_request,
+               "level must be at least " + std::to_string(codec.level_min) + " and at most " +
+                   std::to_string(codec.level_max) + " for " + std::string(to_string(codec.coding)),
+               "level");
+}
+
+Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
+  return std::make_unique<CompressStep>(codec_of(given), static_cast<int>(level_of(given)));
 }
 
 constexpr std::string_view codec_values[] = {"gzip", "zstd", "br"};
@@ -138,6 +147,7 @@ const Op compress_op{
     .params = params,
     .input = input_types,
     .output = "application/octet-stream",
+    .check = check,
     .compile = compile,
 };
 

@@ -241,25 +241,25 @@ std::array<double, 3> colour_of(const std::string& text) {
 }
 
 // A side in pixels of the screen; 0 when it is not given.
-Result<int> side(const Params& given, const char* name) {
+double side(const Params& given, const char* name) {
   const ParamValue* value = given.find(name);
   if (value == nullptr) return 0;
-  const double pixels =
-      std::round(static_cast<double>(std::get<std::int64_t>(*value)) * given.get<double>("dpr"));
-  if (pixels > side_max)
-    return Error(ErrorCode::invalid_request, std::string(name) + " times dpr must be at most 16383",
-                 name);
-  return std::max(1, static_cast<int>(pixels));
+  return std::max(1.0, std::round(static_cast<double>(std::get<std::int64_t>(*value)) *
+                                  given.get<double>("dpr")));
+}
+
+Result<void> check(const Params& given) {
+  for (const char* name : {"width", "height"})
+    if (side(given, name) > side_max)
+      return Error(ErrorCode::invalid_request,
+                   std::string(name) + " times dpr must be at most 16383", name);
+  return {};
 }
 
 Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
   if (auto ready = set_up_images(); !ready) return ready.error();
-  const auto width = side(given, "width");
-  if (!width) return width.error();
-  const auto height = side(given, "height");
-  if (!height) return height.error();
-  Settings settings{.width = *width,
-                    .height = *height,
+  Settings settings{.width = static_cast<int>(side(given, "width")),
+                    .height = static_cast<int>(side(given, "height")),
                     .fit = given.get<std::string>("fit"),
                     .position = given.get<std::string>("position"),
                     .enlarge = given.get<bool>("enlarge"),
@@ -358,6 +358,7 @@ const Op image_resize_op{
     .params = params,
     .input = image_types,
     .output = "image/*",
+    .check = check,
     .compile = compile,
     .preload = preload_images,
 };

@@ -205,18 +205,21 @@ class JqStep final : public Step {
 };
 
 Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
-  const std::string& program = given.get<std::string>("program");
-  if (program.find('\0') != std::string::npos)
-    return Error(ErrorCode::invalid_request, "must not hold a zero character", "program");
-  auto step = std::make_unique<JqStep>(program);
+  auto step = std::make_unique<JqStep>(given.get<std::string>("program"));
   if (std::string errors = step->compile(); !errors.empty())
     return Error(ErrorCode::invalid_request, shortened(std::move(errors)), "program");
   return step;
 }
 
+std::string program_fault(std::string_view program) {
+  if (program.find('\0') == std::string_view::npos) return {};
+  return "must not hold a zero character";
+}
+
 constexpr ParamSpec params[] = {
     {.name = "program",
      .required = true,
+     .fault = program_fault,
      .description =
          "A jq 1.6 program. One output is the result itself; several make an array, none makes an "
          "empty one. There are no modules, no environment and no further inputs."},

@@ -261,7 +261,7 @@ class AggregateStep final : public Step {
   std::uint64_t skipped_ = 0;
 };
 
-Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
+Result<void> check(const Params& given) {
   json::PointerNode tree;
   const std::string* value = AggregateStep::pointer(given, "value");
   const std::string* group = AggregateStep::pointer(given, "group_by");
@@ -271,6 +271,10 @@ Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
         ErrorCode::invalid_request,
         "value and group_by lead into each other, so one of them can be no number and no name",
         "group_by");
+  return {};
+}
+
+Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
   return std::make_unique<AggregateStep>(given);
 }
 
@@ -325,6 +329,7 @@ const Op json_aggregate_op{
     .params = params,
     .input = input_types,
     .output = "application/json",
+    .check = check,
     .compile = compile,
 };
 

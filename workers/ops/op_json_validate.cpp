@@ -82,6 +82,16 @@ class ValidateStep final : public Step {
   json::JsonTree tree_;
 };
 
+// Only what shows at once: compiling the rest is for a worker.
+Result<void> check(const Params& given) {
+  const ParamValue* schema = given.find("schema");
+  if (schema == nullptr) return {};
+  const std::string_view text = std::get<JsonText>(*schema).text;
+  if (text.starts_with('{') || text == "true" || text == "false") return {};
+  return Error(ErrorCode::invalid_request, "the schema must be a schema: an object, true or false",
+               "schema");
+}
+
 Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
   const ParamValue* schema = given.find("schema");
   if (schema == nullptr) return std::make_unique<ValidateStep>(nullptr);
@@ -129,6 +139,7 @@ const Op json_validate_op{
     .params = params,
     .input = input_types,
     .output = "application/json",
+    .check = check,
     .compile = compile,
 };
 

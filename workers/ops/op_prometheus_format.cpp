@@ -240,6 +240,11 @@ const Op prometheus_format_op{
     .params = params,
     .input = input_types,
     .output = "text/plain; version=0.0.4; charset=utf-8",
+    .check = [](const Params& given) -> Result<void> {
+      const auto families = read_metric_families(given.get<JsonText>("metrics").text);
+      if (!families) return families.error();
+      return {};
+    },
     .compile = [](const Op&, const Params& given) -> Result<std::unique_ptr<Step>> {
       auto families = read_metric_families(given.get<JsonText>("metrics").text);
       if (!families) return families.error();

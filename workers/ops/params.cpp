@@ -38,25 +38,25 @@ Error unknown_parameter(const Op& op, std::string_view name, std::string field) 
 
 // ---- One value, out of JSON or a query, by its row. Nothing when its form is not accepted.
 
-std::optional<ParamValue> list_from(simdjson::dom::array array) {
+std::optional<ParamValue> list_from(const ParamSpec& spec, simdjson::dom::array array) {
   StringList list;
   for (const simdjson::dom::element item : array) {
     std::string_view text;
     if (item.get(text)) return std::nullopt;
     list.emplace_back(text);
   }
-  if (list.empty()) return std::nullopt;
+  if (list.empty() && !spec.may_be_empty) return std::nullopt;
   return list;
 }
 
-std::optional<ParamValue> map_from(simdjson::dom::object object) {
+std::optional<ParamValue> map_from(const ParamSpec& spec, simdjson::dom::object object) {
   StringMap map;
   for (const auto& [key, value] : object) {
     std::string_view text;
     if (value.get(text)) return std::nullopt;
     map.emplace_back(key, text);
   }
-  if (map.empty()) return std::nullopt;
+  if (map.empty() && !spec.may_be_empty) return std::nullopt;
   return map;
 }
 
@@ -84,12 +84,13 @@ std::optional<ParamValue> value_from(const ParamSpec& spec, simdjson::dom::eleme
       if (takes(boolean_type)) return element.get_bool().value_unsafe();
       break;
     case element_type::ARRAY:
-      if (takes(string_list_type)) return list_from(element.get_array().value_unsafe());
+      if (takes(string_list_type)) return list_from(spec, element.get_array().value_unsafe());
       break;
     case element_type::OBJECT:
-      if (takes(string_map_type)) return map_from(element.get_object().value_unsafe());
+      if (takes(string_map_type)) return map_from(spec, element.get_object().value_unsafe());
       break;
     case element_type::NULL_VALUE:
+      if (takes(null_type)) return JsonText{"null"};
       break;
   }
   return std::nullopt;
@@ -113,6 +114,7 @@ std::optional<ParamValue> value_from(const ParamSpec& spec, const StringList& te
   }
   const std::string& text = texts.front();
   if (takes(string_type)) return text;
+  if (takes(null_type) && text == "null") return JsonText{text};
   if (takes(boolean_type) && (text == "true" || text == "false")) return text == "true";
   std::optional<ParamValue> number;
   if (takes(integer_type)) number = number_text<std::int64_t>(text);
@@ -192,6 +194,16 @@ Error missing(const Op& op, const ParamSpec& spec, std::string_view field_prefix
                  std::string(field_prefix) + std::string(spec.name));
 }
 
+// What the op says beyond its table.
+Result<void> check_together(const Op& op, const Params& given, std::string_view field_prefix) {
+  if (op.check == nullptr) return {};
+  Params params = given;
+  add_defaults(op, params);
+  Result<void> checked = op.check(params);
+  if (!checked) checked.error().field.insert(0, field_prefix);
+  return checked;
+}
+
 struct AppendJson {
   std::string& out;
   void operator()(const std::string& text) const { json::append_json_string(out, text); }
@@ -237,6 +249,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 Params params_from_json(const Op& op, simdjson::dom::object step, std::string_view field_prefix,
                         std::vector<Error>& mistakes) {
+  const std::size_t mistakes_before = mistakes.size();
   Params params;
   const auto is_given = [&](const ParamSpec& spec) { return !step.at_key(spec.name).error(); };
   for (const auto& [key, element] : step) {
@@ -252,6 +265,9 @@ Params params_from_json(const Op& op, simdjson::dom::object step, std::string_vi
   }
   for (const ParamSpec& spec : op.params)
     if (spec.required && !is_given(spec)) mistakes.push_back(missing(op, spec, field_prefix));
+  if (mistakes.size() == mistakes_before)
+    if (auto checked = check_together(op, params, field_prefix); !checked)
+      mistakes.push_back(checked.error());
   return params;
 }
 
@@ -286,6 +302,7 @@ Result<Params> params_from_query(const Op& op,
   for (const ParamSpec& spec : op.params)
     if (spec.required && params.find(spec.name) == nullptr)
       return missing(op, spec, op.query_prefix);
+  if (auto checked = check_together(op, params, op.query_prefix); !checked) return checked.error();
   return params;
 }
 
@@ -316,13 +333,16 @@ void append_step_json(std::string& out, const Op& op, const Params& params) {
 }
 
 std::string accepted_forms(const ParamSpec& spec) {
-  constexpr std::pair<ParamType, std::string_view> words[] = {
+  const std::pair<ParamType, std::string_view> words[] = {
       {string_type, "a string"},
       {integer_type, "an integer"},
       {number_type, "a number"},
       {boolean_type, "true or false"},
-      {string_list_type, "a non-empty array of strings"},
-      {string_map_type, "a non-empty object of strings"},
+      {string_list_type,
+       spec.may_be_empty ? "an array of strings" : "a non-empty array of strings"},
+      {string_map_type,
+       spec.may_be_empty ? "an object of strings" : "a non-empty object of strings"},
+      {null_type, "null"},
       {json_type, "a JSON value"},
   };
   std::string text(spec.name);

@@ -53,7 +53,16 @@ bool wants_original(std::string_view pipeline_json);
 // The ops of a canonical pipeline, for the log: "json.select,hash".
 std::string op_names(std::string_view pipeline_json);
 
-// ---- Process: worker.
+// ---- Process: worker, or a short-lived one of its own.
+
+// What compiling the steps of a named pipeline, which check_steps gave, finds wrong with them:
+// every mistake, with `field` such as "steps[0].program".
+std::vector<config::Error> compile_faults(const std::string& steps);
+
+struct CompiledStep {
+  const Op* op;
+  std::unique_ptr<Step> step;
+};
 
 struct RunResult {
   std::string_view bytes;       // followed by input_padding_bytes readable bytes
@@ -98,10 +107,6 @@ class Runner {
   bool wore_out_worker() const { return wore_out_worker_; }
 
  private:
-  struct CompiledStep {
-    const Op* op;
-    std::unique_ptr<Step> step;
-  };
   struct Compiled {
     std::string text;
     std::vector<CompiledStep> steps;

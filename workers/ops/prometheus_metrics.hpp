@@ -1,6 +1,6 @@
 // What prometheus.format is asked to make: its parameter `metrics`, read and checked.
 //
-// Process: worker, when a pipeline is compiled. Pure.
+// Process: loop, to check it; worker, when a pipeline is compiled. Cheap and pure.
 // Errors: invalid_request, with the field: "metrics[2].labels.path".
 // Trust: the text comes from a client.
 #pragma once

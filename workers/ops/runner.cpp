@@ -13,12 +13,28 @@ using config::Result;
 constexpr std::size_t compiled_pipelines_max = 16;
 // A buffer that one large result grew is given back when the next task starts.
 constexpr std::size_t output_kept_bytes_max = 4 * 1024 * 1024;
+constexpr std::string_view pipeline_field = "pipeline";
 
-Error in_step(Error error, std::size_t index) {
+Error in_step(Error error, std::string_view pipeline, std::size_t index) {
   error.stage = "process";
-  const std::string step = "pipeline[" + std::to_string(index) + "]";
+  const std::string step = std::string(pipeline) + "[" + std::to_string(index) + "]";
   error.field = error.field.empty() ? step : step + "." + error.field;
   return error;
+}
+
+Result<CompiledStep> compile_step(simdjson::dom::element element) {
+  simdjson::dom::object members;
+  std::string_view name;
+  if (element.get(members) || members["op"].get(name))
+    return Error(ErrorCode::invalid_request, "a step must be an object with \"op\"");
+  const Op* op = find_op(name);
+  if (op == nullptr) return Error(ErrorCode::unknown_op);
+  auto params = params_from_json(*op, members, "");
+  if (!params) return std::move(params).error();
+  add_defaults(*op, *params);
+  auto step = op->compile(*op, *params);
+  if (!step) return std::move(step).error();
+  return CompiledStep{op, std::move(*step)};
 }
 
 void prepare(Output& output, const Op& op) {
@@ -49,6 +65,20 @@ void pad_part(Output& output, const Input& input) {
 
 }  // namespace
 
+std::vector<Error> compile_faults(const std::string& steps) {
+  simdjson::dom::parser parser;
+  simdjson::dom::array elements;
+  std::vector<Error> faults;
+  if (parser.parse(steps).get(elements)) return faults;
+  std::size_t index = 0;
+  for (const simdjson::dom::element element : elements) {
+    if (auto step = compile_step(element); !step)
+      faults.push_back(in_step(std::move(step).error(), "steps", index));
+    ++index;
+  }
+  return faults;
+}
+
 Runner::Runner() = default;
 Runner::~Runner() = default;
 
@@ -60,23 +90,13 @@ Result<Runner::Compiled*> Runner::compiled(std::string_view pipeline_json) {
   }
   simdjson::dom::array steps;
   if (pipeline_parser_.parse(pipeline_json.data(), pipeline_json.size()).get(steps))
-    return Error(ErrorCode::invalid_request, "must be an array of steps", "pipeline");
+    return Error(ErrorCode::invalid_request, "must be an array of steps",
+                 std::string(pipeline_field));
   Compiled pipeline{.text = std::string(pipeline_json), .steps = {}};
   for (const simdjson::dom::element element : steps) {
-    const std::size_t index = pipeline.steps.size();
-    simdjson::dom::object members;
-    std::string_view name;
-    if (element.get(members) || members["op"].get(name))
-      return in_step(Error(ErrorCode::invalid_request, "a step must be an object with \"op\""),
-                     index);
-    const Op* op = find_op(name);
-    if (op == nullptr) return in_step(Error(ErrorCode::unknown_op), index);
-    auto params = params_from_json(*op, members, "");
-    if (!params) return in_step(std::move(params).error(), index);
-    add_defaults(*op, *params);
-    auto step = op->compile(*op, *params);
-    if (!step) return in_step(std::move(step).error(), index);
-    pipeline.steps.push_back({op, std::move(*step)});
+    auto step = compile_step(element);
+    if (!step) return in_step(std::move(step).error(), pipeline_field, pipeline.steps.size());
+    pipeline.steps.push_back(std::move(*step));
   }
   if (cache_.size() == compiled_pipelines_max) cache_.pop_back();
   cache_.push_front(std::move(pipeline));
@@ -95,7 +115,7 @@ Result<RunResult> Runner::run(std::string_view pipeline_json, const Input& input
     prepare(output, *steps[i].op);
     auto done = steps[i].step->run(current, output);
     wore_out_worker_ = wore_out_worker_ || steps[i].step->wore_out_worker();
-    if (!done) return in_step(std::move(done).error(), i);
+    if (!done) return in_step(std::move(done).error(), pipeline_field, i);
     if (i + 1 < steps.size()) pad_part(output, current);
     if (!output.is_part_of_input) held = 1 - held;
     current.bytes = result_bytes(output);

@@ -89,9 +89,13 @@ std::optional<std::string> read_all(int fd) {
 
 unsigned type_of(std::string_view name) {
   constexpr std::pair<std::string_view, ops::ParamType> types[] = {
-      {"string", ops::string_type},           {"integer", ops::integer_type},
-      {"number", ops::number_type},           {"boolean", ops::boolean_type},
-      {"string_list", ops::string_list_type}, {"string_map", ops::string_map_type},
+      {"string", ops::string_type},
+      {"integer", ops::integer_type},
+      {"number", ops::number_type},
+      {"boolean", ops::boolean_type},
+      {"string_list", ops::string_list_type},
+      {"string_map", ops::string_map_type},
+      {"null", ops::null_type},
   };
   for (const auto& [known, type] : types)
     if (known == name) return type;
@@ -108,6 +112,7 @@ ops::ParamSpec row_of(PythonOp& op, element told) {
   row.name = kept(op, told["name"]);
   row.types = 0;
   for (const element type : told["types"].get_array()) row.types |= type_of(type.get_string());
+  row.may_be_empty = true;
   row.required = told["required"].get_bool();
   row.description = kept(op, told["description"]);
   std::vector<std::string_view>& values = op.choices.emplace_back();

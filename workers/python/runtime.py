@@ -216,12 +216,9 @@ def describe_parameter(parameter):
     }
     if not described["required"] and parameter.default is not None:
         try:
-            text = ENCODER.encode(parameter.default)
+            described["default"] = ENCODER.encode(parameter.default)
         except (TypeError, ValueError):  # then it is the function's own affair
-            text = ""
-        # As a list or an object of strings these stand for nothing given.
-        if text not in ("", "[]", "{}"):
-            described["default"] = text
+            pass
     return described
 
 
@@ -236,7 +233,10 @@ def forms_of(annotation):
         members = [forms_of(member) for member in arguments if member is not type(None)]
         values = [value for _, values in members for value in values]
         plain = any("string" in forms and not values for forms, values in members)
-        return [form for forms, _ in members for form in forms], [] if plain else values
+        all_forms = [form for forms, _ in members for form in forms]
+        if type(None) in arguments:
+            all_forms.append("null")
+        return all_forms, [] if plain else values
     try:
         return [simple.get(annotation, "json")], []
     except TypeError:  # an annotation that cannot be hashed

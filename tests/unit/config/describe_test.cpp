@@ -54,7 +54,7 @@ TEST(Describe, SecretsAreNotShown) {
   for (const Setting& setting : setting_table()) {
     if (!setting.secret) continue;
     setting.set(settings, 0, std::string("http://user:hunter2@proxy.example:3128"));
-    expect_has(print_config(settings), std::string(setting.name) + " = \"(not shown)\"\n");
+    expect_has(print_config(settings), "\n# " + std::string(setting.name) + " = \"(not shown)\"\n");
   }
   EXPECT_EQ(print_config(settings).find("hunter2"), std::string::npos);
 }

@@ -20,6 +20,8 @@ struct Machine {
   std::map<std::string, std::string> files;
   ChooseOps choose_ops = {};
   CheckSteps check_steps = {};
+  TrySteps try_steps = {};
+  TryFiles try_files = {};
 
   LoadResult load() const {
     return config::load({arguments,
@@ -30,7 +32,9 @@ struct Machine {
                          },
                          {},
                          choose_ops,
-                         check_steps});
+                         check_steps,
+                         try_steps,
+                         try_files});
   }
 
   // One line per mistake; empty when there is none.

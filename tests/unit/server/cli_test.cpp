@@ -12,6 +12,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -37,7 +38,7 @@ constexpr std::string_view catalogue =
     R"("input":[],"output":"*/*","limits":"At most 7."}]})";
 
 CliRun run(const std::vector<std::string>& arguments,
-           const std::vector<std::string>& environment = {}) {
+           const std::vector<std::string>& environment = {}, config::TryFiles try_files = {}) {
   CliRun result;
   const auto run_task = [&](const config::Settings& settings, const CommandLine& line) {
     result.served = settings;
@@ -51,7 +52,8 @@ CliRun run(const std::vector<std::string>& arguments,
                             },
                         .fetch = run_task,
                         .batch = run_task,
-                        .ops_json = [] { return std::string(catalogue); }};
+                        .ops_json = [] { return std::string(catalogue); },
+                        .try_files = std::move(try_files)};
   std::ostringstream out;
   std::ostringstream err;
   const auto no_file = [](const std::string&) { return std::optional<std::string>(); };
@@ -99,6 +101,27 @@ TEST(Cli, CheckConfigSaysThatItIsFine) {
   const CliRun result = run({"check-config"});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_TRUE(has(result.out, "valid"));
+}
+
+TEST(Cli, FilesAreTriedByWhoRunsForLongAndWhoChecks) {
+  int tried = 0;
+  const auto none_good = [&tried](const config::Settings&) {
+    ++tried;
+    return std::vector{
+        config::Error(config::ErrorCode::invalid_request, "no such file", "fetch.ca_file")};
+  };
+  for (const std::string command : {"serve", "check-config"}) {
+    const CliRun result = run({command}, {"FETCHMILL_FETCH_CA_FILE=a.pem"}, none_good);
+    EXPECT_EQ(result.exit_code, 2) << command;
+    EXPECT_TRUE(has(result.err, "FETCHMILL_FETCH_CA_FILE: fetch.ca_file: expected a PEM file"))
+        << result.err;
+    EXPECT_FALSE(result.served);
+  }
+  EXPECT_EQ(tried, 2);
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"print-config"}, {"ops"}, {"fetch", "http://a.example/"}})
+    EXPECT_NE(run(command, {}, none_good).exit_code, 2);
+  EXPECT_EQ(tried, 2);
 }
 
 TEST(Cli, PrintConfigShowsWhatServeWouldUse) {

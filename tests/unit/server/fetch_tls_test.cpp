@@ -207,6 +207,34 @@ TEST_F(FetchTls, SaysAtStartWhatIsWrongWithAClientCertificate) {
   }
 }
 
+TEST_F(FetchTls, TellsEveryFileThatCannotBeUsed) {
+  const Authority::ClientFiles client(authority);
+  const Authority::ClientFiles other(authority);
+  std::vector<config::Settings::Origin> entries(4);
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    entries[i].entry_name = std::string(1, "abcd"[i]);
+  entries[0].ca_file = authority.file();
+  entries[0].client_certificate_file = client.certificate;
+  entries[0].client_key_file = client.key;
+  entries[1].ca_file = "/no.pem";
+  entries[1].client_certificate_file = client.certificate;
+  entries[1].client_key_file = other.key;
+  // Without a key: that is told where settings are held against each other.
+  entries[2].client_certificate_file = "/no.pem";
+  const auto fields = [&] {
+    std::string all;
+    for (const config::Error& error : tls_file_faults(settings.fetch, entries))
+      all += error.field + ' ';
+    return all;
+  };
+  EXPECT_EQ(fields(), "origins.b.ca_file origins.b.client_key_file ");
+  settings.fetch.ca_file = "/does/not/exist.pem";
+  EXPECT_EQ(fields(), "fetch.ca_file origins.b.ca_file origins.b.client_key_file ");
+  settings.fetch.ca_file.clear();
+  entries.clear();
+  EXPECT_EQ(fields(), "");
+}
+
 TEST_F(FetchTls, RefusesWhatIsNotTls) {
   Upstream upstream({[](Peer& peer) {
     peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");

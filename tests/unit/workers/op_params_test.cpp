@@ -80,6 +80,31 @@ TEST(Params, EveryFormComesThroughJson) {
   EXPECT_EQ(from_json(R"({"size":1.5})"), "size: size must be a string or an integer");
 }
 
+TEST(Params, WhatStandsForNothingIsTakenWhereTheRowSaysSo) {
+  static constexpr ParamSpec rows[] = {
+      {.name = "list", .types = string_list_type | null_type, .may_be_empty = true},
+      {.name = "map", .types = string_map_type, .may_be_empty = true},
+      {.name = "number", .types = integer_type | null_type}};
+  const Op op{.name = "test.nothing", .params = rows};
+  const auto shown = [&op](const config::Result<Params>& given) {
+    std::string out;
+    if (given) append_step_json(out, op, *given);
+    return given ? out : given.error().field + ": " + given.error().detail;
+  };
+  const auto json = [&](const std::string& step) {
+    simdjson::dom::parser parser;
+    const simdjson::dom::object object = parser.parse(step);
+    return shown(params_from_json(op, object, ""));
+  };
+  const std::string step = R"({"op":"test.nothing","list":[],"map":{},"number":null})";
+  EXPECT_EQ(json(step), step);
+  EXPECT_EQ(json(R"({"list":null})"), R"({"op":"test.nothing","list":null})");
+  EXPECT_EQ(json(R"({"list":1})"), "list: list must be an array of strings or null");
+  EXPECT_EQ(json(R"({"map":null})"), "map: map must be an object of strings");
+  const std::vector<std::pair<std::string, std::string>> query{{"map", "{}"}, {"number", "null"}};
+  EXPECT_EQ(shown(params_from_query(op, query)), R"({"op":"test.nothing","map":{},"number":null})");
+}
+
 TEST(Params, EveryFormComesThroughAQuery) {
   EXPECT_EQ(from_query({{"fields", R"({"a": "b"})"}}), R"({"op":"test.op","fields":{"a":"b"}})");
   EXPECT_EQ(from_query({{"schema", R"([1, {"x": null}])"}}),

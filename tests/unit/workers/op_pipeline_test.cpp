@@ -108,6 +108,22 @@ constexpr CheckCase refused[] = {
     {R"([{"op":"hash","algorithm":["md5","none"]}])",
      "invalid_request pipeline[0].algorithm: algorithm is not one of sha256, sha1, md5, crc32, "
      "xxh3"},
+    // Of the parameters together, which a table cannot say.
+    {R"([{"op":"compress","level":0}])",
+     "invalid_request pipeline[0].level: level must be at least 1 and at most 9 for gzip"},
+    {R"([{"op":"identity"},{"op":"compress","codec":"br","level":12}])",
+     "invalid_request pipeline[1].level: level must be at least 0 and at most 11 for br"},
+    {R"([{"op":"json.validate","schema":[]}])",
+     "invalid_request pipeline[0].schema: the schema must be a schema: an object, true or false"},
+    {R"([{"op":"json.aggregate","value":"/a","group_by":"/a/b"}])",
+     "invalid_request pipeline[0].group_by: value and group_by lead into each other, so one of "
+     "them can be no number and no name"},
+    {R"([{"op":"prometheus.format","metrics":[]}])",
+     "invalid_request pipeline[0].metrics: metrics must be an array of objects, and not empty"},
+    {R"([{"op":"prometheus.format","metrics":[{"name":"a"},{"name":"b","labels":{"l":1}}]}])",
+     "invalid_request pipeline[0].metrics[1].labels.l: must be a string"},
+    {R"([{"op":"jq","program":".\u0000"}])",
+     "invalid_request pipeline[0].program: program must not hold a zero character"},
 };
 TEST(CheckPipeline, RefusesNamingTheField) {
   for (const CheckCase& row : refused) EXPECT_EQ(check(row.pipeline), row.shown);
@@ -176,6 +192,13 @@ TEST(PipelineFromQuery, TypesValuesByTheTable) {
       {"json.select",
        {{"pointer", "/a"}, {"page", "2"}},
        "unknown_field page: json.select has no parameter of this name"},
+      {"compress",
+       {{"codec", "zstd"}, {"level", "0"}},
+       "invalid_request level: level must be at least 1 and at most 19 for zstd"},
+      {"prometheus.format",
+       {{"metrics", R"([{"name":"1"}])"}},
+       "invalid_request metrics[0].name: a metric's name has letters, digits, _ and :, and starts "
+       "with no digit"},
   };
   for (const QueryCase& row : rows)
     EXPECT_EQ(shown(pipeline_from_query(row.op, row.params)), row.shown);
@@ -289,9 +312,29 @@ TEST(CheckSteps, GivesTheCanonicalTextOrEveryMistake) {
                    "steps[1].validate: validate must be true or false",
                    "steps[1].pointer: json.select needs the parameter pointer",
                    "steps[2]: a step must be an object with \"op\""}));
+  EXPECT_EQ(mistakes(R"([{"op":"compress","level":0},{"op":"json.validate","schema":3}])"),
+            (Lines{"steps[0].level: level must be at least 1 and at most 9 for gzip",
+                   "steps[1].schema: the schema must be a schema: an object, true or false"}));
   EXPECT_EQ(mistakes("[]"), Lines{"steps: there must be at least one"});
   EXPECT_EQ(mistakes("{}"), Lines{"steps: must be an array of steps"});
   EXPECT_EQ(mistakes("[").size(), 1u);
+}
+
+TEST(CompileFaults, TellsEveryStepThatDoesNotCompile) {
+  const auto faults = [](const std::string& steps) {
+    std::string fields;
+    for (const config::Error& error : compile_faults(steps)) {
+      EXPECT_FALSE(error.detail.empty()) << error.field;
+      fields += error.field + ' ';
+    }
+    return fields;
+  };
+  EXPECT_EQ(faults(R"([{"op":"jq","program":".a |"},{"op":"identity"},)"
+                   R"({"op":"xml.select","xpath":"//a["},)"
+                   R"({"op":"text.match","pattern":"("},)"
+                   R"({"op":"json.validate","schema":{"type":"text"}}])"),
+            "steps[0].program steps[2].xpath steps[3].pattern steps[4].schema ");
+  EXPECT_EQ(faults(R"([{"op":"jq","program":".a"},{"op":"text.match","pattern":"a"}])"), "");
 }
 
 }  // namespace

@@ -23,6 +23,11 @@ constexpr std::string_view head =
     "what is wrong and where, and a result that is larger than the task allows with "
     "`result_too_large` ([errors](errors.md)). No step may make more than 256 MiB. Time and memory "
     "of a task are bounded by the settings of `[workers]` ([settings](settings.md)).\n\n"
+    "Parameters are checked before anything is fetched, but for what only a worker compiles: jq's "
+    "`program`, `xpath` and `namespaces` of xml.select, `pattern` of text.match and what is inside "
+    "json.validate's `schema`. A mistake in one of these comes with the `stage` process: the "
+    "upstream has had its request by then, be it a POST. In named pipelines they are found at "
+    "start.\n\n"
     "The examples ask the server that `make run` starts.\n";
 
 // As it may stand in a cell of a table.
@@ -72,6 +77,8 @@ std::string form_text(const ParamSpec& spec, ParamType type) {
       return "a list of strings";
     case string_map_type:
       return "an object of strings";
+    case null_type:
+      return "null";
     case json_type:
       break;
   }
