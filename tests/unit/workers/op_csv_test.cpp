@@ -150,7 +150,7 @@ constexpr Case aggregate_refused_rows[] = {
     {R"(,"value":"a")", "a,b\n1\n", "line 2: 1 fields, but there are 2 columns"},
     {R"(,"value":"a","header":false)", "a,b", "there is no column \"a\""},
     {R"(,"value":"1","header":false)", "1,2\n1\n", "line 2: 1 fields"},
-    {R"(,"stats":["median"])", "", "stats is not one of"},
+    {R"(,"stats":["median"])", "", "stats \"median\" is not one of"},
 };
 TEST(CsvAggregate, Refuses) {
   for (const Case& row : aggregate_refused_rows) {
