@@ -146,7 +146,8 @@ struct Op {
   std::span<const Example> examples = {};        // at least one
   std::span<const ParamSpec> params = {};        // the first is the main one
   std::span<const std::string_view> input = {};  // media types it is meant for; never enforced
-  std::string_view output = {};  // media type of its result; "*/*": that of its input
+  // Media type of its result; "*/*": that of its input. A parameter that changes it says so.
+  std::string_view output = {};
   // `self` is the Op it was called through: ops made at start-up (one per Python function) share
   // one compile.
   config::Result<std::unique_ptr<Step>> (*compile)(const Op& self, const Params& params) = nullptr;
