@@ -6,6 +6,7 @@ import urllib.parse
 
 import harness
 from harness import ServerTest, run_command
+from processes import SANITIZED
 from test_pipelines import write_config
 
 THREE_STEPS = (
@@ -80,6 +81,14 @@ class Refused(ServerTest):
                 )
                 self.assertNotIn("stage", problem)
         self.assertEqual(self.origin.counters()["requests"]["total"], 0)
+
+
+class Memory(ServerTest):
+    @unittest.skipIf(SANITIZED, "workers have no limit on what they allocate")
+    def test_what_libjq_cannot_allocate(self):
+        response = self.server.process(b"null", "jq", program=".[999999999] = 1")
+        self.assert_problem(response, "worker_out_of_memory", stage="process")
+        self.assert_ok(self.server.process(b"null", "jq", program="."))
 
 
 class Disabled(ServerTest):

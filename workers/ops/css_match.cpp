@@ -109,6 +109,12 @@ std::vector<const GumboNode*> SelectorMatcher::select(const GumboNode& top,
 }
 
 const GumboNode* SelectorMatcher::first(const GumboNode& top, const SelectorList& list) {
+  const auto is_top = [&](const ComplexSelector& complex) {
+    const CompoundSelector& subject = complex.compounds.back();
+    return std::ranges::find(subject, Kind::scope, &SimpleSelector::kind) != subject.end() &&
+           matches(top, complex, complex.compounds.size() - 1, &top);
+  };
+  if (std::ranges::any_of(list.any_of, is_top)) return &top;
   return first_inside(top, list, top);
 }
 
@@ -164,6 +170,10 @@ bool SelectorMatcher::matches(const GumboNode& element, const SimpleSelector& si
       const auto value = attribute(element, simple.name.c_str());
       return value && passes(*value, simple);
     }
+    case Kind::never:
+      return false;
+    case Kind::language:
+      return is_in_language(element, simple.name);
     case Kind::root:
       return parent_element(element) == nullptr;
     case Kind::empty:
@@ -192,6 +202,19 @@ bool SelectorMatcher::matches(const GumboNode& element, const SimpleSelector& si
       return !matches(element, simple.inner.front(), scope);
     case Kind::has:
       return has(element, simple.inner.front());
+  }
+  return false;
+}
+
+// What the nearest lang says: "en" is said by "en" and by "en-GB".
+bool SelectorMatcher::is_in_language(const GumboNode& element, std::string_view language) {
+  for (const GumboNode* node = &element; node != nullptr; node = parent_element(*node)) {
+    if (++steps_ > selector_steps_max) return false;
+    const auto said = attribute(*node, "lang");
+    if (!said) continue;
+    return !language.empty() &&
+           ascii::equals_ignoring_case(said->substr(0, language.size()), language) &&
+           (said->size() == language.size() || (*said)[language.size()] == '-');
   }
   return false;
 }

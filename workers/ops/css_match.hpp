@@ -24,7 +24,7 @@ class SelectorMatcher {
  public:
   // In document order, `top` itself included. Empty, and exhausted(), when it takes too many steps.
   std::vector<const GumboNode*> select(const GumboNode& top, const SelectorList& list);
-  // The first of them inside `top`, or null.
+  // The first of them inside `top`, or null; or `top` itself, where a selector says :scope of it.
   const GumboNode* first(const GumboNode& top, const SelectorList& list);
   bool exhausted() const { return steps_ > selector_steps_max; }
 
@@ -44,6 +44,7 @@ class SelectorMatcher {
   bool matches(const GumboNode& element, const ComplexSelector& complex, std::size_t i,
                const GumboNode* scope);
   bool matches(const GumboNode& element, const SimpleSelector& simple, const GumboNode* scope);
+  bool is_in_language(const GumboNode& element, std::string_view language);
   bool has(const GumboNode& element, const SelectorList& list);
   bool has_inside(const GumboNode& parent, const ComplexSelector& complex, const GumboNode& scope);
   const Place& place(const GumboNode& element);

@@ -36,6 +36,13 @@ constexpr PseudoClass plain_pseudo_classes[] = {
     {"last-of-type", Kind::nth, true, true, 1},
     {"only-child", Kind::only},
     {"only-of-type", Kind::only, true},
+    {"visited", Kind::never},
+    {"target", Kind::never},
+    {"hover", Kind::never},
+    {"active", Kind::never},
+    {"focus", Kind::never},
+    {"focus-within", Kind::never},
+    {"focus-visible", Kind::never},
 };
 constexpr PseudoClass functions[] = {
     {"nth-child", Kind::nth},
@@ -47,6 +54,7 @@ constexpr PseudoClass functions[] = {
     {"matches", Kind::matches},
     {"not", Kind::excludes},
     {"has", Kind::has},
+    {"lang", Kind::language},
 };
 
 bool is_name_start(char c) {
@@ -87,10 +95,23 @@ class Parser {
     return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
   }
   bool at_end() const { return at_ >= text_.size(); }
+  // A comment separates nothing: "a/**/.b" is "a.b".
+  void skip_comments() {
+    while (peek() == '/' && peek(1) == '*') {
+      const std::size_t end = text_.find("*/", at_ + 2);
+      if (end == text_.npos) return;
+      at_ = end + 2;
+    }
+  }
+  // And comments. Whether there was any space.
   bool skip_space() {
-    const std::size_t start = at_;
-    while (!at_end() && ascii::is_whitespace(peek())) ++at_;
-    return at_ > start;
+    bool space = false;
+    for (;;) {
+      skip_comments();
+      if (at_end() || !ascii::is_whitespace(peek())) return space;
+      space = true;
+      ++at_;
+    }
   }
   bool take(char c) {
     if (at_end() || peek() != c) return false;
@@ -138,15 +159,9 @@ class Parser {
 
   bool compound(CompoundSelector& compound) {
     const std::size_t start = at_;
-    if (take('*')) {
-      compound.push_back(of_kind(Kind::universal));
-    } else if (is_name_start(peek()) || peek() == '\\' || peek() == '-') {
-      SimpleSelector type = of_kind(Kind::type);
-      if (!name(type.name)) return false;
-      compound.push_back(std::move(type));
-    }
-    if (peek() == '|') return fail("namespaces are not supported");
+    if (!type(compound)) return false;
     for (;;) {
+      skip_comments();
       SimpleSelector simple;
       if (take('#')) {
         simple.kind = Kind::id;
@@ -164,7 +179,25 @@ class Parser {
       }
       compound.push_back(std::move(simple));
     }
-    return at_ > start || fail(at_end() ? "the selector ends too early" : "expected a selector");
+    return at_ > start || fail(at_end() ? "it ends too early" : "expected a selector");
+  }
+
+  // "p", "*", or neither; before them "*|" for any namespace, or "|" for none, in which a page has
+  // no elements.
+  bool type(CompoundSelector& compound) {
+    const bool has_space = peek() == '|' || (peek() == '*' && peek(1) == '|');
+    if (has_space) {
+      if (!take('*')) compound.push_back(of_kind(Kind::never));
+      ++at_;
+    }
+    if (take('*')) {
+      compound.push_back(of_kind(Kind::universal));
+    } else if (has_space || is_name_start(peek()) || peek() == '\\' || peek() == '-') {
+      SimpleSelector named = of_kind(Kind::type);
+      if (!name(named.name)) return false;
+      compound.push_back(std::move(named));
+    }
+    return peek() != '|' || fail("namespaces are not supported");
   }
 
   bool name(std::string& out) {
@@ -275,6 +308,13 @@ class Parser {
     if (simple.kind == Kind::nth) {
       skip_space();
       if (!formula(simple.a, simple.b)) return false;
+      skip_space();
+      return take(')') || fail("expected ')'");
+    }
+    if (simple.kind == Kind::language) {
+      skip_space();
+      const bool is_quoted = peek() == '"' || peek() == '\'';
+      if (!(is_quoted ? quoted(simple.name) : name(simple.name))) return false;
       skip_space();
       return take(')') || fail("expected ')'");
     }

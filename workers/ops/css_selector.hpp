@@ -1,8 +1,9 @@
 // CSS selectors as values: Selectors Level 3, and :is, :where, :not and :has of Level 4.
 //
-// Not supported, and refused by name: what needs a browser (:hover, ::before), namespaces, :has in
-// :has, "of S" in :nth-child. :root, :empty, :link, :checked, :disabled, :enabled look at the page
-// alone.
+// Not supported, and refused by name: pseudo-elements (::before), namespaces other than "*|" and
+// "|", :indeterminate, :has in :has, "of S" in :nth-child. :root, :empty, :link, :checked,
+// :disabled, :enabled look at the page alone; what only a user brings about, such as :hover, is
+// never there.
 // Bounds: selector_bytes_max, selector_depth_max levels of parentheses.
 // Errors: of parse_selector: what is wrong, and where, in words.
 // Trust: untrusted.
@@ -30,6 +31,8 @@ struct SimpleSelector {
     id,
     class_name,
     attribute,
+    never,     // :hover and the like
+    language,  // in `name`
     root,
     empty,
     scope,  // what :has was asked of, or what is searched
@@ -46,7 +49,7 @@ struct SimpleSelector {
   enum class Test : std::uint8_t { exists, equals, word, dash, prefix, suffix, substring };
 
   Kind kind = Kind::universal;
-  std::string name;   // of a type, attribute, class or id
+  std::string name;   // of a type, attribute, class, id or language
   std::string value;  // of an attribute
   Test test = Test::exists;
   bool ignore_case = false;  // the attribute's value

@@ -118,8 +118,8 @@ Result<std::size_t> find_column(std::span<const std::string> header, std::string
   if (found != header.end()) return static_cast<std::size_t>(found - header.begin());
   const std::vector<std::string_view> known(header.begin(), header.end());
   return Error(ErrorCode::processing_failed, "there is no column " + in_quotes(name) +
-                                                 " among the " + std::to_string(header.size()) +
-                                                 " of the header" + did_you_mean(name, known));
+                                                 " (columns: " + std::to_string(header.size()) +
+                                                 ")" + did_you_mean(name, known));
 }
 
 Error wrong_field_count(const CsvReader& reader, std::size_t columns) {

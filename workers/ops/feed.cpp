@@ -24,6 +24,7 @@ constexpr std::size_t link_bytes_max = 2048;
 constexpr std::ptrdiff_t enclosures_compared_max = 100;
 
 constexpr const char* xml_space = "http://www.w3.org/XML/1998/namespace";
+constexpr std::string_view xhtml_space = "http://www.w3.org/1999/xhtml";
 constexpr const char* rdf_space = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 
 // What an element belongs to. `core`: the feed's own format.
@@ -110,13 +111,29 @@ void add_enclosure(FeedItem& item, const xmlNode* element, const char* target, c
 
 // ---- Atom
 
-// XHTML and other XML as it stands, anything else as its text.
+// So that XHTML reads as HTML: without prefixes and declarations.
+void leave_xhtml_space(xmlNode* node) {
+  if (node->type != XML_ELEMENT_NODE) return;
+  if (namespace_of(node) == xhtml_space) node->ns = nullptr;
+  for (xmlNode* child = node->children; child != nullptr; child = child->next)
+    leave_xhtml_space(child);
+}
+
+// XHTML and other XML as it stands, anything else as its text. XHTML stands in a div, which is no
+// part of it (RFC 4287, 3.1.1.3 and 4.1.3.3).
 std::string atom_text(const xmlNode* element) {
   const std::string type = attribute(element, "type");
   if (type != "xhtml" && !type.ends_with("/xml") && !type.ends_with("+xml")) return text(element);
+  xmlNode* child = element->children;
+  const xmlNode* only = first_child(element);
+  if (type == "xhtml" && only != nullptr && local_name(only) == "div" &&
+      next_element(only) == nullptr)
+    child = only->children;
   std::string markup;
-  for (xmlNode* child = element->children; child != nullptr; child = child->next)
+  for (; child != nullptr; child = child->next) {
+    if (type == "xhtml") leave_xhtml_space(child);
     append_xml(markup, child);
+  }
   return std::string(trimmed(markup));
 }
 

@@ -105,8 +105,6 @@ inline constexpr ParamSpec quantiles_param{
 
 // How many numbers of a body quantiles keep, over all groups.
 inline constexpr std::uint64_t kept_numbers_max = 4'000'000;
-inline constexpr std::string_view aggregate_limits =
-    "`quantiles` keep every number: of more than 4,000,000 they end in `processing_failed`.";
 
 // The figures that these two ask for; without a value items are only counted.
 struct Figures {

@@ -150,7 +150,8 @@ struct Op {
   std::span<const Example> examples = {};        // at least one
   std::span<const ParamSpec> params = {};        // the first is the main one
   std::span<const std::string_view> input = {};  // media types it is meant for; never enforced
-  std::string_view output = {};  // media type of its result; "*/*": that of its input
+  // Media type of its result; "*/*": that of its input. A parameter that changes it says so.
+  std::string_view output = {};
   // Cheap check of the parameters together, run in the loop: what is wrong here is wrong before
   // anything is fetched, what only compile finds after it. They are as the table wants them, with
   // its defaults. Errors: invalid_request, the parameter in `field`. Null: the table says it all.

@@ -63,7 +63,9 @@ constexpr ParamSpec params[] = {
     {.name = "decode",
      .types = boolean_type,
      .default_json = "false",
-     .description = "true: from base64 to bytes. White space is skipped, padding must be there."},
+     .description =
+         "true: from base64 to bytes (application/octet-stream). White space is skipped, "
+         "padding must be there."},
 };
 constexpr Example examples[] = {
     {.input = "mill", .output = "bWlsbA=="},

@@ -123,7 +123,8 @@ constexpr ParamSpec params[] = {
     {.name = "codec",
      .default_json = "\"gzip\"",
      .values = codec_values,
-     .description = "gzip (RFC 1952), zstd (RFC 8878) or br (Brotli, RFC 7932)."},
+     .description = "gzip (RFC 1952), zstd (RFC 8878) or br (Brotli, RFC 7932). The result is "
+                    "application/gzip, application/zstd or, of br, application/octet-stream."},
     {.name = "level",
      .types = integer_type,
      .min = 0,

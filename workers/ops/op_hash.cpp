@@ -159,7 +159,8 @@ constexpr ParamSpec params[] = {
      .default_json = "\"sha256\"",
      .values = algorithm_names,
      .description =
-         "One gives its digest in hexadecimal as text, a list gives a JSON object of digests. "
+         "One gives its digest in hexadecimal as text, a list gives a JSON object of digests "
+         "(application/json). "
          "xxh3 is XXH3 with 64 bits. Only sha256 withstands someone who wants a collision."},
 };
 constexpr Example examples[] = {

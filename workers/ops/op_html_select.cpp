@@ -146,19 +146,22 @@ class SelectStep final : public Step {
 
 std::string selector_fault(std::string_view text) {
   const auto parsed = parse_selector(text);
-  return parsed ? std::string() : parsed.error();
+  return parsed ? std::string() : "cannot be used: " + parsed.error();
 }
 
 std::string field_fault(std::string_view text) {
   const auto parsed = parse_field({}, text, {});
-  return parsed ? std::string() : parsed.error();
+  return parsed ? std::string() : "cannot be used: " + parsed.error();
 }
 
 constexpr ParamSpec params[] = {
     {.name = "selector",
      .required = true,
      .fault = selector_fault,
-     .description = "A CSS selector: Selectors Level 3, and :is, :where, :not and :has."},
+     .description =
+         "A CSS selector: Selectors Level 3, and :is, :where, :not and :has of Level 4; no "
+         "pseudo-elements, no namespace prefixes, no :indeterminate. What only a user "
+         "brings about, such as :hover or :target, matches nothing."},
     {.name = "output",
      .default_json = R"("text")",
      .fault = output_fault,

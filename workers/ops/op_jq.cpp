@@ -120,9 +120,7 @@ class EmptyEnvironment {
 
 class JqStep final : public Step {
  public:
-  explicit JqStep(std::string program) : program_(std::move(program)) {
-    jv_nomem_handler(out_of_memory, nullptr);
-  }
+  explicit JqStep(std::string program) : program_(std::move(program)) {}
   ~JqStep() override { jq_teardown(&jq_); }
 
   // What is wrong with the program, or nothing.
@@ -130,6 +128,8 @@ class JqStep final : public Step {
     std::string errors;
     jq_ = jq_init();
     if (jq_ == nullptr) throw std::bad_alloc();
+    // jq_compile and jq_start install the handler of their jq_state, which jq_init leaves unset.
+    jq_set_nomem_handler(jq_, out_of_memory, nullptr);
     const EmptyEnvironment none;
     jq_set_error_cb(jq_, collect, &errors);
     const bool compiled = jq_compile(jq_, (std::string(prelude) + program_).c_str()) != 0;

@@ -5,6 +5,7 @@
 // `skipped`. Groups are named by the string, or by the JSON text of a number, true or false; null
 // and missing make group "null".
 #include "workers/json/json_pointer.hpp"
+#include "workers/json/json_structure.hpp"
 #include "workers/json/json_text.hpp"
 #include "workers/json/json_validator.hpp"
 #include "workers/json/simdjson_buffers.hpp"
@@ -151,7 +152,7 @@ class AggregateStep final : public Step {
     }
     auto error = parser_.iterate(json::padded(text)).get(document);
     if (!error) error = walk(document, items_, take_items);
-    if (!error && items_at_root_) error = end_of(document);
+    if (!error) error = items_at_root_ ? end_of(document) : json::check_structure(document);
     if (error == simdjson::INCORRECT_TYPE)
       return Error(ErrorCode::processing_failed, "what `items` points to is not an array");
     if (error) return json::not_json(text, error);
@@ -188,7 +189,9 @@ class AggregateStep final : public Step {
     return simdjson::SUCCESS;
   }
 
-  // On-Demand ends with the array; what comes after it is ours to refuse.
+  // On-Demand ends with the array; what comes after it is ours to refuse. What was passed over
+  // inside has as many closing brackets as opening ones by then; check_structure would take a pass
+  // more.
   [[gnu::always_inline]] static inline error_code end_of(ondemand::document& document) {
     const bool at_end = document.current_location().error() == simdjson::OUT_OF_BOUNDS;
     return at_end ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
@@ -212,7 +215,8 @@ class AggregateStep final : public Step {
     if (validate_ && !validator_.is_valid(line)) return simdjson::TAPE_ERROR;
     ondemand::document document;
     if (const auto error = parser_.iterate(json::padded(line)).get(document)) return error;
-    return add_item(document);
+    if (const auto error = add_item(document)) return error;
+    return json::check_structure(document);
   }
 
   template <class Value>
@@ -324,7 +328,12 @@ extern const Op json_aggregate_op;
 const Op json_aggregate_op{
     .name = "json.aggregate",
     .summary = "Count, sum, mean, min, max of a field over an array or NDJSON, also by group.",
-    .limits = aggregate_limits,
+    .limits =
+        "`quantiles` keep every number: of more than 4,000,000 they end in `processing_failed`. A "
+        "pointer has at most 128 levels. Without `validate`, what is passed over is checked for "
+        "UTF-8 and structure: brackets that match, at most 1,024 deep, keys, commas and colons; in "
+        "an array at the root, only that as many brackets close as open. Its numbers, literals and "
+        "escapes are not looked at.",
     .examples = examples,
     .params = params,
     .input = input_types,

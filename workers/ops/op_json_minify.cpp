@@ -31,6 +31,7 @@ extern const Op json_minify_op;
 const Op json_minify_op{
     .name = "json.minify",
     .summary = "The same JSON without white space; numbers and strings stay as they are written.",
+    .limits = "The body may be nested 1,024 deep.",
     .examples = examples,
     .input = input_types,
     .output = "application/json",

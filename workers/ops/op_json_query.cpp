@@ -84,7 +84,8 @@ const Op json_query_op{
     .summary =
         "The values that a JSONPath query (RFC 9535) names, exactly as written, in an array.",
     .limits =
-        "A query that names more than 10,000,000 values, or values of more than 256 MiB together, "
+        "The body may be nested 1,024 deep. A query that names more than 10,000,000 values, or "
+        "values of more than 256 MiB together, "
         "ends in `result_too_large`; one that takes more than 100,000,000 steps on a document of "
         "up to 512 MiB in `processing_failed`. Filters nest up to 64 deep. Of members with the "
         "same name, a name selects the first. In patterns, RE2's limits hold: 1,000 repetitions, "

@@ -1,9 +1,11 @@
 // json.select: the values that JSON Pointers (RFC 6901) name, as they are written in the document.
 //
-// One On-Demand pass; what is selected is validated, what is passed over is not, except with
-// `validate`. Values are copied, not parsed and written again: no number ever changes its digits.
+// One On-Demand pass; what is selected is validated, what is passed over only in its structure,
+// except with `validate`. Values are copied, not parsed and written again: no number ever changes
+// its digits.
 #include "workers/json/json_locate.hpp"
 #include "workers/json/json_pointer.hpp"
+#include "workers/json/json_structure.hpp"
 #include "workers/json/json_text.hpp"
 #include "workers/json/json_validator.hpp"
 #include "workers/json/json_write.hpp"
@@ -102,6 +104,8 @@ class SelectStep final : public Step {
     TakeRaw take{found_, values_};
     auto error = parser_.iterate(json::padded(text)).get(document);
     if (!error) error = walk(document, pass, take);
+    const bool is_checked = validate_ || &pass != &passes_.front();
+    if (!error && !is_checked) error = json::check_structure(document);
     if (error) return json::not_json(text, error);
     return {};
   }
@@ -178,6 +182,11 @@ extern const Op json_select_op;
 const Op json_select_op{
     .name = "json.select",
     .summary = "The values that JSON Pointers name, exactly as written.",
+    .limits =
+        "A pointer has at most 128 levels. Without `validate`, all of the document is checked for "
+        "UTF-8 and structure: brackets that match, at most 1,024 deep, keys, commas and colons, "
+        "and "
+        "nothing behind the end; numbers, literals and escapes only in what is selected.",
     .examples = examples,
     .params = params,
     .input = input_types,

@@ -1,6 +1,7 @@
 // json.validate: whether the body is one JSON text, and if not, where it stops being one; whether
 // it matches a JSON Schema, and if not, where it does not.
 #include "workers/json/json_locate.hpp"
+#include "workers/json/json_text.hpp"
 #include "workers/json/json_tree.hpp"
 #include "workers/json/json_validator.hpp"
 #include "workers/json/json_write.hpp"
@@ -49,12 +50,15 @@ class ValidateStep final : public Step {
   }
 
   Result<void> run(const Input& input, Output& output) override {
-    if (!validator_.is_valid(input.bytes))
-      append_fault(output.bytes, json::json_locate(input.bytes).value_or(json::JsonFault()));
-    else if (schema_ != nullptr)
-      return hold_against_schema(input.bytes, output.bytes);
-    else
+    const std::string_view text = json::without_bom(input.bytes);
+    if (validator_.is_valid(text)) {
+      if (schema_ != nullptr) return hold_against_schema(text, output.bytes);
       output.bytes += valid;
+      return {};
+    }
+    json::JsonFault fault = json::json_locate(text).value_or(json::JsonFault());
+    fault.offset += input.bytes.size() - text.size();
+    append_fault(output.bytes, fault);
     return {};
   }
 
@@ -130,6 +134,7 @@ const Op json_validate_op{
         "Whether the body is valid JSON (RFC 8259) and matches a JSON Schema, and where it does "
         "not.",
     .limits =
+        "JSON nested deeper than 1,024 levels is not valid here; a byte order mark is passed over. "
         "The first 100 places are told where a document does not match, of documents of up to 512 "
         "MiB. A schema may be nested 256 deep; one that leads into itself more than 2,000 deep, or "
         "takes more than 100,000,000 steps on a document, ends in `processing_failed`. Patterns "

@@ -3,6 +3,8 @@
 #include "workers/ops/op.hpp"
 #include "workers/ops/text_input.hpp"
 
+#include <algorithm>
+
 #include <re2/re2.h>
 
 namespace fetchmill::workers::ops {
@@ -49,6 +51,10 @@ class MatchStep final : public Step {
       return "is not a pattern that RE2 takes: " + pattern_.error().substr(0, shown_bytes_max);
     if (groups_.size() > 1 + groups_max)
       return "has more than " + std::to_string(groups_max) + " groups; (?:…) captures nothing";
+    // RE2 takes them, but the result names each group once.
+    for (auto name = names_.begin(); name != names_.end(); ++name)
+      if (std::ranges::find(names_.begin(), name, name->second, &Name::second) != name)
+        return "has two groups of the name \"" + name->second + "\"";
     return {};
   }
 
@@ -77,6 +83,8 @@ class MatchStep final : public Step {
   }
 
  private:
+  using Name = std::pair<std::size_t, std::string>;  // by the group's number
+
   // Calls `found` for each match, its captures in groups_, until it says false. Returns how many
   // there were. Matches do not overlap; behind an empty one the search goes on at the next
   // character.
@@ -144,7 +152,7 @@ class MatchStep final : public Step {
   RE2 pattern_;
   bool only_count_;
   std::vector<re2::StringPiece> groups_;  // the whole match first
-  std::vector<std::pair<std::size_t, std::string>> names_;
+  std::vector<Name> names_;
 };
 
 Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
@@ -195,7 +203,8 @@ const Op text_match_op{
     .name = "text.match",
     .summary = "All matches of a regular expression (RE2), with their captures, or how many.",
     .limits =
-        "A pattern may take 16 MiB and have 100 groups. `start` and `end` are bytes of the text in "
+        "A pattern may take 16 MiB and have 100 groups, no two of one name. `start` and `end` are "
+        "bytes of the text in "
         "UTF-8; a group that "
         "took no part is null. One match costs time in proportion to the text, whatever the "
         "pattern; one that looks far ahead for each of many matches, such as `x*y|x`, ends at the "

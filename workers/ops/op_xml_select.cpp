@@ -75,9 +75,13 @@ void append_number(std::string& out, double number) {
     json::append_json_number(out, number);
 }
 
+// Expressions that do not begin with "/" start at the document as well, the first of one.
 Owned<xmlXPathContext> make_context(xmlDoc* document, const StringMap& namespaces) {
   Owned<xmlXPathContext> context(xmlXPathNewContext(document));
   if (context == nullptr) throw std::bad_alloc();
+  context->node = reinterpret_cast<xmlNode*>(document);
+  context->contextSize = 1;
+  context->proximityPosition = 1;
   for (const auto& [prefix, uri] : namespaces)
     xmlXPathRegisterNs(context.get(), as_xml(prefix), as_xml(uri));
   return context;
@@ -189,9 +193,10 @@ constexpr std::string_view outputs[] = {"text", "xml"};
 constexpr ParamSpec params[] = {
     {.name = "xpath",
      .required = true,
-     .description = "An XPath 1.0 expression. Nodes give an array, in document order; a number, a "
-                    "boolean or a "
-                    "string itself. A name without a prefix is one in no namespace."},
+     .description =
+         "An XPath 1.0 expression. Nodes give an array, in document order; a number, a "
+         "boolean or a string itself. It starts at the document, with or without a leading \"/\". "
+         "A name without a prefix is one in no namespace."},
     {.name = "namespaces",
      .types = string_map_type,
      .description = "The namespaces of the prefixes in the expression: prefix to URI. Those of the "

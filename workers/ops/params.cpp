@@ -1,5 +1,6 @@
 #include "workers/ops/params.hpp"
 
+#include "config/load.hpp"
 #include "workers/json/json_write.hpp"
 
 #include <algorithm>
@@ -133,7 +134,8 @@ std::optional<ParamValue> value_from(const ParamSpec& spec, const StringList& te
 std::string string_fault(const ParamSpec& spec, const std::string& text) {
   if (spec.fault != nullptr) return spec.fault(text);
   if (spec.values.empty() || std::ranges::find(spec.values, text) != spec.values.end()) return {};
-  std::string detail = "is not one of";
+  constexpr std::size_t shown_bytes_max = 60;
+  std::string detail = '"' + config::printable(text, shown_bytes_max) + "\" is not one of";
   for (const std::string_view value : spec.values) {
     detail += value == spec.values.front() ? " " : ", ";
     detail += value;

@@ -172,5 +172,27 @@ TEST(JsonValidate, AnswersWithThePosition) {
       R"({"valid":false,"error":{"offset":13,"line":2,"column":6,"detail":"expected a value"}})");
 }
 
+TEST(JsonValidate, PassesOverAByteOrderMark) {
+  const auto validate = [](std::string_view body, std::string_view params) {
+    return ops::run(R"([{"op":"json.validate")" + std::string(params) + "}]", body);
+  };
+  EXPECT_EQ(validate("\xEF\xBB\xBF{\"a\":1}", ""), R"({"valid":true})");
+  EXPECT_EQ(validate("\xEF\xBB\xBF 1", R"(,"schema":{"type":"integer"})"), R"({"valid":true})");
+  EXPECT_EQ(
+      validate("\xEF\xBB\xBF[x", ""),
+      R"({"valid":false,"error":{"offset":4,"line":1,"column":2,"detail":"expected a value or ']'"}})");
+  EXPECT_TRUE(validate("\xEF\xBB\xBF\xEF\xBB\xBF"
+                       "1",
+                       "")
+                  .starts_with(R"({"valid":false)"));
+}
+
+TEST(JsonValidate, SaysThatItIsTooDeep) {
+  const std::string deep = std::string(1025, '[') + std::string(1025, ']');
+  EXPECT_EQ(
+      ops::run(R"([{"op":"json.validate"}])", deep),
+      R"({"valid":false,"error":{"offset":1024,"line":1,"column":1025,"detail":"nested deeper than 1024 levels"}})");
+}
+
 }  // namespace
 }  // namespace fetchmill::workers::json

@@ -59,8 +59,8 @@ struct Case {
   std::string_view params, result;
 };
 constexpr Case compress_refused_rows[] = {
-    {R"(,"codec":"lzma")", "codec is not one of gzip, zstd, br"},
-    {R"(,"codec":"deflate")", "codec is not one of gzip, zstd, br"},
+    {R"(,"codec":"lzma")", "codec \"lzma\" is not one of gzip, zstd, br"},
+    {R"(,"codec":"deflate")", "codec \"deflate\" is not one of gzip, zstd, br"},
     {R"(,"level":0)",
      "invalid_request pipeline[0].level: level must be at least 1 and at most 9 for gzip"},
     {R"(,"level":10)", "level must be at least 1 and at most 9 for gzip"},

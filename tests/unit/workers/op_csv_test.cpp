@@ -144,13 +144,13 @@ TEST(CsvAggregate, RecordsWithoutANumberMakeNoGroup) {
 
 constexpr Case aggregate_refused_rows[] = {
     {R"(,"value":"prize")", "brand,price\n",
-     "there is no column \"prize\" among the 2 of the header; did you mean price?"},
-    {R"(,"group_by":"g")", "", "there is no column \"g\" among the 0"},
-    {R"(,"value":"3","header":false)", "a,b", "there is no column \"3\""},
+     "there is no column \"prize\" (columns: 2); did you mean price?"},
+    {R"(,"group_by":"g")", "", "there is no column \"g\" (columns: 0)"},
+    {R"(,"value":"3","header":false)", "a,b", "there is no column \"3\" (columns: 2)"},
     {R"(,"value":"a")", "a,b\n1\n", "line 2: 1 fields, but there are 2 columns"},
     {R"(,"value":"a","header":false)", "a,b", "there is no column \"a\""},
     {R"(,"value":"1","header":false)", "1,2\n1\n", "line 2: 1 fields"},
-    {R"(,"stats":["median"])", "", "stats is not one of"},
+    {R"(,"stats":["median"])", "", "stats \"median\" is not one of"},
 };
 TEST(CsvAggregate, Refuses) {
   for (const Case& row : aggregate_refused_rows) {

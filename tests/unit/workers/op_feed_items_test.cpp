@@ -111,7 +111,18 @@ constexpr ItemRow atom_rows[] = {
     {"<link rel='self' href='s'/><link href='x' xml:base='https://c.example'/>",
      R"("url":"https://c.example/x")"},
     {"<content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'><b>x</b></div></content>",
-     R"("content":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><b>x</b></div>")"},
+     R"("content":"<b>x</b>")"},
+    {"<content type='xhtml'> <h:div xmlns:h='http://www.w3.org/1999/xhtml'>\n a <h:b c='d'>x</h:b>"
+     "<div xmlns='http://www.w3.org/1999/xhtml'>y</div> </h:div> </content>",
+     R"("content":"a <b c=\"d\">x</b><div xmlns=\"http://www.w3.org/1999/xhtml\">y</div>")"},
+    {"<summary type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'>"
+     "<svg xmlns='http://www.w3.org/2000/svg'><g/></svg></div></summary>",
+     R"("summary":"<svg xmlns=\"http://www.w3.org/2000/svg\"><g/></svg>")"},
+    {"<content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'/></content>",
+     R"("content":null)"},
+    // Two elements: which of them is the content is not said.
+    {"<content type='xhtml'><div>x</div><div>y</div></content>",
+     R"(<div xmlns=\"http://www.w3.org/2005/Atom\">x</div><div xmlns=\"http://www.w3.org/2005/Atom\">y</div>)"},
     {"<content type='html'>&lt;b&gt;x</content><summary>s</summary>",
      R"("summary":"s","content":"<b>x")"},
     {"<category term='t'/><category term='u' label='U'/>", R"("categories":["t","U"])"},

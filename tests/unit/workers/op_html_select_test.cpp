@@ -78,6 +78,16 @@ TEST(HtmlSelect, MatchesSelectors) {
       {":checked, input:disabled, :link", R"(["c","t","a"])"},
       {"#\\70 1", R"(["p1"])"},
       {"html:root", "[null]"},
+      {"p/* one */.b /* two */ > i", R"(["i"])"},
+      {"/**/ ul/**/>/**/ li:nth-child(/**/2)", R"(["l2"])"},
+      {"[title='Hello World'/**/], [id='/*']", R"(["p1"])"},
+      {"p:lang(en)", R"(["p1","p2","p3"])"},
+      {"p:lang( 'EN-gb' )", R"(["p1","p2","p3"])"},
+      {"p:lang(e), p:lang(en-GB-x), p:lang('')", "[]"},
+      {"*|p#p1, *|*#p2", R"(["p1","p2"])"},
+      {"|p, |*", "[]"},
+      {"p:hover, a:visited, :target, :active, :focus, :focus-within", "[]"},
+      {"a:not(:visited)", R"(["a"])"},
   };
   for (const Case& c : cases) EXPECT_EQ(ids(c.selector), c.ids) << c.selector;
 }
@@ -88,16 +98,23 @@ TEST(HtmlSelect, SaysWhatIsWrongAndWhere) {
     std::string_view says;
   };
   constexpr Case cases[] = {
-      {"", "the selector ends too early at position 1"},
-      {"p,", "the selector ends too early at position 3"},
-      {"p >", "the selector ends too early at position 4"},
+      {"", "selector cannot be used: it ends too early at position 1"},
+      {"p,", "it ends too early at position 3"},
+      {"p >", "it ends too early at position 4"},
       {"p[", "expected a name at position 3"},
       {"[a=1]", "expected a name at position 4"},
       {"[a='1]", "a string does not end at position 4"},
-      {"p:hover", "':hover' is not supported at position 2"},
+      {"p:indeterminate", "':indeterminate' is not supported at position 2"},
+      {"p:hover()", "':hover()' is not supported at position 2"},
+      {"p:lang", "':lang' is not supported at position 2"},
+      {"p:lang()", "expected a name at position 8"},
+      {"p:lang(en, de)", "expected ')' at position 10"},
+      {"p /* b", "expected a selector at position 3"},
+      {"p/**/i", "this cannot stand here at position 6"},
+      {"*|", "expected a name at position 3"},
       {"p::before", "pseudo-elements are not supported at position 2"},
       {"li:nth-child(x)", "expected a number"},
-      {":not(", "the selector ends too early at position 6"},
+      {":not(", "it ends too early at position 6"},
       {":has(:has(a))", "':has()' cannot stand inside ':has()' at position 6"},
       {":is(:is(:is(:is(:is(:is(:is(:is(:is(a)))))))))", "parentheses nest too deep"},
       {"svg|a", "namespaces are not supported at position 4"},
@@ -123,6 +140,10 @@ TEST(HtmlSelect, GivesEveryOutput) {
   EXPECT_EQ(select(R"("output":"attribute:title")"), "[null]");
   EXPECT_EQ(select(R"("output":"text","fields":{"t":"i","id":"@id","i":"i@id","n":"b"})"),
             R"([{"t":"x","id":"p2","i":"i","n":null}])");
+  EXPECT_EQ(select(R"("fields":{"self":":scope","id":":scope@id","none":":scope:empty","p":"p"})"),
+            R"([{"self":"two x","id":"p2","none":null,"p":null}])");
+  EXPECT_EQ(select(R"("fields":{"in":":scope > i","of":"div > :scope, i","i":"i, :scope.a"})"),
+            R"([{"in":"x","of":"two x","i":"x"}])");
   EXPECT_NE(refusal(R"({"op":"html.select","selector":"a","output":"attribute:"})").find("output"),
             std::string::npos);
   EXPECT_NE(refusal(R"({"op":"html.select","selector":"a","fields":{"x":"a@"}})").find("fields"),

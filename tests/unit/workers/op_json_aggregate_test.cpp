@@ -119,6 +119,38 @@ TEST(AggregateLines, Gives) {
   }
 }
 
+struct BrokenLine {
+  std::string_view body, line, detail;
+};
+constexpr BrokenLine broken_line_rows[] = {
+    {R"({"a":1}{"a":2}{"a":3})"
+     "\n{\"a\":4}",
+     "1", "expected the end after the value at line 1, column 8 (byte 7)"},
+    {"{\"a\":1} garbage\n{\"a\":2}", "1",
+     "expected the end after the value at line 1, column 9 (byte 8)"},
+    {"{\"a\":1\n{\"a\":2}", "1",
+     "expected ',' or '}', not the end of the text at line 1, column 7 (byte 6)"},
+    {"{\"a\":1},\n{\"a\":2}", "1", "expected the end after the value at line 1, column 8 (byte 7)"},
+    {"{\"a\":2}\n{\"a\":1,\"b\":[}", "2", "expected a value or ']' at line 1, column 13 (byte 12)"},
+    {"{\"b\":2}}", "1", "expected the end after the value at line 1, column 8 (byte 7)"},
+    {"1\n2 3", "2", "expected the end after the value at line 1, column 3 (byte 2)"},
+};
+TEST(AggregateLines, AreOneDocumentEach) {
+  for (const std::string_view params : {R"(,"value":"/a")", R"(,"group_by":"/a")", ""})
+    for (const BrokenLine& row : broken_line_rows)
+      EXPECT_EQ(aggregate(params, row.body, "application/x-ndjson"),
+                "processing_failed pipeline[0]: item on line " + std::string(row.line) +
+                    ": not JSON: " + std::string(row.detail))
+          << params;
+}
+
+TEST(AggregateLines, MayHoldWhatIsPassedOver) {
+  EXPECT_EQ(aggregate(R"(,"value":"/a","stats":["sum"])",
+                      "{\"a\":1,\"b\":[{},[\"}\"]]} \r\n{\"b\":{\"a\":9},\"a\":2}\n",
+                      "application/x-ndjson"),
+            R"({"sum":3,"skipped":0})");
+}
+
 TEST(Aggregate, ScalarLinesAreItems) {
   EXPECT_EQ(aggregate(R"(,"value":"","group_by":"","stats":["sum"])", "5\n6\n5\n",
                       "application/x-ndjson"),
@@ -138,6 +170,9 @@ constexpr Refused aggregate_refuses_rows[] = {
     {R"(,"group_by":"/g")", R"([{"g":nul}])", "expected true, false or null"},
     {R"(,"group_by":"/g")", R"([{"g":"\q"}])", "after a backslash"},
     {R"(,"value":"/n")", R"([{"n":1e400}])", "cannot read this JSON"},
+    {R"(,"value":"/n","items":"/x")", R"({"x":[{"n":1}],"y":[})", "expected a value or ']'"},
+    {R"(,"value":"/n","items":"/x")", R"({"x":[{"n":1}]}})", "expected the end after the value"},
+    {R"(,"value":"/n","items":"/x")", R"({"x":[{"n":1}])", "not the end of the text"},
     {R"(,"value":"/n","items":"/x")", R"({"y":[]})", "there is nothing where `items`"},
     {R"(,"value":"/n","items":"/x")", R"({"x":{}})", "points to is not an array"},
     {R"(,"value":"/n","validate":true)", R"([{"n":1,"m":[1 2]}])", "expected ',' or ']'"},

@@ -99,12 +99,62 @@ TEST(BrokenBodies, FailNamingThePlace) {
   }
 }
 
-TEST(Select, WhatIsPassedOverIsOnlyCheckedOnRequest) {
-  constexpr std::string_view body = R"({"a":1,"b":[1 2]})";
+// What comes behind the value that is selected.
+constexpr Select structure_rows[] = {
+    {R"("/a")", "{\"a\":1} \r\n\t", "1"},
+    {R"("/a")", R"({"a":1,"b":[[],{},{"c":{"d":[1,"]}"]}}]})", "1"},
+    {R"("/0")", R"([1,{"a":[true,null]},-1.5])", "1"},
+    {R"("/a")", R"({"a":1)",
+     "expected ',' or '}', not the end of the text at line 1, column 7 (byte 6)"},
+    {R"("/a")", R"({"a":1}x)", "expected the end after the value at line 1, column 8 (byte 7)"},
+    {R"("/a")", R"({"a":1}{"a":2})",
+     "expected the end after the value at line 1, column 8 (byte 7)"},
+    {R"("/a")", "{\"a\":1}\n{\"a\":2}",
+     "expected the end after the value at line 2, column 1 (byte 8)"},
+    {R"("/a")", R"({"a":1},)", "expected the end after the value at line 1, column 8 (byte 7)"},
+    {R"("/a")", R"({"a":1}})", "expected the end after the value at line 1, column 8 (byte 7)"},
+    {R"("/a")", R"({"a":1,]})", "expected a string as the next key at line 1, column 8 (byte 7)"},
+    {R"("/a")", R"({"a":1,})", "expected a string as the next key at line 1, column 8 (byte 7)"},
+    {R"("/a")", R"({"a":1,1:2})", "expected a string as the next key at line 1, column 8 (byte 7)"},
+    {R"("/a")", R"({"a":1 "b":2})", "expected ',' or '}' at line 1, column 8 (byte 7)"},
+    {R"("/a")", R"({"a":1,"b"})", "expected ':' at line 1, column 11 (byte 10)"},
+    {R"("/a")", R"({"a":1,"b",2})", "expected ':' at line 1, column 11 (byte 10)"},
+    {R"("/a")", R"({"a":1,"b":})", "expected a value at line 1, column 12 (byte 11)"},
+    {R"("/a")", R"({"a":1,"b":[})", "expected a value or ']' at line 1, column 13 (byte 12)"},
+    {R"("/a")", R"({"a":1,"b":[1 2]})", "expected ',' or ']' at line 1, column 15 (byte 14)"},
+    {R"("/a")", R"({"a":1,"b":[1:2]})", "expected ',' or ']' at line 1, column 14 (byte 13)"},
+    {R"("/a")", R"({"a":1,"b":[{]}})", "expected a string or '}' at line 1, column 14 (byte 13)"},
+    {R"("/0")", "[1,2}", "expected ',' or ']' at line 1, column 5 (byte 4)"},
+    {R"("/0")", "[1,2",
+     "expected ',' or ']', not the end of the text at line 1, column 5 (byte 4)"},
+    {R"("")", "1 2", "expected the end after the value at line 1, column 3 (byte 2)"},
+    {R"(["/a","/a/b"])", R"({"a":{"b":1},"c":[})",
+     "expected a value or ']' at line 1, column 19 (byte 18)"},
+};
+TEST(Select, TheStructureOfAllTheDocumentIsChecked) {
+  for (const Select& row : structure_rows) {
+    const std::string expected =
+        row.result == "1" ? "1"
+                          : "processing_failed pipeline[0]: not JSON: " + std::string(row.result);
+    EXPECT_EQ(select(row.pointer, row.body), expected) << row.body;
+  }
+}
+
+TEST(Select, TheScalarsThatArePassedOverAreOnlyCheckedOnRequest) {
+  constexpr std::string_view body = R"({"a":1,"b":[01,nul,"\q"]})";
   EXPECT_EQ(select(R"("/a")", body), "1");
   EXPECT_EQ(run(R"([{"op":"json.select","pointer":"/a","validate":true}])", body),
-            "processing_failed pipeline[0]: not JSON: expected ',' or ']' at line 1, column 15 "
-            "(byte 14)");
+            "processing_failed pipeline[0]: not JSON: expected ',' or ']' at line 1, column 14 "
+            "(byte 13)");
+}
+
+TEST(Select, WhatIsPassedOverNestsAsDeepAsJsonMay) {
+  const auto body = [](std::size_t levels) {
+    return R"({"a":1,"b":)" + std::string(levels, '[') + std::string(levels, ']') + "}";
+  };
+  EXPECT_EQ(select(R"("/a")", body(1023)), "1");
+  EXPECT_NE(select(R"("/a")", body(1024)).find("nested deeper than 1024 levels"),
+            std::string::npos);
 }
 
 TEST(Select, MoreThan63SiblingsStillGiveTheFirstOfARepeatedKey) {

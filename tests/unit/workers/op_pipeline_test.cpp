@@ -102,12 +102,16 @@ constexpr CheckCase refused[] = {
     {R"([{"op":"cpu.loop","iterations":18446744073709551615}])",
      "invalid_request pipeline[0].iterations: iterations must be an integer"},
     {R"([{"op":"hash","algorithm":"sha265"}])",
-     "invalid_request pipeline[0].algorithm: algorithm is not one of sha256, sha1, md5, crc32, "
-     "xxh3; did you "
+     "invalid_request pipeline[0].algorithm: algorithm \"sha265\" is not one of sha256, sha1, "
+     "md5, crc32, xxh3; did you "
      "mean sha256?"},
     {R"([{"op":"hash","algorithm":["md5","none"]}])",
-     "invalid_request pipeline[0].algorithm: algorithm is not one of sha256, sha1, md5, crc32, "
-     "xxh3"},
+     "invalid_request pipeline[0].algorithm: algorithm \"none\" is not one of sha256, sha1, "
+     "md5, crc32, xxh3"},
+    {R"([{"op":"hash","algorithm":"0123456789012345678901234567890123456789012345678901234567890\n"}])",
+     "invalid_request pipeline[0].algorithm: algorithm "
+     "\"012345678901234567890123456789012345678901234567890123456789...\" is not one of sha256, "
+     "sha1, md5, crc32, xxh3"},
     // Of the parameters together, which a table cannot say.
     {R"([{"op":"compress","level":0}])",
      "invalid_request pipeline[0].level: level must be at least 1 and at most 9 for gzip"},

@@ -57,6 +57,8 @@ constexpr Case match_refused_rows[] = {
     {R"j(,"pattern":"(a)\\1")j", "", "invalid escape sequence: \\1"},
     {R"j(,"pattern":"(?=a)")j", "", "(?="},
     {R"j(,"pattern":"((a{999}){999}){999}")j", "", "pattern is not a pattern that RE2 takes"},
+    {R"j(,"pattern":"(?P<a>.)(?P<b>.)(?P<a>.)")j", "",
+     "invalid_request pipeline[0].pattern: pattern has two groups of the name \"a\""},
     {R"j(,"pattern":"a","flags":"x")j", "", "flags takes only the letters i, m, s and U"},
     {R"j(,"pattern":"a","flags":"i)|(?s")j", "", "flags takes only the letters"},
     {R"(,"pattern":"a")", "a\xFF", "processing_failed pipeline[0]: byte 1 is not UTF-8"},

@@ -46,6 +46,32 @@ TEST(XmlSelect, GivesWhatXPathFinds) {
   for (const Row& row : result_rows) EXPECT_EQ(select(row.params, shop), row.result);
 }
 
+// As xmllint --xpath has it.
+constexpr Row relative_rows[] = {
+    {"r/a", R"(["1"])"},
+    {"r//a", R"(["1","2"])"},
+    {".//a", R"(["1","2"])"},
+    {"descendant::a[2]", R"(["2"])"},
+    {".", R"(["12"])"},
+    {"..", "[]"},
+    {"a", "[]"},
+    {"@x", "[]"},
+    {"r/@x", R"(["7"])"},
+    {"string()", R"("12")"},
+    {"string-length()", "2"},
+    {"normalize-space(r/b)", R"("2")"},
+    {"name()", R"("")"},
+    {"name(r)", R"("r")"},
+    {"count(.)", "1"},
+    {"count(r/a | r/b/a)", "2"},
+    {"position()", "1"},
+    {"last()", "1"},
+};
+TEST(XmlSelect, StartsAtTheDocument) {
+  for (const Row& row : relative_rows)
+    EXPECT_EQ(find(row.params, "<r x='7'><a>1</a><b><a>2</a></b></r>"), row.result) << row.params;
+}
+
 TEST(XmlSelect, TheDocumentItselfIsAllItHolds) {
   EXPECT_EQ(select(R"("xpath":"/","output":"xml")", "<?xml version='1.0'?><!--a--><b c='é'>ü</b>"),
             R"(["<!--a--><b c=\"é\">ü</b>"])");
@@ -59,6 +85,7 @@ constexpr Row mistake_rows[] = {
     {R"_("xpath":"nope(1)")_", "xpath: Unregistered function"},
     {R"_("xpath":"document('/etc/passwd')")_", "xpath: Unregistered function"},
     {R"_("xpath":"//y:note")_", "xpath: Undefined namespace prefix"},
+    {R"_("xpath":"y:note")_", "xpath: Undefined namespace prefix"},
     {R"_("xpath":"$x")_", "xpath: Undefined variable"},
     {R"_("xpath":"count(1)")_", "xpath: Invalid type"},
     {R"_("xpath":"/","namespaces":{"a:b":"urn:x"})_",

@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view head =
     "# Ops\n\n"
     "Generated from the table of ops in `workers/ops/`.\n\n"
-    "An op turns one body into another. A pipeline is a list of steps, `{\"op\": NAME}` and the "
+    "An op turns one body into another. A pipeline is a list of at most 16 steps, `{\"op\": NAME}` "
+    "and the "
     "op's parameters; each step gets what the one before it made, in one visit to one worker. An "
     "op with its parameters may also stand in the query: `?op=NAME&PARAMETER=VALUE`; its first "
     "parameter is the main one. `GET /v1/ops` has the same as JSON, with a JSON Schema of the "
