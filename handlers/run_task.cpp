@@ -160,8 +160,8 @@ bool is_not_modified(const TaskSpec& task, const TaskReport& report) {
 }
 
 // The first half: the body of the answer in a slot, described where it goes to a worker: what is
-// coded does in any case, and sets `to_worker`. What only this half needs stands in its own frame,
-// and is gone when the task waits for a worker.
+// coded does in any case, and what is without the tag that is asked for; both set `to_worker`. What
+// only this half needs stands in its own frame, and is gone when the task waits for a worker.
 Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& task,
                                        const workers::Flow* flow, TaskReport& report,
                                        bool& to_worker) {
@@ -187,7 +187,8 @@ Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& t
   Result<workers::BodyCoding> coding = workers::BodyCoding();
   if (decodes) coding = coding_of(report.response, task.max_bytes);
   if (!coding) co_return std::move(coding).error();
-  to_worker = to_worker || coding->coding != workers::ContentCoding::none;
+  const bool needs_tag = !task.unless_etag.empty() && tag_of(report.response).empty();
+  to_worker = to_worker || needs_tag || coding->coding != workers::ContentCoding::none;
   if (!to_worker) co_return slot;
   Result<void> described =
       slot->describe(report.response.media_type(), report.response.final_url, *coding);
