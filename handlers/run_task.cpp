@@ -154,6 +154,14 @@ TaskResult processed(workers::JobOutput output, const TaskSpec& task, const Task
   return result;
 }
 
+// As a worker says it of a result.
+Error too_large_as_it_is(std::uint64_t bytes, std::uint64_t bytes_max) {
+  Error error(ErrorCode::result_too_large, "the result has " + std::to_string(bytes) +
+                                               " bytes, allowed are " + std::to_string(bytes_max));
+  error.stage = "process";
+  return error;
+}
+
 // The upstream says that the caller has it already: there is no body.
 bool is_not_modified(const TaskSpec& task, const TaskReport& report) {
   return task.is_conditional() && report.response.status == not_modified;
@@ -207,6 +215,8 @@ Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, 
   Result<workers::Slot> slot = co_await fetching;
   if (!slot) co_return std::move(slot).error();
   if (is_not_modified(task, report)) co_return not_modified_result(task, report);
+  if (!to_worker && slot->body().size() > task.max_result_bytes)
+    co_return too_large_as_it_is(slot->body().size(), task.max_result_bytes);
   if (!to_worker) co_return judged(unprocessed(std::move(*slot), report), task);
   Task<Result<TaskResult>> processing =
       process_body(app, activity, std::move(*slot), task, encoding, flow, report);
