@@ -80,8 +80,10 @@ std::vector<std::string> limit_fields(const config::Settings& settings) {
                integer(1, timeout_ms_max, settings.fetch.timeout_ms)),
       property("max_bytes", "Largest upstream body, with its content coding and without it.",
                integer(1, settings.fetch.max_bytes, settings.fetch.max_bytes)),
-      property("max_result_bytes", "Largest result of the pipeline.",
-               integer(1, settings.workers.max_result_bytes, settings.workers.max_result_bytes)),
+      property(
+          "max_result_bytes",
+          "Largest result, counted before it is encoded for an outcome; then result_too_large.",
+          integer(1, settings.workers.max_result_bytes, settings.workers.max_result_bytes)),
       property("max_redirects", "Redirects to follow.",
                integer(0, settings.fetch.max_redirects, settings.fetch.max_redirects)),
       property("retries",

@@ -154,14 +154,22 @@ TaskResult processed(workers::JobOutput output, const TaskSpec& task, const Task
   return result;
 }
 
+// As a worker says it of a result.
+Error too_large_as_it_is(std::uint64_t bytes, std::uint64_t bytes_max) {
+  Error error(ErrorCode::result_too_large, "the result has " + std::to_string(bytes) +
+                                               " bytes, allowed are " + std::to_string(bytes_max));
+  error.stage = "process";
+  return error;
+}
+
 // The upstream says that the caller has it already: there is no body.
 bool is_not_modified(const TaskSpec& task, const TaskReport& report) {
   return task.is_conditional() && report.response.status == not_modified;
 }
 
 // The first half: the body of the answer in a slot, described where it goes to a worker: what is
-// coded does in any case, and sets `to_worker`. What only this half needs stands in its own frame,
-// and is gone when the task waits for a worker.
+// coded does in any case, and what is without the tag that is asked for; both set `to_worker`. What
+// only this half needs stands in its own frame, and is gone when the task waits for a worker.
 Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& task,
                                        const workers::Flow* flow, TaskReport& report,
                                        bool& to_worker) {
@@ -187,7 +195,8 @@ Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& t
   Result<workers::BodyCoding> coding = workers::BodyCoding();
   if (decodes) coding = coding_of(report.response, task.max_bytes);
   if (!coding) co_return std::move(coding).error();
-  to_worker = to_worker || coding->coding != workers::ContentCoding::none;
+  const bool needs_tag = !task.unless_etag.empty() && tag_of(report.response).empty();
+  to_worker = to_worker || needs_tag || coding->coding != workers::ContentCoding::none;
   if (!to_worker) co_return slot;
   Result<void> described =
       slot->describe(report.response.media_type(), report.response.final_url, *coding);
@@ -206,6 +215,8 @@ Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, 
   Result<workers::Slot> slot = co_await fetching;
   if (!slot) co_return std::move(slot).error();
   if (is_not_modified(task, report)) co_return not_modified_result(task, report);
+  if (!to_worker && slot->body().size() > task.max_result_bytes)
+    co_return too_large_as_it_is(slot->body().size(), task.max_result_bytes);
   if (!to_worker) co_return judged(unprocessed(std::move(*slot), report), task);
   Task<Result<TaskResult>> processing =
       process_body(app, activity, std::move(*slot), task, encoding, flow, report);

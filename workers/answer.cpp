@@ -16,7 +16,7 @@ Lie judge_span(const Answer& answer, const Asked& asked) {
 
 Lie judge_done(const Answer& answer, const Asked& asked) {
   if (const Lie lie = judge_span(answer, asked); lie != Lie::none) return lie;
-  if (answer.bytes > asked.result_bytes_max) return Lie::length;
+  if (answer.bytes > output_bytes_max(asked.result_bytes_max, asked.flags)) return Lie::length;
   if (answer.result_kind > static_cast<std::uint32_t>(ResultKind::base64)) return Lie::result_kind;
   const bool for_line = (asked.flags & encode_for_line) != 0;
   if (for_line == (answer.result_kind == static_cast<std::uint32_t>(ResultKind::raw)))
@@ -67,7 +67,8 @@ Lie judge(const Answer& answer, const Asked& asked) {
       return asked.cancelled && !asked.large_granted ? Lie::none : Lie::state;
     case AnswerKind::need_output:
       if (asked.large_granted || answer.bytes <= asked.grant_bytes) return Lie::state;
-      return answer.bytes > asked.result_bytes_max ? Lie::length : Lie::none;
+      return answer.bytes > output_bytes_max(asked.result_bytes_max, asked.flags) ? Lie::length
+                                                                                  : Lie::none;
   }
   return Lie::kind;
 }

@@ -155,7 +155,7 @@ void Area::grant_large() {
   asked.large_granted = true;
   large_output_used_ = true;
   asked.grant_offset = large_output_offset;
-  asked.grant_bytes = asked.result_bytes_max;
+  asked.grant_bytes = output_bytes_max(asked.result_bytes_max, asked.flags);
   loop_.grant_offset.store(large_output_offset, std::memory_order_relaxed);
   loop_.grant_task.store(asked.task, std::memory_order_release);
   ring_worker(loop_, worker_, rung_for_);

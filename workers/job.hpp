@@ -43,7 +43,8 @@ class Flow : public boost::intrusive::set_base_hook<> {
 struct JobLimits {
   // Of the whole exchange. A run is bounded by PoolOptions::task_timeout besides.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  // At most PoolOptions::result_bytes_max, which is also what larger values mean.
+  // Before it is encoded. At most PoolOptions::result_bytes_max, which is also what larger values
+  // mean.
   std::uint64_t result_bytes_max = UINT64_MAX;
   // The result becomes a member of a batch line: the worker encodes it, the loop checks it.
   bool encode_for_line = false;

@@ -76,7 +76,7 @@ struct Submission {
   std::uint64_t slot_bytes;
   std::uint64_t grant_offset;  // in answers: where the result goes if it fits
   std::uint64_t grant_bytes;
-  std::uint64_t result_bytes_max;
+  std::uint64_t result_bytes_max;  // before it is encoded
   std::uint32_t flags;
   std::uint32_t reserved[3];
 };
@@ -182,8 +182,14 @@ inline constexpr std::uint64_t large_output_offset =
 constexpr std::uint64_t small_output_offset(std::uint32_t index) {
   return small_outputs_offset + ring_place(index) * small_output_bytes;
 }
+// What a result may take as it is answered. Encoded for a line that is room for base64, and for
+// text that doubles by its escapes.
+constexpr std::uint64_t output_bytes_max(std::uint64_t result_bytes_max, std::uint32_t flags) {
+  return (flags & encode_for_line) != 0 ? 2 * result_bytes_max + 8 : result_bytes_max;
+}
 constexpr std::uint64_t answer_bytes(std::uint64_t result_bytes_max) {
-  return large_output_offset + round_up(result_bytes_max, page_bytes);
+  return large_output_offset +
+         round_up(output_bytes_max(result_bytes_max, encode_for_line), page_bytes);
 }
 static_assert(failure_text_bytes_max <= small_output_bytes);
 

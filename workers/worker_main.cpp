@@ -58,6 +58,12 @@ std::string_view presentable(std::string_view media_type) {
                                                                       : std::string_view();
 }
 
+config::Error too_large(std::uint64_t bytes, std::string_view how, std::uint64_t bytes_max) {
+  return config::Error(config::ErrorCode::result_too_large,
+                       "the result has " + std::to_string(bytes) + " bytes" + std::string(how) +
+                           ", allowed are " + std::to_string(bytes_max));
+}
+
 class Worker {
  public:
   Worker(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation)
@@ -171,12 +177,17 @@ class Worker {
 
     Reply reply;
     std::string_view bytes = result->bytes;
+    if (bytes.size() > task.result_bytes_max)
+      return fail(task, too_large(bytes.size(), "", task.result_bytes_max));
     reply.media_type = presentable(result->media_type);
     if ((task.flags & hash_result) != 0) reply.hash = XXH3_128bits(bytes.data(), bytes.size());
     if ((task.flags & encode_for_line) != 0) {
       const ops::LineValue line = runner_.encode_for_line(*result);
       reply.result_kind = kind_of(line.kind);
       bytes = line.bytes;
+      const std::uint64_t bytes_max = output_bytes_max(task.result_bytes_max, task.flags);
+      if (bytes.size() > bytes_max)
+        return fail(task, too_large(bytes.size(), " as a JSON string", bytes_max));
     }
     finish(task, reply, bytes);
   }
@@ -205,11 +216,6 @@ class Worker {
   // Into the granted output, or a larger one asked for.
   void finish(const Submission& task, Reply& reply, std::string_view bytes) {
     reply.offset = task.grant_offset;
-    if (bytes.size() > task.result_bytes_max)
-      return fail(
-          task, config::Error(config::ErrorCode::result_too_large,
-                              "the result has " + std::to_string(bytes.size()) +
-                                  " bytes, allowed are " + std::to_string(task.result_bytes_max)));
     if (bytes.size() > task.grant_bytes) {
       answer(task, {.kind = AnswerKind::need_output, .bytes = bytes.size()});
       tell_loop();

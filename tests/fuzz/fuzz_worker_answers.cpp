@@ -66,7 +66,8 @@ bool is_json_line(std::string bytes) {
 void check_output(const JobOutput& output, const Told& told) {
   const std::string& type = output.media_type;
   const bool for_line = (told.flags & encode_for_line) != 0;
-  check(output.bytes.size() <= std::min(told.limit, result_max), "a result is within its limit");
+  check(output.bytes.size() <= output_bytes_max(std::min(told.limit, result_max), told.flags),
+        "a result is within its limit");
   check(output.kind <= ResultKind::base64, "a result is of a known kind");
   check(for_line == (output.kind != ResultKind::raw), "a result is encoded as was asked");
   check(!for_line || is_json_line(output.bytes), "a line is one JSON value");
@@ -155,7 +156,8 @@ class Loop {
     const JobOutput& output = **taken.output;
     const Asked& asked = taken.owed.asked;
     check_output(output, told);
-    check(output.bytes.size() <= (asked.large_granted ? result_max : small_output_bytes),
+    check(output.bytes.size() <=
+              (asked.large_granted ? output_bytes_max(result_max, told.flags) : small_output_bytes),
           "a result fits its grant");
     check(!output.hash || *output.hash == std::array{told.id, asked.grant_offset},
           "a result is of the task and the place it claims");

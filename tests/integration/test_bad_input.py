@@ -209,7 +209,8 @@ class MalformedRequests(ServerTest):
     def test_a_refusal_does_not_forget_the_body(self):
         for target in (b"/errors/nope", b"/v1/ops?x"):
             with self.subTest(target), self.server.raw() as client:
-                client.send(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n")
+                fields = b"Host: localhost\r\nContent-Length: 99\r\n\r\n"
+                client.send(b"GET " + target + b" HTTP/1.1\r\n" + fields)
                 response = client.read_response()
                 self.assertIn(response.status, (400, 404))
                 self.assertEqual(response.header("connection"), "close")

@@ -22,6 +22,20 @@ class Output(ServerTest):
             for number, delay in enumerate(delays)
         ]
 
+    def test_a_results_limit_counts_its_own_bytes(self):
+        url = self.origin.url("/bytes?n=100")
+        for limit, type_ in ((100, "result"), (99, "error")):
+            task = {"url": url, "max_result_bytes": limit}
+            with self.subTest(limit):
+                (outcome,) = self.server.batch([task]).outcomes
+                self.assertEqual(outcome["type"], type_)
+                self.assertEqual(self.server.fetch(**task, envelope=True).json()["type"], type_)
+                plain = self.server.fetch(**task)
+                if limit == 100:
+                    self.assertEqual(len(self.assert_ok(plain).body), 100)
+                else:
+                    self.assert_problem(plain, "result_too_large", stage="process")
+
     def test_a_result(self):
         url = self.origin.url("/json?records=2")
         pipeline = [{"op": "json.select", "pointer": "/1/id"}]

@@ -178,6 +178,15 @@ class Upstreams(ConditionTest):
         task["unless_etag"] = '"other"'
         self.assertEqual(self.server.post("/v1/fetch", task).body, b"1")
 
+    def test_a_result_without_a_tag_is_given_one_to_compare(self):
+        upstream = self.upstream(answer())
+        etag = self.server.fetch(upstream.url(), envelope=True).json()["etag"]
+        for tags, status in (("*", 304), (etag, 304), ('"other"', 200)):
+            with self.subTest(tags):
+                response = self.server.fetch(upstream.url(), unless_etag=tags)
+                self.assertEqual((response.status, response.header("etag")), (status, etag))
+        self.assertEqual(response.body, b'{"n":1}')
+
     def test_both_ways_of_asking_have_the_same_tag(self):
         for fields in ({}, {"ETag": '"v1"'}):
             for steps in ([], [{"op": "hash"}]):

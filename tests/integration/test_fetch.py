@@ -235,7 +235,8 @@ class Requests(ServerTest):
         numbers = '{"n":12345678901234567890123,"a":[1.10,-0,1E5,1e400]}'
         url = json.dumps(self.origin.url("/echo"))
         task = '{"url": %s, "method": "POST", "json": %s, "meta": %s, "envelope": true}'
-        response = self.assert_ok(self.server.post("/v1/fetch", (task % (url, numbers, numbers)).encode()))
+        body = (task % (url, numbers, numbers)).encode()
+        response = self.assert_ok(self.server.post("/v1/fetch", body))
         self.assertIn(f'"meta":{numbers},'.encode(), response.body)
         self.assertEqual(response.json()["result"]["body"], numbers)
 

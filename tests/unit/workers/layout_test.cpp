@@ -36,6 +36,13 @@ TEST(Layout, OutputsNeitherOverlapNorLeaveTheArea) {
   }
   EXPECT_EQ(small_output_offset(UINT32_MAX), small_output_offset(ring_depth - 1));
   EXPECT_EQ(answer_bytes(1), large_output_offset + page_bytes);
+  EXPECT_GE(answer_bytes(page_bytes), large_output_offset + 2 * page_bytes);
+}
+
+TEST(Layout, BehindALineThereIsRoomForBase64) {
+  for (const std::uint64_t bytes : {0, 1, 2, 3, 100, 1 << 20})
+    EXPECT_GE(output_bytes_max(bytes, encode_for_line), (bytes + 2) / 3 * 4 + 2) << bytes;
+  EXPECT_EQ(output_bytes_max(7, hash_result), 7U);
 }
 
 }  // namespace

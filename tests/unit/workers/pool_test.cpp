@@ -145,6 +145,21 @@ TEST_F(PoolTest, AResultAboveItsLimitIsRefused) {
   EXPECT_EQ(restarts("protocol"), 0U);
 }
 
+TEST_F(PoolTest, ALimitCountsWhatIsNotYetEncoded) {
+  start(1);
+  const auto run_for_line = [this](const std::string& body, std::uint64_t bytes_max) {
+    return run(op("identity"), body, {.result_bytes_max = bytes_max, .encode_for_line = true});
+  };
+  EXPECT_EQ(run_for_line(std::string(2000, '\xff'), 1999), "error: result_too_large");
+  EXPECT_EQ(run_for_line(std::string(2000, '\xff'), 2000).size(), 2670U);
+  EXPECT_EQ(run_for_line(std::string(2000, '"'), 2000).size(), 4002U);
+  // Of escapes there may be too many.
+  EXPECT_EQ(run_for_line(std::string(2000, '\x01'), 2000), "error: result_too_large");
+  const std::size_t large = std::size_t{7} << 20U;
+  EXPECT_EQ(run_for_line(std::string(large, '\xff'), UINT64_MAX).size(), (large + 2) / 3 * 4 + 2);
+  EXPECT_EQ(restarts("protocol"), 0U);
+}
+
 // ---- deaths
 
 TEST_F(PoolTest, RestartsThatHaveToWaitComeWhenTheyAreDue) {
