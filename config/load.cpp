@@ -1,7 +1,7 @@
 #include "config/load.hpp"
 
 #include "config/loader.hpp"
-#include "config/utf8.hpp"
+#include "config/printable.hpp"
 
 #include <algorithm>
 #include <map>
@@ -125,18 +125,6 @@ void read_credential_files(const LoadInput& input, Loader& loader) {
 }
 
 }  // namespace
-
-std::string printable(std::string_view text, std::size_t bytes_max) {
-  std::string out;
-  while (!text.empty()) {
-    if (out.size() >= bytes_max) return out + "...";
-    const std::size_t length = utf8_sequence(text);
-    const auto first = static_cast<unsigned char>(text[0]);
-    out += length == 0 || first < 0x20 || first == 0x7f ? "?" : text.substr(0, length);
-    text.remove_prefix(length == 0 ? 1 : length);
-  }
-  return out;
-}
 
 std::string to_string(const Mistake& mistake) {
   std::string line = printable(mistake.source) + ": " + printable(mistake.key);

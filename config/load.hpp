@@ -69,9 +69,6 @@ std::string to_string(const Mistake& mistake);
 
 using LoadResult = BasicResult<Settings, std::vector<Mistake>>;
 
-// Text from outside, shortened and without anything that a terminal would act on.
-std::string printable(std::string_view text, std::size_t bytes_max = 200);
-
 LoadResult load(const LoadInput& input);
 
 // The environment of this process, for LoadInput.

@@ -1,6 +1,6 @@
 #include "handlers/cli/messages.hpp"
 
-#include "config/load.hpp"
+#include "config/printable.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "workers/ops/params.hpp"
 
-#include "config/load.hpp"
+#include "config/printable.hpp"
 #include "workers/json/json_write.hpp"
 
 #include <algorithm>
