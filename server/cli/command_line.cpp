@@ -82,7 +82,7 @@ class Parser {
     if (equals != std::string::npos) value = argument.substr(equals + 1);
 
     for (const Elsewhere& other : grammar_.elsewhere)
-      if (with_underscores(flag) == "--" + with_underscores(other.name))
+      if (is_long && with_underscores(flag.substr(2)) == with_underscores(other.name))
         return mistake(flag + " is an option of `fetchmill " + std::string(other.command) + '`');
     const Option* option = find_option(flag);
     if (option && option->value.empty()) {

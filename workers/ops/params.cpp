@@ -214,17 +214,19 @@ struct AppendJson {
   void operator()(bool flag) const { out += flag ? "true" : "false"; }
   void operator()(const JsonText& value) const { out += value.text; }
   void operator()(const StringList& list) const {
-    char separator = '[';
+    out += '[';
+    std::string_view separator;
     for (const std::string& text : list) {
-      out += std::exchange(separator, ',');
+      out += std::exchange(separator, ",");
       json::append_json_string(out, text);
     }
     out += ']';
   }
   void operator()(const StringMap& map) const {
-    char separator = '{';
+    out += '{';
+    std::string_view separator;
     for (const auto& [key, text] : map) {
-      out += std::exchange(separator, ',');
+      out += std::exchange(separator, ",");
       json::append_json_string(out, key);
       out += ':';
       json::append_json_string(out, text);
