@@ -1,18 +1,31 @@
-// fetchmill_ops_docs FILE: writes docs/ops.md there.
+// fetchmill_ops_docs FOLDER: writes ops.md there, and image-ops.md if this build has those ops.
 #include "workers/ops/docs/ops_markdown.hpp"
 
 #include <fstream>
 #include <iostream>
+#include <string>
+
+namespace {
+
+bool write(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (!file) std::cerr << "cannot write " << path << '\n';
+  return file.good();
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
+  namespace ops = fetchmill::workers::ops;
   if (argc != 2) {
-    std::cerr << "usage: fetchmill_ops_docs FILE\n";
+    std::cerr << "usage: fetchmill_ops_docs FOLDER\n";
     return 2;
   }
-  std::ofstream file(argv[1], std::ios::binary);
-  file << fetchmill::workers::ops::ops_markdown();
-  file.close();
-  if (file) return 0;
-  std::cerr << "cannot write " << argv[1] << '\n';
-  return 1;
+  const std::string folder = argv[1];
+  const std::string of_images = ops::image_ops_markdown();
+  const bool written = write(folder + "/ops.md", ops::ops_markdown()) &&
+                       (of_images.empty() || write(folder + "/image-ops.md", of_images));
+  return written ? 0 : 1;
 }

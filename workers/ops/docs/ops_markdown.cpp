@@ -14,11 +14,13 @@ constexpr std::string_view head =
     "# Ops\n\n"
     "Generated from the table of ops in `workers/ops/`.\n\n"
     "An op turns one body into another. A pipeline is a list of at most 16 steps, `{\"op\": NAME}` "
-    "and the "
-    "op's parameters; each step gets what the one before it made, in one visit to one worker. An "
+    "and the op's parameters; each step gets what the one before it made, in one visit to one "
+    "worker. An "
     "op with its parameters may also stand in the query: `?op=NAME&PARAMETER=VALUE`; its first "
     "parameter is the main one. `GET /v1/ops` has the same as JSON, with a JSON Schema of the "
-    "parameters; the settings `ops.enabled` and `ops.disabled` say which ops a server has.\n\n"
+    "parameters; the settings `ops.enabled` and `ops.disabled` say which ops a server has. Those "
+    "of "
+    "images, which not every build has, are in [image-ops.md](image-ops.md).\n\n"
     "What an op refuses: parameters that are not as below with `invalid_request` or "
     "`unknown_field`, a body that it cannot process with `processing_failed`, whose detail says "
     "what is wrong and where, and a result that is larger than the task allows with "
@@ -30,6 +32,17 @@ constexpr std::string_view head =
     "upstream has had its request by then, be it a POST. In named pipelines they are found at "
     "start.\n\n"
     "The examples ask the server that `make run` starts.\n";
+
+constexpr std::string_view image_head =
+    "# Image ops\n\n"
+    "Generated from the table of ops in `workers/ops/`. What holds for every op stands in "
+    "[ops.md](ops.md).\n\n"
+    "These need libvips, and are in builds with `IMAGE_OPS=ON`: `make build IMAGE_OPS=ON`, "
+    "`make image IMAGE_OPS=ON`.\n";
+
+bool is_of_images(const Op& op) {
+  return op.name.starts_with("image.");
+}
 
 // As it may stand in a cell of a table.
 std::string cell(std::string_view text) {
@@ -189,8 +202,16 @@ std::string section(const Op& op) {
 
 std::string ops_markdown() {
   std::string out(head);
-  for (const Op* op : all_ops()) out += section(*op);
+  for (const Op* op : all_ops())
+    if (!is_of_images(*op)) out += section(*op);
   return out;
+}
+
+std::string image_ops_markdown() {
+  std::string sections;
+  for (const Op* op : all_ops())
+    if (is_of_images(*op)) sections += section(*op);
+  return sections.empty() ? sections : std::string(image_head) + sections;
 }
 
 }  // namespace fetchmill::workers::ops
