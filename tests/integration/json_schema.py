@@ -2,6 +2,7 @@
 a single fault."""
 
 import base64
+import math
 import copy
 import re
 
@@ -118,7 +119,7 @@ class Schemas:
             return pick.random() < 0.5
         low = schema.get("minimum", -5)
         high = min(schema.get("maximum", low + 1000), low + 100_000)
-        return pick.choice([low, high, pick.randint(low, high)])
+        return pick.choice([low, high, pick.randint(math.ceil(low), math.floor(high))])
 
     def string(self, schema):
         if "examples" in schema:

@@ -21,6 +21,7 @@ UNIT = DEPLOY / "systemd/fetchmill.service"
 PYTHON = "/usr/bin/python3"  # Debian's, with Debian's packages
 TO_JSON = "import json, sys, yaml; json.dump(list(yaml.safe_load_all(sys.stdin)), sys.stdout)"
 COMES_ALONG = {"libc6", "libgcc-s1"}  # every library depends on them
+COMES_ALONG |= {"libglib2.0-0"}  # with libvips42
 
 
 def python_has(module):
@@ -141,7 +142,11 @@ class Texts(unittest.TestCase):
     @needs("readelf")
     @unittest.skipIf(SANITIZED, "the sanitizers' libraries do not ship")
     def test_the_packages_of_its_libraries_are_listed(self):
-        listed = (DEPLOY / "packages-runtime.txt").read_text().splitlines()
+        listed = [
+            name
+            for file in ("packages-runtime.txt", "packages-image.txt")
+            for name in (DEPLOY / file).read_text().splitlines()
+        ]
         dynamic = subprocess.run(
             ["readelf", "--dynamic", FETCHMILL_BIN], capture_output=True, text=True, check=True
         ).stdout
