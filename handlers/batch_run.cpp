@@ -150,6 +150,9 @@ bool BatchRun::progressed() const {
 void BatchRun::run() {
   release_held(server::turn_bytes_max);
   start_more();
+  // Once it was stopped nobody waits for progress, and whoever waits for room may destroy the
+  // batch.
+  if (awaits_room_ && closed_) return std::exchange(awaits_room_, nullptr)->complete();
   if (awaits_room_ && has_room()) std::exchange(awaits_room_, nullptr)->complete();
   // Last: whoever waits for this may destroy the batch.
   if (awaits_progress_ && progressed()) std::exchange(awaits_progress_, nullptr)->complete();

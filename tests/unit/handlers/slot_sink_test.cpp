@@ -21,8 +21,8 @@ class SlotSinkTest : public server::testing::LoopTest {
   SlotSinkTest() {
     const workers::SlotShape shape = *workers::slot_shape(16U << 20U, 1U << 20U);
     const workers::SharedFile file = *workers::make_shared_file("inputs", shape.address_bytes());
-    region_ = *workers::Region::map(file.writable, shape.address_bytes(),
-                                    workers::Access::read_write);
+    region_ =
+        *workers::Region::map(file.writable, shape.address_bytes(), workers::Access::read_write);
     slots.emplace(region_.all(), shape, crowd, [this] { ++hints; });
     while (!slots->crowded()) sealed.push_back(slots->seal(std::move(*slots->lease("[]", 10))));
   }
