@@ -1,9 +1,9 @@
 // A schema's text to a JsonSchema: first all subschemas that stand where keywords have them, with
 // their identifiers; then the references, which may name further ones.
 #include "workers/json/json_number.hpp"
-#include "workers/json/json_text.hpp"
 #include "workers/ops/json_schema.hpp"
 #include "workers/ops/json_schema_pattern.hpp"
+#include "workers/ops/json_schema_reader.hpp"
 #include "workers/ops/url_reference.hpp"
 
 #include <algorithm>
@@ -65,30 +65,9 @@ std::pair<std::string_view, std::string_view> split_at_fragment(std::string_view
   return {reference.substr(0, hash), reference.substr(hash + 1)};
 }
 
-// What an object of the schema has.
-class Members {
+class Compiler : private SchemaReader {
  public:
-  Members(const JsonTree& tree, Index object) {
-    tree.for_each_child(object, [&](Index value) {
-      by_name_.emplace(member_name(tree, value), value);
-      return true;
-    });
-  }
-
-  std::optional<Index> find(std::string_view name) const {
-    const auto found = by_name_.find(name);
-    return found == by_name_.end() ? std::nullopt : std::optional(found->second);
-  }
-  auto begin() const { return by_name_.begin(); }
-  auto end() const { return by_name_.end(); }
-
- private:
-  std::map<std::string, Index, std::less<>> by_name_;
-};
-
-class Compiler {
- public:
-  explicit Compiler(JsonSchema& schema) : schema_(schema), tree_(schema.tree) {}
+  explicit Compiler(JsonSchema& schema) : SchemaReader(schema.tree), schema_(schema) {}
 
   // What is wrong with the schema, or nothing.
   std::string compile() {
@@ -110,16 +89,9 @@ class Compiler {
     bool dynamic;
   };
 
-  void fail(Index at, std::string_view what) {
-    if (!fault_.empty()) return;
-    std::string pointer = pointer_to(tree_, at);
-    if (pointer.size() > 200) pointer = "…" + pointer.substr(pointer.size() - 200);
-    fault_ = (pointer.empty() ? std::string("the schema") : pointer) + " " + std::string(what);
-  }
-
   void choose_draft() {
     if (tree_[0].kind() != ValueKind::object) return;
-    const auto schema = Members(tree_, 0).find("$schema");
+    const auto schema = SchemaMembers(tree_, 0).find("$schema");
     if (!schema) return;
     const std::string uri = string_at(*schema);
     const auto* known = std::ranges::find(drafts, split_at_fragment(uri).first,
@@ -129,38 +101,6 @@ class Compiler {
                   "names no JSON Schema that is known here: drafts 4, 6, 7, 2019-09 "
                   "and 2020-12 are");
     draft_ = known->second;
-  }
-
-  // ---- Reading the schema.
-
-  bool is(Index value, ValueKind kind) const { return tree_[value].kind() == kind; }
-  bool is_boolean(Index value) const {
-    return is(value, ValueKind::is_true) || is(value, ValueKind::is_false);
-  }
-  std::string string_at(Index value) {
-    if (is(value, ValueKind::string)) return json::unescaped_string(tree_.raw_string(value));
-    fail(value, "must be a string");
-    return {};
-  }
-  std::vector<std::string> strings_at(Index value) {
-    std::vector<std::string> strings;
-    if (!is(value, ValueKind::array)) fail(value, "must be an array of strings");
-    tree_.for_each_child(value, [&](Index item) {
-      strings.push_back(string_at(item));
-      return fault_.empty();
-    });
-    return strings;
-  }
-  std::uint64_t count_at(Index value) {
-    const bool number = is(value, ValueKind::number);
-    if (!number || !json::is_json_integer(tree_.text(value)) || tree_.text(value).front() == '-') {
-      fail(value, "must be a whole number of at least 0");
-      return 0;
-    }
-    double count = 0;
-    const std::string_view text = tree_.text(value);
-    std::from_chars(text.data(), text.data() + text.size(), count);
-    return static_cast<std::uint64_t>(std::min(count, 1e15));
   }
 
   // ---- Subschemas.
@@ -176,7 +116,7 @@ class Compiler {
     if (!fault_.empty()) return id;
     ++depth_;
     if (is(node, ValueKind::object))
-      compile_object(id, Members(tree_, node));
+      compile_object(id, SchemaMembers(tree_, node));
     else if (is_boolean(node))  // which draft 4 has in some places only
       subschema.never = is(node, ValueKind::is_false);
     else
@@ -211,11 +151,11 @@ class Compiler {
   std::map<std::string, SchemaId, std::less<>> children_by_name(Index object) {
     std::map<std::string, SchemaId, std::less<>> ids;
     if (!is(object, ValueKind::object)) fail(object, "must be an object of schemas");
-    for (const auto& [name, value] : Members(tree_, object)) ids.emplace(name, child(value));
+    for (const auto& [name, value] : SchemaMembers(tree_, object)) ids.emplace(name, child(value));
     return ids;
   }
 
-  void compile_object(SchemaId id, const Members& members) {
+  void compile_object(SchemaId id, const SchemaMembers& members) {
     current_ = id;
     const auto reference = members.find("$ref");
     // Before 2019-09, nothing beside a reference counts.
@@ -236,7 +176,7 @@ class Compiler {
     unevaluated(members);
   }
 
-  void identify(SchemaId id, const Members& members) {
+  void identify(SchemaId id, const SchemaMembers& members) {
     Subschema& subschema = schema_.subschemas[id];
     if (const auto value = members.find(draft_ == Draft::draft_4 ? "id" : "$id");
         value && is(*value, ValueKind::string)) {
@@ -277,7 +217,7 @@ class Compiler {
     references_.push_back({current_, schema_.subschemas[current_].keywords.size() - 1, dynamic});
   }
 
-  void definitions(const Members& members) {
+  void definitions(const SchemaMembers& members) {
     for (const std::string_view name : {"definitions", "$defs"})
       if (const auto value = members.find(name); value && is(*value, ValueKind::object))
         children_by_name(*value);
@@ -285,7 +225,7 @@ class Compiler {
 
   // ---- Keywords, by what they are about.
 
-  void values(const Members& members) {
+  void values(const SchemaMembers& members) {
     if (const auto value = members.find("type")) {
       std::uint64_t types = 0;
       const auto names =
@@ -333,7 +273,7 @@ class Compiler {
     }
   }
 
-  void sizes(const Members& members) {
+  void sizes(const SchemaMembers& members) {
     constexpr std::pair<std::string_view, Kind> counts[] = {
         {"maxLength", Kind::max_length},         {"minLength", Kind::min_length},
         {"maxItems", Kind::max_items},           {"minItems", Kind::min_items},
@@ -351,7 +291,7 @@ class Compiler {
     return compiled;
   }
 
-  void arrays(const Members& members) {
+  void arrays(const SchemaMembers& members) {
     const auto items = members.find("items");
     const bool is_list = draft_ < Draft::draft_2020_12 && items && is(*items, ValueKind::array);
     const auto list = is_list                          ? items
@@ -392,7 +332,7 @@ class Compiler {
     }
   }
 
-  void objects(const Members& members) {
+  void objects(const SchemaMembers& members) {
     if (const auto value = members.find("required"); value && !is_boolean(*value))
       keyword(Kind::required, *value).names = strings_at(*value);
     const auto properties = members.find("properties");
@@ -417,7 +357,7 @@ class Compiler {
   }
 
   // Draft 7 has both kinds under one name, which later ones may still use.
-  void dependencies(const Members& members) {
+  void dependencies(const SchemaMembers& members) {
     SchemaKeyword names{.kind = Kind::dependent_required};
     SchemaKeyword schemas{.kind = Kind::dependent_schemas};
     for (const std::string_view name : {"dependencies", "dependentRequired", "dependentSchemas"}) {
@@ -425,7 +365,7 @@ class Compiler {
       const bool known = name == "dependencies" || draft_ >= Draft::draft_2019_09;
       if (!value || !known) continue;
       if (!is(*value, ValueKind::object)) return fail(*value, "must be an object");
-      for (const auto& [property, dependency] : Members(tree_, *value)) {
+      for (const auto& [property, dependency] : SchemaMembers(tree_, *value)) {
         if (is(dependency, ValueKind::array)) {
           auto group = strings_at(dependency);
           group.insert(group.begin(), property);
@@ -442,7 +382,7 @@ class Compiler {
     if (!schemas.schemas.empty()) append(std::move(schemas));
   }
 
-  void combinations(const Members& members) {
+  void combinations(const SchemaMembers& members) {
     constexpr std::pair<std::string_view, Kind> lists[] = {
         {"allOf", Kind::all_of}, {"anyOf", Kind::any_of}, {"oneOf", Kind::exactly_one_of}};
     for (const auto& [name, kind] : lists)
@@ -465,7 +405,7 @@ class Compiler {
     }
   }
 
-  void unevaluated(const Members& members) {
+  void unevaluated(const SchemaMembers& members) {
     if (draft_ < Draft::draft_2019_09) return;
     constexpr std::pair<std::string_view, Kind> names[] = {
         {"unevaluatedItems", Kind::unevaluated_items},
@@ -518,13 +458,11 @@ class Compiler {
   }
 
   JsonSchema& schema_;
-  const JsonTree& tree_;
   Draft draft_ = Draft::draft_2020_12;
   SchemaId current_ = 0;
   std::size_t depth_ = 0;
   std::map<Index, SchemaId> known_;
   std::vector<Reference> references_;
-  std::string fault_;
 };
 
 }  // namespace
