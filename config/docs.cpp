@@ -12,8 +12,7 @@ std::string errors_markdown() {
       "Generated from `config/errors.def`.\n\n"
       "Errors are answered as RFC 9457 `application/problem+json`; `code` is one of these. "
       "`GET /errors/CODE` answers the same text. The same request may succeed when it is sent "
-      "again "
-      "only where \"retry\" says yes, or the error's own `retryable` is true. A head that is "
+      "again only where \"retry\" says yes, or the error's own `retryable` is true. A head that is "
       "too large is `invalid_request` with status 414 (the request line) or 431 (the header "
       "fields).\n\n"
       "| code | status | retry | meaning | what to do |\n| --- | --- | --- | --- | --- |\n";

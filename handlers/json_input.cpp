@@ -2,9 +2,9 @@
 
 #include "handlers/as_written.hpp"
 #include "workers/json/json_locate.hpp"
+#include "workers/json/json_number.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace fetchmill::handlers {
 
@@ -62,11 +62,8 @@ Result<void> check_members(simdjson::dom::object object, std::span<const std::st
 std::optional<std::uint64_t> whole_number(element value) {
   std::uint64_t number = 0;
   if (!value.get(number)) return number;
-  // Up to here doubles hold all of them.
-  constexpr double exact_max = 9007199254740992.0;
   double real = 0;
-  if (value.get(real) || !(real >= 0 && real <= exact_max) || std::trunc(real) != real)
-    return std::nullopt;
+  if (value.get(real) || real < 0 || !workers::json::is_exact_integer(real)) return std::nullopt;
   return static_cast<std::uint64_t>(real);
 }
 

@@ -243,11 +243,12 @@ std::string about() {
       member("title", text("fetchmill")),
       member("version", text(config::version)),
       member("summary", text("Fetches URLs and processes every body on every core.")),
-      member("description",
-             text("Unknown JSON fields, query parameters and ops are refused with 400 and named, "
-                  "and so "
-                  "are fields given twice; only outside /v1 query parameters are not looked at. "
-                  "Clients should ignore fields of an answer that they do not know.")),
+      member(
+          "description",
+          text(
+              "Unknown JSON fields, query parameters and ops are refused with 400 and named, "
+              "and so are fields given twice; only outside /v1 query parameters are not looked at. "
+              "Clients should ignore fields of an answer that they do not know.")),
       R"("license":{"name":"Apache-2.0","identifier":"Apache-2.0"})",
   });
 }

@@ -69,9 +69,13 @@ config::Error unknown_parameter(std::string_view name) {
       std::string(name.substr(0, 100)));
 }
 
+std::string first_parameter(std::string_view query) {
+  return std::string(query.substr(0, std::min<std::size_t>(query.find_first_of("=&"), 100)));
+}
+
 config::Result<void> refuse_query(std::string_view query) {
   if (query.empty()) return {};
-  const std::string name(query.substr(0, std::min<std::size_t>(query.find('='), 100)));
+  const std::string name = first_parameter(query);
   return config::Error(
       config::ErrorCode::unknown_field,
       "unknown query parameter '" + name + "'; with a JSON body, options are fields of the body",

@@ -22,5 +22,7 @@ config::Result<QueryPairs> parse_query(std::string_view query);
 config::Error unknown_parameter(std::string_view name);
 // For a request whose JSON body has all options: it takes no parameters.
 config::Result<void> refuse_query(std::string_view query);
+// The name of a query's first parameter, as it is written and shortened: for errors.
+std::string first_parameter(std::string_view query);
 
 }  // namespace fetchmill::handlers

@@ -10,6 +10,7 @@
 #include "handlers/named_pipelines.hpp"
 #include "handlers/openapi.hpp"
 #include "handlers/process.hpp"
+#include "handlers/query.hpp"
 #include "server/http/exchange.hpp"
 #include "server/metrics_exposition.hpp"
 #include "workers/ops/pipeline.hpp"
@@ -39,9 +40,9 @@ ExchangeHandler sequence(App& app, server::Task<void> (*handler)(App&, Exchange&
 // With the refusal as the response: the request has a query, and the route has no parameters.
 bool refuses_query(const Request& request, Response& response) {
   if (request.query.empty()) return false;
-  const std::string name(request.query.substr(0, request.query.find_first_of("=&")).substr(0, 100));
   response = server::http::problem(
-      config::Error(config::ErrorCode::unknown_field, "this route has no query parameters", name),
+      config::Error(config::ErrorCode::unknown_field, "this route has no query parameters",
+                    first_parameter(request.query)),
       request.id);
   return true;
 }

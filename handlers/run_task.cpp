@@ -7,6 +7,7 @@
 #include "server/http/trace_context.hpp"
 #include "workers/content_coding.hpp"
 #include "workers/ops/pipeline.hpp"
+#include "workers/result_too_large.hpp"
 
 #include <array>
 #include <cstdio>
@@ -154,14 +155,6 @@ TaskResult processed(workers::JobOutput output, const TaskSpec& task, const Task
   return result;
 }
 
-// As a worker says it of a result.
-Error too_large_as_it_is(std::uint64_t bytes, std::uint64_t bytes_max) {
-  Error error(ErrorCode::result_too_large, "the result has " + std::to_string(bytes) +
-                                               " bytes, allowed are " + std::to_string(bytes_max));
-  error.stage = "process";
-  return error;
-}
-
 // The upstream says that the caller has it already: there is no body.
 bool is_not_modified(const TaskSpec& task, const TaskReport& report) {
   return task.is_conditional() && report.response.status == not_modified;
@@ -216,7 +209,7 @@ Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, 
   if (!slot) co_return std::move(slot).error();
   if (is_not_modified(task, report)) co_return not_modified_result(task, report);
   if (!to_worker && slot->body().size() > task.max_result_bytes)
-    co_return too_large_as_it_is(slot->body().size(), task.max_result_bytes);
+    co_return workers::result_too_large(slot->body().size(), task.max_result_bytes);
   if (!to_worker) co_return judged(unprocessed(std::move(*slot), report), task);
   Task<Result<TaskResult>> processing =
       process_body(app, activity, std::move(*slot), task, encoding, flow, report);

@@ -69,8 +69,8 @@ struct TaskSpec {
 TaskSpec default_task(const config::Settings& settings);
 
 // Fills `task` from a JSON object that parse_json gave, on top of what it holds (the defaults).
-// `field` is what errors call the object:
-// "" or "tasks[3]". `envelope` is where the field of that name is allowed.
+// `field` is what errors call the object: "" or "tasks[3]". `envelope` is where the field of that
+// name is allowed.
 config::Result<void> read_task(simdjson::dom::element object, const std::string& field,
                                const config::Settings& settings, TaskSpec& task, bool* envelope);
 

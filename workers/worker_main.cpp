@@ -7,6 +7,7 @@
 #include "workers/layout.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/prefetch.hpp"
+#include "workers/result_too_large.hpp"
 #include "workers/worker_regions.hpp"
 
 #include <algorithm>
@@ -56,12 +57,6 @@ std::string_view presentable(std::string_view media_type) {
                                      [](char c) { return c >= ' ' && c <= '~'; });
   return printable && media_type.size() <= sizeof(Answer::media_type) ? media_type
                                                                       : std::string_view();
-}
-
-config::Error too_large(std::uint64_t bytes, std::string_view how, std::uint64_t bytes_max) {
-  return config::Error(config::ErrorCode::result_too_large,
-                       "the result has " + std::to_string(bytes) + " bytes" + std::string(how) +
-                           ", allowed are " + std::to_string(bytes_max));
 }
 
 class Worker {
@@ -178,7 +173,7 @@ class Worker {
     Reply reply;
     std::string_view bytes = result->bytes;
     if (bytes.size() > task.result_bytes_max)
-      return fail(task, too_large(bytes.size(), "", task.result_bytes_max));
+      return fail(task, result_too_large(bytes.size(), task.result_bytes_max));
     reply.media_type = presentable(result->media_type);
     if ((task.flags & hash_result) != 0) reply.hash = XXH3_128bits(bytes.data(), bytes.size());
     if ((task.flags & encode_for_line) != 0) {
@@ -187,7 +182,7 @@ class Worker {
       bytes = line.bytes;
       const std::uint64_t bytes_max = output_bytes_max(task.result_bytes_max, task.flags);
       if (bytes.size() > bytes_max)
-        return fail(task, too_large(bytes.size(), " as a JSON string", bytes_max));
+        return fail(task, result_too_large(bytes.size(), bytes_max, " as a JSON string"));
     }
     finish(task, reply, bytes);
   }

@@ -4,6 +4,7 @@
 // Requires: texts that are JSON numbers.
 #pragma once
 
+#include <cmath>
 #include <compare>
 #include <cstddef>
 #include <string>
@@ -19,6 +20,11 @@ std::string canonical_json_number(std::string_view number);
 
 // Whether it is worth an integer: 1.0 and 1e3 are.
 bool is_json_integer(std::string_view number);
+
+// Whether a double is an integer, of a size up to which doubles hold all of them (2^53).
+inline bool is_exact_integer(double number) {
+  return std::abs(number) <= 9007199254740992.0 && std::trunc(number) == number;
+}
 
 // Whether `number` is a multiple of `divisor`, which is above zero and has at most so many digits,
 // zeros at either end not counted.

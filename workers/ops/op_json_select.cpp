@@ -185,8 +185,7 @@ const Op json_select_op{
     .limits =
         "A pointer has at most 128 levels. Without `validate`, all of the document is checked for "
         "UTF-8 and structure: brackets that match, at most 1,024 deep, keys, commas and colons, "
-        "and "
-        "nothing behind the end; numbers, literals and escapes only in what is selected.",
+        "and nothing behind the end; numbers, literals and escapes only in what is selected.",
     .examples = examples,
     .params = params,
     .input = input_types,

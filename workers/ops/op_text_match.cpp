@@ -204,9 +204,8 @@ const Op text_match_op{
     .summary = "All matches of a regular expression (RE2), with their captures, or how many.",
     .limits =
         "A pattern may take 16 MiB and have 100 groups, no two of one name. `start` and `end` are "
-        "bytes of the text in "
-        "UTF-8; a group that "
-        "took no part is null. One match costs time in proportion to the text, whatever the "
+        "bytes of the text in UTF-8; a group that took no part is null. One match costs time in "
+        "proportion to the text, whatever the "
         "pattern; one that looks far ahead for each of many matches, such as `x*y|x`, ends at the "
         "task's time limit.",
     .examples = examples,

@@ -1,6 +1,7 @@
 #include "workers/ops/params.hpp"
 
 #include "config/printable.hpp"
+#include "workers/json/json_number.hpp"
 #include "workers/json/json_write.hpp"
 
 #include <algorithm>
@@ -15,9 +16,6 @@ using config::Error;
 using config::ErrorCode;
 using config::Result;
 using simdjson::dom::element_type;
-
-// Integers that a double holds exactly may also be written as 1e6.
-constexpr double exact_integer_max = 9007199254740992.0;
 
 Error invalid(std::string detail, std::string field) {
   return Error(ErrorCode::invalid_request, std::move(detail), std::move(field));
@@ -63,8 +61,9 @@ std::optional<ParamValue> map_from(const ParamSpec& spec, simdjson::dom::object 
 
 std::optional<ParamValue> number_from(unsigned types, double number) {
   if ((types & number_type) != 0) return number;
-  const bool exact = std::abs(number) <= exact_integer_max && std::trunc(number) == number;
-  if ((types & integer_type) != 0 && exact) return static_cast<std::int64_t>(number);
+  // 1e6 is one too.
+  if ((types & integer_type) != 0 && json::is_exact_integer(number))
+    return static_cast<std::int64_t>(number);
   return std::nullopt;
 }
 
