@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -359,10 +360,27 @@ class ServerTest(unittest.TestCase):
         return problem
 
 
+_reserved = []
+
+
 def free_port():
-    """A port nobody listens on: bound and released a moment ago."""
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        return listener.getsockname()[1]
+    """A port nobody listens on, and nobody will but who is told: it stays this process's.
+
+    A port that was bound to 0 and released is soon given to another test that runs beside this one.
+    These are below those the kernel gives away, and a name that only one process can have keeps
+    every other test from taking the same.
+    """
+    while True:
+        port = random.randrange(20000, 30000)
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0fetchmill-test-port-{port}")
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            name.close()
+            continue
+        _reserved.append(name)
+        return port
 
 
 def main():

@@ -18,16 +18,21 @@ namespace {
 // A script whose client never comes must not hang the test.
 constexpr int accept_timeout_ms = 10'000;
 
-int listen_on_loopback(std::uint16_t& port) {
+int bind_to_loopback(std::uint16_t& port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t bytes = sizeof address;
   EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), bytes), 0);
-  EXPECT_EQ(::listen(fd, 64), 0);
   EXPECT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &bytes), 0);
   port = ntohs(address.sin_port);
+  return fd;
+}
+
+int listen_on_loopback(std::uint16_t& port) {
+  const int fd = bind_to_loopback(port);
+  EXPECT_EQ(::listen(fd, 64), 0);
   return fd;
 }
 
@@ -184,7 +189,9 @@ std::string Upstream::url(std::string_view path, std::string_view host,
 
 std::uint16_t closed_port() {
   std::uint16_t port = 0;
-  ::close(listen_on_loopback(port));
+  // Never listens and is never let go: a port that is free again may be given to a test that runs
+  // beside this one.
+  bind_to_loopback(port);
   return port;
 }
 

@@ -74,7 +74,7 @@ class Upstream {
   std::thread thread_;
 };
 
-// A port of 127.0.0.1 that nobody listens on.
+// A port of 127.0.0.1 that nobody listens on, nor will while the process lives.
 std::uint16_t closed_port();
 
 }  // namespace fetchmill::server::fetch::testing
