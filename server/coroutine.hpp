@@ -17,8 +17,10 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <new>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace fetchmill::server {
@@ -88,15 +90,23 @@ struct PromiseBase {
   [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
 };
 
+// Where a sequence of this type of result has room for it. A large result has none in the frame,
+// which would be held for as long as the sequence waits.
+template <class T>
+using ReturnValue = std::conditional_t<(sizeof(T) > 64), std::unique_ptr<T>, std::optional<T>>;
+
 template <class T>
 struct Promise : PromiseBase {
-  std::optional<T> value;
+  ReturnValue<T> value;
   std::coroutine_handle<Promise> get_return_object() noexcept {
     return std::coroutine_handle<Promise>::from_promise(*this);
   }
   template <class U>
   void return_value(U&& result) {
-    value.emplace(std::forward<U>(result));
+    if constexpr (std::is_same_v<ReturnValue<T>, std::optional<T>>)
+      value.emplace(std::forward<U>(result));
+    else
+      value = std::make_unique<T>(std::forward<U>(result));
   }
   T&& take() { return std::move(*value); }
 };

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <string_view>
 
 #include <simdjson.h>
@@ -28,6 +29,7 @@ Area::Area(Region commands, Region answers, std::uint64_t result_bytes_max)
 void Area::open(std::uint32_t generation) {
   generation_ = generation;
   owed_begin_ = owed_end_ = answered_ = taken_ = rung_for_ = 0;
+  std::iota(free_small_outputs_.begin(), free_small_outputs_.end(), 0);
   receiving_.reset();
   lie_ = Lie::none;
   loop_.submitted.store(0, std::memory_order_relaxed);
@@ -42,17 +44,19 @@ bool Area::ready() const {
 }
 
 void Area::submit(const Order& order) {
+  const std::uint32_t small_output = free_small_outputs_[unanswered()];
   const std::uint32_t index = owed_end_++;
   Owed& owed = owed_[ring_place(index)];
   owed = Owed{};
   owed.asked = {.task = order.id,
-                .grant_offset = small_output_offset(index),
+                .grant_offset = small_output_offset(small_output),
                 .grant_bytes = small_output_bytes,
                 .result_bytes_max = std::min(order.result_bytes_max, result_bytes_max_),
                 .flags = order.flags};
   owed.task = order.task;
   owed.slot = order.slot;
   owed.index = index;
+  owed.small_output = small_output;
   owed.cost_key = order.cost_key;
   owed.expected = order.expected;
   Submission& out = loop_.submissions[ring_place(index)];
@@ -216,6 +220,7 @@ Area::Take Area::finish(Taken& into) {
   receiving_.reset();
   ++owed_begin_;
   ++taken_;
+  free_small_outputs_[unanswered()] = into.owed.small_output;
   return Take::answer;
 }
 

@@ -44,6 +44,7 @@ struct Owed {
   Task* task = nullptr;
   std::uint32_t slot = 0;
   std::uint32_t index = 0;  // in the submission ring
+  std::uint32_t small_output = 0;
   std::uint64_t cost_key = 0;
   std::chrono::nanoseconds expected{0};
 };
@@ -132,6 +133,8 @@ class Area {
   const WorkerPage& worker_;
   std::uint64_t result_bytes_max_;
   std::array<Owed, ring_depth> owed_{};
+  // From unanswered() on: those that no unanswered task has; the next one first.
+  std::array<std::uint32_t, ring_depth> free_small_outputs_{};
   std::uint32_t owed_begin_ = 0;
   std::uint32_t owed_end_ = 0;
   std::uint32_t answered_ = 0;  // of WorkerPage::answered, when last looked at: a line not ours

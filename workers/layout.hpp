@@ -172,15 +172,17 @@ static_assert(std::is_standard_layout_v<LoopPage> && std::is_standard_layout_v<W
 inline constexpr std::uint64_t command_bytes = round_up(sizeof(LoopPage), page_bytes);
 
 // Outputs, behind the worker's page. Writer: the worker, inside what the loop granted. Reader:
-// loop. A small one belongs to each place of the submission ring; the large one is an address range
+// loop. Each unanswered task has a small one, the one that was given back last where there is a
+// choice: as many have pages as tasks were unanswered at once. The large one is an address range
 // that the loop grants to one task at a time.
 inline constexpr std::uint64_t small_output_bytes = 8 * 1024;
 inline constexpr std::uint64_t small_outputs_offset = round_up(sizeof(WorkerPage), page_bytes);
 inline constexpr std::uint64_t large_output_offset =
     small_outputs_offset + ring_depth * small_output_bytes;
 
-constexpr std::uint64_t small_output_offset(std::uint32_t index) {
-  return small_outputs_offset + ring_place(index) * small_output_bytes;
+// Requires: number < ring_depth.
+constexpr std::uint64_t small_output_offset(std::uint32_t number) {
+  return small_outputs_offset + number * small_output_bytes;
 }
 // What a result may take as it is answered. Encoded for a line that is room for base64, and for
 // text that doubles by its escapes.

@@ -48,6 +48,14 @@ struct AttemptEnd {
   bool followed = false;  // a redirect: the request is its next hop now
 };
 
+// False: the activity was interrupted. A sequence of its own, so that the frame of every fetch has
+// no room for what few wait for.
+Task<bool> sleep_for(Activity& activity, Clock::duration time) {
+  SleepUntil sleeping(activity, Clock::now() + time);
+  co_await sleeping;
+  co_return !activity.interrupted();
+}
+
 void record_connection(FetchTrace& trace, const Connection& connection) {
   trace.attempt().peer = connection.peer();
   trace.attempt().tls = connection.tls_facts();
@@ -89,6 +97,7 @@ struct Fetcher::State final : cache::Upstream {
   Task<config::Result<void>> connect(Activity& activity, const Url& url,
                                      Connections::Pooled& connection, FetchResponse& response);
   Task<bool> drained(Activity& activity, UpstreamExchange& exchange);
+  Task<config::Result<void>> paced(Activity& activity, const Url& url, const Pacing::Limits& pace);
 
   void record_addresses(FetchTrace& trace, const std::vector<Address>& addresses,
                         std::uint16_t port) const;
@@ -234,10 +243,8 @@ Task<config::Result<void>> Fetcher::State::run(Activity& activity, FetchRequest&
     retried = std::move(outcome);
     response.status = 0;
     if (response.trace) response.trace->attempt().wait = *wait;
-    SleepUntil sleeping(activity, Clock::now() + *wait);
-    co_await sleeping;
-    if (activity.interrupted())
-      co_return ended(interrupted(activity, "waiting to try again"), request, response);
+    const bool waited = co_await sleep_for(activity, *wait);
+    if (!waited) co_return ended(interrupted(activity, "waiting to try again"), request, response);
   }
 }
 
@@ -267,19 +274,16 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
                                                    FetchResponse& response, BodySink& sink,
                                                    AttemptEnd& end) {
   response.timings = {};
-  // A copy: the rules may be replaced while this waits.
-  const OriginRule rule = origins.of(request.url);
-  if (rule.pace.per_second > 0) {
-    Pacing::Turn turn = pacing.turn(activity, request.url, rule.pace);
-    config::Result<void> granted = co_await turn;
+  if (const Pacing::Limits& pace = origins.of(request.url).pace; pace.per_second > 0) {
+    config::Result<void> granted = co_await paced(activity, request.url, pace);
     if (!granted) co_return granted;
   }
   Connections::Lease lease;
   UpstreamExchange exchange(shared);
   for (bool again = false;; again = true) {
     if (!lease)
-      lease = co_await connections.take(activity, request.url, rule.connections_max,
-                                        idle_max_of(request));
+      lease = co_await connections.take(
+          activity, request.url, origins.of(request.url).connections_max, idle_max_of(request));
     if (!lease) co_return interrupted(activity, "waiting for a connection");
     const bool reused = lease->is_open();
     if (response.trace) response.trace->begin_attempt(request.url, reused);
@@ -392,6 +396,13 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   record(timings.tls, phases.tls, from, Clock::now());
   connection.established();
   co_return step;
+}
+
+// A sequence of its own, as sleep_for.
+Task<config::Result<void>> Fetcher::State::paced(Activity& activity, const Url& url,
+                                                 const Pacing::Limits& pace) {
+  Pacing::Turn turn = pacing.turn(activity, url, pace);
+  co_return co_await turn;
 }
 
 void Fetcher::State::record_addresses(FetchTrace& trace, const std::vector<Address>& addresses,

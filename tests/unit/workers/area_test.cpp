@@ -3,8 +3,10 @@
 
 #include "workers/ring.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -46,7 +48,9 @@ class AreaTest : public testing::Test {
     worker().answered.store(index + 1);
   }
   Answer done(std::uint64_t id, std::string_view bytes, ResultKind kind = ResultKind::raw) {
-    const std::uint64_t offset = small_output_offset(submission_of(id));
+    // Of what nobody asked for: any.
+    const std::uint64_t offset =
+        std::max(loop().submissions[submission_of(id)].grant_offset, small_outputs_offset);
     put(offset, bytes);
     Answer answer{};
     answer.task = id;
@@ -226,6 +230,54 @@ TEST_F(AreaTest, AResultChangedAfterwardsStaysAsItWasTaken) {
   ASSERT_EQ(take(), Area::Take::answer);
   put(small_output_offset(0), "forged");
   EXPECT_EQ((*taken_.output)->bytes, "honest");
+}
+
+TEST_F(AreaTest, EachUnansweredTaskHasAnOutputOfItsOwn) {
+  std::set<std::uint64_t> outputs;
+  for (std::uint32_t place = 0; place < ring_depth; ++place) {
+    order(place + 1);
+    outputs.insert(area_->owed(place).asked.grant_offset);
+  }
+  EXPECT_EQ(outputs.size(), ring_depth);
+}
+
+TEST_F(AreaTest, TheOutputThatWasGivenBackLastIsUsedNext) {
+  order(1);
+  order(2);
+  const std::uint64_t first = area_->owed(0).asked.grant_offset;
+  const std::uint64_t second = area_->owed(1).asked.grant_offset;
+  for (std::uint64_t id = 1; id <= 2; ++id) {
+    say(done(id, "x"));
+    ASSERT_EQ(take(), Area::Take::answer);
+  }
+  for (std::uint64_t id = 3; id < 2 * ring_depth; ++id) {
+    order(id);
+    EXPECT_EQ(area_->owed(0).asked.grant_offset, second);
+    say(done(id, "x"));
+    ASSERT_EQ(take(), Area::Take::answer);
+  }
+  order(2 * ring_depth);
+  order(2 * ring_depth + 1);
+  EXPECT_EQ(area_->owed(1).asked.grant_offset, first);
+}
+
+TEST_F(AreaTest, ALargeResultKeepsItsSmallOutput) {
+  order(1);
+  order(2);
+  const std::uint64_t second = area_->owed(1).asked.grant_offset;
+  const std::uint64_t first = area_->owed(0).asked.grant_offset;
+  Answer need = done(1, "");
+  need.kind = static_cast<std::uint32_t>(AnswerKind::need_output);
+  need.bytes = small_output_bytes + 1;
+  say(need);
+  ASSERT_EQ(take(), Area::Take::nothing);
+  Answer large = done(1, "");
+  large.offset = large_output_offset;
+  say(large);
+  ASSERT_EQ(take(), Area::Take::answer);
+  order(3);
+  EXPECT_EQ(area_->owed(0).asked.grant_offset, second);
+  EXPECT_EQ(area_->owed(1).asked.grant_offset, first);
 }
 
 TEST_F(AreaTest, MaySleepOnlyWhenNothingIsThere) {
