@@ -11,7 +11,7 @@
 namespace fetchmill::server::fetch {
 
 inline void assign_origin_key(std::string& key, const Url& url) {
-  key.assign(url.scheme).append("://").append(url.host.text);
+  key.assign(to_string(url.scheme)).append("://").append(url.host.text);
   key += ':';
   key += static_cast<char>(url.port >> 8);
   key += static_cast<char>(url.port & 0xff);

@@ -12,7 +12,7 @@
 namespace fetchmill::server::fetch {
 
 struct OriginPattern {
-  std::string scheme;
+  Scheme scheme = Scheme::http;
   HostPattern host;
   std::uint16_t port = 0;
 

@@ -24,12 +24,12 @@ std::string base64(const std::string& text) {
 
 config::Result<Proxy> parse_proxy(std::string_view text) {
   const config::Result<Url> url = parse_url(text);
-  if (!url || url->path != "/" || url->query || url->fragment)
+  if (!url || url->tail != "/")
     return Error(ErrorCode::invalid_request, "not the URL of a proxy", "fetch.proxy");
   Proxy proxy{url->host, url->port, url->is_https(), {}};
   if (url->userinfo)
     proxy.authorization =
-        "Basic " + base64(percent_decode(url->username) + ':' + percent_decode(url->password));
+        "Basic " + base64(percent_decode(url->username()) + ':' + percent_decode(url->password()));
   return proxy;
 }
 

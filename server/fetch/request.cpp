@@ -77,20 +77,6 @@ class Digits {
   const char* end_;
 };
 
-void append_target(std::string& to, const Url& url) {
-  to += url.path;
-  if (!url.query) return;
-  to += '?';
-  to += *url.query;
-}
-
-void append_authority(std::string& to, const Url& url) {
-  to += url.host.text;
-  if (url.has_default_port()) return;
-  to += ':';
-  to += Digits(url.port);
-}
-
 // The caller's trace, unless the task has its own: the two fields belong together.
 bool sends_trace(const FetchRequest& request) {
   return std::none_of(request.trace.begin(), request.trace.end(),
@@ -194,9 +180,9 @@ bool is_idempotent(wire::Method method) {
 void append_request_head(std::string& to, const FetchRequest& request) {
   to += boost::beast::http::to_string(request.method);
   to += ' ';
-  append_target(to, request.url);
+  to += request.url.request_target();
   to += " HTTP/1.1\r\nHost: ";
-  append_authority(to, request.url);
+  request.url.append_host_header(to);
   for_each_field(request, [&](std::string_view name, std::string_view value) {
     to += "\r\n";
     to += name;
@@ -210,9 +196,9 @@ std::vector<Header> http2_fields(const FetchRequest& request) {
   std::vector<Header> fields;
   fields.reserve(request.headers.size() + 8);
   fields.push_back({":method", std::string(boost::beast::http::to_string(request.method))});
-  fields.push_back({":scheme", std::string(request.url.scheme)});
-  append_authority(fields.emplace_back(Header{":authority", {}}).value, request.url);
-  append_target(fields.emplace_back(Header{":path", {}}).value, request.url);
+  fields.push_back({":scheme", std::string(to_string(request.url.scheme))});
+  fields.push_back({":authority", request.url.host_header()});
+  fields.push_back({":path", std::string(request.url.request_target())});
   for_each_field(request, [&](std::string_view name, std::string_view value) {
     fields.push_back({ascii::to_lower(name), std::string(value)});
   });

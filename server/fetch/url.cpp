@@ -20,13 +20,16 @@ bool is_slash(char c) {
 }
 
 // The standard's preparation: C0 controls and spaces off both ends, tabs and newlines out.
-std::string cleaned(std::string_view text) {
+// `buffer` holds what is returned where anything had to go out.
+std::string_view cleaned(std::string_view text, std::string& buffer) {
   const auto is_outer = [](char c) { return static_cast<unsigned char>(c) <= 0x20; };
   while (!text.empty() && is_outer(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_outer(text.back())) text.remove_suffix(1);
-  std::string out(text);
-  std::erase_if(out, [](char c) { return c == '\t' || c == '\n' || c == '\r'; });
-  return out;
+  const auto goes_out = [](char c) { return c == '\t' || c == '\n' || c == '\r'; };
+  if (std::ranges::none_of(text, goes_out)) return text;
+  buffer = text;
+  std::erase_if(buffer, goes_out);
+  return buffer;
 }
 
 // "scheme start" and "scheme": the lower-case scheme, taken off `text` with its colon; or empty.
@@ -49,12 +52,6 @@ std::string_view skip_slashes(std::string_view text) {
   return text;
 }
 
-std::string percent_encoded(std::string_view text, const PercentEncodeSet& set) {
-  std::string out;
-  append_percent_encoded(out, text, set);
-  return out;
-}
-
 // A dot segment may be spelt with "%2e".
 bool is_dots(std::string_view segment, std::size_t dots_wanted) {
   std::size_t dots = 0;
@@ -75,6 +72,13 @@ bool is_dots(std::string_view segment, std::size_t dots_wanted) {
 // every character of the text.
 std::size_t end_before(std::string_view text, std::string_view characters) {
   return static_cast<std::size_t>(std::ranges::find_first_of(text, characters) - text.begin());
+}
+
+// What stands behind the first of these delimiters; empty where there is none.
+std::optional<std::string_view> behind(std::string_view text, char delimiter) {
+  const std::size_t at = text.find(delimiter);
+  if (at == std::string_view::npos) return std::nullopt;
+  return text.substr(at + 1);
 }
 
 void drop_last_segment(std::string& path) {
@@ -105,18 +109,22 @@ void read_path(std::string& path, std::string_view text) {
 void read_query_and_fragment(Url& url, std::string_view text) {
   if (text.starts_with('?')) {
     const std::size_t end = std::min(text.size(), text.find('#'));
-    url.query = percent_encoded(text.substr(1, end - 1), special_query_set);
+    url.tail += '?';
+    append_percent_encoded(url.tail, text.substr(1, end - 1), special_query_set);
     text.remove_prefix(end);
   }
-  if (text.starts_with('#')) url.fragment = percent_encoded(text.substr(1), fragment_set);
+  if (text.starts_with('#')) {
+    url.tail += '#';
+    append_percent_encoded(url.tail, text.substr(1), fragment_set);
+  }
 }
 
-// Everything from the path on; `text` may begin with a slash.
+// Everything from the path on, behind the path that the tail has; `text` may begin with a slash.
 void read_path_and_rest(Url& url, std::string_view text) {
   const std::size_t end = end_before(text, "?#");
   std::string_view path = text.substr(0, end);
   if (!path.empty() && is_slash(path.front())) path.remove_prefix(1);
-  read_path(url.path, path);
+  read_path(url.tail, path);
   read_query_and_fragment(url, text.substr(end));
 }
 
@@ -134,9 +142,11 @@ config::Result<void> read_authority(Url& url, std::string_view text) {
     const std::string_view userinfo = text.substr(0, at);
     const std::size_t colon = userinfo.find(':');
     url.userinfo = true;
-    url.username = percent_encoded(userinfo.substr(0, colon), userinfo_set);
-    if (colon != std::string_view::npos)
-      url.password = percent_encoded(userinfo.substr(colon + 1), userinfo_set);
+    append_percent_encoded(url.credentials, userinfo.substr(0, colon), userinfo_set);
+    if (colon != std::string_view::npos && colon + 1 < userinfo.size()) {
+      url.credentials += ':';
+      append_percent_encoded(url.credentials, userinfo.substr(colon + 1), userinfo_set);
+    }
     text.remove_prefix(at + 1);
   }
   std::size_t host_end = 0;
@@ -158,11 +168,12 @@ config::Result<void> read_authority(Url& url, std::string_view text) {
 }
 
 // From the authority on.
-config::Result<Url> read_from_authority(std::string scheme, std::string_view text) {
+config::Result<Url> read_from_authority(Scheme scheme, std::string_view text) {
   Url url;
-  url.scheme = std::move(scheme);
+  url.scheme = scheme;
   const std::size_t end = end_before(text, "/\\?#");
   if (const auto read = read_authority(url, text.substr(0, end)); !read) return read.error();
+  url.tail.reserve(text.size() - end + 1);  // enough where nothing is encoded
   read_path_and_rest(url, text.substr(end));
   return url;
 }
@@ -171,73 +182,96 @@ config::Result<Url> read_from_authority(std::string scheme, std::string_view tex
 config::Result<Url> read_relative(const Url& base, std::string_view text) {
   if (text.size() >= 2 && is_slash(text[0]) && is_slash(text[1]))
     return read_from_authority(base.scheme, skip_slashes(text));
-  Url url;
-  url.scheme = base.scheme;
-  url.username = base.username;
-  url.password = base.password;
-  url.userinfo = base.userinfo;
-  url.host = base.host;
-  url.port = base.port;
+  Url url = base;
   const bool keeps_path = text.empty() || text.front() == '?' || text.front() == '#';
   if (keeps_path) {
-    url.path = base.path;
-    if (!text.starts_with('?')) url.query = base.query;
+    url.tail = text.starts_with('?') ? base.path() : base.request_target();
     read_query_and_fragment(url, text);
     return url;
   }
+  url.tail.clear();
   if (!is_slash(text.front())) {
-    url.path = base.path;
-    drop_last_segment(url.path);
+    url.tail = base.path();
+    drop_last_segment(url.tail);
   }
   read_path_and_rest(url, text);
   return url;
 }
 
 config::Result<Url> parse(std::string_view raw, const Url* base) {
-  const std::string prepared = cleaned(raw);
-  std::string_view text = prepared;
-  std::string scheme = take_scheme(text);
-  if (scheme.empty()) {
+  std::string buffer;
+  std::string_view text = cleaned(raw, buffer);
+  const std::string name = take_scheme(text);
+  if (name.empty()) {
     if (base != nullptr) return read_relative(*base, text);
     return Error(ErrorCode::invalid_request,
                  text.empty() ? "the URL is empty" : "the URL is not absolute: it has no scheme");
   }
-  if (scheme != "http" && scheme != "https") {
+  if (name != "http" && name != "https") {
     constexpr std::size_t shown_bytes_max = 32;
-    return Error(ErrorCode::url_denied, "the scheme \"" + scheme.substr(0, shown_bytes_max) +
+    return Error(ErrorCode::url_denied, "the scheme \"" + name.substr(0, shown_bytes_max) +
                                             "\" is not allowed, only http and https are");
   }
+  const Scheme scheme = name == "https" ? Scheme::https : Scheme::http;
   // "special relative or authority": "http:path" is relative to a base of the same scheme.
   if (base != nullptr && base->scheme == scheme && !text.starts_with("//"))
     return read_relative(*base, text);
-  return read_from_authority(std::move(scheme), skip_slashes(text));
+  return read_from_authority(scheme, skip_slashes(text));
 }
 
 }  // namespace
 
+std::string_view to_string(Scheme scheme) {
+  return scheme == Scheme::https ? "https" : "http";
+}
+
+std::string_view Url::username() const {
+  return std::string_view(credentials).substr(0, credentials.find(':'));
+}
+
+std::string_view Url::password() const {
+  return behind(credentials, ':').value_or(std::string_view());
+}
+
+std::string_view Url::path() const {
+  const std::string_view target = request_target();
+  return target.substr(0, target.find('?'));
+}
+
+std::optional<std::string_view> Url::query() const {
+  return behind(request_target(), '?');
+}
+
+std::optional<std::string_view> Url::fragment() const {
+  return behind(tail, '#');
+}
+
+std::string_view Url::request_target() const {
+  return std::string_view(tail).substr(0, tail.find('#'));
+}
+
 std::string Url::href() const {
-  std::string out = scheme + "://";
-  if (!username.empty() || !password.empty()) {
-    out += username;
-    if (!password.empty()) out += ':' + password;
-    out += '@';
-  }
-  out += host_header();
-  out += request_target();
-  if (fragment) out += '#' + *fragment;
+  constexpr std::string_view longest_around = "https://@:65535";
+  std::string out;
+  out.reserve(credentials.size() + host.text.size() + tail.size() + longest_around.size());
+  out.append(to_string(scheme)).append("://");
+  if (!credentials.empty()) out.append(credentials) += '@';
+  append_host_header(out);
+  out += tail;
   return out;
 }
 
-std::string Url::origin_key() const {
-  return scheme + "://" + host.text + ':' + std::to_string(port);
-}
-
 std::string Url::host_header() const {
-  return has_default_port() ? host.text : host.text + ':' + std::to_string(port);
+  std::string out;
+  append_host_header(out);
+  return out;
 }
 
-std::string Url::request_target() const {
-  return query ? path + '?' + *query : path;
+void Url::append_host_header(std::string& to) const {
+  to += host.text;
+  if (has_default_port()) return;
+  to += ':';
+  to += std::to_string(port);
 }
 
 config::Result<Url> parse_url(std::string_view text) {

@@ -4,7 +4,8 @@
 // standard accepts; what we refuse beyond it stands in url_policy.hpp.
 //
 // Bytes: input is UTF-8. In path, query and fragment bytes that are not are percent-encoded as they
-// stand; in a host they are an error. All strings of a Url are printable ASCII.
+// stand; in a host they are an error. All strings of a Url are printable ASCII. A Url is small:
+// every fetch that waits holds one.
 // Errors: url_denied (malformed, or another scheme), invalid_request (empty, or not absolute).
 // Trust: the input is untrusted.
 #pragma once
@@ -20,28 +21,37 @@
 
 namespace fetchmill::server::fetch {
 
-struct Url {
-  std::string scheme;  // "http" or "https"
-  std::string username;
-  std::string password;
-  bool userinfo = false;  // an "@" stood in the authority, even with nothing before it
-  Host host;
-  std::uint16_t port = 0;               // the effective one
-  std::string path;                     // starts with "/"
-  std::optional<std::string> query;     // without "?"
-  std::optional<std::string> fragment;  // without "#"; never on the wire
+enum class Scheme : std::uint8_t { http, https };
 
-  [[nodiscard]] bool is_https() const { return scheme == "https"; }
+std::string_view to_string(Scheme scheme);
+
+// Parts that stand in one string are told apart by their delimiters. That is safe because these are
+// percent-encoded within them: ":" in username and password, "?" in the path, "#" in path and
+// query.
+struct Url {
+  Host host;
+  std::string credentials;  // "username:password", without the ":" where there is no password
+  std::string tail;         // path, query and fragment: "/a?b=c#d"
+  std::uint16_t port = 0;   // the effective one
+  Scheme scheme = Scheme::http;
+  bool userinfo = false;  // an "@" stood in the authority, even with nothing before it
+
+  [[nodiscard]] bool is_https() const { return scheme == Scheme::https; }
   [[nodiscard]] bool has_default_port() const { return port == (is_https() ? 443 : 80); }
+
+  [[nodiscard]] std::string_view username() const;
+  [[nodiscard]] std::string_view password() const;
+  [[nodiscard]] std::string_view path() const;                     // starts with "/"
+  [[nodiscard]] std::optional<std::string_view> query() const;     // without "?"
+  [[nodiscard]] std::optional<std::string_view> fragment() const;  // without "#"; never on the wire
+  // Path and query: what stands in the request line.
+  [[nodiscard]] std::string_view request_target() const;
 
   // The standard's serialization.
   [[nodiscard]] std::string href() const;
-  // "https://host:port", always with the port: the key of connections and limits.
-  [[nodiscard]] std::string origin_key() const;
   // The Host header's value: the port is left out where it is the scheme's default.
   [[nodiscard]] std::string host_header() const;
-  // Path and query: what stands in the request line.
-  [[nodiscard]] std::string request_target() const;
+  void append_host_header(std::string& to) const;
 
   bool operator==(const Url&) const = default;
 };

@@ -78,7 +78,7 @@ config::Result<std::string> domain_to_ascii(std::string domain) {
   // libidn2 takes a C string.
   if (domain.find('\0') != std::string::npos) return bad_host(problem);
   if (is_ascii(domain)) {
-    domain = ascii::to_lower(domain);
+    for (char& c : domain) c = ascii::to_lower(c);
   } else {
     auto ascii = to_ascii_by_idna(std::move(domain));
     if (!ascii) return ascii.error();
@@ -164,7 +164,7 @@ config::Result<Host> parse_bracketed(std::string_view text) {
     return bad_host("is an IPv6 address with a zone identifier, which is not allowed");
   const auto address = parse_address(inside);
   if (!address || address->is_ipv4()) return bad_host("is not a valid IPv6 address");
-  return Host{HostKind::ipv6, '[' + to_string(*address) + ']', *address};
+  return Host{'[' + to_string(*address) + ']', *address, HostKind::ipv6};
 }
 
 }  // namespace
@@ -173,10 +173,10 @@ config::Result<Host> parse_host(std::string_view text) {
   if (text.starts_with('[')) return parse_bracketed(text);
   auto domain = domain_to_ascii(percent_decode(text));
   if (!domain) return domain.error();
-  if (!ends_in_number(*domain)) return Host{HostKind::domain, std::move(*domain), std::nullopt};
+  if (!ends_in_number(*domain)) return Host{std::move(*domain), std::nullopt, HostKind::domain};
   const auto address = parse_ipv4(*domain);
   if (!address) return address.error();
-  return Host{HostKind::ipv4, to_string(*address), *address};
+  return Host{to_string(*address), *address, HostKind::ipv4};
 }
 
 }  // namespace fetchmill::server::fetch

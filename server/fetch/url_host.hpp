@@ -17,11 +17,11 @@ namespace fetchmill::server::fetch {
 enum class HostKind : std::uint8_t { domain, ipv4, ipv6 };
 
 struct Host {
-  HostKind kind = HostKind::domain;
   // As on the wire: a domain in lower-case ASCII (Punycode where needed, a trailing dot kept),
   // dotted IPv4, or IPv6 in brackets.
   std::string text;
   std::optional<Address> address;  // of a literal
+  HostKind kind = HostKind::domain;
 
   bool operator==(const Host&) const = default;
 };

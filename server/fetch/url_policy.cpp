@@ -34,11 +34,12 @@ config::Result<void> check_text(std::string_view text) {
 }
 
 config::Result<void> check_lists(const Url& url, const HostPolicy& hosts, DenyReason& reason) {
-  const HostVerdict verdict = hosts.judge(url.scheme, url.host);
+  const HostVerdict verdict = hosts.judge(to_string(url.scheme), url.host);
   if (verdict == HostVerdict::allowed) return {};
   reason = verdict == HostVerdict::scheme ? DenyReason::scheme : DenyReason::host;
   if (verdict == HostVerdict::scheme)
-    return denied(url.scheme + " URLs are not allowed here (fetch.schemes)");
+    return denied(std::string(to_string(url.scheme)) +
+                  " URLs are not allowed here (fetch.schemes)");
   const std::string_view list = verdict == HostVerdict::denied_host
                                     ? " is refused here (fetch.deny_hosts)"
                                     : " is not among those allowed here (fetch.allow_hosts)";
@@ -150,7 +151,8 @@ config::Result<Url> check_redirect(const Url& base, std::string_view location,
     error.detail = "redirect refused: " + error.detail;
     return error;
   }
-  if (!result->fragment) result->fragment = base.fragment;
+  const std::optional<std::string_view> inherited = base.fragment();
+  if (inherited && !result->fragment()) result->tail.append("#").append(*inherited);
   return result;
 }
 

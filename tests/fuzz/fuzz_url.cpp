@@ -27,8 +27,8 @@ void check_clean(const Url& url) {
   require(is_printable(url.href()));
   require(!url.host.text.empty());
   require(url.host.text.find_first_of("/\\@?#% ") == std::string::npos);
-  require(url.path.starts_with('/'));
-  require(url.path.find_first_of("\\?#") == std::string::npos);
+  require(url.path().starts_with('/'));
+  require(url.path().find_first_of("\\?#") == std::string::npos);
   require((url.host.kind == HostKind::domain) == !url.host.address);
 }
 

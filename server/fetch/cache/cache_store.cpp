@@ -3,8 +3,6 @@
 #include "server/fetch/cache/vary.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cstring>
 
 namespace fetchmill::server::fetch::cache {
@@ -47,21 +45,12 @@ bool Entry::grow(Piece& piece, std::size_t needed) {
 }
 
 std::string url_key(const Url& url) {
+  const std::string_view target = url.request_target();
+  constexpr std::string_view longest_around = "https://:65535";
   std::string key;
-  key.reserve(url.scheme.size() + url.host.text.size() + url.path.size() +
-              (url.query ? url.query->size() : 0) + 16);
-  key += url.scheme;
-  key += "://";
-  key += url.host.text;
-  key += ':';
-  std::array<char, 5> digits;
-  key.append(digits.data(),
-             std::to_chars(digits.data(), digits.data() + digits.size(), url.port).ptr);
-  key += url.path;
-  if (url.query) {
-    key += '?';
-    key += *url.query;
-  }
+  key.reserve(url.host.text.size() + target.size() + longest_around.size());
+  key.append(to_string(url.scheme)).append("://").append(url.host.text);
+  key.append(":").append(std::to_string(url.port)).append(target);
   return key;
 }
 

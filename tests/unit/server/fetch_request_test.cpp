@@ -240,7 +240,7 @@ TEST(FetchRedirect, KeepsEverythingWithinTheOrigin) {
   ASSERT_TRUE(redirect(request, 307, url("https://a:443/2")));
   EXPECT_EQ(request.headers.size(), 6u);
   EXPECT_EQ(request.body, "b");
-  EXPECT_EQ(request.url.path, "/2");
+  EXPECT_EQ(request.url.path(), "/2");
 }
 
 TEST(FetchRedirect, DropsTheBodyAndWhatDescribesItWithTheMethod) {

@@ -2,6 +2,8 @@
 // against the standard's data in url_standard_test.cpp.
 #include "server/fetch/url.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,48 +23,100 @@ std::string host_of(const std::string& host) {
 TEST(UrlParse, Parts) {
   const auto url = parse_url("HTTPS://user:pa%20ss@EXAMPLE.com:8443/a/../b c?q=\"1'#f `");
   ASSERT_TRUE(url);
-  EXPECT_EQ(url->scheme, "https");
+  EXPECT_EQ(url->scheme, Scheme::https);
   EXPECT_TRUE(url->userinfo);
-  EXPECT_EQ(url->username, "user");
-  EXPECT_EQ(url->password, "pa%20ss");
+  EXPECT_EQ(url->username(), "user");
+  EXPECT_EQ(url->password(), "pa%20ss");
   EXPECT_EQ(url->host.kind, HostKind::domain);
   EXPECT_EQ(url->host.text, "example.com");
   EXPECT_EQ(url->port, 8443);
-  EXPECT_EQ(url->path, "/b%20c");
-  EXPECT_EQ(url->query, "q=%221%27");
-  EXPECT_EQ(url->fragment, "f%20%60");
+  EXPECT_EQ(url->path(), "/b%20c");
+  EXPECT_EQ(url->query(), "q=%221%27");
+  EXPECT_EQ(url->fragment(), "f%20%60");
   EXPECT_EQ(url->href(), "https://user:pa%20ss@example.com:8443/b%20c?q=%221%27#f%20%60");
-  EXPECT_EQ(url->origin_key(), "https://example.com:8443");
   EXPECT_EQ(url->host_header(), "example.com:8443");
   EXPECT_EQ(url->request_target(), "/b%20c?q=%221%27");
 }
 
 TEST(UrlParse, DefaultPortsAndEmptyParts) {
   struct Case {
-    std::string text, href, origin, header, target;
+    std::string text, href;
+    std::uint16_t port;
+    std::string header, target;
   };
   const std::vector<Case> cases{
-      {"http://a.example", "http://a.example/", "http://a.example:80", "a.example", "/"},
-      {"http://a.example:80/", "http://a.example/", "http://a.example:80", "a.example", "/"},
-      {"http://a.example:443/", "http://a.example:443/", "http://a.example:443", "a.example:443",
-       "/"},
-      {"https://a.example:443", "https://a.example/", "https://a.example:443", "a.example", "/"},
-      {"https://a.example:0080/", "https://a.example:80/", "https://a.example:80", "a.example:80",
-       "/"},
-      {"http://a.example:/", "http://a.example/", "http://a.example:80", "a.example", "/"},
-      {"http://a.example?", "http://a.example/?", "http://a.example:80", "a.example", "/?"},
-      {"http://a.example/#", "http://a.example/#", "http://a.example:80", "a.example", "/"},
-      {"http://[2001:DB8::0:1]:8080/x", "http://[2001:db8::1]:8080/x", "http://[2001:db8::1]:8080",
-       "[2001:db8::1]:8080", "/x"},
+      {"http://a.example", "http://a.example/", 80, "a.example", "/"},
+      {"http://a.example:80/", "http://a.example/", 80, "a.example", "/"},
+      {"http://a.example:443/", "http://a.example:443/", 443, "a.example:443", "/"},
+      {"https://a.example:443", "https://a.example/", 443, "a.example", "/"},
+      {"https://a.example:0080/", "https://a.example:80/", 80, "a.example:80", "/"},
+      {"http://a.example:/", "http://a.example/", 80, "a.example", "/"},
+      {"http://a.example?", "http://a.example/?", 80, "a.example", "/?"},
+      {"http://a.example/#", "http://a.example/#", 80, "a.example", "/"},
+      {"http://[2001:DB8::0:1]:8080/x", "http://[2001:db8::1]:8080/x", 8080, "[2001:db8::1]:8080",
+       "/x"},
   };
   for (const Case& c : cases) {
     const auto url = parse_url(c.text);
     ASSERT_TRUE(url) << c.text;
     EXPECT_EQ(url->href(), c.href);
-    EXPECT_EQ(url->origin_key(), c.origin);
+    EXPECT_EQ(url->port, c.port);
     EXPECT_EQ(url->host_header(), c.header);
     EXPECT_EQ(url->request_target(), c.target);
   }
+}
+
+// Every fetch that waits holds one.
+static_assert(sizeof(Url) <= 128);
+
+TEST(UrlParse, DelimitersThatBelongToAPart) {
+  struct Case {
+    std::string text, path, target;
+    std::optional<std::string> query, fragment;
+  };
+  const std::vector<Case> cases{
+      {"http://a", "/", "/", {}, {}},
+      {"http://a?", "/", "/?", "", {}},
+      {"http://a#", "/", "/", {}, ""},
+      {"http://a/x?#", "/x", "/x?", "", ""},
+      {"http://a/x??y?z", "/x", "/x??y?z", "?y?z", {}},
+      {"http://a/x#y?z#t", "/x", "/x", {}, "y?z#t"},
+      {"http://a/x?y#?z", "/x", "/x?y", "y", "?z"},
+      {"http://a/x%3Fy%23z", "/x%3Fy%23z", "/x%3Fy%23z", {}, {}},
+  };
+  for (const Case& c : cases) {
+    const auto url = parse_url(c.text);
+    ASSERT_TRUE(url) << c.text;
+    EXPECT_EQ(url->path(), c.path) << c.text;
+    EXPECT_EQ(url->query(), c.query) << c.text;
+    EXPECT_EQ(url->fragment(), c.fragment) << c.text;
+    EXPECT_EQ(url->request_target(), c.target) << c.text;
+  }
+}
+
+TEST(UrlParse, Credentials) {
+  struct Case {
+    std::string userinfo, username, password, serialized;
+  };
+  const std::vector<Case> cases{
+      {"u@", "u", "", "u@"},
+      {"u:@", "u", "", "u@"},
+      {":p@", "", "p", ":p@"},
+      {"@", "", "", ""},
+      {":@", "", "", ""},
+      {"u:p:q@", "u", "p%3Aq", "u:p%3Aq@"},
+      {"u@v:p@", "u%40v", "p", "u%40v:p@"},
+  };
+  for (const Case& c : cases) {
+    const auto url = parse_url("http://" + c.userinfo + "a.example/x");
+    ASSERT_TRUE(url) << c.userinfo;
+    EXPECT_TRUE(url->userinfo) << c.userinfo;
+    EXPECT_EQ(url->username(), c.username) << c.userinfo;
+    EXPECT_EQ(url->password(), c.password) << c.userinfo;
+    EXPECT_EQ(url->href(), "http://" + c.serialized + "a.example/x");
+    EXPECT_EQ(resolve_url(*url, "y")->href(), "http://" + c.serialized + "a.example/y");
+  }
+  EXPECT_FALSE(parse_url("http://a.example/x@y")->userinfo);
 }
 
 TEST(UrlParse, Ipv4InEverySpelling) {

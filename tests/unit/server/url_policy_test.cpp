@@ -131,6 +131,8 @@ TEST(UrlPolicy, Redirects) {
   const std::vector<std::pair<std::string, std::string>> accepted{
       {"z", "https://a.example/x/z#frag"},
       {"/z#own", "https://a.example/z#own"},
+      {"/z#", "https://a.example/z#"},
+      {"?r", "https://a.example/x/y?r#frag"},
       {"//b.example/", "https://b.example/#frag"},
       {"http://b.example/", "http://b.example/#frag"},
       {"caf\xe9", "https://a.example/x/caf%E9#frag"},

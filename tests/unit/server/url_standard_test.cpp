@@ -189,18 +189,20 @@ std::string difference(const Case& c) {
   if (!url) return "refused: " + url.error().detail;
 
   const std::string port = url->has_default_port() ? "" : std::to_string(url->port);
-  const std::string search = url->query && !url->query->empty() ? '?' + *url->query : "";
-  const std::string hash = url->fragment && !url->fragment->empty() ? '#' + *url->fragment : "";
-  const std::vector<std::array<std::string, 2>> parts{{"href", url->href()},
-                                                      {"protocol", url->scheme + ':'},
-                                                      {"username", url->username},
-                                                      {"password", url->password},
-                                                      {"hostname", url->host.text},
-                                                      {"host", url->host_header()},
-                                                      {"port", port},
-                                                      {"pathname", url->path},
-                                                      {"search", search},
-                                                      {"hash", hash}};
+  const auto shown = [](char delimiter, std::optional<std::string_view> part) {
+    return part && !part->empty() ? delimiter + std::string(*part) : "";
+  };
+  const std::vector<std::array<std::string, 2>> parts{
+      {"href", url->href()},
+      {"protocol", std::string(to_string(url->scheme)) + ':'},
+      {"username", std::string(url->username())},
+      {"password", std::string(url->password())},
+      {"hostname", url->host.text},
+      {"host", url->host_header()},
+      {"port", port},
+      {"pathname", std::string(url->path())},
+      {"search", shown('?', url->query())},
+      {"hash", shown('#', url->fragment())}};
   for (const auto& [name, value] : parts)
     if (value != member(c, name)) return name + " is " + value + ", not " + member(c, name);
   return "";
