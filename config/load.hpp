@@ -22,9 +22,10 @@ namespace fetchmill::config {
 using CheckSteps =
     std::function<BasicResult<std::string, std::vector<Error>>(const std::string& steps)>;
 
-// What is wrong with steps that CheckSteps found well-formed, to be found out by trying: every
-// mistake, with `field` and `detail` as there.
-using TrySteps = std::function<std::vector<Error>(const std::string& steps)>;
+// What is wrong with named pipelines whose steps CheckSteps found well-formed, to be found out by
+// trying: every mistake, with `detail` as there; `field` is the setting, or a part of it such as
+// "pipelines.NAME.steps[0].program".
+using TrySteps = std::function<std::vector<Error>(const std::vector<Settings::Pipeline>&)>;
 
 // What is wrong with the PEM files that settings name: `field` is the setting.
 using TryFiles = std::function<std::vector<Error>(const Settings& settings)>;

@@ -163,25 +163,31 @@ void Loader::load_modules(const LoadModules& load) {
 }
 
 void Loader::check_pipelines(const CheckSteps& check_steps, const TrySteps& try_steps) {
+  std::vector<Settings::Pipeline> well_formed;
   for (Settings::Pipeline& pipeline : settings_.named_pipelines)
-    check_steps_of(pipeline, check_steps, try_steps);
+    if (check_steps_of(pipeline, check_steps)) well_formed.push_back(pipeline);
+  if (!try_steps || well_formed.empty()) return;
+  for (const Error& error : try_steps(well_formed))
+    add_mistake(error.field, {}, source_of(error.field.substr(0, error.field.find('['))),
+                "a valid step: " + error.detail);
 }
 
-void Loader::check_steps_of(Settings::Pipeline& pipeline, const CheckSteps& check_steps,
-                            const TrySteps& try_steps) {
+bool Loader::check_steps_of(Settings::Pipeline& pipeline, const CheckSteps& check_steps) {
   const std::string entry = "pipelines." + pipeline.entry_name;
   const std::string key = entry + ".steps";
-  if (is_mistaken(key)) return;
-  const std::string source = source_of(key, entry);
-  if (pipeline.steps.empty()) return add_mistake(key, {}, source, "at least one step");
-  const auto tell = [&](const std::vector<Error>& mistakes) {
-    for (const Error& error : mistakes)
-      add_mistake(entry + '.' + error.field, {}, source, "a valid step: " + error.detail);
-  };
+  if (is_mistaken(key)) return false;
+  if (pipeline.steps.empty()) {
+    add_mistake(key, {}, source_of(key, entry), "at least one step");
+    return false;
+  }
   auto checked = check_steps(pipeline.steps);
-  if (!checked) return tell(checked.error());
-  pipeline.steps = std::move(*checked);
-  if (try_steps) tell(try_steps(pipeline.steps));
+  if (checked) {
+    pipeline.steps = std::move(*checked);
+    return true;
+  }
+  for (const Error& error : checked.error())
+    add_mistake(entry + '.' + error.field, {}, source_of(key), "a valid step: " + error.detail);
+  return false;
 }
 
 void Loader::try_files(const TryFiles& try_files) {

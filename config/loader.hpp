@@ -65,8 +65,8 @@ class Loader {
                       std::string expected_text, std::string_view other_key);
   void check_origin(const Settings::Origin& origin);
   void check_credential(const Settings::Credential& credential);
-  void check_steps_of(Settings::Pipeline& pipeline, const CheckSteps& check_steps,
-                      const TrySteps& try_steps);
+  // Whether they are well-formed.
+  bool check_steps_of(Settings::Pipeline& pipeline, const CheckSteps& check_steps);
   bool is_mistaken(std::string_view key) const;
 
   Settings settings_;

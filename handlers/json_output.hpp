@@ -30,13 +30,18 @@ inline void append_milliseconds(std::string& out, std::chrono::nanoseconds time)
   out.append({'.', digit(100), digit(10), digit(1)});
 }
 
-// `,"name":"value"`, nothing for an empty value; the comma only behind another member.
-inline void append_member(std::string& out, std::string_view name, std::string_view value) {
-  if (value.empty()) return;
+// `,"name":`; the comma only behind another member.
+inline void append_member_name(std::string& out, std::string_view name) {
   if (!out.ends_with('{')) out += ',';
   out += '"';
   out += name;
   out += "\":";
+}
+
+// `,"name":"value"`, nothing for an empty value.
+inline void append_member(std::string& out, std::string_view name, std::string_view value) {
+  if (value.empty()) return;
+  append_member_name(out, name);
   config::append_json_string(out, value);
 }
 
@@ -55,10 +60,7 @@ template <class ForEach>
 void append_timings(std::string& out, ForEach for_each) {
   out += '{';
   for_each([&](std::string_view name, std::chrono::nanoseconds time) {
-    if (!out.ends_with('{')) out += ',';
-    out += '"';
-    out += name;
-    out += "\":";
+    append_member_name(out, name);
     append_milliseconds(out, time);
   });
   out += '}';

@@ -172,8 +172,10 @@ std::string upstream_schema() {
                property("bytes", "Size of its body as it came.", count_type),
                property("headers",
                         "Values of the fields named in include_headers, where there are "
-                        "any; several lines as one list (RFC 9110 §5.3).",
-                        R"("type":"object","additionalProperties":{"type":"string"})")})});
+                        "any: several lines as one list (RFC 9110 §5.3), but those of Set-Cookie, "
+                        "which hold commas, as an array, also where there is one.",
+                        R"("type":"object","additionalProperties":{"anyOf":[{"type":"string"},)"
+                        R"({"type":"array","items":{"type":"string"}}]})")})});
 }
 
 std::string timings_schema() {

@@ -1,11 +1,14 @@
 #include "handlers/outcome.hpp"
 
+#include "config/ascii.hpp"
 #include "config/json_string.hpp"
 #include "handlers/inherited_caching.hpp"
 #include "handlers/json_output.hpp"
 #include "handlers/proxy_status.hpp"
 #include "handlers/trace_json.hpp"
+#include "server/fetch/head_lines.hpp"
 
+#include <optional>
 #include <string_view>
 
 namespace fetchmill::handlers {
@@ -42,11 +45,29 @@ void append_common(std::string& out, std::string_view type, std::int64_t index,
   append_member(out, "url", task.url);
 }
 
+// Each line by itself, in an array also where there is one: a cookie's Expires holds a comma, so a
+// list of them could not be taken apart again.
+void append_cookies(std::string& out, std::string_view name, const FetchResponse& response) {
+  server::fetch::FieldLines lines(response.head);
+  bool begun = false;
+  while (const std::optional<std::string_view> value = lines.next_of(name)) {
+    if (!begun) append_member_name(out, name);
+    out += begun ? ',' : '[';
+    begun = true;
+    append_json_string(out, *value);
+  }
+  if (begun) out += ']';
+}
+
 // The values of the fields that were asked for by their names, as far as there are any.
 void append_headers(std::string& out, const std::vector<std::string>& names,
                     const FetchResponse& response) {
   out += ",\"headers\":{";
-  for (const std::string& name : names) append_member(out, name, response.list(name));
+  for (const std::string& name : names)
+    if (ascii::equals_ignoring_case(name, "Set-Cookie"))
+      append_cookies(out, name, response);
+    else
+      append_member(out, name, response.list(name));
   out += '}';
 }
 

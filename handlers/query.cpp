@@ -1,6 +1,6 @@
 #include "handlers/query.hpp"
 
-#include "config/ascii.hpp"
+#include "config/percent.hpp"
 #include "config/utf8.hpp"
 
 #include <algorithm>
@@ -11,23 +11,10 @@ namespace {
 
 // Nothing when an escape is broken.
 std::optional<std::string> decode(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+') {
-      out += ' ';
-    } else if (text[i] != '%') {
-      out += text[i];
-    } else {
-      if (i + 2 >= text.size()) return std::nullopt;
-      const int high = ascii::hex_value(text[i + 1]);
-      const int low = ascii::hex_value(text[i + 2]);
-      if (high < 0 || low < 0) return std::nullopt;
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    }
-  }
-  return out;
+  if (config::has_broken_escape(text)) return std::nullopt;
+  std::string spaced(text);
+  std::ranges::replace(spaced, '+', ' ');
+  return config::percent_decode(spaced);
 }
 
 bool is_utf8(std::string_view text) {

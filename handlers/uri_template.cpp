@@ -1,6 +1,7 @@
 #include "handlers/uri_template.hpp"
 
 #include "config/ascii.hpp"
+#include "config/percent.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -17,9 +18,7 @@ bool is_variable_name(std::string_view name) {
   if (name.empty() || name.front() == '.' || name.back() == '.') return false;
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (name[i] == '%') {
-      if (i + 2 >= name.size() || !ascii::is_hex_digit(name[i + 1]) ||
-          !ascii::is_hex_digit(name[i + 2]))
-        return false;
+      if (!config::percent_escape(name.substr(i))) return false;
       i += 2;
     } else if (name[i] == '.') {
       if (name[i - 1] == '.') return false;

@@ -232,20 +232,23 @@ void keep_standard_descriptors() {
       static_cast<void>(::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
 }
 
-// Whether a named pipeline compiles.
-std::vector<config::Error> try_steps(const std::string& steps) {
-  return workers::found_in_child("steps", [&steps] {
-    std::string text = steps;
+// Whether named pipelines compile.
+std::vector<config::Error> try_steps(const std::vector<config::Settings::Pipeline>& pipelines) {
+  std::vector<std::string> fields;
+  for (const config::Settings::Pipeline& pipeline : pipelines)
+    fields.push_back("pipelines." + pipeline.entry_name + ".steps");
+  return workers::found_in_child(fields, [&](std::size_t at) {
+    std::string text = pipelines[at].steps;
     // What a request leaves to Accept is settled before a worker sees it.
     static_cast<void>(handlers::choose_format(text, {}));
-    return workers::ops::compile_faults(text);
+    return workers::ops::compile_faults(text, fields[at]);
   });
 }
 
 // Whether the files of TLS can be used.
 std::vector<config::Error> try_files(const config::Settings& settings) {
   if (settings.fetch.ca_file.empty() && settings.origins.empty()) return {};
-  return workers::found_in_child("fetch.ca_file", [&settings] {
+  return workers::found_in_child({"fetch.ca_file"}, [&settings](std::size_t) {
     return fetch::tls_file_faults(settings.fetch, settings.origins);
   });
 }

@@ -19,15 +19,17 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 
-// Behind the last error, so that silence is not taken for success.
-constexpr char told_all = '.';
+// In the place of a field behind the last error of one thing, so that silence is not taken for
+// success.
+constexpr std::string_view told_all = ".";
 
 // Field and detail, each with a zero behind it.
 std::string encoded_errors(const std::vector<Error>& errors) {
   std::string text;
   for (const Error& error : errors)
     for (const std::string* part : {&error.field, &error.detail}) (text += part->c_str()) += '\0';
-  return text + told_all;
+  (text += told_all) += '\0';
+  return text;
 }
 
 std::string take_part(std::string_view& text) {
@@ -36,26 +38,18 @@ std::string take_part(std::string_view& text) {
   return part;
 }
 
-std::vector<Error> decoded_errors(std::string_view text) {
-  std::vector<Error> errors;
-  while (text.size() > 1) {
-    std::string field = take_part(text);
-    errors.emplace_back(ErrorCode::invalid_request, take_part(text), std::move(field));
+void tell_all(int to, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(to, text.data(), text.size());
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(written));
   }
-  return errors;
 }
 
-[[noreturn]] void tell_in_child(const std::function<std::vector<Error>()>& find, int tell,
-                                pid_t parent) {
+[[noreturn]] void tell_in_child(std::size_t things, const FindErrors& find, int to, pid_t parent) {
   tie_to_parent(parent);
   try {
-    const std::string text = encoded_errors(find());
-    std::string_view rest = text;
-    while (!rest.empty()) {
-      const ssize_t written = ::write(tell, rest.data(), rest.size());
-      if (written <= 0) break;
-      rest.remove_prefix(static_cast<std::size_t>(written));
-    }
+    for (std::size_t at = 0; at < things; ++at) tell_all(to, encoded_errors(find(at)));
   } catch (const std::exception&) {
     ::_exit(exit_out_of_memory);
   }
@@ -73,10 +67,12 @@ std::string read_to_end(int fd) {
 
 }  // namespace
 
-std::vector<Error> found_in_child(const std::string& field,
-                                  const std::function<std::vector<Error>()>& find) {
-  const auto failed = [&field](std::string detail) {
-    return std::vector{Error(ErrorCode::internal_error, std::move(detail), field)};
+std::vector<Error> found_in_child(const std::vector<std::string>& fields, const FindErrors& find) {
+  std::vector<Error> errors;
+  std::size_t told = 0;  // of what the fields stand for
+  const auto failed = [&](std::string detail) {
+    errors.emplace_back(ErrorCode::internal_error, std::move(detail), fields[told]);
+    return errors;
   };
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return failed(std::string("pipe: ") + std::strerror(errno));
@@ -85,12 +81,19 @@ std::vector<Error> found_in_child(const std::string& field,
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return failed(std::string("fork: ") + std::strerror(errno));
-  if (pid == 0) tell_in_child(find, theirs.get(), parent);
+  if (pid == 0) tell_in_child(fields.size(), find, theirs.get(), parent);
   theirs.reset();
   const std::string text = read_to_end(ours.get());
   int status = 0;
   ::waitpid(pid, &status, 0);
-  if (text.ends_with(told_all)) return decoded_errors(text);
+  for (std::string_view rest = text; !rest.empty();) {
+    std::string field = take_part(rest);
+    if (field == told_all)
+      ++told;
+    else
+      errors.emplace_back(ErrorCode::invalid_request, take_part(rest), std::move(field));
+  }
+  if (told == fields.size()) return errors;
   return failed(WIFSIGNALED(status)
                     ? "checking it ended with signal " + std::to_string(WTERMSIG(status))
                     : "checking it ended with exit code " + std::to_string(WEXITSTATUS(status)));

@@ -1,4 +1,4 @@
-// Something looked into by a process of its own, which ends with it: libraries that must not be
+// Things looked into by a process of their own, which ends with it: libraries that must not be
 // started in this one, because what they leave behind would cross the fork of the spawner.
 //
 // Process: the loop's, before any thread or other child. Errors: those found; one in words if the
@@ -7,15 +7,20 @@
 
 #include "config/error.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
 
 namespace fetchmill::workers {
 
-// What `find` finds: `field` and `detail` of each error come back. `field`: that of an error that
-// says that the process failed.
-std::vector<config::Error> found_in_child(const std::string& field,
-                                          const std::function<std::vector<config::Error>()>& find);
+// What is wrong with a thing: `field` and `detail` of each error come back.
+using FindErrors = std::function<std::vector<config::Error>(std::size_t at)>;
+
+// What `find` finds in each of the things that `fields` stand for, in their order. Should it end
+// the process, an error with the field of the thing it was at says so; what follows is not looked
+// into. Requires: fields.
+std::vector<config::Error> found_in_child(const std::vector<std::string>& fields,
+                                          const FindErrors& find);
 
 }  // namespace fetchmill::workers

@@ -1,7 +1,7 @@
 #include "server/fetch/proxy.hpp"
 
+#include "config/percent.hpp"
 #include "server/fetch/url.hpp"
-#include "server/fetch/url_percent.hpp"
 
 #include <openssl/evp.h>
 
@@ -10,6 +10,7 @@ namespace {
 
 using config::Error;
 using config::ErrorCode;
+using config::percent_decode;
 
 std::string base64(const std::string& text) {
   std::string out((text.size() + 2) / 3 * 4 + 1, '\0');  // and the terminating NUL

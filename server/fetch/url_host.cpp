@@ -1,7 +1,7 @@
 #include "server/fetch/url_host.hpp"
 
 #include "config/ascii.hpp"
-#include "server/fetch/url_percent.hpp"
+#include "config/percent.hpp"
 #include "server/wire/chars.hpp"
 
 #include <algorithm>
@@ -16,6 +16,7 @@ namespace fetchmill::server::fetch {
 namespace {
 
 using config::ErrorCode;
+using config::percent_decode;
 
 config::Error bad_host(std::string_view problem) {
   return config::Error(ErrorCode::url_denied, "the URL's host " + std::string(problem));

@@ -1,5 +1,5 @@
-// Percent-encoding by the WHATWG URL Standard: the sets of what must be encoded, and both
-// directions.
+// Percent-encoding by the WHATWG URL Standard: the sets of what must be encoded, and the encoding.
+// config/percent undoes it.
 #pragma once
 
 #include <array>
@@ -29,7 +29,5 @@ inline constexpr PercentEncodeSet path_set{" \"#<>?^`{}"};
 inline constexpr PercentEncodeSet userinfo_set{" \"#<>?^`{}/:;=@[\\]|"};
 
 void append_percent_encoded(std::string& to, std::string_view text, const PercentEncodeSet& set);
-// A "%" that is not followed by two hex digits stays as it is.
-std::string percent_decode(std::string_view text);
 
 }  // namespace fetchmill::server::fetch

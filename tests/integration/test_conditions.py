@@ -4,6 +4,7 @@ import gzip
 
 import harness
 from harness import Batch, ServerTest
+from json_schema import Schemas
 from upstreams import CLOSE, READ, RawUpstream
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -12,8 +13,11 @@ EARLIER = "Sat, 05 Nov 1994 08:49:37 GMT"
 
 
 def answer(body=b'{"n":1}', status="200 OK", **fields):
+    """A field whose value is a list has a line for each."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
+    for name, values in fields.items():
+        for value in values if isinstance(values, list) else [values]:
+            lines.append(f"{name.replace('_', '-')}: {value}")
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
@@ -209,6 +213,20 @@ class Upstreams(ConditionTest):
         self.assertEqual(outcome["upstream"]["headers"], expected)
         plain = self.server.batch([{"url": upstream.url()}]).outcomes[0]
         self.assertNotIn("headers", plain["upstream"])
+
+    def test_lines_of_cookies_stay_apart(self):
+        cookies = [f"a=1; Expires={DATE}", "b=2"]
+        names = ["set-cookie", "x-rate"]
+        schemas = Schemas(self.server.get("/openapi.json").json(), None, {})
+        declared = {"$ref": "#/components/schemas/Upstream"}
+        for lines in (cookies, cookies[:1]):
+            with self.subTest(lines):
+                upstream = self.upstream(answer(Set_Cookie=lines, X_Rate=["8", "9"]))
+                task = {"url": upstream.url(), "include_headers": names}
+                (outcome,) = self.server.batch([task]).outcomes
+                expected = {"set-cookie": lines, "x-rate": "8, 9"}
+                self.assertEqual(outcome["upstream"]["headers"], expected)
+                self.assertTrue(schemas.valid(outcome["upstream"], declared))
 
     def test_also_where_the_status_is_refused(self):
         upstream = self.upstream(answer(status="404 Not Found", X_Why="gone"))

@@ -211,9 +211,9 @@ class Fields(ForgeryTest):
                 headers = outcome["upstream"]["headers"]
                 if name.lower() in names:
                     # Bytes that are no UTF-8 may be replaced one by one or together.
-                    self.assertEqual(
-                        headers[name.lower()].replace("\ufffd", ""), value.replace("\ufffd", "")
-                    )
+                    seen = headers[name.lower()]
+                    seen = seen[0] if name == "Set-Cookie" else seen
+                    self.assertEqual(seen.replace("\ufffd", ""), value.replace("\ufffd", ""))
                 self.assertLessEqual(set(headers), set(names))
                 self.assertLessEqual(set(outcome), OUTCOME_MEMBERS[outcome["type"]])
 

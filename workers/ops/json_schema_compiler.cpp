@@ -1,5 +1,6 @@
 // A schema's text to a JsonSchema: first all subschemas that stand where keywords have them, with
 // their identifiers; then the references, which may name further ones.
+#include "config/percent.hpp"
 #include "workers/json/json_number.hpp"
 #include "workers/ops/json_schema.hpp"
 #include "workers/ops/json_schema_pattern.hpp"
@@ -7,7 +8,6 @@
 #include "workers/ops/url_reference.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include <re2/re2.h>
 
@@ -42,22 +42,6 @@ constexpr std::pair<std::string_view, std::uint64_t> type_names[] = {
     {"object", 1U << static_cast<unsigned>(ValueKind::object)},
     {"string", 1U << static_cast<unsigned>(ValueKind::string)},
 };
-
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const std::string_view digits = text[i] == '%' ? text.substr(i + 1, 2) : std::string_view();
-    unsigned char byte = 0;
-    if (digits.size() == 2 &&
-        std::from_chars(digits.begin(), digits.end(), byte, 16).ptr == digits.end()) {
-      out += static_cast<char>(byte);
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
 
 std::pair<std::string_view, std::string_view> split_at_fragment(std::string_view reference) {
   const std::size_t hash = reference.find('#');
@@ -434,7 +418,7 @@ class Compiler : private SchemaReader {
         return fail(value, "refers to what is not in the schema; nothing is fetched");
       target = static_cast<ResourceId>(found - schema_.resources.begin());
     }
-    const std::string name = percent_decoded(fragment);
+    const std::string name = config::percent_decode(fragment);
     const auto id = find_in(target, name);
     if (!id) return fail(value, "refers to nothing in the schema");
     SchemaKeyword& keyword = schema_.subschemas[reference.from].keywords[reference.keyword];

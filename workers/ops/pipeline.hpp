@@ -56,8 +56,8 @@ std::string op_names(std::string_view pipeline_json);
 // ---- Process: worker, or a short-lived one of its own.
 
 // What compiling the steps of a named pipeline, which check_steps gave, finds wrong with them:
-// every mistake, with `field` such as "steps[0].program".
-std::vector<config::Error> compile_faults(const std::string& steps);
+// every mistake. `field` is what errors call the steps: "pipelines.NAME.steps[0].program".
+std::vector<config::Error> compile_faults(const std::string& steps, std::string_view field);
 
 struct CompiledStep {
   const Op* op;

@@ -65,7 +65,7 @@ void pad_part(Output& output, const Input& input) {
 
 }  // namespace
 
-std::vector<Error> compile_faults(const std::string& steps) {
+std::vector<Error> compile_faults(const std::string& steps, std::string_view field) {
   simdjson::dom::parser parser;
   simdjson::dom::array elements;
   std::vector<Error> faults;
@@ -73,7 +73,7 @@ std::vector<Error> compile_faults(const std::string& steps) {
   std::size_t index = 0;
   for (const simdjson::dom::element element : elements) {
     if (auto step = compile_step(element); !step)
-      faults.push_back(in_step(std::move(step).error(), "steps", index));
+      faults.push_back(in_step(std::move(step).error(), field, index));
     ++index;
   }
   return faults;

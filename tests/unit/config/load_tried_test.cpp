@@ -15,6 +15,7 @@ TEST(Load, WhatOnlyTryingTellsIsListedWithTheRest) {
       "[fetch]\nca_file = 'no.pem'\n"
       "[pipelines.good]\nsteps = [{op = 'good'}]\n"
       "[pipelines.bad]\nsteps = [{op = 'bad'}]\n"
+      "[pipelines.b]\nsteps = [{op = 'good', n = 1}]\n"
       "[origins.a]\nmatch = ['https://a']\nca_file = 'a.pem'\n");
   machine.check_steps =
       [](const std::string& steps) -> BasicResult<std::string, std::vector<Error>> {
@@ -22,9 +23,14 @@ TEST(Load, WhatOnlyTryingTellsIsListedWithTheRest) {
     return std::vector{Error(ErrorCode::unknown_op, "no such op", "steps[0].op")};
   };
   Lines tried;
-  machine.try_steps = [&](const std::string& steps) {
-    tried.push_back(steps);
-    return std::vector{Error(ErrorCode::invalid_request, "no program", "steps[0].program")};
+  machine.try_steps = [&](const std::vector<Settings::Pipeline>& pipelines) {
+    std::vector<Error> errors;
+    for (const Settings::Pipeline& pipeline : pipelines) {
+      tried.push_back(pipeline.steps);
+      errors.emplace_back(ErrorCode::invalid_request, "no program",
+                          "pipelines." + pipeline.entry_name + ".steps[0].program");
+    }
+    return errors;
   };
   machine.try_files = [](const Settings& settings) {
     return std::vector{
@@ -32,12 +38,14 @@ TEST(Load, WhatOnlyTryingTellsIsListedWithTheRest) {
         Error(ErrorCode::invalid_request, "no " + settings.origins.at(0).ca_file,
               "origins.a.ca_file")};
   };
-  EXPECT_EQ(machine.mistakes(),
-            (Lines{"f.toml:4: pipelines.good.steps[0].program: expected a valid step: no program",
-                   "f.toml:6: pipelines.bad.steps[0].op: expected a valid step: no such op",
-                   "f.toml:2: fetch.ca_file: expected a PEM file that can be used: no no.pem",
-                   "f.toml:9: origins.a.ca_file: expected a PEM file that can be used: no a.pem"}));
-  EXPECT_EQ(tried, Lines{R"(canonical [{"op":"good"}])"});
+  EXPECT_EQ(
+      machine.mistakes(),
+      (Lines{"f.toml:6: pipelines.bad.steps[0].op: expected a valid step: no such op",
+             "f.toml:4: pipelines.good.steps[0].program: expected a valid step: no program",
+             "f.toml:8: pipelines.b.steps[0].program: expected a valid step: no program",
+             "f.toml:2: fetch.ca_file: expected a PEM file that can be used: no no.pem",
+             "f.toml:11: origins.a.ca_file: expected a PEM file that can be used: no a.pem"}));
+  EXPECT_EQ(tried, (Lines{R"(canonical [{"op":"good"}])", R"(canonical [{"op":"good","n":1}])"}));
 }
 
 TEST(Load, TheAdminPortIsAnother) {

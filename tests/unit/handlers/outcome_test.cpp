@@ -87,6 +87,27 @@ TEST(OutcomeTest, AnUnchangedLine) {
                   R"("attempts":2,"cache":"miss","etag":"\"e\"","timings_ms":{}})");
 }
 
+TEST(OutcomeTest, CookiesAreAnArrayOfLines) {
+  TaskSpec task;
+  task.include_headers = {"set-cookie", "X-List"};
+  const auto headers_of = [&](const std::string& lines) {
+    TaskReport report;
+    report.response.status = 200;
+    report.response.head = "HTTP/1.1 200 OK\r\n" + lines + "\r\n";
+    std::string line;
+    append_result(line, -1, task, report, TaskResult{});
+    const std::size_t start = line.find("\"headers\":") + 10;
+    return line.substr(start, line.find('}', start) + 1 - start);
+  };
+  EXPECT_EQ(headers_of("Set-Cookie: a=1; Expires=Sun, 06 Nov 1994 08:49:37 GMT\r\nX-List: 1\r\n"
+                       "SET-COOKIE: b=\"2\"\r\nX-List: 2\r\nSet-Cookie:\r\n"),
+            R"({"set-cookie":["a=1; Expires=Sun, 06 Nov 1994 08:49:37 GMT","b=\"2\"",""],)"
+            R"("X-List":"1, 2"})");
+  EXPECT_EQ(headers_of("X-List: 1\r\nSet-Cookie: a=1\r\n"),
+            R"({"set-cookie":["a=1"],"X-List":"1"})");
+  EXPECT_EQ(headers_of("Set-Cookie2: a=1\r\n"), "{}");
+}
+
 TEST(OutcomeTest, NotModified) {
   TaskResult made;
   made.etag = "\"e\"";

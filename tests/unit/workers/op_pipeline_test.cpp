@@ -327,7 +327,7 @@ TEST(CheckSteps, GivesTheCanonicalTextOrEveryMistake) {
 TEST(CompileFaults, TellsEveryStepThatDoesNotCompile) {
   const auto faults = [](const std::string& steps) {
     std::string fields;
-    for (const config::Error& error : compile_faults(steps)) {
+    for (const config::Error& error : compile_faults(steps, "steps")) {
       EXPECT_FALSE(error.detail.empty()) << error.field;
       fields += error.field + ' ';
     }
