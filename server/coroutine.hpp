@@ -55,8 +55,8 @@ class FramePool {
 #else
   static constexpr std::size_t kept_per_class_max = 256;
 #endif
-  static constexpr std::size_t granularity = 64;
-  static constexpr std::size_t class_count = 80;
+  static constexpr std::size_t granularity = alignof(std::max_align_t);
+  static constexpr std::size_t class_count = 320;
   static std::size_t class_of(std::size_t bytes) {
     return (bytes - 1) / granularity;
   }
