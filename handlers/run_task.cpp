@@ -73,9 +73,10 @@ Result<server::fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
   request.trace = trace_fields(app, task);
   if (!task.is_conditional()) return request;
   // The cache takes no part in them: it would answer with what the caller has already.
-  if (!task.if_none_match.empty()) request.headers.push_back({"If-None-Match", task.if_none_match});
+  if (!task.if_none_match.empty())
+    request.headers.push_back({"If-None-Match", std::string(task.if_none_match)});
   if (!task.if_modified_since.empty())
-    request.headers.push_back({"If-Modified-Since", task.if_modified_since});
+    request.headers.push_back({"If-Modified-Since", std::string(task.if_modified_since)});
   if (request.accept_status.empty()) request.accept_status.push_back({});
   request.accept_status.push_back({not_modified, not_modified});
   return request;

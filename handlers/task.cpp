@@ -276,7 +276,7 @@ Result<void> check_conditions(const TaskSpec& task, const std::string& field) {
   struct Condition {
     std::string_view name;
     std::string_view header;
-    const std::string& value;
+    std::string_view value;
   };
   const std::array<Condition, 2> conditions{
       {{"if_none_match", "If-None-Match", task.if_none_match},

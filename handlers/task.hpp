@@ -9,6 +9,7 @@
 #pragma once
 
 #include "config/error.hpp"
+#include "config/rare_string.hpp"
 #include "config/settings.hpp"
 #include "handlers/field_values.hpp"
 #include "handlers/json_input.hpp"
@@ -39,10 +40,10 @@ struct TaskSpec {
   server::wire::Method method = server::wire::Method::get;
   std::vector<server::fetch::Header> headers;
   std::string body;
-  std::string credential;       // the name of one; empty: none
-  std::string pipeline = "[]";  // canonical text
+  config::RareString credential;  // the name of one; empty: none
+  std::string pipeline = "[]";    // canonical text
   std::string id;
-  std::string meta;  // one minified JSON value; empty: none
+  config::RareString meta;  // one minified JSON value; empty: none
   std::uint64_t timeout_ms = 0;
   std::uint64_t max_bytes = 0;
   std::uint64_t max_result_bytes = 0;
@@ -53,9 +54,9 @@ struct TaskSpec {
   std::vector<server::fetch::StatusRange> accept_status;
   server::fetch::CacheMode cache = server::fetch::CacheMode::use_default;
   std::vector<std::string> include_headers;
-  std::string if_none_match;
-  std::string if_modified_since;
-  std::string unless_etag;
+  config::RareString if_none_match;
+  config::RareString if_modified_since;
+  config::RareString unless_etag;
   const server::http::TraceContext* trace = nullptr;  // of the request it came in; null: none
 
   // Whether an upstream's 304 is an answer to it.

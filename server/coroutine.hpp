@@ -53,7 +53,7 @@ class FramePool {
 #if defined(FETCHMILL_ADDRESS_SANITIZER)
   static constexpr std::size_t kept_per_class_max = 0;
 #else
-  static constexpr std::size_t kept_per_class_max = 256;
+  static constexpr std::size_t kept_per_class_max = 64;
 #endif
   static constexpr std::size_t granularity = alignof(std::max_align_t);
   static constexpr std::size_t class_count = 320;

@@ -13,7 +13,7 @@ namespace fetchmill::workers {
 namespace {
 
 // Enough for a worker to be busy until the loop has read as many again.
-constexpr std::uint32_t crowd_per_worker = 32;
+constexpr std::uint32_t crowd_per_worker = 16;
 // A worker whose task runs that long is given nothing more in advance.
 constexpr std::chrono::milliseconds long_run{1};
 // Answers may wait for a task that is expected to take no longer (SubmissionFlags::quick).

@@ -97,6 +97,7 @@ struct Fetcher::State final : cache::Upstream {
   Task<config::Result<void>> connect(Activity& activity, const Url& url,
                                      Connections::Pooled& connection, FetchResponse& response);
   Task<bool> drained(Activity& activity, UpstreamExchange& exchange);
+  Task<Connections::Lease> take(Activity& activity, const FetchRequest& request);
   Task<config::Result<void>> paced(Activity& activity, const Url& url, const Pacing::Limits& pace);
 
   void record_addresses(FetchTrace& trace, const std::vector<Address>& addresses,
@@ -281,9 +282,7 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
   Connections::Lease lease;
   UpstreamExchange exchange(shared);
   for (bool again = false;; again = true) {
-    if (!lease)
-      lease = co_await connections.take(
-          activity, request.url, origins.of(request.url).connections_max, idle_max_of(request));
+    if (!lease) lease = co_await take(activity, request);
     if (!lease) co_return interrupted(activity, "waiting for a connection");
     const bool reused = lease->is_open();
     if (response.trace) response.trace->begin_attempt(request.url, reused);
@@ -398,7 +397,14 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   co_return step;
 }
 
-// A sequence of its own, as sleep_for.
+// A sequence of its own, as sleep_for. Empty: the activity was interrupted.
+Task<Connections::Lease> Fetcher::State::take(Activity& activity, const FetchRequest& request) {
+  Connections::Take taking = connections.take(
+      activity, request.url, origins.of(request.url).connections_max, idle_max_of(request));
+  co_return co_await taking;
+}
+
+// The same.
 Task<config::Result<void>> Fetcher::State::paced(Activity& activity, const Url& url,
                                                  const Pacing::Limits& pace) {
   Pacing::Turn turn = pacing.turn(activity, url, pace);

@@ -61,8 +61,14 @@ CachedFetch::CachedFetch(Upstream& upstream, Turns& turns, Deadlines& deadlines,
 
 Task<Result<void>> CachedFetch::fetch(Activity& activity, FetchRequest& request,
                                       FetchResponse& response, BodySink& sink) {
-  if (store_.is_on() && takes_part(request))
-    return through_cache(activity, request, response, sink);
+  if (store_.is_on() && takes_part(request)) {
+    Visit visit = begin_visit(request);
+    look_up(visit, request, visit.begun);
+    // Nothing but that has a frame then: most have to ask, and wait for long.
+    if (goes_itself(visit, request))
+      return ask(activity, std::move(visit), request, response, sink);
+    return reuse(activity, std::move(visit), request, response, sink);
+  }
   if (request.cache == CacheMode::only_if_cached) return refuse(request, response);
   const bool is_get = request.method == wire::Method::get;
   response.cache.forward = is_get ? Forward::bypass : Forward::method;
@@ -110,32 +116,36 @@ bool CachedFetch::may_wait(const Visit& visit, const FetchRequest& request) cons
          !visit.asked.no_store && !unshared_.holds(visit.hash, visit.begun);
 }
 
-Task<Result<void>> CachedFetch::through_cache(Activity& activity, FetchRequest& request,
-                                              FetchResponse& response, BodySink& sink) {
-  Visit visit = begin_visit(request);
-  look_up(visit, request, visit.begun);
+// Whether it asks at once: nothing that may answer is stored, and nobody else is asking.
+bool CachedFetch::goes_itself(Visit& visit, const FetchRequest& request) {
+  if (answers(visit) || visit.asked.only_if_cached) return false;
+  if (!may_wait(visit, request)) return true;
+  if (flights_.is_under_way(visit.key)) return false;
+  visit.lead = flights_.lead(visit.key);
+  return true;
+}
+
+// What is stored, or what another who asks will have stored.
+Task<Result<void>> CachedFetch::reuse(Activity& activity, Visit visit, FetchRequest& request,
+                                      FetchResponse& response, BodySink& sink) {
   const Forward why = visit.why;
   CacheResult result = CacheResult::hit;
-  if (!answers(visit) && visit.asked.only_if_cached) {
-    Task<Result<void>> refusing = refuse(request, response);
-    co_return co_await refusing;
-  }
-  if (!answers(visit) && may_wait(visit, request)) {
-    if (!flights_.is_under_way(visit.key)) {
-      visit.lead = flights_.lead(visit.key);
-    } else {
-      Task<Result<bool>> waiting = wait_for_other(activity, request, visit);
-      const Result<bool> stored = co_await waiting;
-      if (!stored) {
-        response.final_url = request.url.href();
-        co_return stored.error();
-      }
-      if (*stored) look_up(visit, request, Clock::now());
-      result = CacheResult::collapsed;
+  if (!answers(visit)) {
+    if (visit.asked.only_if_cached) {
+      Task<Result<void>> refusing = refuse(request, response);
+      co_return co_await refusing;
     }
+    Task<Result<bool>> waiting = wait_for_other(activity, request, visit);
+    const Result<bool> stored = co_await waiting;
+    if (!stored) {
+      response.final_url = request.url.href();
+      co_return stored.error();
+    }
+    if (*stored) look_up(visit, request, Clock::now());
+    result = CacheResult::collapsed;
   }
   if (!answers(visit)) {
-    Task<Result<void>> asking = ask(activity, visit, request, response, sink);
+    Task<Result<void>> asking = ask(activity, std::move(visit), request, response, sink);
     co_return co_await asking;
   }
   if (visit.reuse == Reuse::stale_while_revalidate && !visit.asked.only_if_cached &&
@@ -172,7 +182,7 @@ Task<Result<bool>> CachedFetch::wait_for_other(Activity& activity, const FetchRe
 }
 
 // Asks the upstream, for news only where something is stored.
-Task<Result<void>> CachedFetch::ask(Activity& activity, Visit& visit, FetchRequest& request,
+Task<Result<void>> CachedFetch::ask(Activity& activity, Visit visit, FetchRequest& request,
                                     FetchResponse& response, BodySink& sink) {
   const bool stands_in = visit.entry && !visit.is_background &&
                          usable_on_error(visit.entry->freshness, visit.asked, Clock::now());
@@ -231,7 +241,7 @@ Task<Result<void>> CachedFetch::confirmed(Activity& activity, Visit& visit, Fetc
   request.headers.pop_back();
   request.accept_status.pop_back();
   request.revalidates = false;
-  Task<Result<void>> asking = ask(activity, visit, request, response, sink);
+  Task<Result<void>> asking = ask(activity, std::move(visit), request, response, sink);
   co_return co_await asking;
 }
 
@@ -298,7 +308,8 @@ Detached CachedFetch::revalidate(Visit visit, FetchRequest request) {
   FetchResponse response;
   const bool began = co_await turns_.next(background.activity);
   if (began) {
-    Task<Result<void>> asking = ask(background.activity, visit, request, response, drain_);
+    Task<Result<void>> asking =
+        ask(background.activity, std::move(visit), request, response, drain_);
     // Nobody waits for it, and the next fetch sees what is stored.
     [[maybe_unused]] const Result<void> outcome = co_await asking;
   }

@@ -76,14 +76,15 @@ class CachedFetch {
   bool answers(const Visit& visit) const;
   bool may_wait(const Visit& visit, const FetchRequest& request) const;
 
-  Task<config::Result<void>> through_cache(Activity& activity, FetchRequest& request,
-                                           FetchResponse& response, BodySink& sink);
+  bool goes_itself(Visit& visit, const FetchRequest& request);
+  Task<config::Result<void>> reuse(Activity& activity, Visit visit, FetchRequest& request,
+                                   FetchResponse& response, BodySink& sink);
   Task<config::Result<void>> unsafe(Activity& activity, FetchRequest& request,
                                     FetchResponse& response, BodySink& sink);
   Task<config::Result<void>> refuse(FetchRequest& request, FetchResponse& response);
   Task<config::Result<bool>> wait_for_other(Activity& activity, const FetchRequest& request,
                                             Visit& visit);
-  Task<config::Result<void>> ask(Activity& activity, Visit& visit, FetchRequest& request,
+  Task<config::Result<void>> ask(Activity& activity, Visit visit, FetchRequest& request,
                                  FetchResponse& response, BodySink& sink);
   Task<config::Result<void>> confirmed(Activity& activity, Visit& visit, FetchRequest& request,
                                        FetchResponse& response, BodySink& sink);
