@@ -38,7 +38,7 @@ struct TaskSpec {
   bool is_template = false;
   server::wire::Method method = server::wire::Method::get;
   std::vector<server::fetch::Header> headers;
-  std::string body;
+  server::fetch::SharedBytes body;
   std::string credential;       // the name of one; empty: none
   std::string pipeline = "[]";  // canonical text
   std::string id;
