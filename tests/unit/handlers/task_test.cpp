@@ -268,6 +268,7 @@ TEST(TaskTest, ErrorsNameTheField) {
       {R"({"vars":{"a":null}})", "invalid_request vars.a"},
       {R"({"vars":{"a":{}}})", "invalid_request vars.a"},
       {many_vars, "invalid_request vars"},
+      {R"({"vars":{"ab":")" + std::string(16 * 1024 - 1, 'x') + R"("}})", "invalid_request vars"},
   };
   for (const auto& row : cases) EXPECT_EQ(said(from_json(row.json)), row.said) << row.json;
   bool envelope = false;
