@@ -156,6 +156,7 @@ class Lines(StreamTest):
         codes = [outcome["error"]["code"] for outcome in outcomes]
         self.assertEqual((codes, outcomes[-1]["line"]), (["draining"] * 3, 3))
         self.assertEqual((summary["tasks"], summary["failed"]), (3, 3))
+        self.assertEqual(server.wait(), 0)
 
     def test_who_sent_no_more_gets_no_more(self):
         for body in (b"null", b"null\n", b"null\r\n\n \n"):
