@@ -153,10 +153,10 @@ class Lines(StreamTest):
                 self.send_chunk(client, json.dumps(self.origin.url("/hang")).encode() + b"\n")
             server.terminate()
             *outcomes, summary = map(json.loads, client.read_chunk().splitlines())
+        self.assertEqual(server.wait(), 0)
         codes = [outcome["error"]["code"] for outcome in outcomes]
         self.assertEqual((codes, outcomes[-1]["line"]), (["draining"] * 3, 3))
         self.assertEqual((summary["tasks"], summary["failed"]), (3, 3))
-        self.assertEqual(server.wait(), 0)
 
     def test_who_sent_no_more_gets_no_more(self):
         for body in (b"null", b"null\n", b"null\r\n\n \n"):
