@@ -86,9 +86,11 @@ class Line {
       } else if (first == '"' || first == '\\') {
         append("\\");
         append(text.substr(0, 1));
-      } else if (first < 0x20 || first == 0x7f) {
+      } else if (starts_with_control(text)) {
+        // Of two bytes, the second is the character's number.
+        const auto number = static_cast<unsigned char>(text[length - 1]);
         std::array<char, 7> escape{};
-        std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(first));
+        std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(number));
         append(escape.data());
       } else {
         append(text.substr(0, length));

@@ -25,4 +25,13 @@ constexpr std::size_t utf8_sequence(std::string_view text) {
   return length;
 }
 
+// Whether `text` starts with a control character: of ASCII, or one of U+0080 to U+009F, on which
+// terminals act as on an escape and a letter.
+constexpr bool starts_with_control(std::string_view text) {
+  if (text.empty()) return false;
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (first < 0x20 || first == 0x7f) return true;
+  return first == 0xc2 && utf8_sequence(text) == 2 && static_cast<unsigned char>(text[1]) < 0xa0;
+}
+
 }  // namespace fetchmill::config

@@ -1,8 +1,10 @@
 #include "handlers/as_written.hpp"
 
+#include "config/ascii.hpp"
 #include "config/json_string.hpp"
 #include "workers/json/json_number.hpp"
 #include "workers/json/json_text.hpp"
+#include "workers/json/json_tree.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -52,6 +54,19 @@ bool is_out_of_range(std::string_view number) {
   return overflows<double>(magnitude) && json::compare_json_numbers(magnitude, "1") > 0;
 }
 
+bool begins_number(char c) {
+  return c == '-' || ascii::is_digit(c);
+}
+
+// Of a number, true, false or null.
+std::size_t scalar_end(std::string_view text, std::size_t at) {
+  const auto is_part = [](char c) {
+    return ascii::is_alphanumeric(c) || c == '.' || c == '-' || c == '+';
+  };
+  while (at < text.size() && is_part(text[at])) ++at;
+  return at;
+}
+
 }  // namespace
 
 bool has_values_as_written(element document) {
@@ -74,57 +89,99 @@ bool has_values_as_written(element document) {
 }
 
 AsWritten::AsWritten(std::string_view text) : text_(text) {
-  tree_.assign(text);
-  visit(0, true);
+  skip_between();
+  task(true);
   rewritten_.append(text_.substr(copied_));
 }
 
-void AsWritten::visit(Index task, bool is_document) {
-  if (tree_[task].kind() != json::JsonTree::Kind::object) return;
-  tree_.for_each_child(task, [&](Index member) {
-    const std::string name =
-        json::unescaped_string(tree_.raw_string(json::JsonTree::key_of(member)));
-    if (is_passed_on(name)) {
-      take(member);
-    } else if (name == "vars") {
-      visit_variables(member);
-    } else if (is_document && name == "defaults") {
-      visit(member, false);
-    } else if (is_document && name == "tasks" && tree_[member].is_container()) {
-      tree_.for_each_child(member, [this](Index each) {
-        visit(each, false);
-        return true;
-      });
+void AsWritten::skip_between() {
+  at_ = std::min(text_.find_first_not_of(" \t\r\n,:", at_), text_.size());
+}
+
+void AsWritten::skip_value() {
+  std::size_t depth = 0;
+  do {
+    switch (text_[at_]) {
+      case '"':
+        at_ = json::string_end(text_, at_);
+        break;
+      case '{':
+      case '[':
+        ++depth;
+        ++at_;
+        break;
+      case '}':
+      case ']':
+        --depth;
+        ++at_;
+        break;
+      default:
+        at_ = depth == 0 ? scalar_end(text_, at_) : at_ + 1;
     }
-    return true;
+  } while (depth > 0);
+}
+
+template <class Visit>
+void AsWritten::each_member(Visit&& visit) {
+  ++at_;
+  for (skip_between(); text_[at_] != '}'; skip_between()) {
+    const std::size_t quote = at_;
+    at_ = json::string_end(text_, at_);
+    const std::string name = json::unescaped_string(text_.substr(quote + 1, at_ - quote - 2));
+    skip_between();
+    visit(name);
+  }
+  ++at_;
+}
+
+void AsWritten::task(bool is_document) {
+  if (text_[at_] != '{') return skip_value();
+  each_member([this, is_document](const std::string& name) {
+    if (is_passed_on(name)) return take();
+    if (name == "vars") return variables();
+    if (is_document && name == "defaults") return task(false);
+    if (is_document && name == "tasks") return tasks();
+    skip_value();
   });
 }
 
-void AsWritten::visit_variables(Index variables) {
-  if (tree_[variables].kind() != json::JsonTree::Kind::object) return;
-  tree_.for_each_child(variables, [this](Index value) {
-    if (tree_[value].kind() == json::JsonTree::Kind::number) take(value);
-    return true;
-  });
+void AsWritten::tasks() {
+  if (text_[at_] == '{') return each_member([this](const std::string&) { task(false); });
+  if (text_[at_] != '[') return skip_value();
+  ++at_;
+  for (skip_between(); text_[at_] != ']'; skip_between()) task(false);
+  ++at_;
 }
 
-void AsWritten::take(Index value) {
+void AsWritten::variables() {
+  if (text_[at_] != '{') return skip_value();
+  each_member([this](const std::string&) { begins_number(text_[at_]) ? take() : skip_value(); });
+}
+
+void AsWritten::take() {
+  const std::size_t begin = at_;
+  skip_value();
   std::string minified;
-  json::append_minified(minified, tree_.text(value));
-  rewritten_.append(text_.substr(copied_, tree_[value].begin - copied_));
+  json::append_minified(minified, text_.substr(begin, at_ - begin));
+  rewritten_.append(text_.substr(copied_, begin - copied_));
   config::append_json_string(rewritten_, minified);
-  copied_ = tree_[value].end;
-  taken_.push_back(value);
+  copied_ = at_;
+  taken_.push_back({begin, at_});
 }
 
 std::optional<std::size_t> AsWritten::number_out_of_range() const {
   auto taken = taken_.begin();
-  for (Index i = 0; i < tree_[0].next; ++i) {
-    if (taken != taken_.end() && *taken == i) {
-      i = tree_[i].next - 1;
-      ++taken;
-    } else if (tree_[i].kind() == json::JsonTree::Kind::number && is_out_of_range(tree_.text(i))) {
-      return tree_[i].begin;
+  for (std::size_t at = 0; at < text_.size();) {
+    if (taken != taken_.end() && taken->begin == at) {
+      at = (taken++)->end;
+    } else if (text_[at] == '"') {
+      at = json::string_end(text_, at);
+    } else if (begins_number(text_[at])) {
+      const std::size_t end = scalar_end(text_, at);
+      if (is_out_of_range(text_.substr(at, end - at))) return at;
+      at = end;
+    } else {
+      ++at;
     }
   }
   return std::nullopt;

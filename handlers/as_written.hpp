@@ -8,8 +8,6 @@
 // Trust: documents come from a client.
 #pragma once
 
-#include "workers/json/json_tree.hpp"
-
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -23,7 +21,8 @@ namespace fetchmill::handlers {
 // Whether there are such values in what simdjson could parse. Costs a look at the tasks' keys.
 bool has_values_as_written(simdjson::dom::element document);
 
-// Requires: JSON, without a byte order mark, of at most json_tree_bytes_max; it must outlive this.
+// Requires: JSON, without a byte order mark; it must outlive this. Cost: a look at every byte, and
+// no memory but for the text anew: the whole document is read in one turn of the loop.
 class AsWritten {
  public:
   explicit AsWritten(std::string_view text);
@@ -34,17 +33,28 @@ class AsWritten {
   std::optional<std::size_t> number_out_of_range() const;
 
  private:
-  using Index = workers::json::JsonTree::Index;
+  struct Span {
+    std::size_t begin;
+    std::size_t end;
+  };
 
-  void visit(Index task, bool is_document);
-  void visit_variables(Index variables);
-  void take(Index value);
+  // Each moves at_ from the start of a value behind it.
+  void skip_value();
+  void take();
+  void task(bool is_document);
+  void tasks();
+  void variables();
+  // Calls visit(name) at the value of each member of the object at at_, and moves behind it.
+  template <class Visit>
+  void each_member(Visit&& visit);
+  // To the next key, value or bracket.
+  void skip_between();
 
   std::string_view text_;
-  workers::json::JsonTree tree_;
   std::string rewritten_;
-  std::size_t copied_ = 0;    // of the text, in bytes
-  std::vector<Index> taken_;  // in the text's order
+  std::size_t at_ = 0;
+  std::size_t copied_ = 0;   // of the text, in bytes
+  std::vector<Span> taken_;  // in the text's order
 };
 
 }  // namespace fetchmill::handlers

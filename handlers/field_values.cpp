@@ -105,6 +105,7 @@ Result<Variables> read_variables(element value, const std::string& field) {
   simdjson::dom::object object;
   if (value.get(object)) return wrong_type(field, "an object of strings, numbers and booleans");
   Variables variables;
+  std::size_t bytes = 0;
   for (const auto& [name, member] : object) {
     if (variables.size() == variables_max)
       return wrong_type(field, "at most " + std::to_string(variables_max) + " variables");
@@ -115,6 +116,11 @@ Result<Variables> read_variables(element value, const std::string& field) {
       text = simdjson::minify(member);
     else
       return wrong_type(join(field, name), "a string, a number, true or false");
+    // Each task of a batch has a copy of those of the defaults.
+    bytes += name.size() + text.size();
+    if (bytes > variable_bytes_max)
+      return wrong_type(
+          field, "at most " + std::to_string(variable_bytes_max) + " bytes of names and values");
     variables.emplace_back(name, std::move(text));
   }
   return variables;

@@ -18,6 +18,8 @@ namespace fetchmill::handlers {
 inline constexpr std::size_t condition_bytes_max = 4096;
 inline constexpr std::size_t include_headers_max = 32;
 inline constexpr std::size_t variables_max = 64;
+// Of their names and values together: more than this fits into no URL.
+inline constexpr std::size_t variable_bytes_max = 16 * 1024;
 
 // RFC 4648 base64, with or without padding. Nothing when it is not.
 std::optional<std::string> decode_base64(std::string_view text);

@@ -66,7 +66,7 @@ std::optional<std::size_t> find_open_format(std::string_view pipeline) {
 
 }  // namespace
 
-Result<bool> choose_format(std::string& pipeline, std::string_view accept) {
+Result<bool> choose_format(server::fetch::SharedBytes& pipeline, std::string_view accept) {
   const std::optional<std::size_t> at = find_open_format(pipeline);
   if (!at) return false;
   const Offer* chosen = preferred(accept);
@@ -74,7 +74,8 @@ Result<bool> choose_format(std::string& pipeline, std::string_view accept) {
     return Error(ErrorCode::not_acceptable,
                  "an image is answered as image/avif, image/webp, image/jpeg or image/png, and "
                  "Accept takes none of them");
-  pipeline.replace(*at, open_format.size(), chosen->format);
+  pipeline =
+      std::string(std::string_view(pipeline)).replace(*at, open_format.size(), chosen->format);
   return true;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "config/error.hpp"
+#include "server/fetch/shared_bytes.hpp"
 
 #include <string>
 #include <string_view>
@@ -16,7 +17,7 @@ namespace fetchmill::handlers {
 // gives whether it did: AVIF and WebP only where they are named,
 // because clients that take anything may not know them; among equals AVIF, WebP, the format as
 // which the image came, JPEG, PNG. Errors: not_acceptable.
-config::Result<bool> choose_format(std::string& pipeline, std::string_view accept);
+config::Result<bool> choose_format(server::fetch::SharedBytes& pipeline, std::string_view accept);
 
 // For pipelines whose result is not the one answer to a request. Errors: invalid_request.
 config::Result<void> refuse_open_format(std::string_view pipeline, std::string field);

@@ -22,10 +22,6 @@ Result<element> parse_json(simdjson::dom::parser& parser, const std::string& tex
   if (error)
     if (const auto fault = workers::json::json_locate(text))
       return Error(ErrorCode::invalid_request, the + " is " + describe(*fault));
-  if (text.size() > workers::json::json_tree_bytes_max)
-    return Error(
-        ErrorCode::payload_too_large,
-        the + " is larger than " + std::to_string(workers::json::json_tree_bytes_max) + " bytes");
   const AsWritten as_written(text);
   const auto still = parser.parse(as_written.text()).get(document);
   if (!still) return document;

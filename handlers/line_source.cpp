@@ -79,6 +79,8 @@ Task<void> LineSource::tell_unread(server::Activity& activity, ErrorCode why) {
     server::DeadlineScope scope(activity, server::Clock::now() + look_ahead, ErrorCode::cancelled);
     co_await Rest(activity, *this);
   }
+  // The server stops, and there is no time to look: rather a line too many than one that is missed.
+  if (activity.interrupted() && !ended_ && unread_line_ == 0) unread_line_ = lines_.next_number();
   if (unread_line_ == 0) co_return;
   Error unread(why, "the batch ended here: this line and those behind it were not read");
   unread.line = unread_line_;

@@ -48,6 +48,7 @@ class LineSource {
   bool ended() const { return ended_; }
   // After the batch was stopped: one more outcome, `why`, where a task comes behind what was read.
   // Looks only at what is here, or comes within moments: who has sent nothing more is owed nothing.
+  // With an activity that is interrupted it does not look, and tells where the reading stopped.
   server::Task<void> tell_unread(server::Activity& activity, config::ErrorCode why);
 
   // Reads no further; the batch is left open.

@@ -22,8 +22,9 @@ constexpr std::array contents{
         R"({"application/json":{"schema":{"$ref":"#/components/schemas/Batch"}},)"
         R"("application/x-ndjson":{"schema":{"description":"A task a line, or its URL as a JSON )"
         R"(string; blank lines say nothing. Of any length: it is read while outcomes are written.)"
-        R"( Options and defaults stand in the query. Where fail_fast or deadline_ms ends it, one )"
-        R"(outcome, with its line, stands for all lines that had come but were not read.","anyOf":[)"
+        R"( Options and defaults stand in the query. Where fail_fast, deadline_ms or the )"
+        R"(server's own end ends it, one outcome, with its line, stands for all lines )"
+        R"(that had come but were not read.","anyOf":[)"
         R"({"$ref":"#/components/schemas/BatchTask"},{"type":"string"}]}},)"
         R"("text/plain":{"schema":{"description":"The same with a URL a line; # begins a comment.",)"
         R"("type":"string"}}})"},

@@ -339,8 +339,9 @@ Result<void> fill_url(TaskSpec& task) {
 
 std::string_view TaskSpec::first_op() const {
   constexpr std::string_view start = R"([{"op":")";
-  if (!pipeline.starts_with(start)) return "none";
-  const std::string_view rest = std::string_view(pipeline).substr(start.size());
+  const std::string_view steps = pipeline;
+  if (!steps.starts_with(start)) return "none";
+  const std::string_view rest = steps.substr(start.size());
   const ops::Op* op = ops::find_op(rest.substr(0, rest.find('"')));
   return op ? op->name : "none";
 }

@@ -9,7 +9,6 @@
 #pragma once
 
 #include "config/error.hpp"
-#include "config/rare_string.hpp"
 #include "config/settings.hpp"
 #include "handlers/field_values.hpp"
 #include "handlers/json_input.hpp"
@@ -39,11 +38,11 @@ struct TaskSpec {
   bool is_template = false;
   server::wire::Method method = server::wire::Method::get;
   std::vector<server::fetch::Header> headers;
-  std::string body;
-  config::RareString credential;  // the name of one; empty: none
-  std::string pipeline = "[]";    // canonical text
+  server::fetch::SharedBytes body;
+  server::fetch::SharedBytes credential;       // the name of one; empty: none
+  server::fetch::SharedBytes pipeline = "[]";  // canonical text
   std::string id;
-  config::RareString meta;  // one minified JSON value; empty: none
+  server::fetch::SharedBytes meta;  // one minified JSON value; empty: none
   std::uint64_t timeout_ms = 0;
   std::uint64_t max_bytes = 0;
   std::uint64_t max_result_bytes = 0;
@@ -54,9 +53,9 @@ struct TaskSpec {
   std::vector<server::fetch::StatusRange> accept_status;
   server::fetch::CacheMode cache = server::fetch::CacheMode::use_default;
   std::vector<std::string> include_headers;
-  config::RareString if_none_match;
-  config::RareString if_modified_since;
-  config::RareString unless_etag;
+  server::fetch::SharedBytes if_none_match;
+  server::fetch::SharedBytes if_modified_since;
+  server::fetch::SharedBytes unless_etag;
   const server::http::TraceContext* trace = nullptr;  // of the request it came in; null: none
 
   // Whether an upstream's 304 is an answer to it.

@@ -48,15 +48,17 @@ ResultKind kind_of(ops::LineKind kind) {
   return ResultKind::base64;
 }
 
-// What the loop takes as a media type: printable ASCII that fits; else without its parameters, else
-// none.
+// What the loop takes as a media type: printable ASCII that fits.
+bool is_presentable(std::string_view media_type) {
+  return media_type.size() <= sizeof(Answer::media_type) &&
+         std::all_of(media_type.begin(), media_type.end(),
+                     [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+// The media type, else without its parameters, else none.
 std::string_view presentable(std::string_view media_type) {
-  if (media_type.size() > sizeof(Answer::media_type))
-    media_type = media_type.substr(0, media_type.find(';'));
-  const bool printable = std::all_of(media_type.begin(), media_type.end(),
-                                     [](char c) { return c >= ' ' && c <= '~'; });
-  return printable && media_type.size() <= sizeof(Answer::media_type) ? media_type
-                                                                      : std::string_view();
+  if (!is_presentable(media_type)) media_type = media_type.substr(0, media_type.find(';'));
+  return is_presentable(media_type) ? media_type : std::string_view();
 }
 
 class Worker {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config/error.hpp"
+#include "server/fetch/shared_bytes.hpp"
 #include "server/fetch/url.hpp"
 #include "server/loop.hpp"
 #include "server/wire/head.hpp"
@@ -43,7 +44,7 @@ struct FetchRequest {
   std::vector<Header> headers;                             // passed check_headers
   std::vector<Header> trace;                               // sent where `headers` has none of them
   std::shared_ptr<const Credential> credential = nullptr;  // sent where it is for the hop
-  std::string body;
+  SharedBytes body;
   TimePoint deadline = TimePoint::max();   // of the whole fetch; passing it is upstream_timeout
   std::uint64_t max_bytes = 0;             // of the body; more is upstream_body_too_large
   std::uint64_t max_redirects = 0;         // 0 follows none

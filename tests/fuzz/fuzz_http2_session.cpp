@@ -116,7 +116,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Asked& asked = *all.emplace_back(std::make_unique<Asked>(loop.deadlines));
     asked.request.url = *parse_url("https://upstream.example/");
     asked.request.method = methods[(data[0] + i) % methods.size()];
-    if (asked.request.method == wire::Method::post) asked.request.body.assign(100'000, 'b');
+    if (asked.request.method == wire::Method::post) asked.request.body = std::string(100'000, 'b');
     ask(loop, *link.session, asked);
   }
   loop.settle();

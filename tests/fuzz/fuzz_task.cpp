@@ -48,7 +48,7 @@ void check_task(const TaskSpec& task) {
   require(task.unless_etag.empty() || is_entity_tag_list(task.unless_etag));
   require(!task.is_conditional() || task.method == server::wire::Method::get ||
           task.method == server::wire::Method::head);
-  for (const std::string& value : {task.if_none_match, task.if_modified_since})
+  for (const std::string_view value : {task.if_none_match, task.if_modified_since})
     require(value.empty() || server::fetch::check_header("If-None-Match", value).has_value());
   TaskSpec filled = task;
   if (const auto result = fill_url(filled))
@@ -59,14 +59,14 @@ void check_task(const TaskSpec& task) {
   for (const auto& header : task.headers)
     require(server::fetch::check_header(header.name, header.value).has_value());
   simdjson::dom::parser parser;
-  const auto pipeline = parse_json(parser, task.pipeline);
+  const auto pipeline = parse_json(parser, std::string(task.pipeline));
   require(pipeline.has_value());
   const auto again = workers::ops::check_pipeline(*pipeline, "pipeline");
   require(again.has_value() && *again == task.pipeline);
   require(task.has_pipeline() == (task.first_op() != "none"));
   if (!task.meta.empty()) {
     require(!workers::json::json_locate(task.meta));
-    require(task.meta.find('\n') == std::string::npos);
+    require(std::string_view(task.meta).find('\n') == std::string_view::npos);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "config/error.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -35,6 +36,13 @@ inline bool holds_backslash(std::uint64_t word) {
   std::memcpy(&word, text.data(), sizeof word);
   if (text.size() <= sizeof word && !holds_backslash(word)) return false;
   return text.find('\\') != std::string_view::npos;
+}
+
+// Where a string of a valid JSON text ends, behind its quote. It begins at `at`.
+inline std::size_t string_end(std::string_view text, std::size_t at) {
+  for (++at; text[at] != '"'; ++at)
+    if (text[at] == '\\') ++at;
+  return at + 1;
 }
 
 // Whether a token, such as simdjson hands out unread, is a whole string, number, true, false or

@@ -1,5 +1,6 @@
 #include "workers/json/json_tree.hpp"
 
+#include "workers/json/json_text.hpp"
 #include "workers/json/simdjson_buffers.hpp"
 
 #include <algorithm>
@@ -7,12 +8,6 @@
 
 namespace fetchmill::workers::json {
 namespace {
-
-std::size_t string_end(std::string_view text, std::size_t at) {
-  for (++at; text[at] != '"'; ++at)
-    if (text[at] == '\\') ++at;
-  return at + 1;
-}
 
 unsigned hex_value(std::string_view digits) {
   unsigned value = 0;

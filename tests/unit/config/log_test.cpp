@@ -89,9 +89,10 @@ TEST_F(LogTest, TextQuotesOnlyWhatNeedsIt) {
 }
 
 TEST_F(LogTest, NothingInAValueEndsTheLineOrTheString) {
-  constexpr std::string_view hostile = "a\"b\\c\nd\x1b[2J\x7f\xff\xed\xa0\x80\u20ac";
-  constexpr std::string_view escaped = R"(a\"b\\c\u000ad\u001b[2J\u007f\ufffd\ufffd\ufffd\ufffd)"
-                                       "\u20ac";
+  constexpr std::string_view hostile = "a\"b\\c\nd\x1b[2J\x7f\xc2\x9b\xff\xed\xa0\x80\u20ac";
+  constexpr std::string_view escaped =
+      R"(a\"b\\c\u000ad\u001b[2J\u007f\u009b\ufffd\ufffd\ufffd\ufffd)"
+      "\u20ac";
   for (const LogFormat format : {LogFormat::json, LogFormat::text}) {
     make(format).warn("c", "m", {{"v", hostile}, {hostile, "k"}});
     const std::string line = read_line();

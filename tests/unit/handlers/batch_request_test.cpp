@@ -107,6 +107,17 @@ TEST(BatchRequestTest, EveryTaskPassesOnWhatWasWritten) {
   EXPECT_EQ(only_one->tasks[1].meta, "1.0");
 }
 
+TEST(BatchRequestTest, TasksShareTheBodyOfTheDefaults) {
+  const auto batch = parse_batch(
+      R"({"defaults":{"url":"a","body":"text"},"tasks":[{},{},{"body":"own"},{"body":""}]})", {});
+  ASSERT_TRUE(batch) << said(batch);
+  const auto body = [&](std::size_t task) { return std::string_view(batch->tasks[task].body); };
+  EXPECT_EQ(body(0), "text");
+  EXPECT_EQ(body(1).data(), body(0).data());
+  EXPECT_EQ(body(2), "own");
+  EXPECT_TRUE(batch->tasks[3].body.empty());
+}
+
 TEST(BatchRequestTest, HasAtMostSoManyTasks) {
   config::Settings settings;
   settings.batch.max_tasks = 2;

@@ -15,8 +15,9 @@ constexpr std::string_view open_pipeline =
     R"([{"op":"image.resize","width":9,"format":"auto","quality":70}])";
 
 std::string chosen_for(std::string_view accept) {
-  std::string pipeline(open_pipeline);
-  const Result<bool> chosen = choose_format(pipeline, accept);
+  server::fetch::SharedBytes made = std::string(open_pipeline);
+  const Result<bool> chosen = choose_format(made, accept);
+  const std::string pipeline(made);
   if (!chosen) return std::string(config::info(chosen.error().code).name);
   EXPECT_TRUE(*chosen);
   constexpr std::string_view before = R"([{"op":"image.resize","width":9)";
@@ -75,13 +76,14 @@ TEST(ImageFormatTest, OnlyALastStepThatAsksIsRewritten) {
            R"([{"op":"jq","program":"{\"op\":\"image.resize\",\"format\":\"auto\"}]"}])",
            R"([{"op":"image.resize","width":1},{"op":"jq","program":",\"format\":\"auto\""}])",
        }) {
-    std::string text(pipeline);
+    server::fetch::SharedBytes text = std::string(pipeline);
     const Result<bool> chosen = choose_format(text, "image/webp");
     ASSERT_TRUE(chosen);
     EXPECT_FALSE(*chosen);
     EXPECT_EQ(text, pipeline);
   }
-  std::string text = R"([{"op":"decompress"},{"op":"image.resize","format":"auto"}])";
+  server::fetch::SharedBytes text =
+      R"([{"op":"decompress"},{"op":"image.resize","format":"auto"}])";
   ASSERT_TRUE(choose_format(text, "image/webp"));
   EXPECT_EQ(text, R"([{"op":"decompress"},{"op":"image.resize","format":"webp"}])");
 }

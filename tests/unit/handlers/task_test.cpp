@@ -58,8 +58,8 @@ TEST(TaskTest, TakesEveryField) {
   ASSERT_EQ(task->headers.size(), 1u);
   EXPECT_EQ(task->headers[0].value, "b");
   EXPECT_EQ(task->body, "text");
-  EXPECT_TRUE(task->pipeline.starts_with(R"([{"op":"json.select","pointer":"/a")"))
-      << task->pipeline;
+  const std::string_view pipeline = task->pipeline;
+  EXPECT_TRUE(pipeline.starts_with(R"([{"op":"json.select","pointer":"/a")")) << pipeline;
   EXPECT_EQ(task->first_op(), "json.select");
   EXPECT_EQ(task->id, "i");
   EXPECT_EQ(task->meta, R"({"k":[1,2]})");
@@ -268,6 +268,7 @@ TEST(TaskTest, ErrorsNameTheField) {
       {R"({"vars":{"a":null}})", "invalid_request vars.a"},
       {R"({"vars":{"a":{}}})", "invalid_request vars.a"},
       {many_vars, "invalid_request vars"},
+      {R"({"vars":{"ab":")" + std::string(16 * 1024 - 1, 'x') + R"("}})", "invalid_request vars"},
   };
   for (const auto& row : cases) EXPECT_EQ(said(from_json(row.json)), row.said) << row.json;
   bool envelope = false;

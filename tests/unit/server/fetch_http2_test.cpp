@@ -20,7 +20,7 @@ TEST_F(FetchHttp2, SendsTheRequestInItsForm) {
   FetchRequest post = request(url(upstream, "/a?b=c"));
   post.method = wire::Method::post;
   post.headers = {{"X-Key", "Value"}, {"Cookie", "a=b"}};
-  post.body.assign(300'000, 'b');
+  post.body = std::string(300'000, 'b');
   Fetched fetched;
   fetch(post, fetched);
   upstream.join();

@@ -240,7 +240,7 @@ TEST_F(ProxyTest, TlsIsWithTheTargetBehindAProxyOfEitherKind) {
     for (int i = 0; i < 2; ++i) {
       FetchRequest asking = request("https://192.0.2.1/");
       asking.method = wire::Method::post;
-      asking.body.assign(400'000, 'b');
+      asking.body = std::string(400'000, 'b');
       Fetched fetched;
       fetch(asking, fetched);
       EXPECT_EQ(fetched.detail(), "");

@@ -70,7 +70,7 @@ TEST_F(FetchTls, SendsLargeBodies) {
                     tls.get());
   FetchRequest asked = request(upstream.url("/", "127.0.0.1", "https"));
   asked.method = wire::Method::post;
-  asked.body.assign(2'000'000, 'b');
+  asked.body = std::string(2'000'000, 'b');
   Fetched fetched;
   fetch(asked, fetched);
   upstream.join();
