@@ -275,7 +275,7 @@ class Fetchmill:
     def wait(self, within=20.0):
         """The exit code, waiting for it."""
         code = self.child.wait(timeout=bound(within))
-        self._reader.join(timeout=5)
+        self._reader.join(timeout=bound(5))
         return code
 
     def stop(self):
@@ -298,7 +298,7 @@ class Fetchmill:
     def kill(self):
         self.child.kill()
         self.child.wait()
-        self._reader.join(timeout=5)
+        self._reader.join(timeout=bound(5))
         self.child.stderr.close()
 
     def __enter__(self):
@@ -328,6 +328,10 @@ class ServerTest(unittest.TestCase):
     def setUpClass(cls):
         cls.origin = cls.enterClassContext(Origin())
         cls.server = cls.enterClassContext(Fetchmill(cls.settings, testing=cls.testing))
+
+    def setUp(self):
+        super().setUp()
+        self.origin.wait_for_rest()
 
     def start(self, settings=None, testing=None, **how):
         """One more server, for this test only."""
