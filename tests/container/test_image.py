@@ -41,7 +41,7 @@ SECCOMP = "/usr/share/containers/seccomp.json"
 
 def engine(*arguments, check=True):
     """Runs the engine to its end; returns the CompletedProcess."""
-    result = subprocess.run([*ENGINE, *arguments], capture_output=True, text=True, timeout=60)
+    result = subprocess.run([*ENGINE, *arguments], capture_output=True, text=True, timeout=180)
     if check and result.returncode != 0:
         raise AssertionError(f"{arguments}: {result.stderr}")
     return result

@@ -6,6 +6,7 @@
 #include "tests/fault/probes.hpp"
 #include "tests/fault/server_process.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -18,8 +19,9 @@ namespace fetchmill::tests::fault {
 namespace {
 
 constexpr std::chrono::milliseconds task_timeout{1000};
-constexpr std::chrono::milliseconds late_max{2000};
-constexpr std::chrono::milliseconds whole_within{1000};
+// Of a busy machine, where any process may stand still for a while.
+constexpr std::chrono::milliseconds late_max{4000};
+constexpr std::chrono::milliseconds whole_within{4000};
 constexpr std::chrono::seconds progress_interval{5};
 
 std::map<std::string, std::string> server_settings(const Options& options) {
@@ -190,8 +192,9 @@ class Run {
     if (code != 0)
       score_.broken(Promise::clean_end,
                     code ? "it ended with " + std::to_string(*code) : "it did not end on SIGTERM");
-    for (const pid_t pid : family)
-      if (living(pid)) score_.broken(Promise::clean_end, "a process is left");
+    const auto none_lives = [&] { return std::none_of(family.begin(), family.end(), living); };
+    if (!until(within(std::chrono::seconds(5)), none_lives))
+      score_.broken(Promise::clean_end, "a process is left");
   }
 
   static void print(const char* name, Times times) {

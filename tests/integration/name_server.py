@@ -64,14 +64,24 @@ class NameServer:
         self._names = names
         self._lock = threading.Lock()
         self._questions = []  # (name, type, "udp" or "tcp")
+        self._settled = set()  # what is not a new question when it comes again
         self._stopped = threading.Event()
-        self._tcp = socket.create_server(("127.0.0.1", 0))
-        self.port = self._tcp.getsockname()[1]
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", self.port))
+        self._tcp = self._listen()
+        self.port = self._tcp.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         for serve in (self._serve_udp, self._serve_tcp):
             threading.Thread(target=serve, daemon=True).start()
+
+    def _listen(self):
+        """Takes a port that is free for both: of TCP's free ones any may be in use for UDP."""
+        while True:
+            listener = socket.create_server(("127.0.0.1", 0))
+            try:
+                self._udp.bind(listener.getsockname())
+                return listener
+            except OSError:
+                listener.close()
 
     def __enter__(self):
         return self
@@ -125,12 +135,18 @@ class NameServer:
             labels.append(query[at + 1 : at + 1 + query[at]].decode())
             at += 1 + query[at]
         name, (kind,) = ".".join(labels), struct.unpack_from("!H", query, at + 1)
+        this = (query[:2], name, kind, way)
         with self._lock:
             said = self._names.get(name, NO_SUCH_NAME)
+            # Who waits for an answer for two seconds sends the question once more.
+            is_repeated = this in self._settled
             if isinstance(said, list):
-                before = sum((name, kind) == one[:2] for one in self._questions)
+                before = sum((name, kind) == one[:2] for one in self._questions) - is_repeated
                 said = said[min(before, len(said) - 1)]
-            self._questions.append((name, kind, way))
+            if not is_repeated:
+                self._questions.append((name, kind, way))
+            if said is NEVER or said.code in (NOERROR, NXDOMAIN):
+                self._settled.add(this)
         if said is NEVER or (said.when and not said.when.wait(timeout=60)):
             return None
         question = query[12 : at + 5]

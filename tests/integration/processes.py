@@ -30,6 +30,18 @@ def eventually(condition, what, within=10.0):
         time.sleep(0.005)
 
 
+def with_more_time(attempt, *limits):
+    """What `attempt(limit)` returns with the first of these limits that it does not fail with.
+
+    For a limit that has to run out, and within which something else has to be done before: the
+    first is enough on a machine that has nothing else to do, the last on any.
+    """
+    for limit in limits[:-1]:
+        with contextlib.suppress(Exception):
+            return attempt(limit)
+    return attempt(limits[-1])
+
+
 def _stat(pid):
     """What follows its name in /proc/PID/stat, from its state on; None when the process is gone."""
     try:
@@ -43,6 +55,13 @@ def wakings(pid):
     """How often the process has gone to sleep and woken up."""
     with open(f"/proc/{pid}/status", encoding="latin-1") as file:
         return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", file.read(), re.MULTILINE)[1])
+
+
+def pending_signals(pid):
+    """The signals that a process has been sent and not taken, as a set of bits."""
+    with open(f"/proc/{pid}/status", encoding="latin-1") as file:
+        found = re.findall(r"^S[hi][dg]Pnd:\s+(\w+)", file.read(), re.MULTILINE)
+    return int(found[0], 16) | int(found[1], 16)
 
 
 def alive(pid):

@@ -5,7 +5,7 @@ import threading
 
 import harness
 from harness import ServerTest
-from processes import eventually
+from processes import bound, eventually
 from upstreams import CLOSE, HOLD, READ, AnsweringUpstream, RawUpstream, answering
 
 
@@ -66,9 +66,9 @@ class Cache(ServerTest):
     def test_cache_status_and_age(self):
         with AnsweringUpstream(numbered("Cache-Control: max-age=600", "Age: 100")) as upstream:
             first = self.server.get("/v1/fetch", url=upstream.url())
-            self.assertEqual(
+            self.assertRegex(
                 first.header("cache-status"),
-                "fetchmill; fwd=uri-miss; fwd-status=200; ttl=500; stored",
+                r"^fetchmill; fwd=uri-miss; fwd-status=200; ttl=(500|49\d); stored$",
             )
             # What is passed on is as old as it came.
             self.assertEqual(first.header("age"), "100")
@@ -265,7 +265,7 @@ class Coalescing(ServerTest):
             self.assertEqual(len(upstream.heads), 1)
 
     def test_what_is_for_nobody_else_is_fetched_by_all_at_once(self):
-        together = threading.Barrier(7, timeout=10)
+        together = threading.Barrier(7, timeout=bound(20))
 
         def private(head, number):
             # The seven who waited come together, and none before the first has its answer.
@@ -329,7 +329,7 @@ class Coalescing(ServerTest):
         thread.start()
 
         def wait():
-            thread.join(timeout=20)
+            thread.join(timeout=bound(20))
             return results[0]
 
         return wait
@@ -345,7 +345,8 @@ class Bounds(ServerTest):
 
         with AnsweringUpstream(large) as upstream:
             tasks = [{"url": upstream.url(f"/{n}"), "pipeline": [{"op": "hash"}]} for n in range(40)]
-            self.assertEqual(self.server.batch(tasks).summary["ok"], 40)
+            # One after the other: of many at once any may be the last.
+            self.assertEqual(self.server.batch(tasks, concurrency=1).summary["ok"], 40)
             metrics = self.server.metrics()
             self.assertLessEqual(metrics.value("fetch_cache_bytes"), 1024 * 1024)
             self.assertIn(metrics.value("fetch_cache_entries"), range(8, 12))

@@ -20,7 +20,7 @@ class Cancel(ServerTest):
 
     @classmethod
     def setUpClass(cls):
-        pass
+        cls.origin = cls.enterClassContext(harness.Origin())
 
     def assert_ends(self, server, task, under_way, over=lambda: True):
         """A task hangs at a stage until its client leaves; then nothing of it is left."""
@@ -111,9 +111,8 @@ class Cancel(ServerTest):
             self.assertEqual(upstream.connections, 1)
 
     def test_in_a_worker_and_in_the_queue_for_one(self):
-        origin = self.enterContext(harness.Origin())
         server = self.start({"workers.count": 1})
-        task = {"url": origin.url("/bytes?n=5"), "pipeline": [BUSY]}
+        task = {"url": self.origin.url("/bytes?n=5"), "pipeline": [BUSY]}
         with server.raw() as first:
             first.send_request(
                 "POST", "/v1/fetch", json.dumps(task).encode(), {"Content-Type": "application/json"}
@@ -137,7 +136,7 @@ class Cancel(ServerTest):
         eventually(
             lambda: server.metrics().value("workers", state="busy") == 0, "the worker is free"
         )
-        self.assert_ok(server.fetch(origin.url("/bytes?n=5"), "hash"))
+        self.assert_ok(server.fetch(self.origin.url("/bytes?n=5"), "hash"))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import unittest
 
 import harness
 from harness import FETCHMILL_BIN, TESTING_BIN, Fetchmill, clean_environment, free_port, run_command
+from processes import bound
 from upstreams import ROOT
 
 OPS = ("identity", "json.select", "json.aggregate", "json.validate", "hash", "cpu.loop")
@@ -92,7 +93,7 @@ class Completions(unittest.TestCase):
     def run_shell(self, *command):
         if not shutil.which(command[0]):
             self.skipTest(f"no {command[0]} here")
-        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=bound(20))
         self.assertEqual((result.returncode, result.stderr), (0, ""), command)
         return result.stdout
 

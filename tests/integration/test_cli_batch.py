@@ -9,9 +9,10 @@ import unittest
 
 import commands
 import harness
+import processes
 from commands import Running, batch
 from processes import SANITIZED, eventually, resident_bytes
-from upstreams import Origin
+from upstreams import CLOSE, READ, Origin, RawUpstream
 
 
 class BatchTest(unittest.TestCase):
@@ -152,6 +153,7 @@ class Streams(BatchTest):
             self.assertLess(late - early, 2 << 20)
 
     def test_a_reader_that_stops_holds_the_lines_up(self):
+        self.origin.reset_counters()
         url = self.origin.url("/bytes?n=3000") + "\n"
         options = ["--batch.max_pending_tasks", "500", "--batch.pending_mb", "1"]
         with Running("batch", *options, "--order", "input") as running:
@@ -281,20 +283,35 @@ class CtrlC(BatchTest):
             list(range(20)),
         )
 
+    def held(self):
+        """An upstream whose answer waits until it may be given, and the function that lets it."""
+        may_answer = threading.Event()
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        return self.enterContext(RawUpstream([READ, may_answer.wait, answer, CLOSE])), may_answer.set
+
+    def interrupt(self, running):
+        """Ctrl-C, which every process has been given when this returns."""
+        running.interrupt()
+        eventually(lambda: not processes.pending_signals(running.child.pid), "it is taken")
+
     def test_in_input_order(self):
-        bad_behind = self.file("urls", *self.urls(1, "/delay?ms=1000"), *self.urls(2, "/hang?{}"), "{")
+        first, release = self.held()
+        bad_behind = self.file("urls", first.url(), *self.urls(2, "/hang?{}"), "{")
         with Running("batch", "--order", "input", "--concurrency", "1", bad_behind) as running:
-            eventually(lambda: self.origin.open_requests() == 1, "the first is under way")
-            running.interrupt()
+            eventually(lambda: first.heads, "the first is under way")
+            self.interrupt(running)
+            release()
             code, outcomes, _ = running.end()
         self.assertEqual((code, [o["index"] for o in outcomes]), (1, [0, 3]))
 
     def test_lines_behind_it_are_not_read(self):
         with Running("batch", "--concurrency", "1") as running:
-            running.send(self.urls(1, "/delay?ms=1000")[0] + "\n")
-            eventually(lambda: self.origin.open_requests() == 1, "it is under way")
-            running.interrupt()
+            first, release = self.held()
+            running.send(first.url() + "\n")
+            eventually(lambda: first.heads, "it is under way")
+            self.interrupt(running)
             running.send(self.urls(1)[0] + "\n")
+            release()
             code, outcomes, err = running.end()
         self.assertEqual((code, len(outcomes)), (1, 1), err)
 
@@ -310,7 +327,7 @@ class CtrlC(BatchTest):
     def test_the_second_ends_at_once(self):
         with Running("batch", self.file("urls", *self.urls(9, "/hang?{}"))) as running:
             eventually(lambda: self.origin.open_requests() == 9, "all are under way")
-            running.interrupt()
+            self.interrupt(running)
             with self.assertRaises(Exception):
                 running.child.wait(0.2)
             running.interrupt()

@@ -46,7 +46,7 @@ class Debug(ServerTest):
         self.assertNotIn("addresses", attempt)
 
     def test_every_attempt_and_every_hop(self):
-        unavailable = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+        unavailable = b"HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         with RawUpstream([READ, unavailable, CLOSE]) as upstream:
             hop = self.origin.url("/redirect?to=" + upstream.url())
             response = self.server.fetch(hop, retries=1, debug=True)

@@ -10,7 +10,7 @@ import unittest
 
 import harness
 from harness import FETCHMILL_BIN, ServerTest, run_command
-from processes import SANITIZED
+from processes import SANITIZED, bound
 from upstreams import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -54,7 +54,7 @@ class Programs(unittest.TestCase):
     """Each file is accepted by the program that reads it."""
 
     def assert_silent(self, *command):
-        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=bound(60))
         self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
 
     @needs("promtool")

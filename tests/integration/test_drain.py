@@ -191,7 +191,8 @@ class Restarts(ServerTest):
         server.child.stderr.close()
         return following
 
-    load_settings = {}
+    # More than any of the clients pauses, were the machine to stand still for a while.
+    load_settings = {"server.drain_idle_ms": 10_000}
 
     def restarts(self, number, stop):
         server = Fetchmill(self.load_settings)

@@ -12,6 +12,7 @@ import harness
 import processes
 from harness import ServerTest
 from processes import alive, bound, eventually
+from upstreams import READ, AnsweringUpstream, RawUpstream
 
 # A few milliseconds of work a task: long enough to be hit, short enough for hundreds.
 ITERATIONS = 3_000_000
@@ -49,11 +50,20 @@ class KilledWorkers(FaultTest):
         """A batch of work; after each 40 outcomes the next shot is fired. No caller may notice."""
         tasks = [{"url": self.origin.url("/bytes?n=100"), "pipeline": WORK}] * 400
         shots, outcomes = iter(shots), []
+
+        def run_meanwhile():
+            return server.metrics().value("tasks_total", op="cpu.loop")
+
+        ended = 0
         for outcome in self.stream_batch(server, tasks):
             outcomes.append(outcome)
             if len(outcomes) % 40 == 0 and len(outcomes) < 360:
+                # Outcomes may be read in one go: no task shall be hit by one shot after the other.
+                due = min(ended + 20, 400)
+                eventually(lambda due=due: run_meanwhile() >= due, "those that were hit are done")
                 for pid in next(shots, lambda: ())():
                     processes.kill(pid)
+                ended = run_meanwhile()
         *outcomes, summary = outcomes
         self.assertEqual(summary["ok"], 400, [o for o in outcomes if o["type"] != "result"][:3])
         self.assertEqual({o["result"] for o in outcomes}, {loop_result(ITERATIONS, 100)})
@@ -63,15 +73,20 @@ class KilledWorkers(FaultTest):
         server = self.start()
         before = server.workers()
         self.run_under_fire(server, [lambda pid=pid: [pid] for pid in before])
+        eventually(lambda: not set(before) & set(server.workers()), "all of them are gone")
         self.assert_serves(server)
-        self.assertFalse(set(before) & set(server.workers()))
-        self.assertGreaterEqual(server.metrics().value("worker_restarts_total"), 2)
+        self.assert_restarts(server)
+
+    def assert_restarts(self, server):
+        eventually(
+            lambda: server.metrics().value("worker_restarts_total") >= 2, "the deaths are counted"
+        )
 
     def test_all_workers_at_once(self):
         server = self.start()
         self.run_under_fire(server, [server.workers])
         self.assert_serves(server)
-        self.assertGreaterEqual(server.metrics().value("worker_restarts_total"), 2)
+        self.assert_restarts(server)
 
     def test_all_workers_again_and_again(self):
         server = self.start()
@@ -108,7 +123,8 @@ class KilledWorkers(FaultTest):
 
     def test_a_single_fetch(self):
         # Long enough to be found at work: the worker that has used CPU time is the one to kill.
-        server = self.start({"workers.count": 1})
+        long = {"workers.task_timeout_ms": 120_000, "workers.task_cpu_ms": 120_000}
+        server = self.start({"workers.count": 1, **long})
         step = ("cpu.loop", {"iterations": 600_000_000})
 
         def at_work():
@@ -116,7 +132,8 @@ class KilledWorkers(FaultTest):
 
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             call = pool.submit(server.fetch, self.origin.url("/bytes?n=1"), step)
-            (victim,) = eventually(at_work, "the task runs")
+            # Where a start takes so much too, the others' is not more.
+            victim = max(eventually(at_work, "the task runs"), key=processes.cpu_seconds)
             processes.kill(victim)
             response = call.result()
         self.assertEqual(response.status, 200, response)
@@ -145,7 +162,9 @@ class CrashingOps(FaultTest):
         for _ in range(5):
             response = server.fetch(self.origin.url("/json"), crash)
             self.assert_problem(response, "poisoned_input", stage="process")
-        self.assertEqual(server.metrics().value("worker_restarts_total"), 3)
+        eventually(
+            lambda: server.metrics().value("worker_restarts_total") == 3, "three have ended"
+        )
         self.assert_serves(server)
 
     def test_neighbours_of_a_crash_are_not_harmed(self):
@@ -165,21 +184,21 @@ class CrashingOps(FaultTest):
 
 class SpinningOps(FaultTest):
     # Not less: the others of a batch have to be done within it, on a busy machine too.
-    settings = {"workers.task_timeout_ms": 1000}
+    settings = {"workers.task_timeout_ms": 2000}
 
     def test_a_task_that_never_ends(self):
         started = time.monotonic()
         response = self.server.fetch(self.origin.url("/json"), "spin_forever")
         self.assert_problem(response, "processing_timeout", stage="process")
-        self.assertGreater(time.monotonic() - started, 0.9)
+        self.assertGreater(time.monotonic() - started, 1.9)
         self.assert_serves(self.server)
 
     def test_more_of_them_than_workers(self):
-        tasks = [{"url": self.origin.url("/json"), "pipeline": [{"op": "spin_forever"}]}] * 6
+        tasks = [{"url": self.origin.url("/json"), "pipeline": [{"op": "spin_forever"}]}] * 3
         tasks += [{"url": self.origin.url("/json?records=1")}] * 6
         outcomes = self.server.batch(tasks, order="input").outcomes
         codes = [outcome.get("error", {}).get("code") for outcome in outcomes]
-        self.assertEqual(codes, ["processing_timeout"] * 6 + [None] * 6)
+        self.assertEqual(codes, ["processing_timeout"] * 3 + [None] * 6)
         self.assert_serves(self.server)
 
     def test_a_caller_that_leaves_a_spinning_task(self):
@@ -251,22 +270,31 @@ class DyingParents(FaultTest):
 
 
 class Drain(FaultTest):
-    def in_flight(self, server, target, pool):
-        call = pool.submit(server.fetch, self.origin.url(target))
-        eventually(lambda: self.origin.open_requests() >= 1, "it is in flight")
-        return call
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
     def test_what_is_in_flight_finishes(self):
-        server = self.start({"server.drain_delay_ms": 500})
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            call = self.in_flight(server, "/delay?ms=1500", pool)
+        server = self.start({"server.drain_delay_ms": 100})
+        may_answer = threading.Event()
+        with (
+            RawUpstream([READ, may_answer.wait, self.answer]) as upstream,
+            concurrent.futures.ThreadPoolExecutor(1) as pool,
+        ):
+            call = pool.submit(server.fetch, upstream.url())
+            eventually(lambda: upstream.heads, "it is in flight")
             server.terminate()
-            eventually(lambda: server.get("/readyz").status == 503, "readyz fails", 0.4)
-            self.assertEqual(server.get("/livez").status, 200)
-            self.assertEqual(server.fetch(self.origin.url("/json")).status, 200)
             eventually(lambda: not self.connects(server), "the listener closes")
             self.assertFalse(call.done())
+            may_answer.set()
             self.assertEqual(call.result().status, 200)
+        self.assertEqual(server.wait(), 0)
+
+    def test_until_the_listener_closes_all_are_served(self):
+        server = self.start({"server.drain_delay_ms": 600_000})
+        server.terminate()
+        eventually(lambda: server.get("/readyz").status == 503, "readyz fails")
+        self.assertEqual(server.get("/livez").status, 200)
+        self.assertEqual(server.fetch(self.origin.url("/json")).status, 200)
+        server.terminate()
         self.assertEqual(server.wait(), 0)
 
     def connects(self, server):
@@ -278,11 +306,22 @@ class Drain(FaultTest):
 
     def test_a_batch_finishes(self):
         server = self.start()
-        tasks = [{"url": self.origin.url("/delay?ms=200")}] * 10
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        may_answer = threading.Event()
+
+        def answer(*_):
+            may_answer.wait()
+            return self.answer
+
+        with (
+            AnsweringUpstream(answer) as upstream,
+            concurrent.futures.ThreadPoolExecutor(1) as pool,
+        ):
+            tasks = [{"url": upstream.url(f"/{n}")} for n in range(10)]
             call = pool.submit(server.batch, tasks, concurrency=5)
-            eventually(lambda: self.origin.open_requests() == 5, "it is in flight")
+            eventually(lambda: len(upstream.heads) == 5, "it is in flight")
             server.terminate()
+            server.wait_for_log("draining")
+            may_answer.set()
             self.assertEqual(call.result().summary["ok"], 10)
         self.assertEqual(server.wait(), 0)
 

@@ -198,17 +198,9 @@ class Pipelining(ServerTest):
             self.assert_problem(response, "payload_too_large")
 
 
-class SlowClients(ServerTest):
-    settings = {
-        "server.head_timeout_ms": 600,
-        "server.body_timeout_ms": 600,
-        "server.write_timeout_ms": 600,
-        "server.keep_alive_timeout_ms": 600,
-    }
-
+class SlowTest(ServerTest):
     def drip(self, client, data):
-        """Sends `data` a byte each 50 ms until the server ends it; returns how long that took."""
-        started = time.monotonic()
+        """Sends `data` a byte each 50 ms until the server ends it."""
         for byte in data:
             readable, _, _ = select.select([client.socket], [], [], 0.05)
             if readable:
@@ -217,50 +209,69 @@ class SlowClients(ServerTest):
                 client.send(bytes([byte]))
             except (BrokenPipeError, ConnectionResetError):
                 break
-        return time.monotonic() - started
 
-    def assert_timed_out(self, client, elapsed):
+    def assert_timed_out(self, client, started):
         # The deadline is absolute: dripping must not move it.
+        elapsed = time.monotonic() - started
         self.assertGreater(elapsed, 0.4)
         self.assertLess(elapsed, bound(4))
         rest = client.read_to_end()
         self.assertRegex(rest[:13], rb"^(|HTTP/1.1 408 ?)")
 
-    def test_a_head_that_drips(self):
-        with self.server.raw() as client:
-            elapsed = self.drip(client, GET + HOST + b"A: " + b"b" * 400)
-            self.assert_timed_out(client, elapsed)
+
+class SlowClients(SlowTest):
+    settings = {
+        "server.body_timeout_ms": 600,
+        "server.write_timeout_ms": 600,
+        "server.keep_alive_timeout_ms": 600,
+    }
 
     def test_a_body_that_drips(self):
         for head in (POST + b"Content-Length: 1000\r\n\r\n", CHUNKED + b"3e8\r\n"):
+            started = time.monotonic()
             with self.subTest(head=head), self.server.raw() as client:
                 client.send(head)
-                self.assert_timed_out(client, self.drip(client, b"b" * 400))
-
-    def test_a_head_that_never_comes(self):
-        with self.server.raw() as client:
-            started = time.monotonic()
-            self.assertRegex(client.read_to_end()[:13], rb"^(|HTTP/1.1 408 ?)")
-            self.assertLess(time.monotonic() - started, bound(4))
+                self.drip(client, b"b" * 400)
+                self.assert_timed_out(client, started)
 
     def test_an_idle_connection_closes_quietly(self):
         with self.server.raw() as client:
+            started = time.monotonic()
             client.send(SECOND)
             self.assertEqual(client.read_response().status, 200)
-            started = time.monotonic()
             self.assertEqual(client.read_to_end(), b"")
             self.assertGreater(time.monotonic() - started, 0.4)
 
     def test_a_client_that_does_not_read(self):
+        self.origin.reset_counters()
         url = self.origin.url("/bytes?n=16000000")
         with self.server.raw() as client:
             client.send_request("GET", "/v1/fetch?url=" + url)
             eventually(
-                lambda: self.server.metrics().value("http_connections") == 2, "it is being served"
+                lambda: self.origin.counters()["paths"].get("/bytes", {}).get("total"),
+                "it is being served",
             )
             eventually(
                 lambda: self.server.metrics().value("http_connections") == 1, "it is given up"
             )
+
+
+class SlowHeads(SlowTest):
+    """By themselves: where a head may come late, other tests do not depend on how late."""
+
+    settings = {"server.head_timeout_ms": 600}
+
+    def test_a_head_that_drips(self):
+        started = time.monotonic()
+        with self.server.raw() as client:
+            self.drip(client, GET + HOST + b"A: " + b"b" * 400)
+            self.assert_timed_out(client, started)
+
+    def test_a_head_that_never_comes(self):
+        started = time.monotonic()
+        with self.server.raw() as client:
+            self.assertRegex(client.read_to_end()[:13], rb"^(|HTTP/1.1 408 ?)")
+            self.assertLess(time.monotonic() - started, bound(4))
 
 
 class HangUps(ServerTest):
@@ -300,7 +311,7 @@ class HangUps(ServerTest):
                 eventually(lambda: self.origin.open_requests() == 1, "the body is arriving")
             eventually(lambda: self.origin.open_requests() == 0, "the upstream connection closes")
         eventually(
-            lambda: self.server.metrics().value("region_bytes", state="used") == before,
+            lambda: self.server.metrics().value("region_bytes", state="used") <= before,
             "the slots are free again",
         )
 

@@ -1,6 +1,7 @@
 """The literature's programs through the product, and proof that the loop never blocks."""
 
 import concurrent.futures
+import json
 import os
 import subprocess
 import sys
@@ -71,16 +72,16 @@ class Computing(ServerTest):
         iterations = self.iterations_for(0.4)
         # Others may be at work on this machine: it is held against what two processes take that
         # have nothing to do with each other, in the best of a few rounds.
-        ratios = []
-        while len(ratios) < 8 and min(ratios, default=9) > 1.5:
+        rounds = []  # (the ratio, the CPU time of the worker that did less)
+        while len(rounds) < 8 and min(rounds, default=(9,))[0] > 1.5:
             before = [processes.cpu_seconds(pid) for pid in self.server.workers()]
             tasks = self.cpu_batch(2, iterations) / self.cpu_batch(1, iterations)
-            ratios.append(tasks / (self.strangers(2) / self.strangers(1)))
+            ratio = tasks / (self.strangers(2) / self.strangers(1))
             after = [processes.cpu_seconds(pid) for pid in self.server.workers()]
             used = [end - start for start, end in zip(before, after, strict=True)]
-            # The third is the standby.
-            self.assertGreater(sorted(used)[-2], 0.1, "two workers took part")
-        self.assertLess(min(ratios), 1.5, ratios)
+            rounds.append((ratio, sorted(used)[-2]))  # the third is the standby
+        self.assertLess(min(rounds)[0], 1.5, rounds)
+        self.assertGreater(min(rounds)[1], 0.1, "two workers took part")
 
     def test_ten_thousand_tiny_tasks_start_no_process(self):
         family = self.server.whole_family()
@@ -95,35 +96,38 @@ class Computing(ServerTest):
 
 
 class Saturated(ServerTest):
-    settings = {"workers.task_timeout_ms": 60_000}
+    settings = {"workers.task_timeout_ms": 600_000, "workers.task_cpu_ms": 600_000}
 
     def test_health_is_answered_while_all_workers_are_busy(self):
-        task = {
+        task = {  # which takes longer than this test
             "url": self.origin.url("/bytes?n=1"),
-            "pipeline": [{"op": "cpu.loop", "iterations": 100_000_000}],
+            "pipeline": [{"op": "cpu.loop", "iterations": 10**12}],
         }
-        used = [processes.cpu_seconds(pid) for pid in self.server.workers()]
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            call = pool.submit(self.server.batch, [task] * 40)
+        server = self.start(self.settings)
+        server.whole_family()
+        used = [processes.cpu_seconds(pid) for pid in server.workers()]
+        with server.raw() as client:
+            body = json.dumps({"tasks": [task] * 40}).encode()
+            client.send_request("POST", "/v1/batch", body, {"Content-Type": "application/json"})
             eventually(
                 lambda: 2
                 == sum(
                     processes.cpu_seconds(pid) > before + 0.05
-                    for pid, before in zip(self.server.workers(), used, strict=True)
+                    for pid, before in zip(server.workers(), used, strict=True)
                 ),
                 "two workers are busy, all but the standby",
             )
             latencies = []
-            while not call.done() and len(latencies) < 200:
-                elapsed, response = timed(lambda: self.server.get("/healthz"))
+            while len(latencies) < 200:
+                elapsed, response = timed(lambda: server.get("/healthz"))
                 self.assertEqual(response.status, 200)
                 latencies.append(elapsed)
-            self.assertFalse(call.done(), "the workers were busy all the while")
-            self.assertEqual(call.result().summary["ok"], 40)
+            busy = server.metrics().value("workers", state="busy")
+            self.assertEqual(busy, 2, "the workers were busy all the while")
         latencies.sort()
         self.assertLess(latencies[len(latencies) // 2], bound(0.05))
         self.assertLess(latencies[len(latencies) * 95 // 100], bound(0.25))
-        lag = self.server.metrics().quantile_bound("event_loop_lag_seconds", 0.95)
+        lag = server.metrics().quantile_bound("event_loop_lag_seconds", 0.95)
         self.assertLessEqual(lag, bound(0.1))
 
     def test_large_bodies_do_not_hold_up_the_loop(self):

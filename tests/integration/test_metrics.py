@@ -107,13 +107,17 @@ class Truth(ServerTest):
         self.assertEqual(timed[1] - timed[0], 50)
 
     def test_workers_and_connections_are_gauges_of_now(self):
-        workers = self.server.metrics()
-        self.assertEqual(workers.value("workers", state="idle"), 2)
-        self.assertEqual(workers.value("workers", state="standby"), 1)
+        def workers():
+            now = self.server.metrics()
+            return [now.value("workers", state=state) for state in ("idle", "standby")]
+
+        eventually(lambda: workers() == [2, 1], "all workers run")
         with self.server.raw() as client:
             client.send_request("GET", "/livez")
             client.read_response()
-            self.assertEqual(self.server.metrics().value("http_connections"), 2)
+            eventually(
+                lambda: self.server.metrics().value("http_connections") == 2, "there are two"
+            )
         eventually(lambda: self.server.metrics().value("http_connections") == 1, "it has closed")
 
     def test_build_info(self):

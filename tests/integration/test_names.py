@@ -23,6 +23,11 @@ from processes import bound, eventually
 from upstreams import Origin
 
 SMALL = "/bytes?n=5"
+ONCE_AND_PATIENT = {
+    "fetch.retries": 0,
+    "fetch.connect_timeout_ms": 60_000,
+    "fetch.timeout_ms": 60_000,
+}
 
 
 def at_loopback(name, ttl=60, **how):
@@ -46,8 +51,7 @@ class NamesTest(ServerTest):
 
     def start_with(self, names, **settings):
         self.names = self.enterContext(NameServer(names))
-        once = {"fetch.dns_servers": self.names.address, "fetch.retries": 0}
-        return self.start(once | settings)
+        return self.start({"fetch.dns_servers": self.names.address, **ONCE_AND_PATIENT, **settings})
 
     def get(self, server, name, **task):
         return server.fetch(self.origin.url(SMALL, host=name), **task)
@@ -195,9 +199,7 @@ class Failures(NamesTest):
         self.assertLess(time.monotonic() - begun, bound(3))
 
     def test_nobody_at_the_name_servers_address(self):
-        server = self.start(
-            {"fetch.dns_servers": f"127.0.0.1:{free_port()}", "fetch.retries": 0}
-        )
+        server = self.start({"fetch.dns_servers": f"127.0.0.1:{free_port()}", **ONCE_AND_PATIENT})
         self.assert_problem(
             self.get(server, "a.test"),
             "dns_failed",

@@ -315,6 +315,11 @@ class Faults(PythonTest):
         self.assertTrue(detail.endswith("\nRuntimeError: cannot go on"), detail)
 
     def test_what_only_python_raises(self):
+        def workers():
+            now = self.server.metrics()
+            return [now.value("workers", state=state) for state in ("idle", "standby")]
+
+        eventually(lambda: workers() == [2, 1], "those that ended before are replaced")
         before = self.server.metrics().value("worker_restarts_total")
         cases = [
             ("long", "xxx"),

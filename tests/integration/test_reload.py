@@ -96,7 +96,7 @@ class TakenOver(Reloading):
 
     def test_limits(self):
         server = self.serve(OPEN + "[batch]\nmax_tasks = 2\n")
-        tasks = [{"url": self.origin.url("/json")}] * 3
+        tasks = [{"url": self.origin.url("/json"), "timeout_ms": 60_000}] * 3
         response = server.post("/v1/batch", {"tasks": tasks})
         self.assert_problem(response, "payload_too_large")
         (entry,) = self.reload(server, OPEN + "timeout_ms = 100\n[batch]\nmax_tasks = 3\n")

@@ -92,7 +92,7 @@ class Origin:
 READ = object()  # read one request head
 CLOSE = object()
 RESET = object()
-HOLD = object()  # wait until the peer closes
+HOLD = object()  # wait until the peer closes, or resets the connection for what it has not read
 
 
 class Pieces:
@@ -169,21 +169,30 @@ class RawUpstream:
                 self._open.remove(connection)
             connection.close()
 
+    def _receive(self, connection):
+        """What comes; nothing when the peer has closed, which is counted."""
+        try:
+            data = connection.recv(65536)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            with self._lock:
+                self.closed_by_peer += 1
+        return data
+
     def _step(self, connection, step):
         if step is READ:
             head = b""
             while b"\r\n\r\n" not in head:
-                data = connection.recv(65536)
+                data = self._receive(connection)
                 if not data:
-                    self.closed_by_peer += 1
                     return False
                 head += data
             self.heads.append(head)
             self._mine.head = head
         elif step is HOLD:
-            while connection.recv(65536):
+            while self._receive(connection):
                 pass
-            self.closed_by_peer += 1
         elif step is RESET:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return False

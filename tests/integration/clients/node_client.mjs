@@ -36,16 +36,21 @@ test("a fetch", async () => {
 });
 
 test("outcomes arrive before the batch has ended", async () => {
-  const tasks = [10, 1500].map((ms) => ({ url: `${ORIGIN}/delay?ms=${ms}` }));
-  const response = await post("/v1/batch", { tasks });
-  const started = performance.now();
-  const seen = [];
-  for await (const line of linesOf(response.body)) {
-    const outcome = JSON.parse(line);
-    seen.push({ outcome, at: performance.now() - started });
+  let seen;
+  // The longer one is for a machine that is so busy that the first comes late.
+  for (const late of [1500, 6000]) {
+    const tasks = [10, late].map((ms) => ({ url: `${ORIGIN}/delay?ms=${ms}` }));
+    const response = await post("/v1/batch", { tasks });
+    const started = performance.now();
+    seen = [];
+    for await (const line of linesOf(response.body)) {
+      const outcome = JSON.parse(line);
+      seen.push({ outcome, at: performance.now() - started });
+    }
+    assert.deepEqual(seen.map(({ outcome }) => outcome.index), [0, 1, undefined]);
+    if (seen[1].at - seen[0].at > 700) return;
   }
-  assert.deepEqual(seen.map(({ outcome }) => outcome.index), [0, 1, undefined]);
-  assert.ok(seen[1].at - seen[0].at > 700, JSON.stringify(seen));
+  assert.fail(JSON.stringify(seen));
 });
 
 test("a body that is a stream, answered while it is sent", async () => {

@@ -3,6 +3,7 @@
 #include "config/version.hpp"
 #include "server/cli/man_page.hpp"
 #include "server/healthcheck.hpp"
+#include "tests/unit/server/fetch_upstream.hpp"
 
 #include <algorithm>
 #include <array>
@@ -369,8 +370,7 @@ TEST(Healthcheck, AnyOtherAnswerIsExitCodeOne) {
 }
 
 TEST(Healthcheck, NobodyThere) {
-  std::string listen;
-  { listen = OneAnswer("").listen_address(); }
+  const std::string listen = "127.0.0.1:" + std::to_string(fetch::testing::closed_port());
   const CliRun result = run({"healthcheck", "--server.listen=" + listen});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_TRUE(has(result.err, "refused")) << result.err;

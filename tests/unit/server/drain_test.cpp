@@ -72,12 +72,20 @@ TEST_F(DrainTest, WaitsUntilTheLastResponsesHaveBeenTaken) {
 }
 
 TEST_F(DrainTest, ServesOnDuringTheDelay) {
-  settings.server.drain_delay_ms = 40;
+  settings.server.drain_delay_ms = 60'000;
   Client client = connect();
   begin();
   EXPECT_EQ(ask(client, request("GET /now")).status, 200u);
   EXPECT_FALSE(service().draining());
+}
+
+TEST_F(DrainTest, BeginsAfterTheDelay) {
+  settings.server.drain_delay_ms = 40;
+  Client client = connect();
+  begin();
+  EXPECT_FALSE(service().draining());
   EXPECT_TRUE(ends(client));
+  EXPECT_TRUE(service().draining());
   client.hang_up();
   EXPECT_TRUE(is_done());
 }

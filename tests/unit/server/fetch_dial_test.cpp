@@ -103,13 +103,15 @@ const Script hold = [](Peer& peer) { peer.wait_for_close(); };
 TEST_F(FetchDial, TakesTheFirstThatConnects) {
   Upstream upstream({hold});
   EXPECT_EQ(dial_all({1, 2, 3}, upstream.port()), "127.0.0.1");
-  EXPECT_LT(taken(), milliseconds(200));
 }
 
 TEST_F(FetchDial, GoesOnAtOnceAfterARefusal) {
   Upstream upstream({hold});
-  EXPECT_EQ(dial_all({2, 3, 4, 5, 6, 1}, upstream.port()), "127.0.0.1");
-  EXPECT_LT(taken(), milliseconds(200));
+  // So many that a quarter of a second for each would be five.
+  EXPECT_EQ(dial_all({2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 1},
+                     upstream.port()),
+            "127.0.0.1");
+  EXPECT_LT(taken(), milliseconds(4000));
 }
 
 TEST_F(FetchDial, StartsTheNextWhileOneIsSilentAndClosesTheLoser) {
@@ -118,7 +120,7 @@ TEST_F(FetchDial, StartsTheNextWhileOneIsSilentAndClosesTheLoser) {
   const auto before = open_descriptors();
   EXPECT_EQ(dial_all({2, 1}, upstream.port()), "127.0.0.1");
   EXPECT_GE(taken(), milliseconds(250));
-  EXPECT_LT(taken(), milliseconds(2000));
+  EXPECT_LT(taken(), milliseconds(10'000));
   EXPECT_LE(open_at_end, before + 2) << "the connection, and the upstream's side of it";
 }
 
@@ -126,7 +128,7 @@ TEST_F(FetchDial, HoldsAtMostFourAtOnce) {
   const std::uint16_t port = closed_port();
   SilentListener two(2, port), three(3, port), four(4, port), five(5, port), six(6, port);
   const auto before = open_descriptors();
-  DeadlineScope limit(activity, Clock::now() + milliseconds(1500), ErrorCode::connect_failed);
+  DeadlineScope limit(activity, Clock::now() + milliseconds(3000), ErrorCode::connect_failed);
   std::ptrdiff_t most = 0;
   start({2, 3, 4, 5, 6}, port);
   while (!outcome) {

@@ -300,7 +300,7 @@ TEST_F(FetchHttp2, GivesUpASessionThatFellSilent) {
   Fetched first;
   fetch(url(upstream), first);
   FetchRequest unanswered = request(url(upstream));
-  unanswered.deadline = Clock::now() + milliseconds(2'200);
+  unanswered.deadline = Clock::now() + milliseconds(3'200);
   Fetched late;
   fetch(unanswered, late);
   EXPECT_EQ(late.error(), "upstream_timeout");

@@ -332,14 +332,14 @@ class PacingTest : public server::testing::LoopTest {
 };
 
 TEST_F(PacingTest, GrantsABurstAndThenTheRateInOrder) {
-  start(20, 3);
+  start(10, 3);
   const TimePoint from = Clock::now();
   for (int i = 0; i < 6; ++i) ask(1);
   EXPECT_EQ(order.size(), 3u);
   // Another origin does not wait for this one.
   EXPECT_EQ(ask(2).end, "granted");
   ASSERT_TRUE(run_until([&] { return order.size() == 7; }));
-  EXPECT_GE(Clock::now() - from, milliseconds(150));
+  EXPECT_GE(Clock::now() - from, milliseconds(300));
   EXPECT_EQ(order[4], asked[3].get());
   EXPECT_EQ(order[5], asked[4].get());
   EXPECT_EQ(order[6], asked[5].get());
@@ -347,11 +347,11 @@ TEST_F(PacingTest, GrantsABurstAndThenTheRateInOrder) {
 }
 
 TEST_F(PacingTest, LetsNobodyPassThoseWhoWait) {
-  start(20, 1);
+  start(5, 1);
   ask(1);
   ask(1);
   // Their token is there, but the loop has not come round to it.
-  const TimePoint later = Clock::now() + milliseconds(60);
+  const TimePoint later = Clock::now() + milliseconds(220);
   while (Clock::now() < later) {
   }
   EXPECT_EQ(ask(1).end, "");
@@ -371,16 +371,16 @@ TEST_F(PacingTest, RefusesAtOnceWhatWouldComeTooLate) {
 }
 
 TEST_F(PacingTest, GivesTheTurnOfOneWhoLeftToTheNext) {
+  // So many that with those who leave it would take 40 seconds.
   start(5, 1);
-  const TimePoint from = Clock::now();
-  for (int i = 0; i < 12; ++i) ask(1);
-  for (std::size_t i = 1; i < 11; ++i) asked[i]->activity.interrupt(ErrorCode::cancelled);
+  constexpr std::size_t count = 200;
+  for (std::size_t i = 0; i < count; ++i) ask(1);
+  for (std::size_t i = 1; i + 1 < count; ++i) asked[i]->activity.interrupt(ErrorCode::cancelled);
   EXPECT_EQ(asked[5]->end, "cancelled");
   // Nor does it count them any more.
-  EXPECT_EQ(ask(1, milliseconds(1500)).end, "");
+  EXPECT_EQ(ask(1, seconds(20)).end, "");
   ASSERT_TRUE(run_until([&] { return asked.back()->end == "granted"; }));
-  EXPECT_EQ(asked[11]->end, "granted");
-  EXPECT_LT(Clock::now() - from, milliseconds(1500));
+  EXPECT_EQ(asked[count - 1]->end, "granted");
 }
 
 TEST_F(PacingTest, ReachesRatesAboveThatOfTheTimers) {

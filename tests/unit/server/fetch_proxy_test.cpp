@@ -209,17 +209,23 @@ TEST_F(ProxyTest, ThatCannotBeReachedIsNotCalledTheUpstream) {
 }
 
 TEST_F(ProxyTest, SilenceEndsWithTheTimeToConnect) {
-  settings.fetch.connect_timeout_ms = 100;
-  Upstream proxy({[](Peer& peer) {
-    peer.read_request();
-    peer.wait_for_close();
-  }});
-  use(proxy);
-  Fetched fetched;
-  fetch("http://192.0.2.1/", fetched);
-  EXPECT_EQ(fetched.error(), "connect_failed");
-  EXPECT_NE(fetched.detail().find("waiting for the proxy's tunnel"), std::string::npos)
-      << fetched.detail();
+  std::string seen;
+  const auto waits_for_the_tunnel = [&](std::uint64_t time_ms) {
+    Upstream proxy({[](Peer& peer) {
+      peer.read_request();
+      peer.wait_for_close();
+    }});
+    use(proxy);
+    settings.fetch.connect_timeout_ms = time_ms;
+    renew();
+    Fetched fetched;
+    fetch("http://192.0.2.1/", fetched);
+    seen = fetched.error() + ": " + fetched.detail();
+    return fetched.error() == "connect_failed" &&
+           fetched.detail().find("waiting for the proxy's tunnel") != std::string::npos;
+  };
+  // A busy machine may need longer to come that far.
+  EXPECT_TRUE(waits_for_the_tunnel(100) || waits_for_the_tunnel(3000)) << seen;
 }
 
 TEST_F(ProxyTest, TlsIsWithTheTargetBehindAProxyOfEitherKind) {

@@ -228,14 +228,22 @@ TEST_F(FetchResolver, OutlivesWhoAskedFirst) {
 }
 
 TEST_F(FetchResolver, RemembersForAMomentWhatMayNotBeKept) {
-  NameServer server(0);
-  ask(server);
-  for (int i = 0; i < 3; ++i) {
-    resolve("both.test");
-    resolve("missing.test");
-    resolve("none.test");
+  int queries = 0;
+  // The moment is a second: where this machine stood still for longer, once more.
+  for (int attempt = 0; attempt < 3 && queries != 6; ++attempt) {
+    NameServer server(0);
+    ask(server);
+    for (int i = 0; i < 3; ++i) {
+      resolve("both.test");
+      resolve("missing.test");
+      resolve("none.test");
+    }
+    queries = server.queries();
+    stop();
+    io_.restart();
+    io_.poll();
   }
-  EXPECT_EQ(server.queries(), 6);
+  EXPECT_EQ(queries, 6);
 }
 
 TEST_F(FetchResolver, LooksThroughSearchDomains) {
@@ -280,7 +288,9 @@ TEST_F(FetchResolver, WaitsAsLongAsResolvConfSays) {
   const TimePoint begun = Clock::now();
   EXPECT_EQ(resolve("a.test"), "a.test: the name servers did not answer in time; that may pass");
   EXPECT_GE(Clock::now() - begun, std::chrono::seconds(1));
-  EXPECT_LT(Clock::now() - begun, std::chrono::seconds(2)) << "one attempt";
+  int questions = 0;
+  for (char byte = 0; ::recv(mute.fd(), &byte, 1, MSG_DONTWAIT) >= 0;) ++questions;
+  EXPECT_EQ(questions, 2) << "one attempt for each kind of address";
 }
 
 TEST_F(FetchResolver, TakesEveryFormOfServer) {

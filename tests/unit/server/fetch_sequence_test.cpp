@@ -349,10 +349,9 @@ TEST_F(FetchTest, IdleConnectionsAreClosedOnceTheyAreOld) {
 TEST_F(FetchTest, ConnectionsThatGrewOldInUseAreNotKept) {
   settings.fetch.connection_max_age_ms = 50;
   Upstream upstream({[](Peer& peer) { peer.answer_all(ok_response("x")); }});
-  fetcher();  // takes its time
   Fetched fetched;
-  const TimePoint old = Clock::now() + milliseconds(100);
-  fetched.sink.on_commit = [&] {
+  fetched.sink.on_commit = [] {
+    const TimePoint old = Clock::now() + milliseconds(100);
     while (Clock::now() < old) {
     }
   };
@@ -430,20 +429,29 @@ TEST_F(FetchTest, EndsAtTheDeadlineInEveryStage) {
       {"HTTP/1.1 200 OK\r\nX: ", "waiting for the upstream's answer"},
       {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "reading the body, 3 bytes in"},
   };
-  for (const auto& c : cases) {
+  fetcher();  // takes its time
+  std::string seen;
+  const auto ends_in_the_stage = [&](const auto& c, milliseconds time) {
     Upstream upstream({[&](Peer& peer) {
       peer.read_request();
       peer.send(c.sent);
       peer.wait_for_close();
     }});
     FetchRequest asked = request(upstream.url());
-    asked.deadline = Clock::now() + milliseconds(50);
+    asked.deadline = Clock::now() + time;
     Fetched fetched;
     fetch(asked, fetched);
-    EXPECT_EQ(fetched.error(), "upstream_timeout") << c.sent;
-    EXPECT_NE(fetched.detail().find(c.detail), std::string::npos) << fetched.detail();
     EXPECT_EQ(fetcher().stats().connections_active, 0u);
-  }
+    seen = fetched.error() + ": " + fetched.detail();
+    return fetched.error() == "upstream_timeout" &&
+           fetched.detail().find(c.detail) != std::string::npos;
+  };
+  // A busy machine may need longer to reach the stage.
+  for (const auto& c : cases)
+    EXPECT_TRUE(ends_in_the_stage(c, milliseconds(50)) ||
+                ends_in_the_stage(c, milliseconds(1000)) ||
+                ends_in_the_stage(c, milliseconds(5000)))
+        << c.sent << seen;
 }
 
 TEST_F(FetchTest, CancelsWithinTheBodyAndClosesTheConnection) {

@@ -163,10 +163,10 @@ class HttpTest : public ::testing::Test {
     return Client(ends[1]);
   }
 
-  // Runs the loop until the condition holds. False when it does not within some seconds.
+  // Runs the loop until the condition holds. False when it does not within a minute.
   template <class Condition>
   [[nodiscard]] bool run_until(Condition condition) {
-    const TimePoint give_up = Clock::now() + std::chrono::seconds(10);
+    const TimePoint give_up = Clock::now() + std::chrono::minutes(1);
     for (;;) {
       io.restart();
       io.poll();

@@ -9,12 +9,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-TEST_F(PoolTest, AnInputThatEndsTwoWorkersIsRefusedForAWhile) {
+TEST_F(PoolTest, AnInputThatEndsTwoWorkersIsRefused) {
   PoolOptions options = small_options(1);
-  options.poison_time = milliseconds(400);
+  options.poison_time = std::chrono::minutes(10);
   start(options);
   EXPECT_EQ(run(op("crash"), "bad"), "error: worker_crashed");
-  pool_->publish_gauges();
   ASSERT_TRUE(run_until([&] {
     pool_->publish_gauges();
     return metrics_.poisoned_inputs.get().value() == 1;
@@ -22,27 +21,41 @@ TEST_F(PoolTest, AnInputThatEndsTwoWorkersIsRefusedForAWhile) {
   EXPECT_EQ(run(op("crash"), "bad"), "error: poisoned_input");
   EXPECT_EQ(run(op("echo"), "bad"), "bad") << "the same body through another pipeline";
   EXPECT_EQ(run(op("crash", R"(,"how":"exit")"), "other"), "error: worker_crashed");
+  EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
+}
+
+TEST_F(PoolTest, ARefusedInputMayBeTriedAgainAfterAWhile) {
+  PoolOptions options = small_options(1);
+  options.poison_time = milliseconds(200);
+  start(options);
+  EXPECT_EQ(run(op("crash"), "bad"), "error: worker_crashed");
+  // The third death is what it is refused for; the while begins then.
+  ASSERT_TRUE(run_until([&] { return restarts("signal") == 3; }));
   ASSERT_TRUE(run_until([&] {
     pool_->publish_gauges();
     return metrics_.poisoned_inputs.get().value() == 0;
   }));
-  EXPECT_EQ(run(op("crash"), "bad"), "error: worker_crashed");
+  EXPECT_TRUE(run_until([&] { return run(op("crash"), "bad") == "error: worker_crashed"; }));
   EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
 }
 
 TEST_F(PoolTest, AnInputThatWasOnlyUnluckyIsNotRefused) {
   start(1);
   // Killed four times while it runs, from outside, the task is given up; its input is innocent.
-  TestJob unlucky;
-  submit(unlucky, op("burn"), "300");
+  // Where it ends before it was met at work, as on a busy machine, it is tried once more.
+  std::unique_ptr<TestJob> unlucky;
   std::set<pid_t> killed;
-  ASSERT_TRUE(run_until([&] {
-    for (const pid_t pid : worker_pids())
-      if (cpu_ticks_of(pid) >= 3 && killed.insert(pid).second) ::kill(pid, SIGKILL);
-    return unlucky.is_done();
-  }));
-  EXPECT_EQ(unlucky.outcome(), "error: worker_crashed");
-  EXPECT_EQ(unlucky.result().runs, 4U);
+  for (int attempt = 0; attempt < 20 && (!unlucky || unlucky->ok()); ++attempt) {
+    unlucky = std::make_unique<TestJob>();
+    submit(*unlucky, op("burn"), "300");
+    ASSERT_TRUE(run_until([&] {
+      for (const pid_t pid : worker_pids())
+        if (cpu_ticks_of(pid) >= 3 && killed.insert(pid).second) ::kill(pid, SIGKILL);
+      return unlucky->is_done();
+    }));
+  }
+  EXPECT_EQ(unlucky->outcome(), "error: worker_crashed");
+  EXPECT_EQ(unlucky->result().runs, 4U);
   ASSERT_TRUE(run_until([&] { return nothing_leased(); }));
   pool_->publish_gauges();
   EXPECT_EQ(metrics_.poisoned_inputs.get().value(), 0);
@@ -94,7 +107,7 @@ TEST_F(PoolTest, OneTaskAProcessWhenAskedFor) {
   start(options);
   const auto jobs = submit_many(30, op("echo"), "x");
   ASSERT_TRUE(run_until_all_done(jobs));
-  EXPECT_EQ(restarts("recycled"), 30U);
+  EXPECT_TRUE(run_until([&] { return restarts("recycled") == 30; }));
 }
 
 TEST_F(PoolTest, AWorkerThatGrewIsRecycled) {
@@ -117,12 +130,12 @@ TEST_F(PoolTest, WhatWaitsBehindATaskThatTurnsOutLongIsCalledBack) {
   // Taught that this pipeline is quick, the pool hands such tasks ahead to busy workers.
   for (int i = 0; i < 40; ++i) ASSERT_EQ(run(op("burn"), "000"), "000");
   TestJob long_one;
-  submit(long_one, op("burn"), "900");
+  submit(long_one, op("burn"), "2000");
   const auto quick = submit_many(20, op("burn"), "000");
   ASSERT_TRUE(run_until_all_done(quick));
   EXPECT_FALSE(long_one.is_done());
   ASSERT_TRUE(run_until([&] { return long_one.is_done(); }));
-  EXPECT_EQ(long_one.outcome(), "900");
+  EXPECT_EQ(long_one.outcome(), "2000");
 }
 
 TEST_F(PoolTest, AnInteractiveTaskPassesABatch) {
@@ -144,11 +157,11 @@ TEST_F(PoolTest, AnIdlePoolSetsNoTimerButTheHousekeeping) {
   start(1);
   ASSERT_TRUE(wait_for_workers(2));
   EXPECT_EQ(run(op("echo"), "x"), "x");
-  // The last look at workers that are idle now.
-  loop_.restart();
-  loop_.run_for(milliseconds(50));
-  loop_.restart();
-  EXPECT_EQ(loop_.run_for(milliseconds(200)), 0U);
+  // The last look at workers that are idle now may come late.
+  EXPECT_TRUE(run_until([&] {
+    loop_.restart();
+    return loop_.run_for(milliseconds(200)) == 0;
+  }));
 }
 
 }  // namespace

@@ -171,7 +171,8 @@ TEST_F(PoolTest, RestartsThatHaveToWaitComeWhenTheyAreDue) {
   for (int round = 0; round < 4; ++round) EXPECT_EQ(run(op("crash"), "x"), "error: worker_crashed");
   EXPECT_EQ(run(op("echo"), "after"), "after");
   EXPECT_GE(steady_clock::now() - begin, milliseconds(30));
-  EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(5));
+  // Less than it would take if they came with the housekeeping.
+  EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(20));
 }
 
 TEST_F(PoolTest, ATaskThatEndsTwoWorkersIsCrashedAndTheOthersSurvive) {
@@ -207,7 +208,7 @@ TEST_F(PoolTest, AKilledWorkersTaskIsRunAgainElsewhere) {
   ASSERT_TRUE(run_until([&] { return slow.is_done(); }));
   EXPECT_TRUE(slow.ok()) << slow.outcome();
   EXPECT_EQ(slow.result().runs, 2U);
-  EXPECT_EQ(restarts("killed"), 3U);
+  EXPECT_TRUE(run_until([&] { return restarts("killed") == 3; }));
   EXPECT_EQ(restarts("signal"), 0U);
 }
 
@@ -253,7 +254,7 @@ TEST_F(PoolTest, AStoppedWorkerIsReplacedAtOnceAndItsTaskRunElsewhere) {
   for (const pid_t pid : worker_pids()) ::kill(pid, SIGSTOP);
   ASSERT_TRUE(run_until_all_done(jobs));
   for (const auto& job : jobs) EXPECT_TRUE(job->ok()) << job->outcome();
-  EXPECT_EQ(restarts("stopped"), 3U);
+  EXPECT_TRUE(run_until([&] { return restarts("stopped") == 3; }));
   EXPECT_EQ(restarts("timeout"), 0U);
   EXPECT_EQ(run(op("echo"), "on again"), "on again");
 }
@@ -301,7 +302,7 @@ TEST_F(PoolTest, AWorkerThatDrainsItsOwnBellDoesNotHangTheLoop) {
 
 TEST_F(PoolTest, ARunOverItsTimeEndsAndThePoolServesOn) {
   PoolOptions options = small_options(2);
-  options.task_timeout = milliseconds(600);
+  options.task_timeout = milliseconds(2000);
   start(options);
   const steady_clock::time_point begin = steady_clock::now();
   const auto spinning = submit_many(2, op("spin_forever"), "x");
@@ -362,14 +363,15 @@ TEST_F(PoolTest, ADestroyedJobIsCancelled) {
 
 TEST_F(PoolTest, ACancelledSpinnerStillEndsWithItsTime) {
   PoolOptions options = small_options(1);
-  options.task_timeout = milliseconds(500);
+  options.task_timeout = milliseconds(2000);
   start(options);
   {
     TestJob spinning;
+    const pid_t pid = *worker_pids().begin();
+    const long before = cpu_ticks_of(pid);
     submit(spinning, op("spin_forever"), "x");
     // Nothing but the op makes it use that much of the CPU.
-    const pid_t pid = *worker_pids().begin();
-    ASSERT_TRUE(run_until([&] { return cpu_ticks_of(pid) >= 2 || spinning.is_done(); }));
+    ASSERT_TRUE(run_until([&] { return cpu_ticks_of(pid) >= before + 2 || spinning.is_done(); }));
   }
   EXPECT_EQ(run(op("echo"), "after"), "after");
   EXPECT_EQ(restarts("timeout"), 1U);
