@@ -19,9 +19,8 @@ namespace fetchmill::tests::fault {
 namespace {
 
 constexpr std::chrono::milliseconds task_timeout{1000};
-// Of a busy machine, where any process may stand still for a while.
-constexpr std::chrono::milliseconds late_max{4000};
-constexpr std::chrono::milliseconds whole_within{4000};
+constexpr std::chrono::milliseconds late_max{2000};
+constexpr std::chrono::milliseconds whole_within{1000};
 constexpr std::chrono::seconds progress_interval{5};
 
 std::map<std::string, std::string> server_settings(const Options& options) {
