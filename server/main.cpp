@@ -238,10 +238,10 @@ std::vector<config::Error> try_steps(const std::vector<config::Settings::Pipelin
   for (const config::Settings::Pipeline& pipeline : pipelines)
     fields.push_back("pipelines." + pipeline.entry_name + ".steps");
   return workers::found_in_child(fields, [&](std::size_t at) {
-    std::string text = pipelines[at].steps;
+    fetch::SharedBytes text = pipelines[at].steps;
     // What a request leaves to Accept is settled before a worker sees it.
     static_cast<void>(handlers::choose_format(text, {}));
-    return workers::ops::compile_faults(text, fields[at]);
+    return workers::ops::compile_faults(std::string(text), fields[at]);
   });
 }
 
