@@ -57,8 +57,9 @@ std::string include_headers_field() {
 std::string vars_field() {
   return property("vars",
                   "Values of the variables of a URL template (RFC 6570, level 1) in the `url` of "
-                  "the batch's defaults; they are percent-encoded. At most 16384 bytes of names "
-                  "and values. Refused beside a `url` of the task's own.",
+                  "the batch's defaults; they are percent-encoded. At most " +
+                      std::to_string(variable_bytes_max) +
+                      " bytes of names and values. Refused beside a `url` of the task's own.",
                   R"("type":"object","maxProperties":)" + std::to_string(variables_max) +
                       R"(,"additionalProperties":{"type":["string","number","boolean"]})");
 }

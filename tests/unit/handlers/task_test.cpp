@@ -87,6 +87,7 @@ TEST(TaskTest, ConditionsAndWhatOutcomesRepeat) {
   EXPECT_TRUE(task->is_conditional());
   EXPECT_FALSE(from_json(R"({"unless_etag":"\"a\""})")->is_conditional());
   EXPECT_TRUE(from_json(R"({"method":"HEAD","if_none_match":"*"})"));
+  EXPECT_TRUE(from_json(R"({"vars":{"ab":")" + std::string(16 * 1024 - 2, 'x') + R"("}})"));
 }
 
 TEST(TaskTest, ATemplateIsFilledOnce) {
