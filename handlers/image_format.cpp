@@ -74,8 +74,7 @@ Result<bool> choose_format(server::fetch::SharedBytes& pipeline, std::string_vie
     return Error(ErrorCode::not_acceptable,
                  "an image is answered as image/avif, image/webp, image/jpeg or image/png, and "
                  "Accept takes none of them");
-  pipeline =
-      std::string(std::string_view(pipeline)).replace(*at, open_format.size(), chosen->format);
+  pipeline = std::string(pipeline).replace(*at, open_format.size(), chosen->format);
   return true;
 }
 

@@ -14,9 +14,9 @@
 namespace fetchmill::handlers {
 
 // Puts the format that Accept prefers into a canonical pipeline whose last step leaves it open, and
-// gives whether it did: AVIF and WebP only where they are named,
-// because clients that take anything may not know them; among equals AVIF, WebP, the format as
-// which the image came, JPEG, PNG. Errors: not_acceptable.
+// gives whether it did: AVIF and WebP only where they are named, because clients that take anything
+// may not know them; among equals AVIF, WebP, the format as which the image came, JPEG, PNG.
+// Errors: not_acceptable.
 config::Result<bool> choose_format(server::fetch::SharedBytes& pipeline, std::string_view accept);
 
 // For pipelines whose result is not the one answer to a request. Errors: invalid_request.
