@@ -150,24 +150,29 @@ class Lines(StreamTest):
         with_more_time(run, 300, 3000, 10_000)
 
     def test_a_server_that_stops_tells_where_it_stopped_reading(self):
-        server = self.start({"batch.max_pending_tasks": 1, "server.drain_timeout_ms": 300})
-        with server.raw() as client:
-            self.send_head(client, query="?concurrency=1")
-            client.read_until(b"\r\n\r\n")
-            for _ in range(3):
-                self.send_chunk(client, json.dumps(self.origin.url("/hang")).encode() + b"\n")
-            server.terminate()
-            *outcomes, summary = map(json.loads, client.read_chunk().splitlines())
-        self.assertEqual(server.wait(), 0)
-        codes = [outcome["error"]["code"] for outcome in outcomes]
-        self.assertEqual((codes, outcomes[-1]["line"]), (["draining"] * 3, 3))
-        self.assertEqual((summary["tasks"], summary["failed"]), (3, 3))
+        def run(drain_ms):
+            settings = {"batch.max_pending_tasks": 1, "server.drain_timeout_ms": drain_ms}
+            server = self.start(settings)
+            with server.raw() as client:
+                self.send_head(client, query="?concurrency=1")
+                client.read_until(b"\r\n\r\n")
+                for _ in range(3):
+                    self.send_chunk(client, json.dumps(self.origin.url("/hang")).encode() + b"\n")
+                server.terminate()
+                *outcomes, summary = map(json.loads, client.read_chunk().splitlines())
+            self.assertEqual(server.wait(), 0)
+            codes = [outcome["error"]["code"] for outcome in outcomes]
+            self.assertEqual((codes, outcomes[-1]["line"]), (["draining"] * 3, 3))
+            self.assertEqual((summary["tasks"], summary["failed"]), (3, 3))
+
+        with_more_time(run, 300, 3000, 10_000)
 
     def test_who_sent_no_more_gets_no_more(self):
         for body in (b"null", b"null\n", b"null\r\n\n \n"):
             with self.subTest(body):
                 batch = self.stream(body, query="?on_error=fail_fast")
                 self.assertEqual((len(batch.outcomes), batch.summary["tasks"]), (1, 1))
+
         # The same where more could still come.
         def run(deadline_ms):
             with self.server.raw() as client:
