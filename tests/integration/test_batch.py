@@ -76,7 +76,8 @@ class Output(ServerTest):
             return b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
         with AnsweringUpstream(answer) as upstream, self.server.raw() as client:
-            body = json.dumps({"tasks": [{"url": upstream.url(f"/{n}")} for n in range(3)]}).encode()
+            tasks = [{"url": upstream.url(f"/{n}")} for n in range(3)]
+            body = json.dumps({"tasks": tasks}).encode()
             client.send_request("POST", "/v1/batch", body, {"Content-Type": "application/json"})
             client.read_until(b"\r\n\r\n")
             for index in (2, 1, 0):

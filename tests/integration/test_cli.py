@@ -93,7 +93,9 @@ class Completions(unittest.TestCase):
     def run_shell(self, *command):
         if not shutil.which(command[0]):
             self.skipTest(f"no {command[0]} here")
-        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=bound(20))
+        result = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=bound(20)
+        )
         self.assertEqual((result.returncode, result.stderr), (0, ""), command)
         return result.stdout
 

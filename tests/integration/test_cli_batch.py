@@ -287,7 +287,8 @@ class CtrlC(BatchTest):
         """An upstream whose answer waits until it may be given, and the function that lets it."""
         may_answer = threading.Event()
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-        return self.enterContext(RawUpstream([READ, may_answer.wait, answer, CLOSE])), may_answer.set
+        upstream = self.enterContext(RawUpstream([READ, may_answer.wait, answer, CLOSE]))
+        return upstream, may_answer.set
 
     def interrupt(self, running):
         """Ctrl-C, which every process has been given when this returns."""
