@@ -19,7 +19,7 @@ using FindErrors = std::function<std::vector<config::Error>(std::size_t at)>;
 
 // What `find` finds in each of the things that `fields` stand for, in their order. Should it end
 // the process, an error with the field of the thing it was at says so; what follows is not looked
-// into. Requires: fields.
+// into. Requires: at least one field, and errors whose field is not "." alone.
 std::vector<config::Error> found_in_child(const std::vector<std::string>& fields,
                                           const FindErrors& find);
 

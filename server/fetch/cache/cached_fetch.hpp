@@ -36,6 +36,8 @@ class CachedFetch {
   CachedFetch(const CachedFetch&) = delete;
   CachedFetch& operator=(const CachedFetch&) = delete;
 
+  // To be awaited at once: the call itself looks at what is stored, and may take the lead of others
+  // who ask the same.
   Task<config::Result<void>> fetch(Activity& activity, FetchRequest& request,
                                    FetchResponse& response, BodySink& sink);
 
