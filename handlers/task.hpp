@@ -32,6 +32,8 @@ namespace fetchmill::handlers {
 inline constexpr std::size_t meta_bytes_max = 4096;
 inline constexpr std::size_t id_bytes_max = 256;
 
+inline const server::fetch::SharedBytes empty_pipeline = "[]";
+
 struct TaskSpec {
   std::string url;  // with `is_template` a URI template: see fill_url
   Variables vars;
@@ -39,8 +41,8 @@ struct TaskSpec {
   server::wire::Method method = server::wire::Method::get;
   std::vector<server::fetch::Header> headers;
   server::fetch::SharedBytes body;
-  server::fetch::SharedBytes credential;       // the name of one; empty: none
-  server::fetch::SharedBytes pipeline = "[]";  // canonical text
+  server::fetch::SharedBytes credential;                 // the name of one; empty: none
+  server::fetch::SharedBytes pipeline = empty_pipeline;  // canonical text
   std::string id;
   server::fetch::SharedBytes meta;  // one minified JSON value; empty: none
   std::uint64_t timeout_ms = 0;
@@ -60,7 +62,7 @@ struct TaskSpec {
 
   // Whether an upstream's 304 is an answer to it.
   bool is_conditional() const { return !if_none_match.empty() || !if_modified_since.empty(); }
-  bool has_pipeline() const { return pipeline != "[]"; }
+  bool has_pipeline() const { return pipeline != empty_pipeline; }
   // The name of the first op, for metric labels: from the registry, or "none".
   std::string_view first_op() const;
 };
