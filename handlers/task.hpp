@@ -32,6 +32,7 @@ namespace fetchmill::handlers {
 inline constexpr std::size_t meta_bytes_max = 4096;
 inline constexpr std::size_t id_bytes_max = 256;
 
+// Of all tasks that have no steps.
 inline const server::fetch::SharedBytes empty_pipeline = "[]";
 
 struct TaskSpec {
@@ -62,7 +63,7 @@ struct TaskSpec {
 
   // Whether an upstream's 304 is an answer to it.
   bool is_conditional() const { return !if_none_match.empty() || !if_modified_since.empty(); }
-  bool has_pipeline() const { return pipeline != empty_pipeline; }
+  bool has_pipeline() const { return std::string_view(pipeline) != "[]"; }
   // The name of the first op, for metric labels: from the registry, or "none".
   std::string_view first_op() const;
 };
