@@ -235,6 +235,7 @@ void keep_standard_descriptors() {
 // Whether named pipelines compile.
 std::vector<config::Error> try_steps(const std::vector<config::Settings::Pipeline>& pipelines) {
   std::vector<std::string> fields;
+  fields.reserve(pipelines.size());
   for (const config::Settings::Pipeline& pipeline : pipelines)
     fields.push_back("pipelines." + pipeline.entry_name + ".steps");
   return workers::found_in_child(fields, [&](std::size_t at) {

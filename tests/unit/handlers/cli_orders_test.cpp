@@ -10,7 +10,7 @@
 namespace fetchmill::handlers::cli {
 namespace {
 
-const config::Settings settings;
+const config::Settings cli_settings;
 
 std::optional<std::string> read_file(const std::string& path) {
   const std::map<std::string, std::string> files{{"./steps", R"([{"op":"hash"}])"},
@@ -23,7 +23,7 @@ std::optional<std::string> read_file(const std::string& path) {
 using Options = std::vector<CommandLine::Pair>;
 
 config::Result<FetchOrder> fetch(Options options) {
-  return fetch_order({std::move(options), {"http://a/"}, {}}, settings, read_file);
+  return fetch_order({std::move(options), {"http://a/"}, {}}, cli_settings, read_file);
 }
 
 TEST(FetchOrder, IsATask) {
@@ -114,7 +114,7 @@ TEST(BatchOrder, HasOptionsAndDefaults) {
                                    {"op", "hash"}},
                                   {"urls.txt"},
                                   {}},
-                                 settings, read_file);
+                                 cli_settings, read_file);
   ASSERT_TRUE(order) << order.error().detail;
   EXPECT_EQ(order->stream.options.concurrency, 7u);
   EXPECT_TRUE(order->stream.options.input_order);
@@ -122,7 +122,7 @@ TEST(BatchOrder, HasOptionsAndDefaults) {
   EXPECT_EQ(order->stream.defaults.headers.size(), 1u);
   EXPECT_EQ(order->input, "urls.txt");
   EXPECT_EQ(*order->resume, "out");
-  EXPECT_EQ(batch_order({}, settings, read_file)->input, "-");
+  EXPECT_EQ(batch_order({}, cli_settings, read_file)->input, "-");
 }
 
 TEST(BatchLine, IsAUrlOrATask) {
@@ -139,15 +139,15 @@ TEST(BatchLine, IsAUrlOrATask) {
       {"nonsense", "nonsense"},
   };
   simdjson::dom::parser parser;
-  const TaskSpec defaults = default_task(settings);
+  const TaskSpec defaults = default_task(cli_settings);
   for (const auto& [line, url] : cases) {
-    const LineTask task = task_from_line(parser, line, defaults, settings);
+    const LineTask task = task_from_line(parser, line, defaults, cli_settings);
     ASSERT_EQ(task.has_value(), !url.empty()) << line;
     if (!task) continue;
     ASSERT_TRUE(*task) << line;
     EXPECT_EQ((*task)->url, url);
   }
-  const LineTask bad = task_from_line(parser, "{", defaults, settings);
+  const LineTask bad = task_from_line(parser, "{", defaults, cli_settings);
   ASSERT_TRUE(bad);
   EXPECT_FALSE(*bad);
 }

@@ -89,7 +89,7 @@ TEST(ImageFormatTest, OnlyALastStepThatAsksIsRewritten) {
 }
 
 template <class Parsed>
-std::string said(const Parsed& parsed) {
+std::string said_of_parsed(const Parsed& parsed) {
   if (parsed) return "ok";
   return std::string(config::info(parsed.error().code).name) + ' ' + parsed.error().field;
 }
@@ -100,30 +100,31 @@ TEST(ImageFormatTest, IsRefusedWhereOneAcceptHasManyResults) {
   settings.named_pipelines.push_back(
       {.entry_name = "open", .summary = {}, .steps = std::string(open_pipeline)});
 
-  EXPECT_EQ(said(parse_batch(R"({"tasks":[{"url":"a"},{"url":"a","pipeline":"open"}]})", settings)),
+  EXPECT_EQ(said_of_parsed(
+                parse_batch(R"({"tasks":[{"url":"a"},{"url":"a","pipeline":"open"}]})", settings)),
             "invalid_request tasks[1].pipeline");
-  EXPECT_EQ(said(parse_batch(R"({"tasks":[],"defaults":{"pipeline":"open"}})", settings)),
+  EXPECT_EQ(said_of_parsed(parse_batch(R"({"tasks":[],"defaults":{"pipeline":"open"}})", settings)),
             "invalid_request defaults.pipeline");
-  EXPECT_EQ(said(stream_from_query(*parse_query("pipeline=open"), settings)),
+  EXPECT_EQ(said_of_parsed(stream_from_query(*parse_query("pipeline=open"), settings)),
             "invalid_request pipeline");
-  EXPECT_EQ(said(parse_merge(R"({"tasks":[],"pipeline":"open"})", settings)),
+  EXPECT_EQ(said_of_parsed(parse_merge(R"({"tasks":[],"pipeline":"open"})", settings)),
             "invalid_request pipeline");
 
   simdjson::dom::parser parser;
   const auto line = task_from_json_line(parser, R"({"url":"a","pipeline":"open"})",
                                         default_task(settings), settings);
   ASSERT_TRUE(line);
-  EXPECT_EQ(said(*line), "invalid_request pipeline");
+  EXPECT_EQ(said_of_parsed(*line), "invalid_request pipeline");
 
   const auto one = [&](const std::string& json) {
     TaskSpec task = default_task(settings);
     bool envelope = false;
     return read_task(*parse_json(parser, json), "", settings, task, &envelope);
   };
-  EXPECT_EQ(said(one(R"({"url":"a","pipeline":"open"})")), "ok");
-  EXPECT_EQ(said(one(R"({"url":"a","pipeline":"open","envelope":true})")),
+  EXPECT_EQ(said_of_parsed(one(R"({"url":"a","pipeline":"open"})")), "ok");
+  EXPECT_EQ(said_of_parsed(one(R"({"url":"a","pipeline":"open","envelope":true})")),
             "invalid_request pipeline");
-  EXPECT_EQ(said(task_from_query(*parse_query("url=a&pipeline=open"), settings)), "ok");
+  EXPECT_EQ(said_of_parsed(task_from_query(*parse_query("url=a&pipeline=open"), settings)), "ok");
 }
 
 }  // namespace

@@ -8,15 +8,15 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-config::Settings settings() {
+config::Settings merge_settings() {
   config::Settings settings;
   settings.batch.max_tasks = 3;
   settings.named_pipelines.push_back({"md5", "", R"([{"op":"hash","algorithm":"md5"}])"});
   return settings;
 }
 
-std::string said(const std::string& body) {
-  const auto merge = parse_merge(body, settings());
+std::string merge_said(const std::string& body) {
+  const auto merge = parse_merge(body, merge_settings());
   if (merge) return "ok";
   return std::string(config::info(merge.error().code).name) + " " + merge.error().field;
 }
@@ -25,7 +25,7 @@ TEST(MergeRequest, AListOfTasks) {
   const auto merge = parse_merge(
       R"({"tasks":[{"url":"a"},{}],"defaults":{"url":"b","id":"d"},)"
       R"("pipeline":[{"op":"json.select","pointer":"/0"}],"concurrency":2,"deadline_ms":9})",
-      settings());
+      merge_settings());
   ASSERT_TRUE(merge);
   EXPECT_FALSE(merge->is_object);
   EXPECT_EQ(merge->labels, (Lines{"", ""}));
@@ -42,7 +42,7 @@ TEST(MergeRequest, TasksByName) {
   const auto merge =
       parse_merge(R"({"tasks":{"b\n":{"url":"1"},"":{"url":"2","id":"x"}},"pipeline":"md5",)"
                   R"("on_error":"partial"})",
-                  settings());
+                  merge_settings());
   ASSERT_TRUE(merge);
   EXPECT_TRUE(merge->is_object);
   EXPECT_EQ(merge->labels, (Lines{R"("b\n":)", R"("":)"}));
@@ -53,8 +53,9 @@ TEST(MergeRequest, TasksByName) {
 }
 
 TEST(MergeRequest, NamedTasksPassOnWhatWasWritten) {
-  const auto merge = parse_merge(
-      R"({"tasks":{"json":{"url":"a","json":1.0},"meta":{"url":"b","meta":1e400}}})", settings());
+  const auto merge =
+      parse_merge(R"({"tasks":{"json":{"url":"a","json":1.0},"meta":{"url":"b","meta":1e400}}})",
+                  merge_settings());
   ASSERT_TRUE(merge);
   EXPECT_EQ(merge->tasks[0].body, "1.0");
   EXPECT_EQ(merge->tasks[1].meta, "1e400");
@@ -87,7 +88,7 @@ TEST(MergeRequest, ErrorsNameTheField) {
       {R"({"tasks":{"a":{"url":"u","vars":{"b":1}}}})", "invalid_request tasks.a.vars"},
       {R"({"tasks":[],"defaults":{"method":"x"}})", "invalid_request defaults.method"},
   };
-  for (const auto& row : cases) EXPECT_EQ(said(row.body), row.said) << row.body;
+  for (const auto& row : cases) EXPECT_EQ(merge_said(row.body), row.said) << row.body;
 }
 
 }  // namespace

@@ -9,21 +9,22 @@ namespace {
 using config::ErrorCode;
 using config::Result;
 
-const config::Settings settings;
+const config::Settings task_settings;
 
 Result<TaskSpec> from_json(const std::string& json, bool* envelope = nullptr) {
   simdjson::dom::parser parser;
   auto document = parse_json(parser, json);
   if (!document) return document.error();
-  TaskSpec task = default_task(settings);
-  if (auto read = read_task(*document, "", settings, task, envelope); !read) return read.error();
+  TaskSpec task = default_task(task_settings);
+  if (auto read = read_task(*document, "", task_settings, task, envelope); !read)
+    return read.error();
   return task;
 }
 
 Result<TaskSpec> from_query(std::string_view query) {
   auto pairs = parse_query(query);
   if (!pairs) return pairs.error();
-  return task_from_query(*pairs, settings);
+  return task_from_query(*pairs, task_settings);
 }
 
 std::string said(const Result<TaskSpec>& task) {
@@ -36,11 +37,11 @@ TEST(TaskTest, HasTheServersLimitsByDefault) {
   ASSERT_TRUE(task);
   EXPECT_EQ(task->url, "https://a.example/");
   EXPECT_EQ(task->method, server::wire::Method::get);
-  EXPECT_EQ(task->timeout_ms, settings.fetch.timeout_ms);
-  EXPECT_EQ(task->max_bytes, settings.fetch.max_bytes);
-  EXPECT_EQ(task->max_result_bytes, settings.workers.max_result_bytes);
-  EXPECT_EQ(task->max_redirects, settings.fetch.max_redirects);
-  EXPECT_EQ(task->retries, settings.fetch.retries);
+  EXPECT_EQ(task->timeout_ms, task_settings.fetch.timeout_ms);
+  EXPECT_EQ(task->max_bytes, task_settings.fetch.max_bytes);
+  EXPECT_EQ(task->max_result_bytes, task_settings.workers.max_result_bytes);
+  EXPECT_EQ(task->max_redirects, task_settings.fetch.max_redirects);
+  EXPECT_EQ(task->retries, task_settings.fetch.retries);
   EXPECT_EQ(task->cache, server::fetch::CacheMode::use_default);
   EXPECT_FALSE(task->has_pipeline());
   EXPECT_EQ(task->first_op(), "none");
@@ -91,7 +92,7 @@ TEST(TaskTest, ConditionsAndWhatOutcomesRepeat) {
 }
 
 TEST(TaskTest, ATemplateIsFilledOnce) {
-  TaskSpec task = default_task(settings);
+  TaskSpec task = default_task(task_settings);
   ASSERT_TRUE(set_default_url("http://a.example/{p}", "url", task));
   task.vars = {{"p", "{p}"}};
   ASSERT_TRUE(fill_url(task));
@@ -108,15 +109,15 @@ TEST(TaskTest, ATemplateIsFilledOnce) {
 TEST(TaskTest, WhatIsRepeatedOfATaskThatIsNone) {
   simdjson::dom::parser parser;
   TaskSpec task;
-  read_echoed(*parse_json(parser, R"({"id":"a","meta":[1],"url":"u","method":7,"x":1})"), settings,
-              task);
+  read_echoed(*parse_json(parser, R"({"id":"a","meta":[1],"url":"u","method":7,"x":1})"),
+              task_settings, task);
   EXPECT_EQ(task.id, "a");
   EXPECT_EQ(task.meta, "[1]");
   EXPECT_EQ(task.url, "u");
   TaskSpec nothing;
   const std::string large = R"({"id":1,"meta":")" + std::string(4096, 'x') + "\"}";
-  read_echoed(*parse_json(parser, large), settings, nothing);
-  read_echoed(*parse_json(parser, "7"), settings, nothing);
+  read_echoed(*parse_json(parser, large), task_settings, nothing);
+  read_echoed(*parse_json(parser, "7"), task_settings, nothing);
   EXPECT_TRUE(nothing.id.empty() && nothing.meta.empty() && nothing.url.empty());
 }
 

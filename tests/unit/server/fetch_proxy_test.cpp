@@ -20,7 +20,7 @@ class ProxyTest : public FetchTest {
         scheme + "://" + credentials + "127.0.0.1:" + std::to_string(proxy.port());
   }
   // Notes the request for a tunnel, grants it, and answers requests in it.
-  Script tunnel(std::string response) {
+  Script tunnel(const std::string& response) {
     return [this, response](Peer& peer) {
       asked.push_back(peer.read_request());
       peer.send(established);
