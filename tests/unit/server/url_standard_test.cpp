@@ -204,7 +204,9 @@ std::string difference(const Case& c) {
       {"search", shown('?', url->query())},
       {"hash", shown('#', url->fragment())}};
   for (const auto& [name, value] : parts)
-    if (value != member(c, name)) return name + " is " + value + ", not " + member(c, name);
+    if (value != member(c, name))
+      return std::string(name).append(" is ").append(value).append(", not ").append(
+          member(c, name));
   return "";
 }
 

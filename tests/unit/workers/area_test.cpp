@@ -37,6 +37,7 @@ class AreaTest : public testing::Test {
     area_->submit({.id = id, .task = task(), .result_bytes_max = result_max, .flags = flags});
   }
   // Never looked into by an Area.
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   static Task* task() { return reinterpret_cast<Task*>(std::uintptr_t{16}); }
 
   void put(std::uint64_t offset, std::string_view bytes) {

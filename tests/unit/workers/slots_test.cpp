@@ -95,7 +95,7 @@ TEST_F(SlotsTest, ASealedSlotSaysWhereEverythingIs) {
   EXPECT_EQ(slot.pipeline(), R"([{"op":"identity"}])");
   ASSERT_TRUE(slot.describe("text/plain", "http://a.example/", {ContentCoding::br, 1234}));
   const std::uint32_t index = pool_->seal(std::move(slot));
-  EXPECT_FALSE(slot);
+  EXPECT_FALSE(slot);  // NOLINT(bugprone-use-after-move): empty is what it has to be
   const SlotHeader head = header(index);
   EXPECT_EQ(head.body_offset % cache_line_bytes, 0U);
   EXPECT_EQ(bytes_of(index, sizeof head, head.pipeline_bytes), R"([{"op":"identity"}])");
