@@ -19,10 +19,8 @@ constexpr std::string_view page =
 std::string ids(std::string_view selector) {
   std::string quoted;
   json::append_json_string(quoted, selector);
-  const std::string found =
-      run(R"([{"op":"html.select","output":"attribute:id","selector":)" + quoted + "}]", page,
-          "text/html");
-  return found;
+  return run(R"([{"op":"html.select","output":"attribute:id","selector":)" + quoted + "}]", page,
+             "text/html");
 }
 
 // The text of a refusal by the loop's check.

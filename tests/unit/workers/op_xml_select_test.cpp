@@ -200,7 +200,7 @@ TEST(XmlSelect, NestedResultsCannotMultiplyWithoutBound) {
 }
 
 TEST(XmlSelect, ReadsLargeDocuments) {
-  const std::string text(9'000'000, 'x');
+  const std::string text = repeated("x", 9'000'000);
   EXPECT_EQ(find("count(//b)", "<a><b>" + text + "</b><b>" + text + "</b></a>"), "2");
   EXPECT_EQ(find("count(//b)", "<a>" + repeated("<b c='1'>text</b>\n", 400'000) + "</a>"),
             "400000");
