@@ -173,7 +173,8 @@ JOBS = (
         "task_ns",
         "time per task",
         (Column("task_ns", "ns/task"),),
-        (Goal("task_ns", 100, of_reference=False),),
+        # Where the first was set, Pool.map needed 147 ns: on other machines the second is the same.
+        (Goal("task_ns", 100, of_reference=False), Goal("task_ns", 0.68)),
         labels={
             "bare-rings": "bare rings",
             "pool-map": "Python's Pool.map",
