@@ -9,6 +9,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -140,7 +141,7 @@ class Place:
         """nginx with the documents, and the origin that delays; both on the load's CPU."""
         configuration = self.fill(BENCH / "upstream/nginx.conf", PORT=self.documents_port)
         command = [NGINX, "-p", self.folder, "-c", configuration]
-        with _running(command, self.documents_port, LOAD_CPU, self.folder / "upstream.out"):
+        with running(command, self.documents_port, LOAD_CPU, self.folder / "upstream.out"):
             with Origin() as self._origin:
                 yield
 
@@ -167,7 +168,7 @@ class Place:
             return
         port = free_port()
         command = peer.command(port, workers, self)
-        with _running(command, port, cpus, self.folder / f"{name}.out") as pid:
+        with running(command, port, cpus, self.folder / f"{name}.out") as pid:
             yield Server(name, port, pid)
 
 
@@ -185,10 +186,15 @@ def place():
 
 
 @contextlib.contextmanager
-def _running(command, port, cpus, log):
+def running(command, port, cpus, log):
     with open(log, "wb") as output:
+        # With a group of its own: a server that ends leaves its pool's processes behind.
         child = subprocess.Popen(
-            pinned(cpus, command), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            pinned(cpus, command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     try:
         eventually(lambda: _accepts(child, port, log), f"{command[0]} listens on {port}", 20)
@@ -200,6 +206,8 @@ def _running(command, port, cpus, log):
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
 
 
 def _accepts(child, port, log):

@@ -1,15 +1,20 @@
 """The benchmark suite without its peers: its tables fit together, its ratios and reports are right."""
 
+import pathlib
 import sys
+import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
+from harness import free_port
+from processes import alive, eventually
 from upstreams import ROOT
 
 sys.path.insert(0, str(ROOT / "bench"))
 
-from suite import chart, report  # noqa: E402
+from suite import chart, report, servers  # noqa: E402
 from suite.jobs import JOBS  # noqa: E402
+from suite.machine import LOAD_CPU  # noqa: E402
 from suite.stats import ratio, rotated  # noqa: E402
 
 BY_NAME = {job.name: job for job in JOBS}
@@ -58,6 +63,23 @@ class Tables(unittest.TestCase):
                 self.assertLessEqual({job.judge, *(goal.metric for goal in job.goals)}, shown)
                 self.assertIn(job.reference, job.servers[1:])
                 self.assertTrue(all(map(job.label, job.servers)))
+
+
+class Servers(unittest.TestCase):
+    def test_end_with_all_their_processes(self):
+        port = free_port()
+        leaves_a_child = (
+            "import os, socket, time; "
+            f"listener = socket.create_server(('127.0.0.1', {port})); "
+            "print(os.fork() or '', flush=True); time.sleep(1000)"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            log = pathlib.Path(folder, "out")
+            with servers.running([sys.executable, "-c", leaves_a_child], port, LOAD_CPU, log):
+                eventually(lambda: log.read_text().split(), "the server says its child's number")
+                child = int(log.read_text())
+                self.assertTrue(alive(child))
+        eventually(lambda: not alive(child), "the child is gone")
 
 
 class Reports(unittest.TestCase):
