@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <compare>
 #include <cstdint>
 #include <system_error>
 
@@ -51,7 +52,7 @@ bool is_out_of_range(std::string_view number) {
   if (number.find_first_of(".eE") == std::string_view::npos)
     return is_negative ? overflows<std::int64_t>(number) : overflows<std::uint64_t>(number);
   const std::string_view magnitude = number.substr(is_negative ? 1 : 0);
-  return overflows<double>(magnitude) && json::compare_json_numbers(magnitude, "1") > 0;
+  return overflows<double>(magnitude) && std::is_gt(json::compare_json_numbers(magnitude, "1"));
 }
 
 bool begins_number(char c) {

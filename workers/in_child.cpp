@@ -33,7 +33,7 @@ std::string encoded_errors(const std::vector<Error>& errors) {
 }
 
 std::string take_part(std::string_view& text) {
-  const std::string part(text.substr(0, text.find('\0')));
+  std::string part(text.substr(0, text.find('\0')));
   text.remove_prefix(std::min(text.size(), part.size() + 1));
   return part;
 }
