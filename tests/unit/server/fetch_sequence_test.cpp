@@ -88,50 +88,6 @@ TEST_F(FetchTest, DropsAnIdleConnectionThatSpeaksUnasked) {
   }
 }
 
-// The upstream closes an idle connection while the next request is on its way to it.
-void serve_stale(Peer& peer) {
-  peer.read_request();
-  peer.send(ok_response("1"));
-  peer.read_request();
-  peer.reset();
-}
-
-TEST_F(FetchTest, RepeatsOnceWhatAStaleConnectionSwallowed) {
-  Upstream upstream({serve_stale, [](Peer& peer) {
-                       peer.read_request();
-                       peer.send(ok_response("2"));
-                     }});
-  Fetched first;
-  fetch(upstream.url(), first);
-  Fetched second;
-  fetch(upstream.url(), second);
-  EXPECT_EQ(second.detail(), "");
-  EXPECT_EQ(second.sink.body, "2");
-  EXPECT_EQ(second.response.attempts, 2u);
-}
-
-TEST_F(FetchTest, NeverSendsAPostTwice) {
-  Upstream upstream({serve_stale});
-  Fetched first;
-  fetch(upstream.url(), first);
-  FetchRequest post = request(upstream.url());
-  post.method = wire::Method::post;
-  Fetched second;
-  fetch(post, second);
-  EXPECT_EQ(second.error(), "upstream_protocol");
-  EXPECT_EQ(second.response.attempts, 1u);
-}
-
-TEST_F(FetchTest, DoesNotRepeatOnAFreshConnection) {
-  Upstream upstream({[](Peer& peer) {
-    peer.read_request();
-    peer.reset();
-  }});
-  Fetched fetched;
-  fetch(upstream.url(), fetched);
-  EXPECT_EQ(fetched.error(), "upstream_protocol");
-}
-
 TEST_F(FetchTest, ClosesIdleConnectionsAfterAWhile) {
   settings.fetch.idle_timeout_ms = 1;
   Upstream upstream({[](Peer& peer) { peer.answer_all(ok_response("1")); }});
