@@ -5,6 +5,7 @@
 
 #include "config/ascii.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -32,12 +33,15 @@ constexpr bool has_broken_escape(std::string_view text) {
 inline std::string percent_decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  while (!text.empty()) {
+  for (;;) {
+    const std::size_t plain = std::min(text.find('%'), text.size());
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) return out;
     const std::optional<char> byte = percent_escape(text);
-    out += byte.value_or(text.front());
+    out += byte.value_or('%');
     text.remove_prefix(byte ? 3 : 1);
   }
-  return out;
 }
 
 }  // namespace fetchmill::config
