@@ -11,6 +11,7 @@
 #include "server/loop.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
@@ -52,6 +53,7 @@ class Poller {
  private:
   void wait();
   void dispatch();
+  int dispatch_batch(std::size_t events_max);
 
   asio::posix::basic_stream_descriptor<asio::io_context::executor_type> set_;
   std::array<epoll_event, 256> events_;
