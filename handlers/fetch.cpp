@@ -67,10 +67,8 @@ std::string if_none_match_of(const server::http::Request& request) {
 bool client_has(const server::http::Request& request, const TaskResult& result) {
   if (request.head.method == server::wire::Method::post) return false;
   const std::string tags = if_none_match_of(request);
-  return is_not_modified(
-      {tags, request.field(server::wire::FieldId::if_modified_since)},
-      {result.etag, result.last_modified},
-      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  return is_not_modified({tags, request.field(server::wire::FieldId::if_modified_since)},
+                         {result.etag, result.last_modified}, server::wall_time());
 }
 
 Response make_envelope(const FetchCall& call, const TaskReport& report,

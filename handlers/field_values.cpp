@@ -5,6 +5,7 @@
 #include "handlers/json_input.hpp"
 #include "server/fetch/http_date.hpp"
 #include "server/fetch/request.hpp"
+#include "server/loop.hpp"
 #include "server/wire/chars.hpp"
 
 #include <algorithm>
@@ -66,7 +67,7 @@ Result<std::string> read_entity_tags(element value, const std::string& field) {
 
 Result<std::string> read_http_date(element value, const std::string& field) {
   Result<std::string> text = read_string(value, field, condition_bytes_max);
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const auto now = server::wall_time();
   if (text && !server::fetch::parse_http_date(*text, now))
     return wrong_type(field, "an HTTP date, such as \"Sun, 06 Nov 1994 08:49:37 GMT\"");
   return text;

@@ -123,9 +123,10 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
   if (report.response.status != 0) {
     append_field_line(headers, "Fetchmill-Upstream-Status", std::to_string(report.response.status));
     append_field_line(headers, "Fetchmill-Final-Url", report.response.final_url);
-    append_field_line(headers, "Cache-Status", cache_status(report.response.cache));
-    append_caching(headers, report.response, report.sent_credentials,
-                   std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+    headers += "Cache-Status: ";
+    append_cache_status(headers, report.response.cache);
+    headers += "\r\n";
+    append_caching(headers, report.response, report.sent_credentials, server::wall_time());
   }
   if (!result.etag.empty()) append_field_line(headers, "ETag", result.etag);
   if (!result.last_modified.empty())

@@ -64,7 +64,7 @@ Result<server::fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
   request.method = task.method;
   request.headers = std::move(task.headers);
   request.body = std::move(task.body);
-  request.deadline = Clock::now() + server::milliseconds(task.timeout_ms);
+  request.deadline = server::EventTime::now() + server::milliseconds(task.timeout_ms);
   request.max_bytes = task.max_bytes;
   request.max_redirects = task.max_redirects;
   request.retries = task.retries;

@@ -77,8 +77,11 @@ int Poller::dispatch_batch(std::size_t events_max) {
   const int served = std::max(event_count_, 0);
   while (event_next_ < event_count_) {
     const epoll_event event = events_[static_cast<std::size_t>(event_next_++)];
-    if (event.data.ptr) static_cast<EventSink*>(event.data.ptr)->on_events(event.events);
+    if (!event.data.ptr) continue;
+    EventTime::at_ = Clock::now();
+    static_cast<EventSink*>(event.data.ptr)->on_events(event.events);
   }
+  EventTime::at_ = EventTime::none;
   event_count_ = 0;
   return served;
 }

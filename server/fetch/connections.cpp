@@ -77,13 +77,14 @@ void Connections::recall(Origin& origin) {
 
 bool Connections::is_idle_for_too_long(const Pooled& connection, const Take& take) {
   return take.idle_max_ != Clock::duration::max() &&
-         Clock::now() - connection.idle_since_ > take.idle_max_;
+         EventTime::now() - connection.idle_since_ > take.idle_max_;
 }
 
 // The address it leads to may not be the name's any more, nor its certificate a trusted one.
 bool Connections::is_too_old(const Pooled& connection) const {
-  return connection.made_at_ <= renewed_at_ || (limits_.age != Clock::duration::zero() &&
-                                                Clock::now() >= connection.made_at_ + limits_.age);
+  return connection.made_at_ <= renewed_at_ ||
+         (limits_.age != Clock::duration::zero() &&
+          EventTime::now() >= connection.made_at_ + limits_.age);
 }
 
 TimePoint Connections::kept_until(const Pooled& connection) const {
@@ -121,7 +122,7 @@ Connections::Obstacle Connections::grant(Take& take) {
     destroy(idle_by_age_.front());
   }
   take.granted_ = new Pooled(poller_, deadlines_, *this, origin);
-  take.granted_->made_at_ = Clock::now();
+  take.granted_->made_at_ = EventTime::now();
   ++origin.open;
   ++open_;
   if (origin.dialling == Origin::Dialling::one) {
@@ -173,7 +174,7 @@ void Connections::Origin::Patience::fire(Deadline& deadline) {
 
 void Connections::set_idle(Pooled& connection) {
   connection.idle_ = true;
-  connection.idle_since_ = Clock::now();
+  connection.idle_since_ = EventTime::now();
   connection.idle_deadline_.arm(kept_until(connection));
   idle_by_age_.push_back(connection);
   ++idle_;

@@ -100,7 +100,7 @@ Transfer Exchange::receive() {
   turn_bytes_ += transfer.bytes;
   if (!answered_) {
     answered_ = true;
-    answered_at_ = Clock::now();
+    answered_at_ = std::max(EventTime::now(), sent_at_);
   }
   const std::size_t behind = transfer.bytes - std::min(transfer.bytes, into_space);
   const std::string_view input(shared_.input.data(), behind);

@@ -328,7 +328,8 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
         body = co_await exchange.body(activity, sink);
     }
     response.body_bytes = exchange.body_bytes();
-    record(response.timings.transfer, phases.transfer, exchange.answered_at(), Clock::now());
+    record(response.timings.transfer, phases.transfer, exchange.answered_at(),
+           std::max(EventTime::now(), exchange.answered_at()));
     const bool can_be_used_again = exchange.reusable();
     exchange.end();
     if (can_be_used_again) lease.keep();

@@ -4,6 +4,8 @@
 #include "server/wire/chunked.hpp"
 #include "server/wire/head.hpp"
 
+#include <algorithm>
+
 namespace fetchmill::server::fetch {
 namespace {
 
@@ -52,7 +54,7 @@ void Http2Stream::head_begins() {
   if (!head_complete_) head_.clear();
   if (answered_) return;
   answered_ = true;
-  answered_at_ = Clock::now();
+  answered_at_ = std::max(EventTime::now(), sent_at_);
 }
 
 bool Http2Stream::field(std::string_view name, std::string_view value) {

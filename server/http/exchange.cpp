@@ -258,7 +258,7 @@ Task<void> Exchange::respond(Response response) {
   head.reserve(512);
   append_head(head, {.response = response,
                      .request_id = id_,
-                     .date_line = session_.service_.date_line(Clock::now()),
+                     .date_line = session_.service_.date_line(EventTime::now()),
                      .content_length = response.bytes().size(),
                      .connection = connection_field(),
                      .cors_origin = session_.service_.cors_origin(request_),
@@ -285,7 +285,7 @@ Task<bool> Exchange::begin(Response response) {
   std::string head;
   append_head(head, {.response = response,
                      .request_id = id_,
-                     .date_line = session_.service_.date_line(Clock::now()),
+                     .date_line = session_.service_.date_line(EventTime::now()),
                      .content_length = std::nullopt,
                      .chunked = chunked_output_,
                      .connection = connection_field(),

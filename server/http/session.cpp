@@ -196,14 +196,14 @@ void Session::wait_for_input() {
   if (input_.empty()) {
     head_begun_ = false;
     served_ ? service_.add_idle(*this) : service_.fresh_.push_back(*this);
-    deadline_.arm(Clock::now() + milliseconds(served_ ? settings.keep_alive_timeout_ms
-                                                      : settings.head_timeout_ms));
+    deadline_.arm(EventTime::now() + milliseconds(served_ ? settings.keep_alive_timeout_ms
+                                                          : settings.head_timeout_ms));
     if (service_.draining()) wait_no_longer_than(settings.drain_idle_ms);
   } else if (!head_begun_) {
     // Absolute from the first byte on: a client that sends a byte now and then gains nothing.
     head_begun_ = true;
     service_.busy_.push_back(*this);
-    deadline_.arm(Clock::now() + milliseconds(settings.head_timeout_ms));
+    deadline_.arm(EventTime::now() + milliseconds(settings.head_timeout_ms));
   }
 }
 
@@ -229,7 +229,7 @@ void Session::drain_input() {
 // Takes whole requests off the front of `bytes`, which are either the service's scratch or
 // `input_`, and keeps the rest in `input_`.
 void Session::consume(std::string_view bytes) {
-  const TimePoint started = Clock::now();
+  const TimePoint started = EventTime::now();
   while (!bytes.empty() && state_ == State::reading && !close_after_output_ && !broken_) {
     wire::RequestHead& head = service_.head;
     const wire::HeadResult result = parse_request_head(bytes, progress_, head);

@@ -10,23 +10,20 @@ std::string_view to_string(CacheResult result) {
   return words[static_cast<std::size_t>(result)];
 }
 
-std::string cache_status(const CacheReport& report) {
+void append_cache_status(std::string& to, const CacheReport& report) {
   constexpr std::array<std::string_view, 7> reasons{"",          "bypass", "method", "uri-miss",
                                                     "vary-miss", "stale",  "request"};
-  std::string text;
-  text.reserve(64);
-  text += "fetchmill";
+  to += "fetchmill";
   if (report.forward == Forward::none) {
-    text += "; hit";
+    to += "; hit";
   } else {
-    text += "; fwd=";
-    text += reasons[static_cast<std::size_t>(report.forward)];
+    to += "; fwd=";
+    to += reasons[static_cast<std::size_t>(report.forward)];
   }
-  if (report.forward_status != 0) text += "; fwd-status=" + std::to_string(report.forward_status);
-  if (report.ttl) text += "; ttl=" + std::to_string(report.ttl->count());
-  if (report.stored) text += "; stored";
-  if (report.result == CacheResult::collapsed) text += "; collapsed";
-  return text;
+  if (report.forward_status != 0) to += "; fwd-status=" + std::to_string(report.forward_status);
+  if (report.ttl) to += "; ttl=" + std::to_string(report.ttl->count());
+  if (report.stored) to += "; stored";
+  if (report.result == CacheResult::collapsed) to += "; collapsed";
 }
 
 }  // namespace fetchmill::server::fetch::cache

@@ -40,6 +40,7 @@ struct CacheReport {
   std::optional<std::chrono::seconds> age = {};  // of what came from the store
 };
 
-std::string cache_status(const CacheReport& report);
+// The value of a Cache-Status.
+void append_cache_status(std::string& to, const CacheReport& report);
 
 }  // namespace fetchmill::server::fetch::cache

@@ -88,7 +88,7 @@ void CachedFetch::stop() {
 
 CachedFetch::Visit CachedFetch::begin_visit(const FetchRequest& request) const {
   Visit visit;
-  visit.begun = Clock::now();
+  visit.begun = EventTime::now();
   visit.key = url_key(request.url);
   visit.url_key_bytes = visit.key.size();
   visit.key = identity(std::move(visit.key), request);

@@ -11,7 +11,7 @@ std::optional<Freshness> judge_arrival(const FetchRequest& request, const FetchR
                    .credentials_sent = has_credentials(request.headers),
                    .received = Clock::now(),
                    .delay = response.timings.ttfb.value_or(Clock::duration(0)),
-                   .today = std::chrono::floor<seconds>(std::chrono::system_clock::now())});
+                   .today = wall_time()});
 }
 
 void StoringSink::begin(std::optional<std::uint64_t> length) {

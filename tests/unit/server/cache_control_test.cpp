@@ -134,7 +134,11 @@ TEST(CacheStatus, SaysItInTheWordsOfTheRfc) {
       {{.result = CacheResult::collapsed, .forward = Forward::uri_miss, .ttl = seconds(9)},
        "fetchmill; fwd=uri-miss; ttl=9; collapsed"},
   };
-  for (const auto& row : cases) EXPECT_EQ(cache_status(row.report), row.expected);
+  for (const auto& row : cases) {
+    std::string status;
+    append_cache_status(status, row.report);
+    EXPECT_EQ(status, row.expected);
+  }
 }
 
 FetchRequest a_get(std::vector<Header> headers = {}) {

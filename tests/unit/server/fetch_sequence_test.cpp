@@ -304,13 +304,15 @@ TEST_F(FetchTest, IdleConnectionsAreClosedOnceTheyAreOld) {
 
 TEST_F(FetchTest, ConnectionsThatGrewOldInUseAreNotKept) {
   settings.fetch.connection_max_age_ms = 50;
-  Upstream upstream({[](Peer& peer) { peer.answer_all(ok_response("x")); }});
-  Fetched fetched;
-  fetched.sink.on_commit = [] {
+  Upstream upstream({[](Peer& peer) {
+    peer.read_request();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n");
     const TimePoint old = Clock::now() + milliseconds(100);
     while (Clock::now() < old) {
     }
-  };
+    peer.send("x");
+  }});
+  Fetched fetched;
   fetch(upstream.url(), fetched);
   EXPECT_EQ(fetched.error(), "ok");
   EXPECT_EQ(fetcher().stats().connections_idle, 0u);
