@@ -6,7 +6,6 @@
 #include "handlers/json_output.hpp"
 #include "handlers/proxy_status.hpp"
 #include "handlers/trace_json.hpp"
-#include "server/fetch/head_lines.hpp"
 
 #include <optional>
 #include <string_view>
@@ -48,7 +47,7 @@ void append_common(std::string& out, std::string_view type, std::int64_t index,
 // Each line by itself, in an array also where there is one: a cookie's Expires holds a comma, so a
 // list of them could not be taken apart again.
 void append_cookies(std::string& out, std::string_view name, const FetchResponse& response) {
-  server::fetch::FieldLines lines(response.head);
+  server::fetch::FieldLines lines(response.head.text());
   bool begun = false;
   while (const std::optional<std::string_view> value = lines.next_of(name)) {
     if (!begun) append_member_name(out, name);
@@ -67,7 +66,7 @@ void append_headers(std::string& out, const std::vector<std::string>& names,
     if (ascii::equals_ignoring_case(name, "Set-Cookie"))
       append_cookies(out, name, response);
     else
-      append_member(out, name, response.list(name));
+      append_member(out, name, response.head.list(name));
   out += '}';
 }
 

@@ -1,10 +1,11 @@
 #include "handlers/query.hpp"
 
 #include "config/percent.hpp"
-#include "config/utf8.hpp"
 
 #include <algorithm>
 #include <optional>
+
+#include <simdjson.h>
 
 namespace fetchmill::handlers {
 namespace {
@@ -14,16 +15,8 @@ std::optional<std::string> decode(std::string_view text) {
   if (config::has_broken_escape(text)) return std::nullopt;
   std::string spaced(text);
   std::ranges::replace(spaced, '+', ' ');
+  if (text.find('%') == std::string_view::npos) return spaced;
   return config::percent_decode(spaced);
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = config::utf8_sequence(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 }  // namespace
@@ -38,7 +31,7 @@ config::Result<QueryPairs> parse_query(std::string_view query) {
     auto name = decode(pair.substr(0, equals));
     auto value =
         decode(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
-    if (!name || !value || !is_utf8(*name) || !is_utf8(*value))
+    if (!name || !value || !simdjson::validate_utf8(*name) || !simdjson::validate_utf8(*value))
       return config::Error(config::ErrorCode::invalid_request,
                            "the query has a broken percent-encoding (%XX) or is not UTF-8",
                            std::string(pair.substr(0, std::min<std::size_t>(equals, 64))));

@@ -21,6 +21,7 @@ using config::Result;
 using server::Activity;
 using server::Clock;
 using server::Task;
+using server::fetch::KnownField;
 
 constexpr unsigned not_modified = 304;
 
@@ -83,7 +84,7 @@ Result<server::fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
 }
 
 std::string_view tag_of(const server::fetch::FetchResponse& response) {
-  const std::string_view tag = response.field("ETag");
+  const std::string_view tag = response.head.field(KnownField::etag);
   return is_entity_tag(tag) ? tag : std::string_view();
 }
 
@@ -92,7 +93,7 @@ std::string passed_on_tag(const TaskSpec& task, const server::fetch::FetchRespon
   if (task.has_pipeline()) return {};
   const std::string_view tag = tag_of(response);
   if (tag.empty()) return {};
-  const bool is_coded = !response.field("Content-Encoding").empty();
+  const bool is_coded = !response.head.field(KnownField::content_encoding).empty();
   return is_coded ? weak_entity_tag(tag) : std::string(tag);
 }
 
@@ -111,7 +112,7 @@ Result<workers::BodyCoding> coding_of(const server::fetch::FetchResponse& respon
                                       std::uint64_t decoded_bytes_max) {
   // So also the answers to HEAD, which only speak of a coding.
   if (response.body_bytes == 0) return workers::BodyCoding();
-  const std::string field = response.list("Content-Encoding");
+  const std::string field = response.head.list(KnownField::content_encoding);
   if (const auto coding = workers::parse_content_coding(field))
     return workers::BodyCoding{*coding, decoded_bytes_max};
   Error error(ErrorCode::upstream_protocol, "the body's Content-Encoding is '" +
@@ -142,7 +143,7 @@ TaskResult unprocessed(workers::Slot body, const TaskReport& report) {
   TaskResult result;
   result.body = std::move(body);
   result.etag = tag_of(report.response);
-  result.last_modified = report.response.field("Last-Modified");
+  result.last_modified = report.response.head.field(KnownField::last_modified);
   return result;
 }
 
@@ -152,7 +153,8 @@ TaskResult processed(workers::JobOutput output, const TaskSpec& task, const Task
   result.output = std::move(output);
   result.processed = true;
   result.etag = result.output.hash ? entity_tag(*result.output.hash) : std::move(passed_on);
-  if (!task.has_pipeline()) result.last_modified = report.response.field("Last-Modified");
+  if (!task.has_pipeline())
+    result.last_modified = report.response.head.field(KnownField::last_modified);
   return result;
 }
 

@@ -7,7 +7,6 @@
 #include "server/fetch/dial.hpp"
 #include "server/fetch/drain_sink.hpp"
 #include "server/fetch/fetch_metrics.hpp"
-#include "server/fetch/head_lines.hpp"
 #include "server/fetch/interrupted.hpp"
 #include "server/fetch/ipv6_route.hpp"
 #include "server/fetch/own_addresses.hpp"
@@ -136,20 +135,6 @@ struct Fetcher::State final : cache::Upstream {
   cache::CachedFetch cache;
   std::mt19937_64 random{std::random_device{}()};
 };
-
-std::string_view FetchResponse::field(std::string_view name) const {
-  return FieldLines(head).next_of(name).value_or(std::string_view());
-}
-
-std::string FetchResponse::list(std::string_view name) const {
-  std::string joined;
-  FieldLines lines(head);
-  while (const std::optional<std::string_view> value = lines.next_of(name)) {
-    if (!joined.empty()) joined += ", ";
-    joined += *value;
-  }
-  return joined;
-}
 
 Fetcher::Fetcher(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
@@ -318,7 +303,7 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
   const NextStep next = next_step(head.status, head.fields.find(wire::FieldId::location) != nullptr,
                                   response.redirects, request.max_redirects, request.accept_status);
   if (next == NextStep::deliver) {
-    response.head.assign(exchange.head_bytes());
+    response.head.assign(exchange.head_bytes(), head.fields);
     config::Result<void> body = exchange.begin_body(sink, request.max_bytes);
     if (body) {
       config::Result<bool> buffered = exchange.buffered_body(sink);
@@ -335,7 +320,7 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     if (can_be_used_again) lease.keep();
     co_return body;
   }
-  if (next == NextStep::refuse_status) response.head.assign(exchange.head_bytes());
+  if (next == NextStep::refuse_status) response.head.assign(exchange.head_bytes(), head.fields);
   config::Result<void> turned = turn_away(next, request, head);
   end.followed = turned.has_value();
   const bool can_be_used_again = co_await drained(activity, exchange);

@@ -17,6 +17,7 @@
 #include "server/fetch/origin_rules.hpp"
 #include "server/fetch/request.hpp"
 #include "server/fetch/trace.hpp"
+#include "server/fetch/upstream_head.hpp"
 #include "server/fetch/url_policy.hpp"
 #include "server/poller.hpp"
 
@@ -34,7 +35,7 @@ struct FetchResponse {
   unsigned status = 0;
   std::string final_url;  // where the last hop went, as Url::href
   // Of the accepted answer, or of one whose status was refused, as received; else empty.
-  std::string head;
+  UpstreamHead head;
   std::uint64_t body_bytes = 0;
   PhaseTimings timings;               // of the last attempt
   unsigned attempts = 0;              // to get an answer, of all hops: retries included
@@ -42,11 +43,8 @@ struct FetchResponse {
   std::unique_ptr<FetchTrace> trace;  // filled where the caller put one
   cache::CacheReport cache;
 
-  // The first field of that name, any case; empty when there is none. A view into `head`.
-  std::string_view field(std::string_view name) const;
-  std::string_view media_type() const { return field("Content-Type"); }
-  // All fields of that name as one list, joined by ", " (RFC 9110 §5.3).
-  std::string list(std::string_view name) const;
+  // A view into `head`; empty where it does not say.
+  std::string_view media_type() const { return head.field(KnownField::content_type); }
 };
 
 struct FetchStats {

@@ -100,7 +100,9 @@ bool read_imf_fixdate(Scan scan, Parts& parts) {
 }
 
 // Sunday, 06-Nov-94 08:49:37 GMT
-bool read_rfc850_date(Scan scan, Parts& parts, int year_now) {
+bool read_rfc850_date(Scan scan, Parts& parts, sys_seconds now) {
+  const std::chrono::year_month_day today(std::chrono::floor<std::chrono::days>(now));
+  const int year_now = static_cast<int>(today.year());
   scan.word(long_days);
   scan.text(", ");
   parts.day = scan.number(2);
@@ -135,11 +137,9 @@ bool read_asctime_date(Scan scan, Parts& parts) {
 
 std::optional<sys_seconds> parse_http_date(std::string_view text, sys_seconds now) {
   using std::chrono::year_month_day;
-  const year_month_day today(std::chrono::floor<std::chrono::days>(now));
   const Scan scan(text);
   Parts parts;
-  if (!read_imf_fixdate(scan, parts) &&
-      !read_rfc850_date(scan, parts, static_cast<int>(today.year())) &&
+  if (!read_imf_fixdate(scan, parts) && !read_rfc850_date(scan, parts, now) &&
       !read_asctime_date(scan, parts))
     return std::nullopt;
   const year_month_day date(std::chrono::year(parts.year), std::chrono::month(parts.month),

@@ -32,19 +32,17 @@ std::string_view cleaned(std::string_view text, std::string& buffer) {
   return buffer;
 }
 
-// "scheme start" and "scheme": the lower-case scheme, taken off `text` with its colon; or empty.
-std::string take_scheme(std::string_view& text) {
+// "scheme start" and "scheme": the scheme, in any case, taken off `text` with its colon; or empty.
+std::string_view take_scheme(std::string_view& text) {
   if (text.empty() || !ascii::is_letter(text.front())) return {};
-  std::string scheme;
-  for (const char c : text) {
-    if (c == ':') {
-      text.remove_prefix(scheme.size() + 1);
-      return scheme;
-    }
-    if (!ascii::is_alphanumeric(c) && c != '+' && c != '-' && c != '.') return {};
-    scheme += ascii::to_lower(c);
-  }
-  return {};
+  const auto is_of_scheme = [](char c) {
+    return ascii::is_alphanumeric(c) || c == '+' || c == '-' || c == '.';
+  };
+  const auto end = std::ranges::find_if_not(text, is_of_scheme);
+  if (end == text.end() || *end != ':') return {};
+  const std::string_view scheme(text.begin(), end);
+  text.remove_prefix(scheme.size() + 1);
+  return scheme;
 }
 
 std::string_view skip_slashes(std::string_view text) {
@@ -201,18 +199,20 @@ config::Result<Url> read_relative(const Url& base, std::string_view text) {
 config::Result<Url> parse(std::string_view raw, const Url* base) {
   std::string buffer;
   std::string_view text = cleaned(raw, buffer);
-  const std::string name = take_scheme(text);
+  const std::string_view name = take_scheme(text);
   if (name.empty()) {
     if (base != nullptr) return read_relative(*base, text);
     return Error(ErrorCode::invalid_request,
                  text.empty() ? "the URL is empty" : "the URL is not absolute: it has no scheme");
   }
-  if (name != "http" && name != "https") {
+  const bool is_https = ascii::equals_ignoring_case(name, "https");
+  if (!is_https && !ascii::equals_ignoring_case(name, "http")) {
     constexpr std::size_t shown_bytes_max = 32;
-    return Error(ErrorCode::url_denied, "the scheme \"" + name.substr(0, shown_bytes_max) +
+    return Error(ErrorCode::url_denied, "the scheme \"" +
+                                            ascii::to_lower(name.substr(0, shown_bytes_max)) +
                                             "\" is not allowed, only http and https are");
   }
-  const Scheme scheme = name == "https" ? Scheme::https : Scheme::http;
+  const Scheme scheme = is_https ? Scheme::https : Scheme::http;
   // "special relative or authority": "http:path" is relative to a base of the same scheme.
   if (base != nullptr && base->scheme == scheme && !text.starts_with("//"))
     return read_relative(*base, text);

@@ -46,7 +46,7 @@ config::Result<void> check_lists(const Url& url, const HostPolicy& hosts, DenyRe
   return denied("the host " + url.host.text + std::string(list));
 }
 
-config::Result<Url> check_parsed(Url url, const UrlRules& rules, DenyReason& reason) {
+config::Result<void> check_parsed(const Url& url, const UrlRules& rules, DenyReason& reason) {
   if (url.userinfo)
     return denied(
         "the URL contains credentials (\"user@\" before the host); send a header instead");
@@ -60,7 +60,7 @@ config::Result<Url> check_parsed(Url url, const UrlRules& rules, DenyReason& rea
     verdict = policy.judge(*url.host.address, url.port);
   else if (!policy.port_possible(url.port))
     verdict = {DenyReason::port};
-  if (verdict.allowed()) return url;
+  if (verdict.allowed()) return {};
   reason = verdict.reason;
   return denial(url, verdict);
 }
@@ -86,10 +86,10 @@ config::Result<Url> checked(const Url* base, std::string_view text, const UrlRul
   reason = DenyReason::url;
   if (const auto fine = check_text(text); !fine) return fine.error();
   auto url = base != nullptr ? resolve_url(*base, text) : parse_url(text);
-  if (!url) return url.error();
-  auto result = check_parsed(std::move(*url), rules, reason);
-  if (result) reason = DenyReason::none;
-  return result;
+  if (!url) return url;
+  if (const auto fine = check_parsed(*url, rules, reason); !fine) return fine.error();
+  reason = DenyReason::none;
+  return url;
 }
 
 std::string_view description(DenyReason reason) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 
+using namespace fetchmill::server::fetch;
 using namespace fetchmill::server::fetch::cache;
 using fetchmill::server::TimePoint;
 using fetchmill::support::check;
@@ -35,9 +36,19 @@ void check_control(std::string_view text) {
   check(twice == control, "said twice is said once");
 }
 
+// What was noted when the head was set is what a scan finds.
+void check_known_fields(const UpstreamHead& head) {
+  for (std::size_t i = 0; i < known_field_count; ++i) {
+    const auto field = static_cast<KnownField>(i);
+    check(head.list(field) == head.list(to_string(field)), "the same lines");
+  }
+}
+
 void check_head(std::string_view fields) {
-  const std::string head = "HTTP/1.1 200 OK\r\n" + std::string(fields) + "\r\n\r\n";
-  const ResponseFields read = read_response_fields(head);
+  const auto head = UpstreamHead::parse("HTTP/1.1 200 OK\r\n" + std::string(fields) + "\r\n\r\n");
+  if (!head) return;
+  check_known_fields(*head);
+  const ResponseFields read = read_response_fields(*head);
   check_bounds(read.control);
   const TimePoint now = TimePoint(std::chrono::hours(1));
   const auto kept = storable({.status = 200,
@@ -51,8 +62,8 @@ void check_head(std::string_view fields) {
     if (judge_reuse(*kept, {}, now) == Reuse::fresh)
       check(time_to_live(*kept, now).count() > 0, "fresh has time left");
   }
-  const auto updated = updated_head(head, head);
-  check(!updated || updated->ends_with("\r\n\r\n"), "a whole head");
+  const auto updated = updated_head(*head, *head);
+  check(!updated || updated->text().ends_with("\r\n\r\n"), "a whole head");
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ CacheStore::Found CacheStore::find(std::string_view url_key, std::span<const Hea
 }
 
 bool CacheStore::put(const EntryPtr& entry) {
-  const std::size_t bytes = entry_overhead_bytes + entry->head.capacity() +
+  const std::size_t bytes = entry_overhead_bytes + entry->head.text().capacity() +
                             2 * entry->url_key.size() + entry->secondary.capacity();
   if (!entry->charge.add(bytes)) return false;
   std::vector<EntryPtr>& variants = urls_[entry->url_key];

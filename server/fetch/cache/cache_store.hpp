@@ -10,6 +10,7 @@
 #include "config/metrics.hpp"
 #include "server/fetch/cache/freshness.hpp"
 #include "server/fetch/request.hpp"
+#include "server/fetch/upstream_head.hpp"
 #include "server/intrusive_list.hpp"
 
 #include <cstddef>
@@ -60,7 +61,7 @@ struct Entry : ListHook {
   std::vector<std::string> vary;
   std::string secondary;
   unsigned status = 0;
-  std::string head;         // as it came, or as 304s have updated it
+  UpstreamHead head;        // as it came, or as 304s have updated it
   std::vector<Piece> body;  // as it came; all but the last of piece_bytes
   std::size_t body_bytes = 0;
   Freshness freshness;

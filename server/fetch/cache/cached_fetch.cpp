@@ -348,10 +348,11 @@ void CachedFetch::add_conditions(Visit& visit, FetchRequest& request) const {
 bool CachedFetch::freshen(Entry& entry, const FetchRequest& request,
                           const FetchResponse& response) {
   if (contradicts(entry.head, response.head)) return false;
-  std::optional<std::string> head = updated_head(entry.head, response.head);
+  std::optional<UpstreamHead> head = updated_head(entry.head, response.head);
   if (!head) return false;
-  if (head->size() > entry.head.size() && !entry.charge.add(head->size() - entry.head.size()))
-    return false;
+  const std::size_t bytes_before = entry.head.text().size();
+  const std::size_t bytes = head->text().size();
+  if (bytes > bytes_before && !entry.charge.add(bytes - bytes_before)) return false;
   const ResponseFields fields = read_response_fields(*head);
   const std::optional<Freshness> freshness = judge_arrival(request, response, entry.status, fields);
   const std::optional<std::vector<std::string>> vary = parse_vary(fields.vary);

@@ -1,9 +1,10 @@
-// What the head of an answer says about keeping it, read in one pass. Pure.
+// What the head of an answer says about keeping it. Pure.
 //
 // Lifetime: the views point into the head. Trust: the head comes from an upstream.
 #pragma once
 
 #include "server/fetch/cache/cache_control.hpp"
+#include "server/fetch/upstream_head.hpp"
 
 #include <optional>
 #include <string>
@@ -24,10 +25,10 @@ struct ResponseFields {
   bool has_validator() const { return !etag.empty() || !last_modified.empty(); }
 };
 
-ResponseFields read_response_fields(std::string_view head);
+ResponseFields read_response_fields(const UpstreamHead& head);
 
-// Whether there is any field that could make the answer one to store. Quick: most heads have none.
-bool says_how_long(std::string_view head);
+// Whether there is any field that could make the answer one to store.
+bool says_how_long(const UpstreamHead& head);
 
 // The same opaque tag, weak or not (RFC 9110 §8.8.3.2).
 bool weakly_equal(std::string_view etag, std::string_view other);

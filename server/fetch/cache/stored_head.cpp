@@ -2,11 +2,13 @@
 
 #include "config/ascii.hpp"
 #include "server/fetch/cache/response_fields.hpp"
-#include "server/fetch/head_lines.hpp"
 
 #include <algorithm>
 #include <array>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fetchmill::server::fetch::cache {
@@ -35,29 +37,29 @@ void append_line(std::string& to, const HeadLine& line) {
 
 }  // namespace
 
-std::optional<std::string> updated_head(std::string_view stored, std::string_view not_modified) {
-  std::string head(stored.substr(0, stored.find("\r\n") + 2));
+std::optional<UpstreamHead> updated_head(const UpstreamHead& stored,
+                                         const UpstreamHead& not_modified) {
+  std::string head = stored.text().substr(0, stored.text().find("\r\n") + 2);
   std::vector<std::string_view> replaced{"Age", "Date"};
   std::string updates;
-  FieldLines newer(not_modified);
+  FieldLines newer(not_modified.text());
   while (const std::optional<HeadLine> line = newer.next()) {
     if (is_one_of(kept_fields, line->name)) continue;
     replaced.push_back(line->name);
     append_line(updates, *line);
   }
-  FieldLines older(stored);
+  FieldLines older(stored.text());
   while (const std::optional<HeadLine> line = older.next())
     if (!is_one_of(replaced, line->name)) append_line(head, *line);
   head += updates;
   head += "\r\n";
-  if (head.size() > stored_head_bytes_max) return std::nullopt;
-  return head;
+  return UpstreamHead::parse(head);
 }
 
-bool contradicts(std::string_view stored, std::string_view not_modified) {
-  const ResponseFields ours = read_response_fields(stored);
-  const ResponseFields theirs = read_response_fields(not_modified);
-  return !ours.etag.empty() && !theirs.etag.empty() && !weakly_equal(ours.etag, theirs.etag);
+bool contradicts(const UpstreamHead& stored, const UpstreamHead& not_modified) {
+  const std::string_view ours = stored.field(KnownField::etag);
+  const std::string_view theirs = not_modified.field(KnownField::etag);
+  return !ours.empty() && !theirs.empty() && !weakly_equal(ours, theirs);
 }
 
 }  // namespace fetchmill::server::fetch::cache

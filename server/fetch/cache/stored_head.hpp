@@ -3,21 +3,19 @@
 // Trust: both heads come from an upstream.
 #pragma once
 
-#include <cstddef>
+#include "server/fetch/upstream_head.hpp"
+
 #include <optional>
-#include <string>
-#include <string_view>
 
 namespace fetchmill::server::fetch::cache {
 
-inline constexpr std::size_t stored_head_bytes_max = 32 * 1024;
-
 // The stored head with the fields of the 304 in place of its own. Fields that describe the stored
-// body or a connection stay as they were; Age and Date are the 304's, or none. Empty: it grew too
-// large to keep.
-std::optional<std::string> updated_head(std::string_view stored, std::string_view not_modified);
+// body or a connection stay as they were; Age and Date are the 304's, or none. Empty: it grew
+// larger than the head of an answer may be.
+std::optional<UpstreamHead> updated_head(const UpstreamHead& stored,
+                                         const UpstreamHead& not_modified);
 
 // Whether the 304 is about another answer than the stored one.
-bool contradicts(std::string_view stored, std::string_view not_modified);
+bool contradicts(const UpstreamHead& stored, const UpstreamHead& not_modified);
 
 }  // namespace fetchmill::server::fetch::cache

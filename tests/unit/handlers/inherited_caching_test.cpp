@@ -52,7 +52,8 @@ TEST(InheritedCachingTest, Fields) {
   };
   for (const Case& row : cases) {
     server::fetch::FetchResponse response;
-    response.head = "HTTP/1.1 200 OK\r\n" + row.head + "\r\n";
+    response.head =
+        server::fetch::UpstreamHead::parse("HTTP/1.1 200 OK\r\n" + row.head + "\r\n").value();
     response.cache.age = row.age;
     response.redirects = row.redirects;
     std::string headers;

@@ -7,11 +7,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
+server::fetch::UpstreamHead head_of(const std::string& lines) {
+  return server::fetch::UpstreamHead::parse("HTTP/1.1 200 OK\r\n" + lines + "\r\n").value();
+}
+
 TaskReport a_report() {
   TaskReport report;
   report.response.status = 200;
   report.response.final_url = "https://a.example/x";
-  report.response.head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
+  report.response.head = head_of("Content-Type: text/html\r\n");
   report.response.body_bytes = 12;
   report.response.attempts = 2;
   report.response.cache = {.result = server::fetch::cache::CacheResult::miss,
@@ -70,8 +74,7 @@ TEST(OutcomeTest, AnUnchangedLine) {
   TaskReport report = a_report();
   report.response.status = 304;
   report.response.body_bytes = 0;
-  report.response.head =
-      "HTTP/1.1 304 N\r\nX-Odd: a\"}\xff\r\nContent-Type: t\r\nx-odd: \t\xc3\xbc\r\n\r\n";
+  report.response.head = head_of("X-Odd: a\"}\xff\r\nContent-Type: t\r\nx-odd: \t\xc3\xbc\r\n");
   report.response.timings = {};
   report.queued.reset();
   report.processed.reset();
@@ -93,7 +96,7 @@ TEST(OutcomeTest, CookiesAreAnArrayOfLines) {
   const auto headers_of = [&](const std::string& lines) {
     TaskReport report;
     report.response.status = 200;
-    report.response.head = "HTTP/1.1 200 OK\r\n" + lines + "\r\n";
+    report.response.head = head_of(lines);
     std::string line;
     append_result(line, -1, task, report, TaskResult{});
     const std::size_t start = line.find("\"headers\":") + 10;

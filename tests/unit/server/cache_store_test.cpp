@@ -18,7 +18,7 @@ class CacheStoreTest : public ::testing::Test {
     made->url_key = url;
     made->secondary = secondary_key(vary, sent);
     made->vary = std::move(vary);
-    made->head = "HTTP/1.1 200 OK\r\n\r\n";
+    made->head = UpstreamHead::parse("HTTP/1.1 200 OK\r\n\r\n").value();
     EXPECT_TRUE(made->append(std::string(body_bytes, 'x')));
     return made;
   }

@@ -61,7 +61,7 @@ TEST_F(FetchCacheTest, AHitNeedsNoUpstream) {
   EXPECT_EQ(again.response.status, 200u);
   EXPECT_EQ(again.response.body_bytes, 4u);
   EXPECT_EQ(again.response.final_url, url + "#fragment");
-  EXPECT_EQ(again.response.field("cache-control"), "max-age=60");
+  EXPECT_EQ(again.response.head.field(KnownField::cache_control), "max-age=60");
   EXPECT_FALSE(again.response.timings.ttfb);
   EXPECT_EQ(fetches("ok"), 1u);
 }

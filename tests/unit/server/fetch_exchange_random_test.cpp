@@ -102,7 +102,7 @@ class FetchExchangeRandom : public FetchTest {
     EXPECT_LE(fetched.sink.body.size(), asked.max_bytes);
     if (!fetched.ok()) return fetched.error() + ": " + fetched.detail();
     EXPECT_EQ(fetched.sink.body.size(), fetched.response.body_bytes);
-    return fetched.response.head + fetched.sink.body;
+    return fetched.response.head.text() + fetched.sink.body;
   }
 
   std::mt19937_64 random_{20261121};

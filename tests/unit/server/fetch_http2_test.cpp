@@ -27,7 +27,7 @@ TEST_F(FetchHttp2, SendsTheRequestInItsForm) {
   EXPECT_EQ(fetched.detail(), "");
   EXPECT_EQ(fetched.response.status, 201u);
   EXPECT_EQ(fetched.response.media_type(), "text/plain");
-  EXPECT_EQ(fetched.response.list("X-List"), "a, b");
+  EXPECT_EQ(fetched.response.head.list("X-List"), "a, b");
   EXPECT_EQ(fetched.sink.body, "made");
   EXPECT_EQ(fetched.sink.declared, std::nullopt);
   EXPECT_TRUE(fetched.response.timings.tls && fetched.response.timings.ttfb);
