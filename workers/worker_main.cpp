@@ -182,9 +182,6 @@ class Worker {
       const ops::LineValue line = runner_.encode_for_line(*result);
       reply.result_kind = kind_of(line.kind);
       bytes = line.bytes;
-      const std::uint64_t bytes_max = output_bytes_max(task.result_bytes_max, task.flags);
-      if (bytes.size() > bytes_max)
-        return fail(task, result_too_large(bytes.size(), bytes_max, " as a JSON string"));
     }
     finish(task, reply, bytes);
   }
