@@ -89,6 +89,7 @@ enum SubmissionFlags : std::uint32_t {
   hash_input = 1U << 3U,    // run nothing: answer the input's hash
   quick = 1U << 4U,         // takes so little that the answers before it may wait for it
   undo_coding = 1U << 5U,   // of the body, as SlotHeader says, before the pipeline
+  compile_only = 1U << 6U,  // run nothing: answer whether the pipeline compiles
 };
 
 enum class AnswerKind : std::uint32_t {

@@ -137,6 +137,18 @@ TEST_F(PoolTest, ErrorsOfOpsKeepTheirCodeAndField) {
   EXPECT_FALSE(error.detail.empty());
 }
 
+TEST_F(PoolTest, OnlyCompilingRunsNothing) {
+  start(1);
+  const JobLimits limits{.compile_only = true};
+  EXPECT_EQ(run(op("json.select", R"(,"pointer":"/a")"), "{not json", limits), "");
+  TestJob job;
+  submit(job, op("json.select", R"(,"pointer":5)"), "{}", limits);
+  ASSERT_TRUE(run_until([&] { return job.is_done(); }));
+  ASSERT_FALSE(job.ok());
+  EXPECT_EQ(job.result().output.error().field, "pipeline[0].pointer");
+  EXPECT_EQ(restarts("protocol"), 0U);
+}
+
 TEST_F(PoolTest, AResultAboveItsLimitIsRefused) {
   start(1);
   EXPECT_EQ(run(op("identity"), std::string(2000, 'x'), {.result_bytes_max = 1999}),
