@@ -15,4 +15,25 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
   return out;
 }
 
+std::string printable_json(std::string_view json) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  out.reserve(json.size());
+  std::size_t copied = 0;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const std::string_view rest = json.substr(i);
+    if (static_cast<unsigned char>(rest[0]) < 0x20 || !starts_with_control(rest)) continue;
+    out.append(json, copied, i - copied);
+    // Of the two bytes of a character above ASCII the last is its number.
+    i += utf8_sequence(rest) - 1;
+    copied = i + 1;
+    const auto number = static_cast<unsigned char>(json[i]);
+    out += "\\u00";
+    out += digits[number >> 4];
+    out += digits[number & 15];
+  }
+  out.append(json, copied);
+  return out;
+}
+
 }  // namespace fetchmill::config

@@ -9,4 +9,9 @@ namespace fetchmill::config {
 // Text from outside, shortened and without anything that a terminal would act on.
 std::string printable(std::string_view text, std::size_t bytes_max = 200);
 
+// The same JSON without anything that a terminal would act on but the white space between its
+// values: JSON escapes the control characters of ASCII in strings, but neither DEL nor those above.
+// Requires: UTF-8.
+std::string printable_json(std::string_view json);
+
 }  // namespace fetchmill::config

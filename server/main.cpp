@@ -8,6 +8,7 @@
 #include "handlers/engine.hpp"
 #include "handlers/image_format.hpp"
 #include "handlers/loops.hpp"
+#include "handlers/pipeline_trial.hpp"
 #include "handlers/routes.hpp"
 #include "server/cli/cli.hpp"
 #include "server/cli/exit_codes.hpp"
@@ -184,8 +185,11 @@ int serve_loop(const config::Settings& given, const LoadSettings& load, handlers
   });
 
   // SIGHUP reloads.
+  handlers::PipelineTrial trial(app);
   Reload reload(engine.io(), load, given, metrics, log,
-                {.apply = [&](Reloaded&& reloaded) { apply(std::move(reloaded), engine); },
+                {.try_pipelines = [&](const config::Settings& next,
+                                      auto done) { trial.start(next, std::move(done)); },
+                 .apply = [&](Reloaded&& reloaded) { apply(std::move(reloaded), engine); },
                  .ended =
                      [&](bool done) {
                        if (app.draining) return;
@@ -204,6 +208,7 @@ int serve_loop(const config::Settings& given, const LoadSettings& load, handlers
 
   // Whatever is still under way unwinds before what it stands on goes.
   service.interrupt_all();
+  trial.interrupt();
   engine.stop();
   log.info("main", "stopped", {});
   return exit_code;

@@ -86,7 +86,7 @@ Reload::~Reload() {
 }
 
 void Reload::begin() {
-  again_ = thread_.joinable();
+  again_ = under_way_;
   if (again_) return;
   try {
     thread_ = std::thread([this, done = done_.native_handle()] {
@@ -97,6 +97,7 @@ void Reload::begin() {
   } catch (const std::system_error& error) {
     return tell(Mistakes{error.what()});
   }
+  under_way_ = true;
   done_.async_read_some(asio::buffer(&done_count_, sizeof done_count_),
                         [this](const boost::system::error_code& error, std::size_t) {
                           if (!error) finished();
@@ -105,6 +106,22 @@ void Reload::begin() {
 
 void Reload::finished() {
   thread_.join();
+  const auto* reloaded = std::get_if<Reloaded>(&result_);
+  if (!reloaded) return end();
+  callbacks_.try_pipelines(reloaded->settings, [this](const Faults& faults) { tried(faults); });
+}
+
+void Reload::tried(const Faults& faults) {
+  if (!faults.empty()) {
+    Mistakes mistakes;
+    for (const config::Error& fault : faults) add(mistakes, fault);
+    result_ = std::move(mistakes);
+  }
+  end();
+}
+
+void Reload::end() {
+  under_way_ = false;
   if (auto* reloaded = std::get_if<Reloaded>(&result_)) {
     loaded_ = reloaded->settings;
     const config::Changes changes = reloaded->changes;

@@ -2,9 +2,10 @@
 //
 // Reading files and parsing certificates would hold up the loop, so a thread of its own does both,
 // for as long as that takes: the settings file, the files it names, the rules that follow from
-// them. The loop's turn is the exchange of what it made for what was there. A process of its own
-// could not hand over certificates; a thread can, and nothing forks after it: the spawner was there
-// first. It shares nothing with the loop but what begin() gives it and finished() takes.
+// them. Then workers try the new pipelines, as libraries that compile are theirs. The loop's turn
+// is the exchange of what came of it for what was there. A process of its own could not hand over
+// certificates; a thread can, and nothing forks after it: the spawner was there first. It shares
+// nothing with the loop but what begin() gives it and finished() takes.
 //
 // Owner: main. Lifetime: ends its thread before it goes. Process: loop.
 #pragma once
@@ -52,7 +53,12 @@ ReloadResult prepare_reload(const LoadSettings& load, const config::Settings& be
 
 class Reload {
  public:
+  using Faults = std::vector<config::Error>;
   struct Callbacks {
+    // Finds out what is wrong with the named pipelines and calls `done`, maybe at once; never, if
+    // this Reload is to go before.
+    std::function<void(const config::Settings&, std::function<void(const Faults&)> done)>
+        try_pipelines;
     std::function<void(Reloaded&&)> apply;  // makes it hold
     std::function<void(bool done)> ended;   // of each reload, when it holds or has failed
   };
@@ -68,6 +74,8 @@ class Reload {
 
  private:
   void finished();
+  void tried(const Faults& faults);
+  void end();
   void tell(const config::Changes& changes);
   void tell(const Mistakes& mistakes);
   void stamp();
@@ -81,6 +89,7 @@ class Reload {
   std::uint64_t done_count_ = 0;
   std::thread thread_;
   ReloadResult result_ = Mistakes();
+  bool under_way_ = false;
   bool again_ = false;
 };
 

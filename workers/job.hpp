@@ -50,6 +50,8 @@ struct JobLimits {
   bool encode_for_line = false;
   // The worker hashes the result (XXH3, 128 bits): for an ETag.
   bool hash_result = false;
+  // Nothing runs: an empty result says that the pipeline compiles.
+  bool compile_only = false;
   // Whose share of the workers it takes; null: interactive, ahead of all batches.
   Flow* flow = nullptr;
 };

@@ -89,6 +89,7 @@ enum SubmissionFlags : std::uint32_t {
   hash_input = 1U << 3U,    // run nothing: answer the input's hash
   quick = 1U << 4U,         // takes so little that the answers before it may wait for it
   undo_coding = 1U << 5U,   // of the body, as SlotHeader says, before the pipeline
+  compile_only = 1U << 6U,  // run nothing: answer whether the pipeline compiles
 };
 
 enum class AnswerKind : std::uint32_t {
@@ -184,10 +185,11 @@ inline constexpr std::uint64_t large_output_offset =
 constexpr std::uint64_t small_output_offset(std::uint32_t number) {
   return small_outputs_offset + number * small_output_bytes;
 }
-// What a result may take as it is answered. Encoded for a line that is room for base64, and for
-// text that doubles by its escapes.
+// What a result may take as it is answered. For a line, whatever it is encoded as: that is the most
+// for text of control characters, each of which becomes \u00XX, between quotes. It costs addresses;
+// pages are there for what was written.
 constexpr std::uint64_t output_bytes_max(std::uint64_t result_bytes_max, std::uint32_t flags) {
-  return (flags & encode_for_line) != 0 ? 2 * result_bytes_max + 8 : result_bytes_max;
+  return (flags & encode_for_line) != 0 ? 6 * result_bytes_max + 2 : result_bytes_max;
 }
 constexpr std::uint64_t answer_bytes(std::uint64_t result_bytes_max) {
   return large_output_offset +

@@ -285,6 +285,7 @@ void PoolImpl::hand_over(Task& task, Worker& worker, std::chrono::nanoseconds ex
   } else {
     if (task.limits.encode_for_line) flags |= encode_for_line;
     if (task.limits.hash_result) flags |= hash_result;
+    if (task.limits.compile_only) flags |= compile_only;
     if (!poison_.empty()) flags |= check_poison;
     if (place.coded) flags |= undo_coding;
     if (expected > std::chrono::nanoseconds{0} && expected <= quick_time) flags |= quick;

@@ -276,7 +276,8 @@ void PoolImpl::ask_about(const Task& culprit, Task::Purpose purpose) {
   task.purpose = purpose;
   task.slot = culprit.slot;
   task.cost_key = culprit.cost_key;
-  task.limits = {.result_bytes_max = culprit.limits.result_bytes_max};
+  task.limits = {.result_bytes_max = culprit.limits.result_bytes_max,
+                 .compile_only = culprit.limits.compile_only};
   task.submitted_at = Clock::now();
   slots_.pin(task.slot);
   requeue(task);

@@ -153,10 +153,14 @@ class Worker {
     const std::string_view body(start + header.body_offset, header.body_bytes);
     if ((task.flags & (hash_input | check_poison)) != 0) {
       const XXH128_hash_t hash = hash_of(pipeline, body);
-      if ((task.flags & hash_input) != 0) return answer(task, fingerprint(task, hash));
+      if ((task.flags & hash_input) != 0) return answer(task, without_result(task, hash));
       if (poisoned(hash))
         return fail(task, config::Error(config::ErrorCode::poisoned_input,
                                         "it ended several workers a short while ago"));
+    }
+    if ((task.flags & compile_only) != 0) {
+      const config::Result<void> compiled = runner_.compile(pipeline);
+      return compiled ? answer(task, without_result(task)) : fail(task, compiled.error());
     }
     ops::Input input{
         .bytes = body,
@@ -182,9 +186,6 @@ class Worker {
       const ops::LineValue line = runner_.encode_for_line(*result);
       reply.result_kind = kind_of(line.kind);
       bytes = line.bytes;
-      const std::uint64_t bytes_max = output_bytes_max(task.result_bytes_max, task.flags);
-      if (bytes.size() > bytes_max)
-        return fail(task, result_too_large(bytes.size(), bytes_max, " as a JSON string"));
     }
     finish(task, reply, bytes);
   }
@@ -194,7 +195,7 @@ class Worker {
                                  XXH3_64bits(pipeline.data(), pipeline.size()));
   }
 
-  static Reply fingerprint(const Submission& task, const XXH128_hash_t& hash) {
+  static Reply without_result(const Submission& task, const XXH128_hash_t& hash = {}) {
     Reply reply;
     reply.offset = task.grant_offset;
     reply.hash = hash;

@@ -1,6 +1,7 @@
 #include "handlers/cli/batch.hpp"
 
 #include "config/load.hpp"
+#include "config/printable.hpp"
 #include "config/read_file.hpp"
 #include "handlers/batch_run.hpp"
 #include "handlers/cli/messages.hpp"
@@ -136,7 +137,7 @@ class Batching {
         lines_(engine.app(), engine.poller(), order, files, run_),
         source_(engine.app(), lines_, run_),
         out_(engine.poller(), engine.app().turns, files.out()),
-        out_is_terminal_(::isatty(files.out()) == 1),
+        out_is_terminal_(is_terminal(files.out())),
         activity_(engine.app().wheel) {}
 
   void start() { run_all(*this); }
@@ -231,7 +232,10 @@ Task<void> Batching::write_outcomes() {
 
 Task<bool> Batching::flush() {
   if (pending_.empty()) co_return true;
-  if (out_is_terminal_) terminal_.clear();
+  if (out_is_terminal_) {
+    terminal_.clear();
+    pending_ = config::printable_json(pending_);
+  }
   Task<Transfer> writing = out_.write(activity_, pending_);
   const Transfer transfer = co_await writing;
   pending_.clear();
@@ -258,7 +262,7 @@ int Batching::end() {
 }
 
 void greet(const Files& files) {
-  if (::isatty(files.in()) == 1 && ::isatty(STDERR_FILENO) == 1)
+  if (is_terminal(files.in()) && is_terminal(STDERR_FILENO))
     say("Reading URLs from the terminal, one per line; Ctrl-D ends them.\n");
 }
 

@@ -1,6 +1,7 @@
 #include "handlers/cli/fetch.hpp"
 
 #include "config/load.hpp"
+#include "config/printable.hpp"
 #include "config/read_file.hpp"
 #include "handlers/cli/messages.hpp"
 #include "handlers/cli/orders.hpp"
@@ -52,6 +53,7 @@ std::string envelope_of(const Fetching& fetching) {
     append_result(line, -1, fetching.order.task, fetching.report, **fetching.result);
   else
     append_error(line, -1, fetching.order.task, fetching.report, fetching.result->error());
+  if (is_terminal(STDOUT_FILENO)) line = config::printable_json(line);
   return line + '\n';
 }
 

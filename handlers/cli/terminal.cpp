@@ -24,7 +24,11 @@ void say(const std::string& text) {
   std::fputs(text.c_str(), stderr);
 }
 
-Terminal::Terminal() : shown_(::isatty(STDERR_FILENO) == 1) {}
+bool is_terminal(int descriptor) {
+  return ::isatty(descriptor) == 1;
+}
+
+Terminal::Terminal() : shown_(is_terminal(STDERR_FILENO)) {}
 
 void Terminal::draw(const BatchRun::Counts& counts, std::optional<Total> total, Seconds elapsed) {
   if (!shown_) return;

@@ -13,6 +13,9 @@ namespace fetchmill::handlers::cli {
 // To standard error.
 void say(const std::string& text);
 
+// Whether people see what is written there, and a terminal acts on it.
+bool is_terminal(int descriptor);
+
 class Terminal {
  public:
   Terminal();

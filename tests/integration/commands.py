@@ -103,5 +103,14 @@ def batch(*arguments, text=None, **how):
         return running.end()
 
 
+def on_a_terminal(*arguments):
+    """The one line that a command writes to standard output where that is a terminal."""
+    master, slave = pty.openpty()
+    with open(master, "rb", buffering=0) as terminal:
+        with open(slave, "wb", buffering=0) as output, Running(*arguments, stdout=output) as running:
+            running.end()
+        return terminal.readline()
+
+
 def temporary_folder(test):
     return test.enterContext(tempfile.TemporaryDirectory(prefix="fetchmill-test-"))

@@ -36,6 +36,14 @@ class Output(ServerTest):
                 else:
                     self.assert_problem(plain, "result_too_large", stage="process")
 
+    def test_a_limit_does_not_count_the_escapes_of_text(self):
+        text = "\x01" * 1000
+        url = self.origin.url("/text?text=" + "%01" * len(text))
+        task = {"url": url, "max_result_bytes": len(text)}
+        (outcome,) = self.server.batch([task]).outcomes
+        self.assertEqual(outcome.get("text"), text, outcome.get("error"))
+        self.assertEqual(self.server.fetch(**task, envelope=True).json().get("text"), text)
+
     def test_a_result(self):
         url = self.origin.url("/json?records=2")
         pipeline = [{"op": "json.select", "pointer": "/1/id"}]

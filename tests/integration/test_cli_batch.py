@@ -368,6 +368,15 @@ class Terminal(BatchTest):
         self.assertIn("Ctrl-C again stops at once", said)
         self.assertIn("stopped before the end", said)
 
+    def test_controls_in_outcomes_are_escaped(self):
+        path = self.file("urls", *self.urls(1, "/text?text=%7F%C2%9B2J%C2%A0"))
+        line = commands.on_a_terminal("batch", path)
+        self.assertIn(b'"\\u007f\\u009b2J\xc2\xa0"', line)
+        self.assertEqual(json.loads(line)["text"], "\x7f\x9b2J\xa0")
+        with Running("batch", path) as running:
+            self.assertIn(b'"\x7f\xc2\x9b2J\xc2\xa0"', running.child.stdout.readline())
+            self.assertEqual(running.end()[0], 0)
+
     def test_lines_from_a_terminal_are_asked_for(self):
         master, slave = os.openpty()
         self.addCleanup(os.close, master)

@@ -79,6 +79,12 @@ class Results(FetchTest):
         self.assertEqual(failed.returncode, 1)
         self.assertEqual(json.loads(failed.stdout)["error"]["code"], "upstream_status")
 
+    def test_controls_in_an_outcome_are_escaped_on_a_terminal(self):
+        url = self.origin.url("/text?text=%7F%C2%9B2J")
+        line = commands.on_a_terminal("fetch", url, "--envelope")
+        self.assertIn(rb'"\u007f\u009b2J"', line)
+        self.assertIn('"\x7f\x9b2J"', fetch(url, "--envelope").stdout)
+
     def test_settings_as_for_the_server(self):
         path = pathlib.Path(commands.temporary_folder(self), "f.toml")
         path.write_text("[fetch]\nmax_bytes = 1024\n")

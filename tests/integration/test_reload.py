@@ -179,6 +179,28 @@ class AllOrNothing(Reloading):
         self.assertNotIn("hunter2", str(server.log))
         self.assert_ok(server.fetch(url, pipeline="a"))
 
+    def test_pipelines_that_do_not_compile(self):
+        url = self.origin.url("/json?records=2")
+        kept = "[pipelines.kept]\nsteps = [{op = 'jq', program = '.[1].id'}]\n"
+        server = self.serve(OPEN + kept)
+        entries = self.reload(
+            server,
+            OPEN + "[pipelines.kept]\nsteps = [{op = 'json.minify'}, {op = 'jq', program = '.['}]\n"
+            "[pipelines.good]\nsteps = [{op = 'hash'}]\n"
+            "[pipelines.bad]\nsteps = [{op = 'text.match', pattern = '('}]\n",
+            result="failed",
+            entries=2,
+        )
+        fields = {entry["mistake"].partition(": ")[0] for entry in entries}
+        self.assertEqual(
+            fields, {"pipelines.kept.steps[1].program", "pipelines.bad.steps[0].pattern"}
+        )
+        self.assertEqual(server.fetch(url, pipeline="kept").json(), 1)
+        self.assert_problem(server.fetch(url, pipeline="good"), "invalid_request")
+        changed = "[pipelines.kept]\nsteps = [{op = 'jq', program = '.[0].id'}]\n"
+        self.reload(server, OPEN + changed)
+        self.assertEqual(server.fetch(url, pipeline="kept").json(), 0)
+
     def test_a_file_that_is_gone(self):
         server = self.serve(OPEN)
         self.config.unlink()

@@ -97,6 +97,8 @@ class Runner {
   // Errors: of the ops, with stage "process" and `field` "pipeline[N]"; invalid_request for text
   // that check_pipeline would not have made.
   config::Result<RunResult> run(std::string_view pipeline_json, const Input& input);
+  // What run() does before it runs a step. Errors: those of the first step that does not compile.
+  config::Result<void> compile(std::string_view pipeline_json);
 
   // json: one JSON value, and the media type says JSON or is unknown; validated, minified.
   // text: else, valid UTF-8, and the media type is textual, says JSON or is unknown.

@@ -103,6 +103,12 @@ Result<Runner::Compiled*> Runner::compiled(std::string_view pipeline_json) {
   return &cache_.front();
 }
 
+Result<void> Runner::compile(std::string_view pipeline_json) {
+  const Result<Compiled*> pipeline = compiled(pipeline_json);
+  if (!pipeline) return pipeline.error();
+  return {};
+}
+
 Result<RunResult> Runner::run(std::string_view pipeline_json, const Input& input) {
   wore_out_worker_ = false;
   const Result<Compiled*> pipeline = compiled(pipeline_json);

@@ -20,6 +20,20 @@ TEST(PrintableTest, NothingThatATerminalActsOn) {
   for (const auto& row : cases) EXPECT_EQ(printable(row.text), row.shown);
 }
 
+TEST(PrintableTest, JsonStaysWhatItIs) {
+  const struct {
+    std::string_view json, shown;
+  } cases[] = {
+      {"", ""},
+      {"{\"a\":\t\"\xc3\xa9\xe2\x82\xac\"}\n[1]\n", "{\"a\":\t\"\xc3\xa9\xe2\x82\xac\"}\n[1]\n"},
+      {"\"a\x7f\\u001b\"", R"("a\u007f\u001b")"},
+      {"\"\xc2\x80\xc2\x9b"
+       "2J\xc2\x9f\xc2\xa0\xdf\x80\"",
+       "\"\\u0080\\u009b2J\\u009f\xc2\xa0\xdf\x80\""},
+  };
+  for (const auto& row : cases) EXPECT_EQ(printable_json(row.json), row.shown);
+}
+
 TEST(PrintableTest, LongTextIsShortened) {
   EXPECT_EQ(printable("abcdef", 6), "abcdef");
   EXPECT_EQ(printable("abcdef", 3), "abc...");

@@ -38,9 +38,11 @@ TEST(Layout, OutputsNeitherOverlapNorLeaveTheArea) {
   EXPECT_GE(answer_bytes(page_bytes), large_output_offset + 2 * page_bytes);
 }
 
-TEST(Layout, BehindALineThereIsRoomForBase64) {
-  for (const std::uint64_t bytes : {0, 1, 2, 3, 100, 1 << 20})
+TEST(Layout, ALineHasRoomForBase64AndForAnyEscapes) {
+  for (const std::uint64_t bytes : {0, 1, 2, 3, 100, 1 << 20}) {
     EXPECT_GE(output_bytes_max(bytes, encode_for_line), (bytes + 2) / 3 * 4 + 2) << bytes;
+    EXPECT_GE(output_bytes_max(bytes, encode_for_line), bytes * 6 + 2) << bytes;
+  }
   EXPECT_EQ(output_bytes_max(7, hash_result), 7U);
 }
 

@@ -30,7 +30,7 @@ constexpr std::string_view head =
     "`program`, `xpath` and `namespaces` of xml.select, `pattern` of text.match and what is inside "
     "json.validate's `schema`. A mistake in one of these comes with the `stage` process: the "
     "upstream has had its request by then, be it a POST. In named pipelines they are found at "
-    "start.\n\n"
+    "start and by a reload.\n\n"
     "The examples ask the server that `make run` starts.\n";
 
 constexpr std::string_view image_head =

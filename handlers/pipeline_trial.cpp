@@ -1,0 +1,71 @@
+#include "handlers/pipeline_trial.hpp"
+
+#include "handlers/image_format.hpp"
+#include "handlers/pool_waits.hpp"
+#include "handlers/slot_sink.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+namespace fetchmill::handlers {
+
+using config::Error;
+using config::Result;
+using config::Settings;
+using server::Task;
+
+namespace {
+
+// What a worker says of its pipeline, said of this one.
+Error of_pipeline(Error error, std::string_view name) {
+  constexpr std::string_view any = "pipeline[";
+  std::string field = "pipelines." + std::string(name) + ".steps";
+  if (error.field.starts_with(any)) field += error.field.substr(any.size() - 1);
+  error.field = std::move(field);
+  if (error.detail.empty()) error.detail = config::info(error.code).title;
+  return error;
+}
+
+}  // namespace
+
+void PipelineTrial::start(const Settings& next, Done done) {
+  const auto& tried = app_.settings.named_pipelines;
+  Pipelines pipelines;
+  std::copy_if(next.named_pipelines.begin(), next.named_pipelines.end(),
+               std::back_inserter(pipelines), [&](const Settings::Pipeline& pipeline) {
+                 return std::none_of(tried.begin(), tried.end(), [&](const auto& other) {
+                   return other.steps == pipeline.steps;
+                 });
+               });
+  run(*this, std::move(pipelines), std::move(done));
+}
+
+server::Detached PipelineTrial::run(PipelineTrial& self, Pipelines pipelines, Done done) {
+  std::vector<Error> faults;
+  for (const Settings::Pipeline& pipeline : pipelines) {
+    Task<Result<void>> compiling = self.compile(pipeline.steps);
+    Result<void> compiled = co_await compiling;
+    if (self.activity_.interrupted()) co_return;
+    if (!compiled) faults.push_back(of_pipeline(std::move(compiled).error(), pipeline.entry_name));
+  }
+  done(faults);
+}
+
+Task<Result<void>> PipelineTrial::compile(const std::string& steps) {
+  server::fetch::SharedBytes text = steps;
+  // What a request leaves to Accept is settled before a worker sees it.
+  static_cast<void>(choose_format(text, {}));
+  SlotSink sink(app_.pool.slots(), text);
+  Task<Result<workers::Slot>> taking = sink.take(activity_);
+  Result<workers::Slot> slot = co_await taking;
+  if (!slot) co_return std::move(slot).error();
+  const workers::JobLimits limits{.compile_only = true};
+  Processing processing(activity_, app_.pool, std::move(*slot), limits);
+  workers::JobResult job = co_await processing;
+  if (!job.output) co_return std::move(job.output).error();
+  co_return Result<void>();
+}
+
+}  // namespace fetchmill::handlers
