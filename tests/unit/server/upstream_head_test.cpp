@@ -34,7 +34,9 @@ TEST(UpstreamHead, FindsEachOfThemAlone) {
   for (std::size_t i = 0; i < known_field_count; ++i) {
     const auto field = static_cast<KnownField>(i);
     const std::string name(to_string(field));
-    const UpstreamHead head = upstream_head(name + ": 1\r\nA: b\r\n" + name + ": 2\r\n");
+    std::string lines = name + ": 1\r\nA: b\r\n";
+    lines += name + ": 2\r\n";
+    const UpstreamHead head = upstream_head(lines);
     std::vector<std::string> values;
     head.for_each(field, [&](std::string_view value) { values.emplace_back(value); });
     EXPECT_EQ(values, (std::vector<std::string>{"1", "2"})) << name;
