@@ -331,9 +331,10 @@ const Op json_aggregate_op{
     .limits =
         "`quantiles` keep every number: of more than 4,000,000 they end in `processing_failed`. A "
         "pointer has at most 128 levels. Without `validate`, what is passed over is checked for "
-        "UTF-8 and structure: brackets that match, at most 1,024 deep, keys, commas and colons; in "
-        "an array at the root, only that as many brackets close as open. Its numbers, literals and "
-        "escapes are not looked at.",
+        "UTF-8 and structure: brackets that match, at most 1,024 deep, keys, commas and colons. Its "
+        "numbers, literals and escapes are not looked at. In an array at the root only the number "
+        "of brackets is held against what is expected, so that of a document that is not JSON "
+        "items may be missed without a word: where that can come, ask for `validate`.",
     .examples = examples,
     .params = params,
     .input = input_types,
