@@ -45,6 +45,12 @@ bool is_upstream_trouble(const Error& error) {
   }
 }
 
+// What is stored is of the URL that was asked for, also where a redirect from there led to trouble.
+void tell_own_url(std::string_view url_key, FetchResponse& response) {
+  if (response.redirects == 0) return;
+  if (const Result<Url> own = parse_url(url_key)) response.final_url = own->href();
+}
+
 }  // namespace
 
 CachedFetch::CachedFetch(Upstream& upstream, Turns& turns, Deadlines& deadlines,
@@ -220,6 +226,7 @@ Task<Result<void>> CachedFetch::ask(Activity& activity, Visit visit, FetchReques
     co_return outcome;
   }
   count(response, CacheResult::stale);
+  tell_own_url(visit.url_key(), response);
   Task<Result<void>> serving = serve(activity, visit.entry, request, response, sink);
   co_return co_await serving;
 }

@@ -209,6 +209,21 @@ TEST_F(FetchCacheTest, NoRetriesWhereAStaleAnswerStandsIn) {
   EXPECT_EQ(again.response.attempts, 1u);
 }
 
+TEST_F(FetchCacheTest, AStaleAnswerIsOfTheUrlThatWasAskedFor) {
+  const std::string elsewhere =
+      "HTTP/1.1 302 Found\r\nLocation: /elsewhere/y\r\nContent-Length: 0\r\n\r\n";
+  const std::string unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+  Upstream upstream(
+      {answering({ok_response("old", "Age: 9\r\nCache-Control: max-age=9, stale-if-error=99\r\n"),
+                  elsewhere, unavailable})});
+  EXPECT_EQ(fetched(upstream.url("/x")), "old miss");
+  Fetched again;
+  fetch(upstream.url("/x"), again);
+  EXPECT_EQ(said(again), "old stale");
+  EXPECT_EQ(again.response.redirects, 1u);
+  EXPECT_EQ(again.response.final_url, upstream.url("/x"));
+}
+
 TEST_F(FetchCacheTest, WhatBreaksOffIsNotKept) {
   Upstream upstream({[](Peer& peer) {
                        peer.read_request();
