@@ -10,7 +10,7 @@ import zlib
 
 import harness
 from harness import ServerTest
-from upstreams import CLOSE, HOLD, READ, Certificates, Origin, RawUpstream, answering
+from upstreams import CLOSE, HOLD, READ, Origin, RawUpstream, answering
 
 REQUEST_ID = r"^[0-9A-Za-z_.-]{8,128}$"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -428,57 +428,6 @@ class Redirects(ServerTest):
         detour = self.origin.url("/redirect?to=" + other.url("/redirect%3Fto=" + home))
         response = self.server.fetch(detour, headers={"Authorization": "Bearer s"})
         self.assertNotIn("authorization", dict(sent_fields(self.assert_ok(response))))
-
-
-class Tls(ServerTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.certificates = cls.enterClassContext(Certificates())
-        cls.settings = {"fetch.ca_file": cls.certificates.ca_file}
-        super().setUpClass()
-        cls.tls_origin = cls.enterClassContext(Origin(cls.certificates))
-
-    def test_https_by_address_and_by_name(self):
-        for host in ("127.0.0.1", "localhost"):
-            with self.subTest(host=host):
-                url = self.tls_origin.tls_url("/json?records=1", host)
-                self.assertEqual(len(self.assert_ok(self.server.fetch(url)).json()), 1)
-
-    def test_bodies_over_tls(self):
-        expected = self.origin.get("/bytes?n=1000000").body
-        for target in ("/bytes?n=1000000", "/chunked?n=1000000&chunk=10000", "/close?n=1000000"):
-            with self.subTest(target=target):
-                response = self.server.fetch(self.tls_origin.tls_url(target))
-                self.assertEqual(self.assert_ok(response).body, expected)
-
-    def test_tls_connections_are_reused(self):
-        self.tls_origin.reset_counters()
-        for _ in range(5):
-            self.assert_ok(self.server.fetch(self.tls_origin.tls_url("/json")))
-        self.assertLessEqual(self.tls_origin.counters()["tls_connections"], 1)
-
-    def test_certificates_that_must_not_be_trusted(self):
-        for certificate in ("expired", "other", "stranger"):
-            with self.subTest(certificate), Origin(self.certificates, certificate) as origin:
-                response = self.server.fetch(origin.tls_url("/json"))
-                self.assert_problem(response, "tls_failed", stage="fetch")
-                self.assertEqual(origin.counters()["requests"]["total"], 0)
-
-    def test_without_our_authority(self):
-        server = self.start({"fetch.ca_file": None})
-        self.assert_problem(server.fetch(self.tls_origin.tls_url("/json")), "tls_failed")
-
-    def test_redirects_between_http_and_https(self):
-        url = self.origin.url("/redirect?to=" + self.tls_origin.tls_url("/echo"))
-        self.assert_ok(self.server.fetch(url))
-        url = self.tls_origin.tls_url("/redirect?to=" + self.origin.url("/echo"))
-        response = self.server.fetch(url, headers={"Authorization": "Bearer s"})
-        self.assertNotIn("authorization", dict(sent_fields(self.assert_ok(response))))
-
-    def test_a_cut_tls_stream_is_not_a_whole_body(self):
-        # Without a close_notify, an ended connection does not end a body: anyone could have cut it.
-        response = self.server.fetch(self.tls_origin.tls_url("/short?declare=1000&send=10"))
-        self.assert_problem(response, "upstream_protocol")
 
 
 class Many(ServerTest):
