@@ -2,8 +2,6 @@
 
 #include "config/ascii.hpp"
 
-#include <algorithm>
-
 namespace fetchmill::server::fetch {
 namespace {
 
