@@ -27,8 +27,14 @@ constexpr std::string_view replacement_character = "\xef\xbf\xbd";
 
 }  // namespace
 
-void append_json_string(std::string& out, std::string_view text) {
+void append_unicode_escape(std::string& out, unsigned char character) {
   constexpr std::string_view digits = "0123456789abcdef";
+  out += "\\u00";
+  out += digits[character >> 4];
+  out += digits[character & 15];
+}
+
+void append_json_string(std::string& out, std::string_view text) {
   out.reserve(out.size() + text.size() + 2);
   out += '"';
   std::size_t copied = 0;
@@ -48,13 +54,12 @@ void append_json_string(std::string& out, std::string_view text) {
       out += replacement_character;
       continue;
     }
+    if (escape == 'u') {
+      append_unicode_escape(out, byte);
+      continue;
+    }
     out += '\\';
     out += escape;
-    if (escape == 'u') {
-      out += "00";
-      out += digits[byte >> 4];
-      out += digits[byte & 15];
-    }
   }
   out.append(text, copied, text.size() - copied);
   out += '"';

@@ -10,4 +10,7 @@ namespace fetchmill::config {
 
 void append_json_string(std::string& out, std::string_view text);
 
+// Appends \u00XX, as it stands within a string.
+void append_unicode_escape(std::string& out, unsigned char character);
+
 }  // namespace fetchmill::config

@@ -1,5 +1,6 @@
 #include "config/printable.hpp"
 
+#include "config/json_string.hpp"
 #include "config/utf8.hpp"
 
 namespace fetchmill::config {
@@ -16,7 +17,6 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
 }
 
 std::string printable_json(std::string_view json) {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
   out.reserve(json.size());
   std::size_t copied = 0;
@@ -27,10 +27,7 @@ std::string printable_json(std::string_view json) {
     // Of the two bytes of a character above ASCII the last is its number.
     i += utf8_sequence(rest) - 1;
     copied = i + 1;
-    const auto number = static_cast<unsigned char>(json[i]);
-    out += "\\u00";
-    out += digits[number >> 4];
-    out += digits[number & 15];
+    append_unicode_escape(out, static_cast<unsigned char>(json[i]));
   }
   out.append(json, copied);
   return out;
