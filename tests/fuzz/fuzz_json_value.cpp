@@ -2,8 +2,7 @@
 // The JSON recogniser against simdjson, and against itself with the input cut elsewhere. The first
 // byte is the size of the pieces, the rest the text.
 #include "workers/json/json_locate.hpp"
-#include "workers/json/json_structure.hpp"
-#include "workers/json/json_text.hpp"
+#include "workers/json/json_tokens.hpp"
 #include "workers/json/json_validator.hpp"
 #include "workers/json/json_value_scan.hpp"
 
@@ -62,10 +61,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static JsonValidator validator;
   require(validator.is_valid(text) == !fault);
 
-  static simdjson::ondemand::parser tokens;
-  simdjson::ondemand::document document;
-  const bool has_tokens = !tokens.iterate(padded(text)).get(document);
-  if (!fault) require(has_tokens && !check_structure(document));
+  static JsonTokenizer tokenizer;
+  JsonTokens tokens;
+  const bool has_tokens = !tokenizer.start(text, tokens);
+  if (!fault) require(has_tokens && !tokens.pass() && !tokens.finish());
 
   const bool good = scans(text, text.size() + 1);
   require(good == scans(text, piece_bytes));

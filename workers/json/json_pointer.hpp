@@ -1,12 +1,11 @@
-// JSON Pointer (RFC 6901): its syntax, and finding several pointers' values in one On-Demand pass.
+// JSON Pointer (RFC 6901): its syntax, and finding several pointers' values in one pass.
 //
 // Keys are compared unescaped on both sides. Of members with the same name the first one counts.
 // Process: the syntax check also in the loop; the walk in a worker.
-// Requires: walk() runs over a document whose buffer is padded, and nothing else moves its
-// iterator.
 #pragma once
 
 #include "workers/json/json_text.hpp"
+#include "workers/json/json_tokens.hpp"
 
 #include <algorithm>
 #include <array>
@@ -73,18 +72,15 @@ inline KeyMatch match_raw_key(const char* raw, std::string_view token) {
   return *raw == '"' ? KeyMatch::equal : KeyMatch::different;
 }
 
-// Calls `leaf(node, value)`, which returns an error_code, for each value that a pointer names, in
-// document order, and stops reading a container when it has found all it can hold. Values not named
-// are skipped without being validated. `value` is an ondemand::value, or a document that is a
-// scalar.
+// Walks past the value that comes next, and calls `leaf(node, tokens)`, which returns an error_code
+// and has to pass one value, before each that a pointer names, in document order. Nothing is passed
+// over without its structure being checked.
 template <class Leaf>
-simdjson::error_code walk(simdjson::ondemand::value value, const PointerNode& node, Leaf& leaf);
+simdjson::error_code walk(JsonTokens& tokens, const PointerNode& node, Leaf& leaf);
 
-// The same where node.children_are_leaves(): all in one piece with the caller. Where no address of
-// the document leaves that, the compiler keeps simdjson's position in registers, which is a third
-// of the time.
+// The same where node.children_are_leaves(): all in one piece with the caller.
 template <class Leaf>
-[[gnu::always_inline]] inline simdjson::error_code walk_leaves(simdjson::ondemand::value value,
+[[gnu::always_inline]] inline simdjson::error_code walk_leaves(JsonTokens& tokens,
                                                                const PointerNode& node, Leaf& leaf);
 
 namespace detail {
@@ -111,16 +107,16 @@ class FoundChildren {
 };
 
 // The child that a key names, looked at byte by byte.
-[[gnu::always_inline]] inline simdjson::error_code find_child_slowly(
-    simdjson::ondemand::field& field, const PointerNode& node, std::size_t& child) {
-  const char* raw = field.key().raw();
+inline simdjson::error_code find_child_slowly(const JsonTokens& tokens, const PointerNode& node,
+                                              std::size_t& child) {
+  const char* raw = tokens.begin() + 1;
   const std::vector<PointerNode>& children = node.children;
   for (child = 0; child < children.size(); ++child) {
     const KeyMatch match = match_raw_key(raw, children[child].token);
     if (match == KeyMatch::equal) return simdjson::SUCCESS;
     if (match == KeyMatch::different) continue;
-    std::string_view key;
-    if (const auto error = field.unescaped_key().get(key)) return error;
+    std::string key;
+    if (const auto error = tokens.unescape(tokens.scalar(), key)) return error;
     for (child = 0; child < children.size() && children[child].token != key; ++child) {
     }
     return simdjson::SUCCESS;
@@ -128,117 +124,105 @@ class FoundChildren {
   return simdjson::SUCCESS;
 }
 
-// The child that a field's key names, or children.size(). Most keys differ from the tokens in their
-// first byte, nearly all in their first eight, which the document's padding makes readable.
+// The child that the key which comes next names, or children.size(). Most keys differ from the
+// pointers' in their first byte, nearly all in their first eight, which the padding makes readable.
 [[gnu::always_inline]] inline simdjson::error_code find_child(
-    simdjson::ondemand::field& field, const PointerNode& node,
-    std::span<const PointerNode::KeyStart> keys, std::size_t& child) {
-  const char* raw = field.key().raw();
+    const JsonTokens& tokens, const PointerNode& node, std::span<const PointerNode::KeyStart> keys,
+    std::size_t& child) {
+  const char* raw = tokens.begin() + 1;
   child = keys.size();
   if (!node.child_key_begins[static_cast<unsigned char>(*raw)]) return simdjson::SUCCESS;
   std::uint64_t word;
   std::memcpy(&word, raw, sizeof word);
-  if (holds_backslash(word)) return find_child_slowly(field, node, child);
+  if (holds_backslash(word)) return find_child_slowly(tokens, node, child);
   for (child = 0; child < keys.size(); ++child) {
     if (((word ^ keys[child].bytes) & keys[child].mask) != 0) continue;
-    if (!keys[child].is_all) return find_child_slowly(field, node, child);
+    if (!keys[child].is_all) return find_child_slowly(tokens, node, child);
     break;
   }
   return simdjson::SUCCESS;
 }
 
 template <Below below, class Leaf>
-[[gnu::always_inline]] inline simdjson::error_code walk_child(simdjson::ondemand::value value,
+[[gnu::always_inline]] inline simdjson::error_code walk_child(JsonTokens& tokens,
                                                               const PointerNode& child,
                                                               Leaf& leaf) {
   if constexpr (below == Below::anything)
-    if (child.slots.empty()) return walk(value, child, leaf);
-  return leaf(child, value);
+    if (child.slots.empty()) return walk(tokens, child, leaf);
+  return leaf(child, tokens);
 }
 
+// Before the first member.
 template <Below below, class Leaf>
-[[gnu::always_inline]] inline simdjson::error_code walk_object(simdjson::ondemand::object object,
-                                                               const PointerNode& node,
-                                                               Leaf& leaf) {
+[[gnu::always_inline]] inline simdjson::error_code walk_members(JsonTokens& tokens,
+                                                                const PointerNode& node,
+                                                                Leaf& leaf) {
   const std::span<const PointerNode::KeyStart> keys = node.child_keys;
   FoundChildren found(keys.size());
-  for (auto entry : object) {
-    if (entry.error()) return entry.error();
-    simdjson::ondemand::field&& field = std::move(entry).value_unsafe();
+  for (bool more = true; more;) {
+    if (!tokens.at_member()) return simdjson::TAPE_ERROR;
     std::size_t child = 0;
-    if (const auto error = find_child(field, node, keys, child)) return error;
-    if (child == keys.size() || found.has(child)) continue;
-    if (const auto error = walk_child<below>(field.value(), node.children[child], leaf))
-      return error;
-    found.add(child);
-    if (found.complete()) break;
-  }
-  return simdjson::SUCCESS;
-}
-
-template <Below below, class Leaf>
-[[gnu::always_inline]] inline simdjson::error_code walk_array(simdjson::ondemand::array array,
-                                                              const PointerNode& node, Leaf& leaf) {
-  std::size_t last = 0;
-  for (const PointerNode& child : node.children)
-    if (child.index != PointerNode::no_index) last = std::max(last, child.index);
-  std::size_t index = 0;
-  for (auto element : array) {
-    simdjson::ondemand::value value;
-    if (const auto error = element.get(value)) return error;
-    for (const PointerNode& child : node.children) {
-      if (child.index != index) continue;
-      if (const auto error = walk_child<below>(value, child, leaf)) return error;
+    if (const auto error = find_child(tokens, node, keys, child)) return error;
+    tokens.pass_key();
+    if (child == keys.size() || found.has(child)) {
+      if (const auto error = tokens.pass()) return error;
+    } else {
+      if (const auto error = walk_child<below>(tokens, node.children[child], leaf)) return error;
+      found.add(child);
+      if (found.complete()) return tokens.leave();
     }
-    if (index++ == last) break;
+    if (const auto error = tokens.next('}', more)) return error;
   }
   return simdjson::SUCCESS;
 }
 
+// Before the first element.
 template <Below below, class Leaf>
-[[gnu::always_inline]] inline simdjson::error_code walk_container(simdjson::ondemand::value value,
-                                                                  const PointerNode& node,
-                                                                  Leaf& leaf) {
-  simdjson::ondemand::json_type type;
-  if (const auto error = value.type().get(type)) return error;
-  if (type == simdjson::ondemand::json_type::object) {
-    simdjson::ondemand::object object;
-    if (const auto error = value.get_object().get(object)) return error;
-    return walk_object<below>(object, node, leaf);
+[[gnu::always_inline]] inline simdjson::error_code walk_elements(JsonTokens& tokens,
+                                                                 const PointerNode& node,
+                                                                 Leaf& leaf) {
+  const auto child_at = [&node](std::size_t index) {
+    return std::ranges::find(node.children, index, &PointerNode::index);
+  };
+  std::size_t left = 0;
+  for (const PointerNode& child : node.children)
+    if (child.index != PointerNode::no_index) ++left;
+  bool more = true;
+  for (std::size_t index = 0; more && left > 0; ++index) {
+    const auto child = child_at(index);
+    const bool is_named = child != node.children.end();
+    if (is_named) --left;
+    if (const auto error = is_named ? walk_child<below>(tokens, *child, leaf) : tokens.pass())
+      return error;
+    if (left == 0) return tokens.leave();
+    if (const auto error = tokens.next(']', more)) return error;
   }
-  if (type == simdjson::ondemand::json_type::array) {
-    simdjson::ondemand::array array;
-    if (const auto error = value.get_array().get(array)) return error;
-    return walk_array<below>(array, node, leaf);
-  }
-  return simdjson::SUCCESS;
+  return more ? tokens.pass_rest() : simdjson::SUCCESS;
+}
+
+template <Below below, class Leaf>
+[[gnu::always_inline]] inline simdjson::error_code walk_value(JsonTokens& tokens,
+                                                              const PointerNode& node, Leaf& leaf) {
+  if (!node.slots.empty()) return leaf(node, tokens);
+  if (!tokens.at_container()) return tokens.pass();
+  const bool is_object = tokens.first() == '{';
+  bool empty = false;
+  if (const auto error = tokens.enter(empty)) return error;
+  if (empty) return simdjson::SUCCESS;
+  return is_object ? walk_members<below>(tokens, node, leaf)
+                   : walk_elements<below>(tokens, node, leaf);
 }
 
 }  // namespace detail
 
 template <class Leaf>
-simdjson::error_code walk(simdjson::ondemand::value value, const PointerNode& node, Leaf& leaf) {
-  if (!node.slots.empty()) return leaf(node, value);
-  return detail::walk_container<detail::Below::anything>(value, node, leaf);
+simdjson::error_code walk(JsonTokens& tokens, const PointerNode& node, Leaf& leaf) {
+  return detail::walk_value<detail::Below::anything>(tokens, node, leaf);
 }
 
 template <class Leaf>
-inline simdjson::error_code walk_leaves(simdjson::ondemand::value value, const PointerNode& node,
-                                        Leaf& leaf) {
-  if (!node.slots.empty()) return leaf(node, value);
-  return detail::walk_container<detail::Below::leaves>(value, node, leaf);
-}
-
-// The same over a whole document, which may also be a scalar.
-template <class Leaf>
-simdjson::error_code walk(simdjson::ondemand::document& document, const PointerNode& node,
-                          Leaf& leaf) {
-  bool is_scalar = false;
-  if (const auto error = document.is_scalar().get(is_scalar)) return error;
-  if (is_scalar) return node.slots.empty() ? simdjson::SUCCESS : leaf(node, document);
-  simdjson::ondemand::value value;
-  if (const auto error = document.get_value().get(value)) return error;
-  return walk(value, node, leaf);
+inline simdjson::error_code walk_leaves(JsonTokens& tokens, const PointerNode& node, Leaf& leaf) {
+  return detail::walk_value<detail::Below::leaves>(tokens, node, leaf);
 }
 
 }  // namespace fetchmill::workers::json

@@ -19,8 +19,9 @@ std::string_view without_bom(std::string_view text);
 // Without white space at the end; simdjson's raw tokens carry it.
 [[gnu::always_inline]] inline std::string_view without_trailing_space(std::string_view text) {
   const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
+  std::size_t size = text.size();
+  while (size > 0 && is_space(text[size - 1])) --size;
+  return {text.data(), size};
 }
 
 // Whether one of the eight bytes is a backslash.
@@ -35,7 +36,7 @@ inline bool holds_backslash(std::uint64_t word) {
   std::uint64_t word;
   std::memcpy(&word, text.data(), sizeof word);
   if (text.size() <= sizeof word && !holds_backslash(word)) return false;
-  return text.find('\\') != std::string_view::npos;
+  return std::memchr(text.data(), '\\', text.size()) != nullptr;
 }
 
 // Where a string of a valid JSON text ends, behind its quote. It begins at `at`.

@@ -119,6 +119,7 @@ struct Figures {
 template <class Number>
 void add_number(NumberStats& stats, Figures& figures, Number number) {
   stats.add(number);
+  if ((figures.fields & (stddev_field | quantiles_field)) == 0) return;
   if ((figures.fields & stddev_field) != 0) stats.add_deviation(static_cast<double>(number));
   if ((figures.fields & quantiles_field) != 0 && figures.kept++ < kept_numbers_max)
     stats.keep(static_cast<double>(number));

@@ -41,9 +41,8 @@ void NumberStats::merge(const NumberStats& other) {
     integers_.sum += other.integers_.sum;
   }
   if (other.doubles_.count > 0) {
-    const bool first = doubles_.count == 0;
-    doubles_.min = first ? other.doubles_.min : std::min(doubles_.min, other.doubles_.min);
-    doubles_.max = first ? other.doubles_.max : std::max(doubles_.max, other.doubles_.max);
+    doubles_.min = std::min(doubles_.min, other.doubles_.min);
+    doubles_.max = std::max(doubles_.max, other.doubles_.max);
     doubles_.count += other.doubles_.count;
     doubles_.add_compensated(other.doubles_.sum);
     doubles_.compensation += other.doubles_.compensation;

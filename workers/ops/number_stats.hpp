@@ -3,13 +3,14 @@
 // Memory is constant, but for quantiles, which keep every number (8 bytes each).
 //
 // Integers of up to 64 bits are summed and compared exactly (128-bit sums); other numbers as
-// doubles, with Neumaier's compensation.
+// doubles, with the compensation of Neumaier's sum, the error of each addition by Knuth's TwoSum.
 // Process: worker. Pure.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,7 +37,7 @@ class NumberStats {
   void add(std::int64_t number) { add_integer(number); }
   void add(std::uint64_t number) { add_integer(number); }
   void add(double number) {
-    if (doubles_.count++ == 0) doubles_.min = doubles_.max = number;
+    ++doubles_.count;
     doubles_.min = std::min(doubles_.min, number);
     doubles_.max = std::max(doubles_.max, number);
     doubles_.add_compensated(number);
@@ -66,15 +67,13 @@ class NumberStats {
     std::uint64_t count = 0;
     double sum = 0;
     double compensation = 0;
-    double min = 0;
-    double max = 0;
+    double min = std::numeric_limits<double>::infinity();
+    double max = -std::numeric_limits<double>::infinity();
 
     void add_compensated(double number) {
       const double total = sum + number;
-      if (std::abs(sum) >= std::abs(number))
-        compensation += (sum - total) + number;
-      else
-        compensation += (number - total) + sum;
+      const double added = total - sum;
+      compensation += (sum - (total - added)) + (number - added);
       sum = total;
     }
   };

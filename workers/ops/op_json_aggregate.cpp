@@ -1,14 +1,13 @@
 // json.aggregate: count, sum, mean, extremes of one field of each item, also grouped by another.
 //
-// One On-Demand pass in document order, over an array or over NDJSON. An item whose value is
+// One pass in document order, over an array or over NDJSON. An item whose value is
 // missing or no number, or whose group is an array or an object, is not counted but reported in
 // `skipped`. Groups are named by the string, or by the JSON text of a number, true or false; null
 // and missing make group "null".
 #include "workers/json/json_pointer.hpp"
-#include "workers/json/json_structure.hpp"
 #include "workers/json/json_text.hpp"
+#include "workers/json/json_tokens.hpp"
 #include "workers/json/json_validator.hpp"
-#include "workers/json/simdjson_buffers.hpp"
 #include "workers/ops/group_stats.hpp"
 #include "workers/ops/media_type.hpp"
 #include "workers/ops/op.hpp"
@@ -19,8 +18,8 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 using config::Result;
+using json::JsonTokens;
 using simdjson::error_code;
-namespace ondemand = simdjson::ondemand;
 
 // What the walk over one item found.
 struct ItemFields {
@@ -36,67 +35,84 @@ struct ItemFields {
   bool group_is_container = false;
 };
 
+// What simdjson's parser of numbers calls, on a copy for those of more than 19 digits.
+struct NumberWriter {
+  ItemFields& item;
+
+  void append_s64(std::int64_t value) {
+    item.kind = ItemFields::Kind::integer;
+    item.integer = value;
+  }
+  void append_u64(std::uint64_t value) {
+    item.kind = ItemFields::Kind::unsigned_integer;
+    item.unsigned_integer = value;
+  }
+  void append_double(double value) {
+    item.kind = ItemFields::Kind::real;
+    item.real = value;
+  }
+  void skip_double() {}
+};
+
+// `text` must be followed by white space or a structural character.
+[[gnu::always_inline]] inline error_code take_number(ItemFields& item, const char* text) {
+  namespace numbers = simdjson::builtin::numberparsing;
+  const auto* const digits = reinterpret_cast<const std::uint8_t*>(text);
+  NumberWriter writer{item};
+  if (!numbers::parse_number(digits, writer)) return simdjson::SUCCESS;
+  // An integer of more than 64 bits is still a number.
+  item.kind = ItemFields::Kind::real;
+  return numbers::parse_double(digits).get(item.real);
+}
+
 constexpr std::size_t value_slot = 0;
 constexpr std::size_t group_slot = 1;
 
 struct TakeFields {
   ItemFields& item;
+  std::string& unescaped;  // holds the group's name where that has escapes
 
-  template <class Value>
   [[gnu::always_inline]] inline error_code operator()(const json::PointerNode& node,
-                                                      Value& value) const {
-    ondemand::json_type type;
-    if (const auto error = value.type().get(type)) return error;
-    // A number may be both: its group is named first, because reading it moves on.
-    for (std::size_t i = node.slots.size(); i-- > 0;)
-      if (const auto error =
-              node.slots[i] == group_slot ? take_group(type, value) : take_value(type, value))
+                                                      JsonTokens& tokens) const {
+    if (tokens.at_container()) {
+      for (const std::size_t slot : node.slots)
+        if (slot == group_slot) item.group_is_container = true;
+      return tokens.pass();
+    }
+    for (const std::size_t slot : node.slots)
+      if (const auto error = slot == group_slot ? take_group(tokens) : take_value(tokens))
         return error;
-    return simdjson::SUCCESS;
+    return tokens.pass();
   }
 
-  template <class Value>
-  [[gnu::always_inline]] inline error_code take_value(ondemand::json_type type,
-                                                      Value& value) const {
-    if (type != ondemand::json_type::number) return simdjson::SUCCESS;
-    ondemand::number number;
-    if (value.get_number().get(number)) {
-      // An integer of more than 64 bits is still a number.
-      item.kind = ItemFields::Kind::real;
-      return value.get_double().get(item.real);
+  [[gnu::always_inline]] inline error_code take_value(const JsonTokens& tokens) const {
+    switch (tokens.first()) {
+      case '"':
+      case 't':
+      case 'f':
+      case 'n':
+        return simdjson::SUCCESS;
+      default:
+        if (tokens.is_last())
+          return take_number(item, (std::string(tokens.scalar()) + ' ').c_str());
+        return take_number(item, tokens.begin());
     }
-    if (number.is_int64()) {
-      item.kind = ItemFields::Kind::integer;
-      item.integer = number.get_int64();
-    } else if (number.is_uint64()) {
-      item.kind = ItemFields::Kind::unsigned_integer;
-      item.unsigned_integer = number.get_uint64();
-    } else {
-      item.kind = ItemFields::Kind::real;
-      item.real = number.get_double();
-    }
-    return simdjson::SUCCESS;
   }
 
-  template <class Value>
-  [[gnu::always_inline]] inline error_code take_group(ondemand::json_type type,
-                                                      Value& value) const {
-    if (type == ondemand::json_type::array || type == ondemand::json_type::object) {
-      item.group_is_container = true;
-      return simdjson::SUCCESS;
-    }
-    std::string_view raw;
-    simdjson::simdjson_result<std::string_view> token(value.raw_json_token());
-    if (const auto error = std::move(token).get(raw)) return error;
-    item.group = json::without_trailing_space(raw);
-    if (type != ondemand::json_type::string) {
+  [[gnu::always_inline]] inline error_code take_group(const JsonTokens& tokens) const {
+    const std::string_view text = tokens.scalar();
+    if (text.front() != '"') {
+      item.group = text;
       // Taken by its text, so nobody else would notice a token that is none.
-      return json::is_json_scalar(item.group) ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
+      return json::is_json_scalar(text) ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
     }
-    if (json::holds_backslash(item.group)) return value.get_string().get(item.group);
-    if (item.group.size() < 2 || item.group.back() != '"') return simdjson::TAPE_ERROR;
-    item.group.remove_prefix(1);
-    item.group.remove_suffix(1);
+    if (json::holds_backslash(text)) {
+      const auto error = tokens.unescape(text, unescaped);
+      item.group = unescaped;
+      return error;
+    }
+    if (text.size() < 2 || text.back() != '"') return simdjson::TAPE_ERROR;
+    item.group = text.substr(1, text.size() - 2);
     return simdjson::SUCCESS;
   }
 };
@@ -129,7 +145,7 @@ class AggregateStep final : public Step {
     const bool is_array = first != std::string_view::npos && text[first] == '[';
     const bool lines = items_at_root_ && (!is_array || is_ndjson_media_type(input.media_type));
     auto done = lines ? add_lines(text) : add_document(text);
-    json::release_if_large(parser_);
+    tokenizer_.release_if_large();
     if (!done) return done;
     return append_aggregate(output.bytes, figures_, total_, has_groups_ ? &groups_ : nullptr,
                             skipped_);
@@ -138,21 +154,20 @@ class AggregateStep final : public Step {
  private:
   Result<void> add_document(std::string_view text) {
     if (validate_ && !validator_.is_valid(text)) return json::not_json(text, simdjson::TAPE_ERROR);
-    ondemand::document document;
+    JsonTokens tokens;
     bool found = false;
-    const auto take_items = [this, &found](const json::PointerNode&, auto& value) -> error_code {
-      ondemand::array items;
-      if (const auto error = value.get_array().get(items)) return error;
+    const auto take_items = [this, &found](const json::PointerNode&, JsonTokens& at) -> error_code {
       found = true;
-      return add_items(items, [this](auto& item) { return this->add_item(item); });
+      if (at.first() != '[') return simdjson::INCORRECT_TYPE;
+      return tree_.children_are_leaves()
+                 ? add_items(
+                       at, [this](JsonTokens & item) __attribute__((
+                               always_inline)) { return this->add_item<true>(item); })
+                 : add_items(at, [this](JsonTokens& item) { return this->add_item<false>(item); });
     };
-    if (items_at_root_ && tree_.children_are_leaves()) {
-      if (const auto error = add_root_items(text)) return json::not_json(text, error);
-      return {};
-    }
-    auto error = parser_.iterate(json::padded(text)).get(document);
-    if (!error) error = walk(document, items_, take_items);
-    if (!error) error = items_at_root_ ? end_of(document) : json::check_structure(document);
+    auto error = tokenizer_.start(text, tokens);
+    if (!error) error = walk(tokens, items_, take_items);
+    if (!error) error = tokens.finish();
     if (error == simdjson::INCORRECT_TYPE)
       return Error(ErrorCode::processing_failed, "what `items` points to is not an array");
     if (error) return json::not_json(text, error);
@@ -161,40 +176,15 @@ class AggregateStep final : public Step {
     return {};
   }
 
-  // An array at the root, and fields of its items themselves.
-  error_code add_root_items(std::string_view text) {
-    ondemand::document document;
-    ondemand::array items;
-    if (const auto error = parser_.iterate(json::padded(text)).get(document)) return error;
-    if (const auto error = document.get_array().get(items)) return error;
-    const auto add = [this](ondemand::value & item) __attribute__((always_inline)) {
-      ItemFields fields;
-      TakeFields take{fields};
-      if (has_value_ || has_groups_)
-        if (const auto error = walk_leaves(item, tree_, take)) return error;
-      add_fields(fields);
-      return simdjson::SUCCESS;
-    };
-    if (const auto error = add_items(items, add)) return error;
-    return end_of(document);
-  }
-
   template <class Add>
-  [[gnu::always_inline]] static inline error_code add_items(ondemand::array& items, Add add) {
-    for (auto element : items) {
-      ondemand::value item;
-      if (const auto error = element.get(item)) return error;
-      if (const auto error = add(item)) return error;
+  [[gnu::always_inline]] static inline error_code add_items(JsonTokens& tokens, Add add) {
+    bool empty = false;
+    if (const auto error = tokens.enter(empty)) return error;
+    for (bool more = !empty; more;) {
+      if (const auto error = add(tokens)) return error;
+      if (const auto error = tokens.next(']', more)) return error;
     }
     return simdjson::SUCCESS;
-  }
-
-  // On-Demand ends with the array; what comes after it is ours to refuse. What was passed over
-  // inside has as many closing brackets as opening ones by then; check_structure would take a pass
-  // more.
-  [[gnu::always_inline]] static inline error_code end_of(ondemand::document& document) {
-    const bool at_end = document.current_location().error() == simdjson::OUT_OF_BOUNDS;
-    return at_end ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
   }
 
   Result<void> add_lines(std::string_view text) {
@@ -213,20 +203,25 @@ class AggregateStep final : public Step {
 
   error_code add_line(std::string_view line) {
     if (validate_ && !validator_.is_valid(line)) return simdjson::TAPE_ERROR;
-    ondemand::document document;
-    if (const auto error = parser_.iterate(json::padded(line)).get(document)) return error;
-    if (const auto error = add_item(document)) return error;
-    return json::check_structure(document);
+    JsonTokens tokens;
+    if (const auto error = tokenizer_.start(line, tokens)) return error;
+    if (const auto error = add_item<false>(tokens)) return error;
+    return tokens.finish();
   }
 
-  template <class Value>
-  error_code add_item(Value& value) {
+  template <bool has_only_leaves>
+  [[gnu::always_inline]] inline error_code add_item(JsonTokens& tokens) {
     ItemFields item;
-    TakeFields take{item};
-    if (has_value_ || has_groups_)
-      if (const auto error = walk(value, tree_, take)) return error;
-    add_fields(item);
-    return simdjson::SUCCESS;
+    TakeFields take{item, unescaped_group_};
+    error_code error;
+    if (!has_value_ && !has_groups_)
+      error = tokens.pass();
+    else if constexpr (has_only_leaves)
+      error = walk_leaves(tokens, tree_, take);
+    else
+      error = walk(tokens, tree_, take);
+    if (!error) add_fields(item);
+    return error;
   }
 
   void add_fields(const ItemFields& item) {
@@ -258,8 +253,9 @@ class AggregateStep final : public Step {
   bool items_at_root_ = true;
   json::PointerNode items_;
   json::PointerNode tree_;  // value and group_by, inside each item
-  ondemand::parser parser_;
+  json::JsonTokenizer tokenizer_;
   json::JsonValidator validator_;
+  std::string unescaped_group_;
   Groups groups_;
   NumberStats total_;
   std::uint64_t skipped_ = 0;
@@ -331,10 +327,9 @@ const Op json_aggregate_op{
     .limits =
         "`quantiles` keep every number: of more than 4,000,000 they end in `processing_failed`. A "
         "pointer has at most 128 levels. Without `validate`, what is passed over is checked for "
-        "UTF-8 and structure: brackets that match, at most 1,024 deep, keys, commas and colons. Its "
-        "numbers, literals and escapes are not looked at. In an array at the root only the number "
-        "of brackets is held against what is expected, so that of a document that is not JSON "
-        "items may be missed without a word: where that can come, ask for `validate`.",
+        "UTF-8 and structure: brackets that match, at most 1,024 deep, keys, commas and colons. "
+        "Its "
+        "numbers, literals and escapes are not looked at.",
     .examples = examples,
     .params = params,
     .input = input_types,

@@ -1,15 +1,14 @@
 // json.select: the values that JSON Pointers (RFC 6901) name, as they are written in the document.
 //
-// One On-Demand pass; what is selected is validated, what is passed over only in its structure,
+// One pass; what is selected is validated, what is passed over only in its structure,
 // except with `validate`. Values are copied, not parsed and written again: no number ever changes
 // its digits.
 #include "workers/json/json_locate.hpp"
 #include "workers/json/json_pointer.hpp"
-#include "workers/json/json_structure.hpp"
 #include "workers/json/json_text.hpp"
+#include "workers/json/json_tokens.hpp"
 #include "workers/json/json_validator.hpp"
 #include "workers/json/json_write.hpp"
-#include "workers/json/simdjson_buffers.hpp"
 #include "workers/ops/op.hpp"
 
 namespace fetchmill::workers::ops {
@@ -18,38 +17,18 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 using config::Result;
-namespace ondemand = simdjson::ondemand;
-
-// The value's text, perhaps with white space behind it.
-template <class Value>
-simdjson::error_code raw_text(Value& value, std::string_view& raw) {
-  ondemand::json_type type;
-  if (const auto error = value.type().get(type)) return error;
-  if (type == ondemand::json_type::object) {
-    ondemand::object object;
-    if (const auto error = value.get_object().get(object)) return error;
-    return object.raw_json().get(raw);
-  }
-  if (type == ondemand::json_type::array) {
-    ondemand::array array;
-    if (const auto error = value.get_array().get(array)) return error;
-    return array.raw_json().get(raw);
-  }
-  return simdjson::simdjson_result<std::string_view>(value.raw_json_token()).get(raw);
-}
 
 // Takes the raw text of each value it is called with.
 struct TakeRaw {
   std::vector<std::string_view>& found;   // by slot
   std::vector<std::string_view>& values;  // each once, however many slots name it
 
-  template <class Value>
-  simdjson::error_code operator()(const json::PointerNode& node, Value& value) const {
+  simdjson::error_code operator()(const json::PointerNode& node, json::JsonTokens& tokens) const {
     // Only beyond 63 siblings does the walk show a repeated key; the first one counts.
-    if (found[node.slots.front()].data() != nullptr) return simdjson::SUCCESS;
+    if (found[node.slots.front()].data() != nullptr) return tokens.pass();
     std::string_view raw;
-    if (const auto error = raw_text(value, raw)) return error;
-    values.push_back(json::without_trailing_space(raw));
+    if (const auto error = tokens.take(raw)) return error;
+    values.push_back(raw);
     for (const std::size_t slot : node.slots) found[slot] = values.back();
     return simdjson::SUCCESS;
   }
@@ -80,7 +59,7 @@ class SelectStep final : public Step {
     values_.clear();
     for (const json::PointerNode& pass : passes_)
       if (auto done = select(text, pass); !done) return done;
-    json::release_if_large(parser_);
+    tokenizer_.release_if_large();
     for (const std::string_view value : values_)
       if (!validate_ && !validator_.is_valid(value))
         return json::not_json(text, simdjson::TAPE_ERROR);
@@ -100,12 +79,11 @@ class SelectStep final : public Step {
   }
 
   Result<void> select(std::string_view text, const json::PointerNode& pass) {
-    ondemand::document document;
+    json::JsonTokens tokens;
     TakeRaw take{found_, values_};
-    auto error = parser_.iterate(json::padded(text)).get(document);
-    if (!error) error = walk(document, pass, take);
-    const bool is_checked = validate_ || &pass != &passes_.front();
-    if (!error && !is_checked) error = json::check_structure(document);
+    auto error = tokenizer_.start(text, tokens);
+    if (!error) error = walk(tokens, pass, take);
+    if (!error) error = tokens.finish();
     if (error) return json::not_json(text, error);
     return {};
   }
@@ -149,7 +127,7 @@ class SelectStep final : public Step {
   std::vector<json::PointerNode> passes_;
   std::vector<std::string_view> found_;  // per pointer; a null view: nothing there
   std::vector<std::string_view> values_;
-  ondemand::parser parser_;
+  json::JsonTokenizer tokenizer_;
   json::JsonValidator validator_;
 };
 

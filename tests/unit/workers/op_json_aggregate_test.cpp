@@ -86,6 +86,8 @@ constexpr Case aggregate_rows[] = {
     {R"(,"value":"","stats":["sum"])", "[1e100,1.0,-1e100,1.0]", R"({"sum":2,"skipped":0})"},
     {R"(,"value":"","stats":["sum"])", "[0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1]",
      R"({"sum":1,"skipped":0})"},
+    {R"(,"value":"","stats":["sum"])", "[3.14159265358979323846264338327950288]",
+     R"({"sum":3.141592653589793,"skipped":0})"},
     {R"(,"value":"","stats":["max"])", "[123456789012345678901234567890]",
      R"({"max":1.2345678901234568e+29,"skipped":0})"},
     {R"(,"value":"/n","group_by":"/g","stats":["sum","max"])",
@@ -189,11 +191,43 @@ TEST(AggregateRefuses, Naming) {
   }
 }
 
-TEST(Aggregate, DeepItemsEndInAnErrorOrAreSkipped) {
+// A parser that counts the brackets of what it passes over takes each for a good document of fewer
+// items.
+constexpr std::string_view documents_that_are_none[] = {
+    R"([{"v":1,"t":"5" disk"},{"v":2},{"v":3,"t":"3" disk"}])",
+    R"([{"v":1,"x":[},{"v":2}],{"v":3}])",
+    R"([{"w":"a":1,"v":5},"v":7},{"v":9}])",
+    R"([{"v":1,"g":"a":0},{"v":2,"g":"b"}],{"v":4,"g":"c"}])",
+    R"([{"v":1,"x":[1 2]}])",
+    R"([{"v":1,"x":{"y"}}])",
+    R"([{"v":1,"x":{"y":}}])",
+    R"([{"v":1,"x":{1:2}}])",
+    R"([{"v":1,"x":[1,]}])",
+    R"([{"v":1,}])",
+    R"([{"v":1} {"v":2}])",
+    R"([{"v":1},])",
+    R"([{"v":1}],)",
+    R"([{"v":1}]])",
+    R"([{"v":1}])"
+    R"([{"v":2}])",
+    R"([{"v":1}}])",
+    R"([{"v":1,"x":[)",
+    R"([{"v":1,"x")",
+    R"([{"v":1)",
+    R"([)",
+};
+TEST(Aggregate, LosesNoItemOfWhatIsNotJson) {
+  for (const std::string_view params :
+       {R"(,"value":"/v")", R"(,"value":"/v","group_by":"/g")", R"(,"group_by":"/x/0")", ""})
+    for (const std::string_view document : documents_that_are_none)
+      EXPECT_EQ(aggregate(params, document).find("processing_failed pipeline[0]: not JSON: "), 0U)
+          << document << params;
+}
+
+TEST(Aggregate, TooDeepItemsEndInAnError) {
   const std::string deep = "[" + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "]";
-  EXPECT_EQ(aggregate(R"(,"value":"/n","stats":["count"])", deep), R"({"count":0,"skipped":1})");
-  EXPECT_NE(aggregate(R"(,"value":"/n","validate":true)", deep).find("nested deeper"),
-            std::string::npos);
+  for (const std::string_view params : {R"(,"value":"/n")", R"(,"value":"/n","validate":true)"})
+    EXPECT_NE(aggregate(params, deep).find("nested deeper"), std::string::npos);
 }
 
 TEST(Aggregate, ManyGroupsKeepTheirOrder) {
