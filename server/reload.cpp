@@ -2,9 +2,11 @@
 
 #include "server/fetch/own_addresses.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <exception>
+#include <string_view>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -15,6 +17,9 @@
 
 namespace fetchmill::server {
 namespace {
+
+// A log that nobody reads this moment takes about so many lines, and loses what comes then.
+constexpr std::size_t mistakes_told_max = 100;
 
 auto lists_of(const config::Settings::Fetch& fetch) {
   return std::tie(fetch.allow_networks, fetch.deny_networks, fetch.allow_ports, fetch.allow_hosts,
@@ -145,8 +150,12 @@ void Reload::tell(const config::Changes& changes) {
 
 void Reload::tell(const Mistakes& mistakes) {
   metrics_.config_reloads_total.with({"failed"}).increment();
-  for (const std::string& mistake : mistakes)
+  const auto tell_one = [this](std::string_view mistake) {
     log_.error("reload", "settings not reloaded", {{"mistake", mistake}});
+  };
+  const std::size_t told = std::min(mistakes.size(), mistakes_told_max);
+  std::for_each_n(mistakes.begin(), told, tell_one);
+  if (told < mistakes.size()) tell_one("and " + std::to_string(mistakes.size() - told) + " more");
   callbacks_.ended(false);
 }
 
