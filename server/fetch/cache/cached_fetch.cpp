@@ -7,6 +7,7 @@
 #include "server/fetch/interrupted.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <utility>
@@ -192,6 +193,7 @@ Task<Result<void>> CachedFetch::ask(Activity& activity, Visit visit, FetchReques
                                     FetchResponse& response, BodySink& sink) {
   const bool stands_in = visit.entry && !visit.is_background &&
                          usable_on_error(visit.entry->freshness, visit.asked, Clock::now());
+  const std::uint64_t retries = request.retries;
   if (stands_in) request.retries = 0;
   if (visit.entry) add_conditions(visit, request);
   response.cache.forward = visit.asked.no_cache ? Forward::request : visit.why;
@@ -199,6 +201,7 @@ Task<Result<void>> CachedFetch::ask(Activity& activity, Visit visit, FetchReques
                       !visit.asked.no_store);
   Task<Result<void>> fetching = upstream_.run(activity, request, response, storing);
   Result<void> outcome = co_await fetching;
+  request.retries = retries;
   response.cache.forward_status = response.status;
   if (outcome && storing.not_modified()) {
     if (!request.revalidates) {

@@ -209,6 +209,18 @@ TEST_F(FetchCacheTest, NoRetriesWhereAStaleAnswerStandsIn) {
   EXPECT_EQ(again.response.attempts, 1u);
 }
 
+TEST_F(FetchCacheTest, RetriesWhereTheStaleAnswerHasGone) {
+  const std::string unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+  Upstream upstream({answering(
+      {ok_response("old",
+                   "Age: 9\r\nCache-Control: max-age=9, stale-if-error=99\r\nETag: \"a\"\r\n"),
+       not_modified("ETag: \"b\"\r\n"), unavailable, ok_response("new", fresh)})});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  FetchRequest with_retries = request(upstream.url());
+  with_retries.retries = 5;
+  EXPECT_EQ(fetched(std::move(with_retries)), "new miss");
+}
+
 TEST_F(FetchCacheTest, AStaleAnswerIsOfTheUrlThatWasAskedFor) {
   const std::string elsewhere =
       "HTTP/1.1 302 Found\r\nLocation: /elsewhere/y\r\nContent-Length: 0\r\n\r\n";
