@@ -239,8 +239,9 @@ Task<Result<void>> CachedFetch::confirmed(Activity& activity, Visit& visit, Fetc
                                           FetchResponse& response, BodySink& sink) {
   const EntryPtr entry = std::exchange(visit.entry, nullptr);
   if (freshen(*entry, request, response)) {
-    arrived(visit, entry);
-    response.cache.stored = true;
+    // It may not be for others any more, or have gone for want of room, its own larger head's too.
+    response.cache.stored = entry->linked();
+    arrived(visit, response.cache.stored ? entry : nullptr);
     count(response, CacheResult::revalidated);
     if (visit.is_background) co_return Result<void>();
     Task<Result<void>> serving = serve(activity, entry, request, response, sink);
