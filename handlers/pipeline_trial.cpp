@@ -6,7 +6,6 @@
 #include "workers/ops/pipeline.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -39,15 +38,12 @@ std::vector<std::string> steps_of(const Settings::Pipeline& pipeline) {
 
 }  // namespace
 
-void PipelineTrial::start(const Settings& next, Done done) {
+void PipelineTrial::start(Pipelines pipelines, Done done) {
   const auto& tried = app_.settings.named_pipelines;
-  Pipelines pipelines;
-  std::copy_if(next.named_pipelines.begin(), next.named_pipelines.end(),
-               std::back_inserter(pipelines), [&](const Settings::Pipeline& pipeline) {
-                 return std::none_of(tried.begin(), tried.end(), [&](const auto& other) {
-                   return other.steps == pipeline.steps;
-                 });
-               });
+  std::erase_if(pipelines, [&](const Settings::Pipeline& pipeline) {
+    return std::ranges::any_of(tried,
+                               [&](const auto& other) { return other.steps == pipeline.steps; });
+  });
   run(*this, std::move(pipelines), std::move(done));
 }
 

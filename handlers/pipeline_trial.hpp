@@ -21,19 +21,18 @@ namespace fetchmill::handlers {
 
 class PipelineTrial {
  public:
+  using Pipelines = std::vector<config::Settings::Pipeline>;
   using Done = std::function<void(const std::vector<config::Error>& faults)>;
 
   explicit PipelineTrial(App& app) : app_(app), activity_(app.wheel) {}
 
-  // Tries those of `next` whose steps no pipeline has now; the others have been tried. `field` of a
-  // fault is such as "pipelines.NAME.steps[0].program". Requires: no other is under way.
-  void start(const config::Settings& next, Done done);
+  // Tries those whose steps no pipeline has now; the others have been tried. `field` of a fault is
+  // such as "pipelines.NAME.steps[0].program". Requires: no other is under way.
+  void start(Pipelines pipelines, Done done);
   // What is under way ends, and is not done.
   void interrupt() { activity_.interrupt(config::ErrorCode::draining); }
 
  private:
-  using Pipelines = std::vector<config::Settings::Pipeline>;
-
   static server::Detached run(PipelineTrial& self, Pipelines pipelines, Done done);
   server::Task<config::Result<void>> compile(const std::string& step);
 

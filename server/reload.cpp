@@ -42,9 +42,10 @@ int new_eventfd() {
   return descriptor;
 }
 
-ReloadResult prepare_or_explain(const LoadSettings& load, const config::Settings& before) {
+ReloadResult prepare_or_explain(const config::LoadAgain& load, const config::Settings& before,
+                                NamedPipelines& well_formed) {
   try {
-    return prepare_reload(load, before);
+    return prepare_reload(load, before, well_formed);
   } catch (const std::exception& error) {
     return Mistakes{error.what()};
   }
@@ -52,9 +53,14 @@ ReloadResult prepare_or_explain(const LoadSettings& load, const config::Settings
 
 }  // namespace
 
-ReloadResult prepare_reload(const LoadSettings& load, const config::Settings& before) {
+ReloadResult prepare_reload(const config::LoadAgain& load, const config::Settings& before,
+                            NamedPipelines& well_formed) {
   Mistakes mistakes;
-  const config::LoadResult loaded = load();
+  // They are tried behind this, in workers: a thread must not fork.
+  const config::LoadResult loaded = load([&well_formed](const NamedPipelines& pipelines) {
+    well_formed = pipelines;
+    return Reload::Faults();
+  });
   if (!loaded) {
     for (const config::Mistake& mistake : loaded.error()) mistakes.push_back(to_string(mistake));
     return mistakes;
@@ -75,7 +81,7 @@ ReloadResult prepare_reload(const LoadSettings& load, const config::Settings& be
   return reloaded;
 }
 
-Reload::Reload(asio::io_context& io, LoadSettings load, config::Settings loaded,
+Reload::Reload(asio::io_context& io, config::LoadAgain load, config::Settings loaded,
                config::Metrics& metrics, config::Log& log, Callbacks callbacks)
     : load_(std::move(load)),
       loaded_(std::move(loaded)),
@@ -95,7 +101,7 @@ void Reload::begin() {
   if (again_) return;
   try {
     thread_ = std::thread([this, done = done_.native_handle()] {
-      result_ = prepare_or_explain(load_, loaded_);
+      result_ = prepare_or_explain(load_, loaded_, well_formed_);
       const std::uint64_t one = 1;
       [[maybe_unused]] const ssize_t written = ::write(done, &one, sizeof one);
     });
@@ -111,17 +117,13 @@ void Reload::begin() {
 
 void Reload::finished() {
   thread_.join();
-  const auto* reloaded = std::get_if<Reloaded>(&result_);
-  if (!reloaded) return end();
-  callbacks_.try_pipelines(reloaded->settings, [this](const Faults& faults) { tried(faults); });
+  callbacks_.try_pipelines(std::exchange(well_formed_, {}),
+                           [this](const Faults& faults) { tried(faults); });
 }
 
 void Reload::tried(const Faults& faults) {
-  if (!faults.empty()) {
-    Mistakes mistakes;
-    for (const config::Error& fault : faults) add(mistakes, fault);
-    result_ = std::move(mistakes);
-  }
+  if (!faults.empty() && !std::holds_alternative<Mistakes>(result_)) result_ = Mistakes();
+  for (const config::Error& fault : faults) add(std::get<Mistakes>(result_), fault);
   end();
 }
 

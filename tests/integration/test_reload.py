@@ -188,10 +188,12 @@ class AllOrNothing(Reloading):
             OPEN + "[pipelines.kept]\nsteps = [{op = 'json.minify'}, {op = 'jq', program = '.['},"
             " {op = 'hash'}, {op = 'xml.select', xpath = '//a['}]\n"
             "[pipelines.good]\nsteps = [{op = 'hash'}]\n"
-            "[pipelines.bad]\nsteps = [{op = 'text.match', pattern = '('}]\n",
+            "[pipelines.bad]\nsteps = [{op = 'text.match', pattern = '('}]\n"
+            "[pipelines.worse]\nsteps = [{op = 'hsh'}]\n",
             result="failed",
-            entries=3,
+            entries=4,
         )
+        self.assertIn("pipelines.worse.steps[0].op", entries.pop(0)["mistake"])
         self.assertEqual(
             [entry["mistake"].partition(": ")[0] for entry in entries],
             [
