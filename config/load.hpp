@@ -72,6 +72,9 @@ using LoadResult = BasicResult<Settings, std::vector<Mistake>>;
 
 LoadResult load(const LoadInput& input);
 
+// Loads the same settings anew, with these `try_steps`.
+using LoadAgain = std::function<LoadResult(const TrySteps& try_steps)>;
+
 // The environment of this process, for LoadInput.
 std::vector<std::string> process_environment();
 

@@ -33,4 +33,15 @@ std::string printable_json(std::string_view json) {
   return out;
 }
 
+bool is_plain_text(std::string_view text) {
+  constexpr std::string_view spaces = "\t\n\r";
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    if (length == 0) return false;
+    if (starts_with_control(text) && spaces.find(text[0]) == std::string_view::npos) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 }  // namespace fetchmill::config

@@ -14,4 +14,8 @@ std::string printable(std::string_view text, std::size_t bytes_max = 200);
 // Requires: UTF-8.
 std::string printable_json(std::string_view json);
 
+// Whether a terminal shows it and does nothing else: UTF-8 without control characters but tabs and
+// line ends.
+bool is_plain_text(std::string_view text);
+
 }  // namespace fetchmill::config

@@ -22,10 +22,10 @@ bool is_passed_on(std::string_view member) {
   return member == "json" || member == "meta";
 }
 
-template <class Container>
-bool has_fraction(const Container& values) {
-  return std::any_of(values.begin(), values.end(),
-                     [](const auto& member) { return element(member.value).is_double(); });
+// Whether what was read may not be what was written: of integers only zero, which may be "-0".
+bool is_ambiguous(element value) {
+  std::int64_t integer = 0;
+  return value.is_double() || (!value.get(integer) && integer == 0);
 }
 
 bool task_has_values_as_written(element task) {
@@ -34,7 +34,10 @@ bool task_has_values_as_written(element task) {
   for (const auto& [name, value] : members) {
     if (is_passed_on(name)) return true;
     simdjson::dom::object variables;
-    if (name == "vars" && !value.get(variables) && has_fraction(variables)) return true;
+    if (name == "vars" && !value.get(variables) &&
+        std::any_of(variables.begin(), variables.end(),
+                    [](const auto& member) { return is_ambiguous(member.value); }))
+      return true;
   }
   return false;
 }

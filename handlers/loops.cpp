@@ -58,7 +58,7 @@ std::string how_it_ended(int wait_status) {
 
 }  // namespace
 
-Loops::Loops(const config::Settings& settings, server::LoadSettings load, Serve serve)
+Loops::Loops(const config::Settings& settings, config::LoadAgain load, Serve serve)
     : settings_(settings),
       load_(std::move(load)),
       serve_(std::move(serve)),
@@ -246,7 +246,7 @@ void Loops::begin_reload() {
   manager_.send(server::reloading_message());
   awaited_ = true;
   reloaded_.reset();
-  if (const config::LoadResult loaded = load_(); loaded) {
+  if (const config::LoadResult loaded = load_({}); loaded) {
     reloaded_ = settings_;
     config::take_over(*reloaded_, *loaded);
   }

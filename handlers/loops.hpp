@@ -18,6 +18,7 @@
 // at the start.
 #pragma once
 
+#include "config/load.hpp"
 #include "config/log.hpp"
 #include "config/metric_page.hpp"
 #include "config/metrics.hpp"
@@ -25,7 +26,6 @@
 #include "handlers/loop_report.hpp"
 #include "handlers/loop_seat.hpp"
 #include "server/cli/exit_codes.hpp"
-#include "server/reload.hpp"
 #include "server/systemd.hpp"
 #include "workers/fd.hpp"
 
@@ -45,7 +45,7 @@ class Loops {
   // The life of one loop; the exit code.
   using Serve = std::function<int(const config::Settings&, LoopSeat&)>;
 
-  Loops(const config::Settings& settings, server::LoadSettings load, Serve serve);
+  Loops(const config::Settings& settings, config::LoadAgain load, Serve serve);
   Loops(const Loops&) = delete;
   Loops& operator=(const Loops&) = delete;
 
@@ -88,7 +88,7 @@ class Loops {
 
   config::Settings settings_;                 // with which a loop starts
   std::optional<config::Settings> reloaded_;  // take their place once they hold in all
-  server::LoadSettings load_;
+  config::LoadAgain load_;
   Serve serve_;
   std::vector<config::MetricPage> pages_;  // of each loop, and this process's
   config::Family<config::Counter, 0> log_dropped_;

@@ -1,8 +1,10 @@
 // Finds out, for a reload, whether named pipelines compile: by workers, so that what a library does
 // with a program, or a program with a library, ends a worker at most, and holds nobody up.
 //
-// Owner: main. Lifetime: interrupt() comes before the pool stops. Process: loop. Errors: the first
-// one in each pipeline, and whatever kept a worker from finding out.
+// Each step is compiled by itself, so that all of them are tried whatever comes of the others.
+//
+// Owner: main. Lifetime: interrupt() comes before the pool stops. Process: loop. Errors: those of
+// every step that does not compile, and whatever kept a worker from finding out.
 #pragma once
 
 #include "config/error.hpp"
@@ -19,21 +21,20 @@ namespace fetchmill::handlers {
 
 class PipelineTrial {
  public:
+  using Pipelines = std::vector<config::Settings::Pipeline>;
   using Done = std::function<void(const std::vector<config::Error>& faults)>;
 
   explicit PipelineTrial(App& app) : app_(app), activity_(app.wheel) {}
 
-  // Tries those of `next` whose steps no pipeline has now; the others have been tried. `field` of a
-  // fault is such as "pipelines.NAME.steps[0].program". Requires: no other is under way.
-  void start(const config::Settings& next, Done done);
+  // Tries those whose steps no pipeline has now; the others have been tried. `field` of a fault is
+  // such as "pipelines.NAME.steps[0].program". Requires: no other is under way.
+  void start(Pipelines pipelines, Done done);
   // What is under way ends, and is not done.
   void interrupt() { activity_.interrupt(config::ErrorCode::draining); }
 
  private:
-  using Pipelines = std::vector<config::Settings::Pipeline>;
-
   static server::Detached run(PipelineTrial& self, Pipelines pipelines, Done done);
-  server::Task<config::Result<void>> compile(const std::string& steps);
+  server::Task<config::Result<void>> compile(const std::string& step);
 
   App& app_;
   server::Activity activity_;

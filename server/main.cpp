@@ -119,7 +119,8 @@ class GaugesForOthers {
 };
 
 // One loop, `seat` where it is one of several.
-int serve_loop(const config::Settings& given, const LoadSettings& load, handlers::LoopSeat* seat) {
+int serve_loop(const config::Settings& given, const config::LoadAgain& load,
+               handlers::LoopSeat* seat) {
   // Shared memory, the sandbox, the spawner; then the loop, the outbound half and the workers.
   handlers::Engine engine(given, seat);
   const config::Settings& settings = engine.settings();
@@ -186,18 +187,19 @@ int serve_loop(const config::Settings& given, const LoadSettings& load, handlers
 
   // SIGHUP reloads.
   handlers::PipelineTrial trial(app);
-  Reload reload(engine.io(), load, given, metrics, log,
-                {.try_pipelines = [&](const config::Settings& next,
-                                      auto done) { trial.start(next, std::move(done)); },
-                 .apply = [&](Reloaded&& reloaded) { apply(std::move(reloaded), engine); },
-                 .ended =
-                     [&](bool done) {
-                       if (app.draining) return;
-                       if (done)
-                         systemd.ready(status());
-                       else
-                         systemd.ready_as_before(status());
-                     }});
+  Reload reload(
+      engine.io(), load, given, metrics, log,
+      {.try_pipelines = [&](NamedPipelines pipelines,
+                            auto done) { trial.start(std::move(pipelines), std::move(done)); },
+       .apply = [&](Reloaded&& reloaded) { apply(std::move(reloaded), engine); },
+       .ended =
+           [&](bool done) {
+             if (app.draining) return;
+             if (done)
+               systemd.ready(status());
+             else
+               systemd.ready_as_before(status());
+           }});
   engine.on_hangup([&] {
     systemd.reloading();
     reload.begin();
@@ -214,7 +216,7 @@ int serve_loop(const config::Settings& given, const LoadSettings& load, handlers
   return exit_code;
 }
 
-int serve(const config::Settings& given, const LoadSettings& load) {
+int serve(const config::Settings& given, const config::LoadAgain& load) {
   if (given.server.loops == 1) return serve_loop(given, load, nullptr);
   return handlers::Loops(given, load,
                          [&load](const config::Settings& settings, handlers::LoopSeat& seat) {

@@ -2,9 +2,11 @@
 
 #include "server/fetch/own_addresses.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <exception>
+#include <string_view>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -15,6 +17,9 @@
 
 namespace fetchmill::server {
 namespace {
+
+// A log that nobody reads this moment takes about so many lines, and loses what comes then.
+constexpr std::size_t mistakes_told_max = 100;
 
 auto lists_of(const config::Settings::Fetch& fetch) {
   return std::tie(fetch.allow_networks, fetch.deny_networks, fetch.allow_ports, fetch.allow_hosts,
@@ -37,9 +42,10 @@ int new_eventfd() {
   return descriptor;
 }
 
-ReloadResult prepare_or_explain(const LoadSettings& load, const config::Settings& before) {
+ReloadResult prepare_or_explain(const config::LoadAgain& load, const config::Settings& before,
+                                NamedPipelines& well_formed) {
   try {
-    return prepare_reload(load, before);
+    return prepare_reload(load, before, well_formed);
   } catch (const std::exception& error) {
     return Mistakes{error.what()};
   }
@@ -47,9 +53,14 @@ ReloadResult prepare_or_explain(const LoadSettings& load, const config::Settings
 
 }  // namespace
 
-ReloadResult prepare_reload(const LoadSettings& load, const config::Settings& before) {
+ReloadResult prepare_reload(const config::LoadAgain& load, const config::Settings& before,
+                            NamedPipelines& well_formed) {
   Mistakes mistakes;
-  const config::LoadResult loaded = load();
+  // They are tried behind this, in workers: a thread must not fork.
+  const config::LoadResult loaded = load([&well_formed](const NamedPipelines& pipelines) {
+    well_formed = pipelines;
+    return Reload::Faults();
+  });
   if (!loaded) {
     for (const config::Mistake& mistake : loaded.error()) mistakes.push_back(to_string(mistake));
     return mistakes;
@@ -70,7 +81,7 @@ ReloadResult prepare_reload(const LoadSettings& load, const config::Settings& be
   return reloaded;
 }
 
-Reload::Reload(asio::io_context& io, LoadSettings load, config::Settings loaded,
+Reload::Reload(asio::io_context& io, config::LoadAgain load, config::Settings loaded,
                config::Metrics& metrics, config::Log& log, Callbacks callbacks)
     : load_(std::move(load)),
       loaded_(std::move(loaded)),
@@ -90,7 +101,7 @@ void Reload::begin() {
   if (again_) return;
   try {
     thread_ = std::thread([this, done = done_.native_handle()] {
-      result_ = prepare_or_explain(load_, loaded_);
+      result_ = prepare_or_explain(load_, loaded_, well_formed_);
       const std::uint64_t one = 1;
       [[maybe_unused]] const ssize_t written = ::write(done, &one, sizeof one);
     });
@@ -106,17 +117,13 @@ void Reload::begin() {
 
 void Reload::finished() {
   thread_.join();
-  const auto* reloaded = std::get_if<Reloaded>(&result_);
-  if (!reloaded) return end();
-  callbacks_.try_pipelines(reloaded->settings, [this](const Faults& faults) { tried(faults); });
+  callbacks_.try_pipelines(std::exchange(well_formed_, {}),
+                           [this](const Faults& faults) { tried(faults); });
 }
 
 void Reload::tried(const Faults& faults) {
-  if (!faults.empty()) {
-    Mistakes mistakes;
-    for (const config::Error& fault : faults) add(mistakes, fault);
-    result_ = std::move(mistakes);
-  }
+  if (!faults.empty() && !std::holds_alternative<Mistakes>(result_)) result_ = Mistakes();
+  for (const config::Error& fault : faults) add(std::get<Mistakes>(result_), fault);
   end();
 }
 
@@ -145,8 +152,12 @@ void Reload::tell(const config::Changes& changes) {
 
 void Reload::tell(const Mistakes& mistakes) {
   metrics_.config_reloads_total.with({"failed"}).increment();
-  for (const std::string& mistake : mistakes)
+  const auto tell_one = [this](std::string_view mistake) {
     log_.error("reload", "settings not reloaded", {{"mistake", mistake}});
+  };
+  const std::size_t told = std::min(mistakes.size(), mistakes_told_max);
+  std::for_each_n(mistakes.begin(), told, tell_one);
+  if (told < mistakes.size()) tell_one("and " + std::to_string(mistakes.size() - told) + " more");
   callbacks_.ended(false);
 }
 

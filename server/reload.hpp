@@ -2,8 +2,9 @@
 //
 // Reading files and parsing certificates would hold up the loop, so a thread of its own does both,
 // for as long as that takes: the settings file, the files it names, the rules that follow from
-// them. Then workers try the new pipelines, as libraries that compile are theirs. The loop's turn
-// is the exchange of what came of it for what was there. A process of its own could not hand over
+// them. Then workers try the new pipelines, as libraries that compile are theirs: also where there
+// are mistakes already, so that all are told at once. The loop's turn is the exchange of what came
+// of it for what was there. A process of its own could not hand over
 // certificates; a thread can, and nothing forks after it: the spawner was there first. It shares
 // nothing with the loop but what begin() gives it and finished() takes.
 //
@@ -46,25 +47,26 @@ struct Reloaded {
 using Mistakes = std::vector<std::string>;
 using ReloadResult = std::variant<Reloaded, Mistakes>;
 
-using LoadSettings = std::function<config::LoadResult()>;
+using NamedPipelines = std::vector<config::Settings::Pipeline>;
 
-// Blocking. `before`: the settings that hold, as they were loaded.
-ReloadResult prepare_reload(const LoadSettings& load, const config::Settings& before);
+// Blocking. `before`: the settings that hold, as they were loaded. `well_formed` gets the named
+// pipelines that are yet to be tried, whatever else is mistaken.
+ReloadResult prepare_reload(const config::LoadAgain& load, const config::Settings& before,
+                            NamedPipelines& well_formed);
 
 class Reload {
  public:
   using Faults = std::vector<config::Error>;
   struct Callbacks {
-    // Finds out what is wrong with the named pipelines and calls `done`, maybe at once; never, if
-    // this Reload is to go before.
-    std::function<void(const config::Settings&, std::function<void(const Faults&)> done)>
-        try_pipelines;
+    // Finds out what is wrong with the pipelines and calls `done`, maybe at once; never, if this
+    // Reload is to go before.
+    std::function<void(NamedPipelines, std::function<void(const Faults&)> done)> try_pipelines;
     std::function<void(Reloaded&&)> apply;  // makes it hold
     std::function<void(bool done)> ended;   // of each reload, when it holds or has failed
   };
   // Throws std::system_error when there is no descriptor left.
-  Reload(asio::io_context& io, LoadSettings load, config::Settings loaded, config::Metrics& metrics,
-         config::Log& log, Callbacks callbacks);
+  Reload(asio::io_context& io, config::LoadAgain load, config::Settings loaded,
+         config::Metrics& metrics, config::Log& log, Callbacks callbacks);
   Reload(const Reload&) = delete;
   Reload& operator=(const Reload&) = delete;
   ~Reload();
@@ -80,7 +82,7 @@ class Reload {
   void tell(const Mistakes& mistakes);
   void stamp();
 
-  LoadSettings load_;
+  config::LoadAgain load_;
   config::Settings loaded_;
   config::Metrics& metrics_;
   config::Log& log_;
@@ -88,6 +90,7 @@ class Reload {
   asio::posix::basic_stream_descriptor<asio::io_context::executor_type> done_;  // an eventfd
   std::uint64_t done_count_ = 0;
   std::thread thread_;
+  NamedPipelines well_formed_;
   ReloadResult result_ = Mistakes();
   bool under_way_ = false;
   bool again_ = false;

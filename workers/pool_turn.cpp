@@ -154,7 +154,8 @@ void PoolImpl::account(Worker& worker, const Owed& owed, std::chrono::nanosecond
   Worker::Life& life = worker.life;
   ++life.answers;
   life.backlog -= owed.expected;
-  if (!owed.asked.cancelled && (owed.asked.flags & hash_input) == 0)
+  // Only of what ran.
+  if (!owed.asked.cancelled && (owed.asked.flags & (hash_input | compile_only)) == 0)
     costs_.learn(owed.cost_key, took);
   if (owed.task != nullptr && owed.task->limits.flow != nullptr)
     queue_.charge(*owed.task->limits.flow, took - charge_for(owed.expected));

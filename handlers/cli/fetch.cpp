@@ -93,6 +93,11 @@ int give_out(Fetching& fetching) {
   if (!fetching.order.envelope) {
     const server::http::Response response = result_response(result, fetching.report, {});
     const std::string head = fetching.order.include ? head_of(response) : std::string();
+    if (is_terminal(STDOUT_FILENO) &&
+        !(config::is_plain_text(head) && config::is_plain_text(response.bytes()))) {
+      say(not_for_a_terminal());
+      return exit_failed;
+    }
     written = write_out(head) && write_out(response.bytes());
   }
   return written ? exit_done : exit_failed;

@@ -50,6 +50,11 @@ std::string cannot_start(const config::Error& error) {
   return cannot("start", error.field.empty() ? error.detail : error.field + ": " + error.detail);
 }
 
+std::string not_for_a_terminal() {
+  return cannot("write the result", "it is not plain text, and standard output is a terminal") +
+         "Send it to a file or another program: fetchmill fetch ... > FILE\n";
+}
+
 std::string cannot(std::string_view what, std::string_view why) {
   return "fetchmill: cannot " + printable(what) + ": " + printable(why) + ".\n";
 }

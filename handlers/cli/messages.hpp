@@ -13,6 +13,8 @@ std::string failure(std::string_view url, const config::Error& error);
 // The command line is mistaken.
 std::string usage_mistake(std::string_view command, const config::Error& error);
 std::string cannot_start(const config::Error& error);
+// Standard output is a terminal, and the result something that it might act on.
+std::string not_for_a_terminal();
 std::string cannot(std::string_view what, std::string_view why);
 
 }  // namespace fetchmill::handlers::cli

@@ -106,12 +106,13 @@ std::string accepted_host(const config::Settings::Server& settings) {
 int serve(const Call& call) {
   const std::optional<config::Settings> settings = load_and_try_settings(call);
   if (!settings) return exit_usage;
-  // The ops are what they were at start. Nothing is tried here: a reload is a thread, which must
-  // not fork; its files are read, and its pipelines tried, behind this.
-  config::LoadInput input = call.input;
-  input.load_modules = {};
-  const Call again{call.command, input, call.line, call.actions, call.out, call.err};
-  return call.actions.serve(*settings, [&again] { return try_load(again); });
+  return call.actions.serve(*settings, [&call](const config::TrySteps& try_steps) {
+    config::LoadInput input = call.input;
+    // The ops are what they were at start.
+    input.load_modules = {};
+    input.try_steps = try_steps;
+    return try_load({call.command, input, call.line, call.actions, call.out, call.err});
+  });
 }
 
 int fetch(const Call& call) {

@@ -15,9 +15,7 @@ namespace fetchmill::server::cli {
 
 // What main gives the command line to work with. The first three return the exit code.
 struct Actions {
-  // `again` loads the settings anew.
-  std::function<int(const config::Settings&, const std::function<config::LoadResult()>& again)>
-      serve;
+  std::function<int(const config::Settings&, const config::LoadAgain& again)> serve;
   std::function<int(const config::Settings&, const CommandLine&)> fetch;
   std::function<int(const config::Settings&, const CommandLine&)> batch;
   std::function<std::string()> ops_json;  // the body of GET /v1/ops

@@ -116,8 +116,9 @@ constexpr std::array<Command, 10> table{{
     {"fetch",
      "fetch [OPTION...] URL",
      "Fetches one URL and processes its body, without a server.",
-     "The result goes to standard output, what went wrong to standard error. It is the same engine "
-     "as the server's: worker processes, address policy, limits, settings.",
+     "The result goes to standard output, what went wrong to standard error. A terminal gets none "
+     "that is not plain text. It is the same engine as the server's: worker processes, address "
+     "policy, limits, settings.",
      {fetch_options, OtherFlags::parameters, 1, 1, only_of_batch},
      fetch_examples,
      fetch},

@@ -5,33 +5,13 @@
 namespace fetchmill::server::fetch {
 namespace {
 
-constexpr std::array<std::string_view, known_field_count> known_names{
-    "Age",  "Cache-Control", "Content-Encoding", "Content-Type", "Date",
-    "ETag", "Expires",       "Last-Modified",    "Set-Cookie",   "Vary",
-};
-
 std::optional<KnownField> known_field(wire::FieldId id) {
   switch (id) {
-    case wire::FieldId::age:
-      return KnownField::age;
-    case wire::FieldId::cache_control:
-      return KnownField::cache_control;
-    case wire::FieldId::content_encoding:
-      return KnownField::content_encoding;
-    case wire::FieldId::content_type:
-      return KnownField::content_type;
-    case wire::FieldId::date:
-      return KnownField::date;
-    case wire::FieldId::etag:
-      return KnownField::etag;
-    case wire::FieldId::expires:
-      return KnownField::expires;
-    case wire::FieldId::last_modified:
-      return KnownField::last_modified;
-    case wire::FieldId::set_cookie:
-      return KnownField::set_cookie;
-    case wire::FieldId::vary:
-      return KnownField::vary;
+#define FIELD(name)         \
+  case wire::FieldId::name: \
+    return KnownField::name;
+#include "server/fetch/known_fields.def"
+#undef FIELD
     default:
       return std::nullopt;
   }
@@ -76,7 +56,7 @@ std::optional<std::string_view> FieldLines::next_of(std::string_view name) {
 }
 
 std::string_view to_string(KnownField field) {
-  return known_names[static_cast<std::size_t>(field)];
+  return boost::beast::http::to_string(known_field_ids[static_cast<std::size_t>(field)]);
 }
 
 std::string UpstreamHead::list(KnownField field) const {

@@ -1,5 +1,6 @@
 // The head of an answer as it was received, and where those fields stand in it that are asked for
-// after nearly every answer: noted when the head is set, so that it is not scanned for each. Pure.
+// after nearly every answer (known_fields.def): noted when the head is set, so that it is not
+// scanned for each. Pure.
 //
 // Lifetime: views point into the head, until it is set again, moved or gone.
 // Trust: it passed server/wire, which bounds it and lets no LF pass but those of the line ends.
@@ -41,18 +42,16 @@ class FieldLines {
 };
 
 enum class KnownField : std::uint8_t {
-  age,
-  cache_control,
-  content_encoding,
-  content_type,
-  date,
-  etag,
-  expires,
-  last_modified,
-  set_cookie,
-  vary,
+#define FIELD(name) name,
+#include "server/fetch/known_fields.def"
+#undef FIELD
 };
-inline constexpr std::size_t known_field_count = 10;
+// What the parser calls them, in the same order.
+inline constexpr std::array known_field_ids{
+#define FIELD(name) wire::FieldId::name,
+#include "server/fetch/known_fields.def"
+#undef FIELD
+};
 std::string_view to_string(KnownField field);
 
 class UpstreamHead {
@@ -100,8 +99,9 @@ class UpstreamHead {
   const Place& place(KnownField field) const { return places_[static_cast<std::size_t>(field)]; }
 
   std::string text_;
-  std::array<Place, known_field_count> places_{};
+  std::array<Place, known_field_ids.size()> places_{};
   std::uint16_t repeated_ = 0;
+  static_assert(known_field_ids.size() <= std::numeric_limits<std::uint16_t>::digits);
 };
 
 }  // namespace fetchmill::server::fetch

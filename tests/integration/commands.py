@@ -1,5 +1,6 @@
 """`fetchmill fetch` and `fetchmill batch` as a shell runs them."""
 
+import contextlib
 import json
 import os
 import pty
@@ -104,12 +105,16 @@ def batch(*arguments, text=None, **how):
 
 
 def on_a_terminal(*arguments):
-    """The one line that a command writes to standard output where that is a terminal."""
+    """(exit code, standard output, standard error), the output a terminal; it takes only little."""
     master, slave = pty.openpty()
     with open(master, "rb", buffering=0) as terminal:
         with open(slave, "wb", buffering=0) as output, Running(*arguments, stdout=output) as running:
-            running.end()
-        return terminal.readline()
+            code, _, err = running.end()
+        shown = b""
+        with contextlib.suppress(OSError):  # the other side is closed
+            while piece := terminal.read(4096):
+                shown += piece
+        return code, shown, err
 
 
 def temporary_folder(test):

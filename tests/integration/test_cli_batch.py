@@ -370,7 +370,7 @@ class Terminal(BatchTest):
 
     def test_controls_in_outcomes_are_escaped(self):
         path = self.file("urls", *self.urls(1, "/text?text=%7F%C2%9B2J%C2%A0"))
-        line = commands.on_a_terminal("batch", path)
+        _, line, _ = commands.on_a_terminal("batch", path)
         self.assertIn(b'"\\u007f\\u009b2J\xc2\xa0"', line)
         self.assertEqual(json.loads(line)["text"], "\x7f\x9b2J\xa0")
         with Running("batch", path) as running:

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import unittest
+import urllib.parse
 
 import commands
 import harness
@@ -81,9 +82,24 @@ class Results(FetchTest):
 
     def test_controls_in_an_outcome_are_escaped_on_a_terminal(self):
         url = self.origin.url("/text?text=%7F%C2%9B2J")
-        line = commands.on_a_terminal("fetch", url, "--envelope")
+        _, line, _ = commands.on_a_terminal("fetch", url, "--envelope")
         self.assertIn(rb'"\u007f\u009b2J"', line)
         self.assertIn('"\x7f\x9b2J"', fetch(url, "--envelope").stdout)
+
+    def test_a_terminal_gets_plain_text_only(self):
+        plain = self.origin.url("/text?text=a%09%C3%BC%0A")
+        self.assertEqual(commands.on_a_terminal("fetch", plain), (0, b"a\t\xc3\xbc\r\n", ""))
+        for binary in ("%00", "%1B%5B2J", "%C2%9B2J", "%08", "%FF"):
+            with self.subTest(binary):
+                url = self.origin.url("/text?text=a" + binary)
+                for options in ([], ["-i"]):
+                    code, shown, err = commands.on_a_terminal("fetch", url, *options)
+                    self.assertEqual((code, shown), (1, b""))
+                    self.assertIn("standard output is a terminal", err)
+                    self.assertIn("> FILE", err)
+                with Running("fetch", url) as running:
+                    body, _ = running.child.communicate()
+                self.assertEqual(body, urllib.parse.unquote_to_bytes("a" + binary))
 
     def test_settings_as_for_the_server(self):
         path = pathlib.Path(commands.temporary_folder(self), "f.toml")

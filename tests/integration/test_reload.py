@@ -185,21 +185,36 @@ class AllOrNothing(Reloading):
         server = self.serve(OPEN + kept)
         entries = self.reload(
             server,
-            OPEN + "[pipelines.kept]\nsteps = [{op = 'json.minify'}, {op = 'jq', program = '.['}]\n"
+            OPEN + "[pipelines.kept]\nsteps = [{op = 'json.minify'}, {op = 'jq', program = '.['},"
+            " {op = 'hash'}, {op = 'xml.select', xpath = '//a['}]\n"
             "[pipelines.good]\nsteps = [{op = 'hash'}]\n"
-            "[pipelines.bad]\nsteps = [{op = 'text.match', pattern = '('}]\n",
+            "[pipelines.bad]\nsteps = [{op = 'text.match', pattern = '('}]\n"
+            "[pipelines.worse]\nsteps = [{op = 'hsh'}]\n",
             result="failed",
-            entries=2,
+            entries=4,
         )
-        fields = {entry["mistake"].partition(": ")[0] for entry in entries}
+        self.assertIn("pipelines.worse.steps[0].op", entries.pop(0)["mistake"])
         self.assertEqual(
-            fields, {"pipelines.kept.steps[1].program", "pipelines.bad.steps[0].pattern"}
+            [entry["mistake"].partition(": ")[0] for entry in entries],
+            [
+                "pipelines.kept.steps[1].program",
+                "pipelines.kept.steps[3].xpath",
+                "pipelines.bad.steps[0].pattern",
+            ],
         )
         self.assertEqual(server.fetch(url, pipeline="kept").json(), 1)
         self.assert_problem(server.fetch(url, pipeline="good"), "invalid_request")
         changed = "[pipelines.kept]\nsteps = [{op = 'jq', program = '.[0].id'}]\n"
         self.reload(server, OPEN + changed)
         self.assertEqual(server.fetch(url, pipeline="kept").json(), 0)
+
+    def test_of_very_many_mistakes_some_are_told(self):
+        server = self.serve(OPEN)
+        text = OPEN + "".join(f"nonsense_{n} = 1\n" for n in range(102))
+        entries = self.reload(server, text, result="failed", entries=101)
+        self.assertEqual(len(entries), 101)
+        self.assertIn("fetch.nonsense_99", entries[-2]["mistake"])
+        self.assertEqual(entries[-1]["mistake"], "and 2 more")
 
     def test_a_file_that_is_gone(self):
         server = self.serve(OPEN)

@@ -137,6 +137,16 @@ bool wants_original(std::string_view pipeline_json) {
   return pipeline_json.starts_with(original_start);
 }
 
+std::vector<std::string> single_steps(std::string_view pipeline_json) {
+  simdjson::dom::parser parser;
+  simdjson::dom::array steps;
+  std::vector<std::string> pipelines;
+  if (parser.parse(pipeline_json.data(), pipeline_json.size()).get(steps)) return pipelines;
+  for (const simdjson::dom::element step : steps)
+    pipelines.push_back('[' + simdjson::minify(step) + ']');
+  return pipelines;
+}
+
 std::string op_names(std::string_view pipeline_json) {
   constexpr std::string_view step = "{\"op\":\"";
   constexpr std::size_t names_bytes_max = 256;

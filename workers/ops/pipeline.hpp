@@ -50,6 +50,9 @@ config::Result<std::string> pipeline_from_query(
 // coding is left alone.
 bool wants_original(std::string_view pipeline_json);
 
+// The steps of a canonical pipeline, each as a pipeline of its own.
+std::vector<std::string> single_steps(std::string_view pipeline_json);
+
 // The ops of a canonical pipeline, for the log: "json.select,hash".
 std::string op_names(std::string_view pipeline_json);
 

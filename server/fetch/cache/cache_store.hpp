@@ -44,6 +44,7 @@ class Charge {
   std::size_t bytes_ = 0;
 };
 
+// Linked while the store has it.
 struct Entry : ListHook {
   explicit Entry(CacheStore& store) : charge(store) {}
 

@@ -7,6 +7,7 @@
 #include "server/fetch/interrupted.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <utility>
@@ -192,6 +193,7 @@ Task<Result<void>> CachedFetch::ask(Activity& activity, Visit visit, FetchReques
                                     FetchResponse& response, BodySink& sink) {
   const bool stands_in = visit.entry && !visit.is_background &&
                          usable_on_error(visit.entry->freshness, visit.asked, Clock::now());
+  const std::uint64_t retries = request.retries;
   if (stands_in) request.retries = 0;
   if (visit.entry) add_conditions(visit, request);
   response.cache.forward = visit.asked.no_cache ? Forward::request : visit.why;
@@ -199,6 +201,7 @@ Task<Result<void>> CachedFetch::ask(Activity& activity, Visit visit, FetchReques
                       !visit.asked.no_store);
   Task<Result<void>> fetching = upstream_.run(activity, request, response, storing);
   Result<void> outcome = co_await fetching;
+  request.retries = retries;
   response.cache.forward_status = response.status;
   if (outcome && storing.not_modified()) {
     if (!request.revalidates) {
@@ -236,8 +239,9 @@ Task<Result<void>> CachedFetch::confirmed(Activity& activity, Visit& visit, Fetc
                                           FetchResponse& response, BodySink& sink) {
   const EntryPtr entry = std::exchange(visit.entry, nullptr);
   if (freshen(*entry, request, response)) {
-    arrived(visit, entry);
-    response.cache.stored = true;
+    // It may not be for others any more, or have gone for want of room, its own larger head's too.
+    response.cache.stored = entry->linked();
+    arrived(visit, response.cache.stored ? entry : nullptr);
     count(response, CacheResult::revalidated);
     if (visit.is_background) co_return Result<void>();
     Task<Result<void>> serving = serve(activity, entry, request, response, sink);

@@ -34,6 +34,15 @@ TEST(PrintableTest, JsonStaysWhatItIs) {
   for (const auto& row : cases) EXPECT_EQ(printable_json(row.json), row.shown);
 }
 
+TEST(PrintableTest, PlainTextIsShownAndDoesNothingElse) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text : {""sv, "a\tb\r\n"sv, "\xc3\xa9\xe2\x82\xac\xc2\xa0"sv})
+    EXPECT_TRUE(is_plain_text(text)) << text;
+  for (const std::string_view text :
+       {"a\0"sv, "\x1b[31m"sv, "a\x08"sv, "\x7f"sv, "\xc2\x9b"sv, "\xff"sv, "a\xc3"sv})
+    EXPECT_FALSE(is_plain_text(text)) << text;
+}
+
 TEST(PrintableTest, LongTextIsShortened) {
   EXPECT_EQ(printable("abcdef", 6), "abcdef");
   EXPECT_EQ(printable("abcdef", 3), "abc...");

@@ -163,6 +163,9 @@ TEST(TaskTest, WhatIsPassedOnStaysAsWritten) {
   EXPECT_EQ(
       from_json(R"({"vars":{"a":1.10,"b":12345678901234567890123,"c":"1.10","d":7}})")->vars,
       (Variables{{"a", "1.10"}, {"b", "12345678901234567890123"}, {"c", "1.10"}, {"d", "7"}}));
+  const Variables zeros{{"a", "-0"}, {"b", "0"}};
+  EXPECT_EQ(from_json(R"({"vars":{"a":-0,"b":0}})")->vars, zeros);
+  EXPECT_EQ(from_json(R"({"vars":{"a":-0,"b":0},"meta":1})")->vars, zeros);
 }
 
 TEST(TaskTest, ANumberOutOfRangeElsewhereIsNamedByItsPlace) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <future>
 #include <vector>
 
 namespace fetchmill::server::fetch::testing {
@@ -156,6 +157,57 @@ TEST_F(FetchCacheTest, A304AboutAnotherAnswerAsksForAllOfIt) {
   EXPECT_EQ(seen[2].find("If-None-Match"), std::string::npos);
 }
 
+TEST_F(FetchCacheTest, WhatA304MakesAnAnswerForOthersIsNotKept) {
+  Upstream upstream(
+      {answering({ok_response("old", "Cache-Control: no-cache\r\nETag: \"a\"\r\n"),
+                  not_modified(""), not_modified("Vary: Accept\r\n"), ok_response("new", fresh)})});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  for (const bool stored : {true, false}) {
+    Fetched confirmed;
+    fetch(upstream.url(), confirmed);
+    EXPECT_EQ(said(confirmed), "old revalidated");
+    EXPECT_EQ(confirmed.response.cache.stored, stored);
+  }
+  EXPECT_EQ(fetched(upstream.url()), "new miss");
+}
+
+TEST_F(FetchCacheTest, WhatItsOwnNewHeadPushesOutIsNotStored) {
+  settings.fetch.cache_mb = 1;
+  std::promise<void> full;
+  Upstream upstream({[&](Peer& peer) {
+    peer.read_request();
+    peer.send(ok_response("old", "Cache-Control: no-cache\r\nETag: \"a\"\r\n"));
+    peer.read_request();
+    full.get_future().wait();
+    peer.send(not_modified("X: " + std::string(30'000, 'x') + "\r\n"));
+  }});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  Activity activity(deadlines);
+  FetchRequest again = request(upstream.url());
+  Fetched confirmed;
+  start(activity, again, confirmed);
+  // Others, used later than it, until its head has no room to grow. None takes 20 KB.
+  Upstream others(
+      {[](Peer& peer) { peer.answer_all(ok_response(std::string(8'000, 'x'), fresh)); }});
+  for (int i = 0; i < 200 && metrics.fetch_cache_bytes.get().value() < 1'028'000; ++i) {
+    Activity of_other(deadlines);
+    FetchRequest other = request(others.url("/" + std::to_string(i)));
+    Fetched one;
+    start(of_other, other, one);
+    while (!one.outcome) {
+      io.restart();
+      io.run_one_for(milliseconds(5));
+    }
+  }
+  EXPECT_EQ(metrics.fetch_cache_evictions_total.get().value(), 0u);
+  full.set_value();
+  run();
+  EXPECT_EQ(said(confirmed), "old revalidated");
+  EXPECT_FALSE(confirmed.response.cache.stored);
+  EXPECT_GT(metrics.fetch_cache_evictions_total.get().value(), 0u);
+  fetcher().stop();
+}
+
 TEST_F(FetchCacheTest, TheConditionsStayWithTheUrlTheyAreAbout) {
   std::vector<std::string> seen;
   const std::string moved =
@@ -207,6 +259,18 @@ TEST_F(FetchCacheTest, NoRetriesWhereAStaleAnswerStandsIn) {
   fetch(std::move(with_retries), again);
   EXPECT_EQ(said(again), "old stale");
   EXPECT_EQ(again.response.attempts, 1u);
+}
+
+TEST_F(FetchCacheTest, RetriesWhereTheStaleAnswerHasGone) {
+  const std::string unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+  Upstream upstream({answering(
+      {ok_response("old",
+                   "Age: 9\r\nCache-Control: max-age=9, stale-if-error=99\r\nETag: \"a\"\r\n"),
+       not_modified("ETag: \"b\"\r\n"), unavailable, ok_response("new", fresh)})});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  FetchRequest with_retries = request(upstream.url());
+  with_retries.retries = 5;
+  EXPECT_EQ(fetched(std::move(with_retries)), "new miss");
 }
 
 TEST_F(FetchCacheTest, AStaleAnswerIsOfTheUrlThatWasAskedFor) {

@@ -31,7 +31,7 @@ TEST(UpstreamHead, KnowsWhereItsFieldsStand) {
 }
 
 TEST(UpstreamHead, FindsEachOfThemAlone) {
-  for (std::size_t i = 0; i < known_field_count; ++i) {
+  for (std::size_t i = 0; i < known_field_ids.size(); ++i) {
     const auto field = static_cast<KnownField>(i);
     const std::string name(to_string(field));
     std::string lines = name + ": 1\r\nA: b\r\n";

@@ -324,6 +324,13 @@ TEST(CheckSteps, GivesTheCanonicalTextOrEveryMistake) {
   EXPECT_EQ(mistakes("[").size(), 1u);
 }
 
+TEST(SingleSteps, AreThoseOfThePipelineInItsOrder) {
+  EXPECT_EQ(single_steps(R"([{"op":"json.select","pointer":["/a","/]}"]},{"op":"identity"}])"),
+            (std::vector<std::string>{R"([{"op":"json.select","pointer":["/a","/]}"]}])",
+                                      R"([{"op":"identity"}])"}));
+  EXPECT_TRUE(single_steps("[]").empty());
+}
+
 TEST(CompileFaults, TellsEveryStepThatDoesNotCompile) {
   const auto faults = [](const std::string& steps) {
     std::string fields;

@@ -149,6 +149,16 @@ TEST_F(PoolTest, OnlyCompilingRunsNothing) {
   EXPECT_EQ(restarts("protocol"), 0U);
 }
 
+TEST_F(PoolTest, OnlyCompilingTellsNothingOfWhatARunTakes) {
+  start(1);
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(run(op("echo"), "x", {.compile_only = true}), "");
+  const auto jobs = submit_many(2, op("echo"), "x");
+  // What is known to be tiny would be handed to the busy worker as well.
+  EXPECT_EQ(pool_->stats().jobs_running, 1U);
+  EXPECT_EQ(pool_->stats().jobs_queued, 1U);
+  EXPECT_TRUE(run_until_all_done(jobs));
+}
+
 TEST_F(PoolTest, AResultAboveItsLimitIsRefused) {
   start(1);
   EXPECT_EQ(run(op("identity"), std::string(2000, 'x'), {.result_bytes_max = 1999}),
