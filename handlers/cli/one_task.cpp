@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -108,6 +109,8 @@ int one_task(const config::Settings& settings, const TaskOrder& order, const std
   const bool has_workers = engine.run([] {});
   // Only without workers is there no end yet.
   if (!has_workers) running.activity.interrupt(ErrorCode::internal_error);
+  // Nobody hears signals any more: while a reader is waited for, they end the process.
+  for (const int number : {SIGTERM, SIGINT}) std::signal(number, SIG_DFL);
   const int exit_code = give_out(running, name);
   running.result.reset();
   engine.stop();

@@ -14,6 +14,7 @@ import unittest
 
 import commands
 import harness
+import processes
 from commands import Running, process
 from harness import FETCHMILL_BIN, clean_environment
 from processes import bound, eventually
@@ -205,6 +206,16 @@ class Failures(ProcessTest):
                 _, lines, err = running.end()
                 self.assertEqual(lines, [])
                 self.assertTrue(err.endswith("(cancelled)\n"), err)
+
+    def test_signals_end_the_wait_for_a_reader(self):
+        path = self.file("bytes", EVERY_BYTE * 12_000)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number), Running("process", "--op", "identity", path) as running:
+                running.child.stdout.read(1)
+                family = processes.descendants(running.child.pid)
+                running.child.send_signal(number)
+                self.assertEqual(running.child.wait(timeout=bound(20)), -number)
+                eventually(lambda: not any(map(processes.alive, family)), "none is left behind")
 
 
 if __name__ == "__main__":
