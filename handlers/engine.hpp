@@ -1,5 +1,5 @@
-// The engine: what `serve`, `fetch` and `batch` have in common. Worker processes over shared
-// memory, the loop, and the outbound half on it.
+// The engine: what `serve`, `fetch`, `batch` and `process` have in common. Worker processes over
+// shared memory, the loop, and the outbound half on it.
 //
 //   Engine engine(settings);
 //   if (auto started = engine.start(); !started) …

@@ -143,11 +143,10 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
 void append_result(std::string& out, std::int64_t index, const TaskSpec& task,
                    const TaskReport& report, const TaskResult& result) {
   append_common(out, result.unchanged ? "unchanged" : "result", index, task);
-  append_upstream(out, task, report.response);
+  const bool was_fetched = report.response.status != 0;
+  if (was_fetched) append_upstream(out, task, report.response);
   append_attempts(out, report.response);
-  out += ",\"cache\":\"";
-  out += to_string(report.response.cache.result);
-  out += '"';
+  if (was_fetched) append_member(out, "cache", to_string(report.response.cache.result));
   append_member(out, "etag", result.etag);
   if (result.unchanged) return append_end(out, report);
   append_member(out, "media_type", result.output.media_type);

@@ -3,8 +3,8 @@
 #include "handlers/image_format.hpp"
 #include "handlers/outcome.hpp"
 #include "handlers/query.hpp"
+#include "handlers/receive_body.hpp"
 #include "handlers/run_task.hpp"
-#include "handlers/slot_sink.hpp"
 #include "workers/content_coding.hpp"
 #include "workers/ops/pipeline.hpp"
 
@@ -16,9 +16,6 @@ using config::ErrorCode;
 using config::Result;
 using server::Task;
 using server::http::Exchange;
-
-// Read in one go into shared memory, at most; what a slot of unknown length grows by.
-constexpr std::size_t read_step_bytes = 64 * 1024;
 
 struct ProcessCall {
   TaskSpec task;
@@ -69,44 +66,23 @@ Error as_request_error(Error error) {
 }
 
 // The body, from the socket straight into its slot.
-Task<Result<workers::Slot>> receive(App& app, Exchange& exchange, const ProcessCall& call) {
-  const std::uint64_t bytes_max = app.settings.server.max_body_bytes;
-  const auto too_large = [&] {
-    return Error(ErrorCode::payload_too_large,
-                 "the request body is larger than server.max_body_bytes (" +
-                     std::to_string(bytes_max) + " bytes)");
-  };
-  const std::optional<std::uint64_t> length = exchange.body_length();
-  if (length.value_or(0) > bytes_max) co_return too_large();
-  SlotSink sink(app.pool.slots(), call.task.pipeline);
-  sink.begin(length);
-  std::uint64_t received = 0;
-  while (!length || received < *length) {
-    const std::size_t wanted = length ? static_cast<std::size_t>(std::min<std::uint64_t>(
-                                            *length - received, server::turn_bytes_max))
-                                      : read_step_bytes;
-    std::span<char> room = sink.space(wanted);
-    if (room.empty()) {
-      Task<Result<std::span<char>>> waiting = sink.wait_for_space(exchange.activity(), wanted);
-      Result<std::span<char>> granted = co_await waiting;
-      if (!granted) co_return granted.error();
-      room = *granted;
-    }
-    Task<Result<std::size_t>> reading = exchange.read_body(room);
-    Result<std::size_t> count = co_await reading;
-    if (!count) co_return count.error();
-    if (*count == 0) break;
-    received += *count;
-    if (received > bytes_max) co_return too_large();
-    sink.commit(*count);
+class RequestBody final : public BodySource {
+ public:
+  explicit RequestBody(Exchange& exchange) : exchange_(exchange) {}
+  Task<Result<std::size_t>> read(server::Activity& activity, std::span<char> into) override {
+    return exchange_.read_body(activity, into);
   }
-  Task<Result<workers::Slot>> taking = sink.take(exchange.activity());
-  Result<workers::Slot> slot = co_await taking;
-  if (!slot) co_return slot.error();
+
+ private:
+  Exchange& exchange_;
+};
+
+// With what the request's head says of it.
+Result<workers::Slot> described_by_head(workers::Slot slot, const Exchange& exchange,
+                                        const ProcessCall& call) {
   const std::string_view type = exchange.request().field(server::wire::FieldId::content_type);
-  if (Result<void> described = slot->describe(type, {}, call.coding); !described)
-    co_return described.error();
-  co_return std::move(*slot);
+  if (Result<void> done = slot.describe(type, {}, call.coding); !done) return done.error();
+  return slot;
 }
 
 }  // namespace
@@ -117,8 +93,11 @@ Task<void> process(App& app, Exchange& exchange) {
     Task<void> refusing = exchange.respond(call.error());
     co_return co_await refusing;
   }
-  Task<Result<workers::Slot>> receiving = receive(app, exchange, *call);
+  RequestBody body(exchange);
+  Task<Result<workers::Slot>> receiving =
+      receive_body(app, exchange.activity(), body, exchange.body_length(), call->task.pipeline);
   Result<workers::Slot> slot = co_await receiving;
+  if (slot) slot = described_by_head(std::move(*slot), exchange, *call);
   if (!slot) {
     Task<void> refusing = exchange.respond(slot.error());
     co_return co_await refusing;

@@ -5,6 +5,7 @@
 #include "config/version.hpp"
 #include "handlers/cli/batch.hpp"
 #include "handlers/cli/fetch.hpp"
+#include "handlers/cli/process.hpp"
 #include "handlers/engine.hpp"
 #include "handlers/image_format.hpp"
 #include "handlers/loops.hpp"
@@ -286,6 +287,7 @@ int main(int argc, char** argv) {
                           {.serve = server::or_explain(server::serve),
                            .fetch = server::or_explain(handlers::cli::fetch),
                            .batch = server::or_explain(handlers::cli::batch),
+                           .process = server::or_explain(handlers::cli::process),
                            .ops_json = workers::ops::catalogue_json,
                            .load_modules = workers::python::load_modules,
                            .choose_ops = server::choose_ops,

@@ -1,9 +1,8 @@
 #include "handlers/cli/batch.hpp"
 
-#include "config/load.hpp"
 #include "config/printable.hpp"
-#include "config/read_file.hpp"
 #include "handlers/batch_run.hpp"
+#include "handlers/cli/input.hpp"
 #include "handlers/cli/messages.hpp"
 #include "handlers/cli/orders.hpp"
 #include "handlers/cli/progress.hpp"
@@ -20,8 +19,6 @@
 #include <cstring>
 #include <optional>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace fetchmill::handlers::cli {
@@ -40,45 +37,18 @@ using server::Transfer;
 constexpr std::size_t file_piece_bytes = 64 * 1024;
 constexpr std::chrono::milliseconds tick{100};
 
-Error failed_read(int error) {
-  return Error(ErrorCode::invalid_request,
-               std::string("the input cannot be read: ") + std::strerror(error));
-}
-
-// What is left to read of a regular file.
-std::optional<std::uint64_t> bytes_of(int file) {
-  struct stat status {};
-  if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-  const off_t at = std::max<off_t>(::lseek(file, 0, SEEK_CUR), 0);
-  return static_cast<std::uint64_t>(std::max<off_t>(status.st_size - at, 0));
-}
-
-Result<workers::Fd> open_input(const std::string& path) {
-  workers::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  struct stat status {};
-  int error = file && ::fstat(file.get(), &status) == 0 ? 0 : errno;
-  if (error == 0 && S_ISDIR(status.st_mode)) error = EISDIR;
-  if (error == 0) return file;
-  return Error(ErrorCode::invalid_request,
-               "the file '" + path + "' cannot be read: " + std::strerror(error));
-}
-
 // Where the lines come from and where outcomes go.
 struct Files {
-  workers::Fd input;  // none: standard input
+  Input input;
   std::optional<ResumeFile> resume;
 
-  int in() const { return input ? input.get() : STDIN_FILENO; }
   int out() const { return resume ? resume->file.get() : STDOUT_FILENO; }
 };
 
 Result<Files> open_files(const BatchOrder& order) {
-  Files files;
-  if (order.input != "-") {
-    Result<workers::Fd> input = open_input(order.input);
-    if (!input) return input.error();
-    files.input = std::move(*input);
-  }
+  Result<Input> input = Input::open(order.input);
+  if (!input) return input.error();
+  Files files{std::move(*input), std::nullopt};
   if (order.resume) {
     Result<ResumeFile> resume = open_resume_file(*order.resume);
     if (!resume) return resume.error();
@@ -90,20 +60,15 @@ Result<Files> open_files(const BatchOrder& order) {
 // The lines of a file or of standard input; tasks that have a result already are skipped.
 class FileLines final : public LineSource::Lines {
  public:
-  FileLines(App& app, server::Poller& poller, const BatchOrder& order, Files& files, BatchRun& run)
-      : app_(app),
-        descriptor_(poller, app.turns, files.in()),
+  FileLines(Engine& engine, const BatchOrder& order, Files& files, BatchRun& run)
+      : app_(engine.app()),
+        stream_(engine, files.input),
         defaults_(order.stream.defaults),
         index_(files.resume ? &files.resume->index : nullptr),
         run_(run) {}
 
   Task<Result<std::size_t>> read(Activity& activity, std::span<char> into) override {
-    Task<Transfer> reading = descriptor_.read(activity, into);
-    const Transfer transfer = co_await reading;
-    if (activity.interrupted()) co_return Error(activity.why());
-    if (transfer.error != 0) co_return failed_read(transfer.error);
-    bytes_read_ += transfer.bytes;
-    co_return transfer.bytes;
+    return stream_.read(activity, into);
   }
 
   LineTask parse(simdjson::dom::parser& parser, std::string_view line) override {
@@ -115,15 +80,14 @@ class FileLines final : public LineSource::Lines {
 
   bool broke_off(const Error&) override { return true; }
 
-  std::uint64_t bytes_read() const { return bytes_read_; }
+  std::uint64_t bytes_read() const { return stream_.bytes_read(); }
 
  private:
   App& app_;
-  server::SharedDescriptor descriptor_;
+  InputStream stream_;
   const TaskSpec& defaults_;
   ResumeIndex* index_;
   BatchRun& run_;
-  std::uint64_t bytes_read_ = 0;
 };
 
 // A batch from its first line to its summary.
@@ -132,9 +96,9 @@ class Batching {
   Batching(Engine& engine, const BatchOrder& order, Files& files)
       : engine_(engine),
         options_(order.stream.options),
-        bytes_all_(bytes_of(files.in())),
+        bytes_all_(files.input.bytes_left()),
         run_(engine.app(), options_),
-        lines_(engine.app(), engine.poller(), order, files, run_),
+        lines_(engine, order, files, run_),
         source_(engine.app(), lines_, run_),
         out_(engine.poller(), engine.app().turns, files.out()),
         out_is_terminal_(is_terminal(files.out())),
@@ -261,18 +225,10 @@ int Batching::end() {
   return counts_.failed > 0 ? server::cli::exit_partly_failed : server::cli::exit_done;
 }
 
-void greet(const Files& files) {
-  if (is_terminal(files.in()) && is_terminal(STDERR_FILENO))
-    say("Reading URLs from the terminal, one per line; Ctrl-D ends them.\n");
-}
-
 }  // namespace
 
 int batch(const config::Settings& settings, const server::cli::CommandLine& line) {
-  const auto read_file = [&](const std::string& path) {
-    return config::read_file_up_to(path, settings.server.max_body_bytes);
-  };
-  const Result<BatchOrder> order = batch_order(line, settings, read_file);
+  const Result<BatchOrder> order = batch_order(line, settings, file_reader(settings));
   std::optional<Error> mistake;
   std::optional<Files> files;
   if (!order) {
@@ -293,7 +249,7 @@ int batch(const config::Settings& settings, const server::cli::CommandLine& line
     say(cannot_start(started.error()));
     return server::cli::exit_failed;
   }
-  greet(*files);
+  files->input.ask("Reading URLs from the terminal, one per line; Ctrl-D ends them.\n");
   Batching batching(engine, *order, *files);
   batching.start();
   engine.on_signal([&] { batching.interrupt(); });

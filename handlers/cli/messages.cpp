@@ -27,9 +27,9 @@ std::string sentence(std::string text) {
 
 }  // namespace
 
-std::string failure(std::string_view url, const config::Error& error) {
+std::string failure(std::string_view subject, const config::Error& error) {
   const config::ErrorInfo& row = config::info(error.code);
-  std::string out = "fetchmill: " + printable(url) + ": " + std::string(row.title);
+  std::string out = "fetchmill: " + printable(subject) + ": " + std::string(row.title);
   if (!error.detail.empty()) out += ": " + printable(error.detail);
   out = sentence(std::move(out)) + '\n' + std::string(row.advice);
   if (row.advice.find("operator") != std::string_view::npos)
@@ -52,7 +52,7 @@ std::string cannot_start(const config::Error& error) {
 
 std::string not_for_a_terminal() {
   return cannot("write the result", "it is not plain text, and standard output is a terminal") +
-         "Send it to a file or another program: fetchmill fetch ... > FILE\n";
+         "Send it to a file or another program: fetchmill ... > FILE\n";
 }
 
 std::string cannot(std::string_view what, std::string_view why) {

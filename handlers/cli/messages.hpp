@@ -8,8 +8,8 @@
 
 namespace fetchmill::handlers::cli {
 
-// A task failed; ends with a newline.
-std::string failure(std::string_view url, const config::Error& error);
+// A task failed, which was about `subject`; ends with a newline.
+std::string failure(std::string_view subject, const config::Error& error);
 // The command line is mistaken.
 std::string usage_mistake(std::string_view command, const config::Error& error);
 std::string cannot_start(const config::Error& error);

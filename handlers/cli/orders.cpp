@@ -1,10 +1,12 @@
 #include "handlers/cli/orders.hpp"
 
 #include "config/json_string.hpp"
+#include "handlers/image_format.hpp"
 #include "workers/json/json_locate.hpp"
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 namespace fetchmill::handlers::cli {
@@ -16,8 +18,11 @@ using config::ErrorCode;
 using config::Result;
 
 // Options that are no query parameters of the HTTP API.
-constexpr std::array<std::string_view, 7> own_options{"method",  "header",   "data",  "json",
-                                                      "include", "envelope", "resume"};
+constexpr auto own_options = std::to_array<std::string_view>(
+    {"method", "header", "data", "json", "include", "envelope", "resume"});
+// Those of `process`, which takes the others for an op's parameters.
+constexpr auto own_process_options =
+    std::to_array<std::string_view>({"content_type", "include", "envelope"});
 
 Error cannot_read(const std::string& path, std::string field) {
   return Error(ErrorCode::invalid_request,
@@ -28,12 +33,13 @@ bool is_path(std::string_view text) {
   return text.find('/') != std::string_view::npos || text.ends_with(".json");
 }
 
-// The options as what they would be in the query of GET /v1/fetch. A named pipeline is resolved
-// where the HTTP API resolves it.
-Result<QueryPairs> query_of(const CommandLine& line, const ReadFile& read_file) {
+// The options but `own` as what they would be in the query of GET /v1/fetch. A named pipeline is
+// resolved where the HTTP API resolves it.
+Result<QueryPairs> query_of(const CommandLine& line, std::span<const std::string_view> own,
+                            const ReadFile& read_file) {
   QueryPairs query;
   for (const auto& [name, value] : line.options) {
-    if (std::ranges::find(own_options, name) != own_options.end()) continue;
+    if (std::ranges::find(own, name) != own.end()) continue;
     std::string text = value;
     if (name == "pipeline" && !text.starts_with('[') && is_path(text)) {
       std::optional<std::string> file = read_file(text);
@@ -109,21 +115,45 @@ Error for_command_line(Error error, const CommandLine& line) {
 
 }  // namespace
 
-Result<FetchOrder> fetch_order(const CommandLine& line, const config::Settings& settings,
-                               const ReadFile& read_file) {
-  Result<QueryPairs> query = query_of(line, read_file);
+Result<TaskOrder> fetch_order(const CommandLine& line, const config::Settings& settings,
+                              const ReadFile& read_file) {
+  Result<QueryPairs> query = query_of(line, own_options, read_file);
   if (!query) return query.error();
   Result<TaskSpec> task = defaults_from_query(*query, settings);
   if (!task) return for_command_line(task.error(), line);
   if (auto added = add_request(line, settings, read_file, *task); !added) return added.error();
   task->url = line.words.at(0);
-  return FetchOrder{std::move(*task), line.find("include") != nullptr,
-                    line.find("envelope") != nullptr};
+  return TaskOrder{std::move(*task), line.find("include") != nullptr,
+                   line.find("envelope") != nullptr};
+}
+
+Result<ProcessOrder> process_order(const CommandLine& line, const config::Settings& settings,
+                                   const ReadFile& read_file) {
+  Result<QueryPairs> query = query_of(line, own_process_options, read_file);
+  if (!query) return query.error();
+  Result<std::string> pipeline = pipeline_from_query(*query, settings);
+  if (!pipeline) return for_command_line(pipeline.error(), line);
+  if (auto refused = refuse_open_format(*pipeline, "pipeline"); !refused) return refused.error();
+  ProcessOrder order;
+  order.task = default_task(settings);
+  order.task.pipeline = std::move(*pipeline);
+  if (!order.task.has_pipeline())
+    return Error(ErrorCode::invalid_request,
+                 "say what to do with the input, here or with --pipeline; `fetchmill ops` lists "
+                 "the ops",
+                 "op");
+  order.include = line.find("include") != nullptr;
+  order.envelope = line.find("envelope") != nullptr;
+  if (!line.words.empty()) order.input = line.words[0];
+  if (const std::string* type = line.find("content_type")) order.content_type = *type;
+  if (auto checked = server::fetch::check_header("Content-Type", order.content_type); !checked)
+    return Error(ErrorCode::invalid_request, checked.error().detail, "content_type");
+  return order;
 }
 
 Result<BatchOrder> batch_order(const CommandLine& line, const config::Settings& settings,
                                const ReadFile& read_file) {
-  Result<QueryPairs> query = query_of(line, read_file);
+  Result<QueryPairs> query = query_of(line, own_options, read_file);
   if (!query) return query.error();
   Result<BatchStream> stream = stream_from_query(*query, settings);
   if (!stream) return for_command_line(stream.error(), line);

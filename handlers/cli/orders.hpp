@@ -1,5 +1,5 @@
-// What the command lines of `fetch` and `batch` ask for, parsed and checked by the parsers that
-// HTTP requests go through. Pure.
+// What the command lines of `fetch`, `batch` and `process` ask for, parsed and checked by the
+// parsers that HTTP requests go through. Pure.
 //
 // Errors: as handlers/task.hpp and batch_request.hpp; `field` is the option's name with
 // underscores.
@@ -22,13 +22,22 @@ using server::cli::CommandLine;
 // The bytes of a file; nothing when it cannot be read or is larger than a body may be.
 using ReadFile = std::function<std::optional<std::string>(const std::string& path)>;
 
-struct FetchOrder {
+// Of a command that runs one task.
+struct TaskOrder {
   TaskSpec task;
   bool include = false;
   bool envelope = false;
 };
-config::Result<FetchOrder> fetch_order(const CommandLine& line, const config::Settings& settings,
-                                       const ReadFile& read_file);
+config::Result<TaskOrder> fetch_order(const CommandLine& line, const config::Settings& settings,
+                                      const ReadFile& read_file);
+
+struct ProcessOrder : TaskOrder {
+  std::string input = "-";   // a path, or "-" for standard input
+  std::string content_type;  // of the input; empty: unknown
+};
+config::Result<ProcessOrder> process_order(const CommandLine& line,
+                                           const config::Settings& settings,
+                                           const ReadFile& read_file);
 
 struct BatchOrder {
   BatchStream stream;

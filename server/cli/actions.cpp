@@ -57,6 +57,13 @@ config::Settings quiet_defaults() {
   return settings;
 }
 
+// And with no more workers than one task has use for.
+config::Settings defaults_of_one_task() {
+  config::Settings defaults = quiet_defaults();
+  defaults.workers.count = 1;
+  return defaults;
+}
+
 // A command has one loop, whatever the server has.
 std::optional<config::Settings> load_for_one(const Call& call, config::Settings defaults) {
   std::optional<config::Settings> settings = load_settings(call, std::move(defaults));
@@ -116,15 +123,18 @@ int serve(const Call& call) {
 }
 
 int fetch(const Call& call) {
-  config::Settings defaults = quiet_defaults();
-  defaults.workers.count = 1;
-  const std::optional<config::Settings> settings = load_for_one(call, std::move(defaults));
+  const std::optional<config::Settings> settings = load_for_one(call, defaults_of_one_task());
   return settings ? call.actions.fetch(*settings, call.line) : exit_usage;
 }
 
 int batch(const Call& call) {
   const std::optional<config::Settings> settings = load_for_one(call, quiet_defaults());
   return settings ? call.actions.batch(*settings, call.line) : exit_usage;
+}
+
+int process(const Call& call) {
+  const std::optional<config::Settings> settings = load_for_one(call, defaults_of_one_task());
+  return settings ? call.actions.process(*settings, call.line) : exit_usage;
 }
 
 int check_config(const Call& call) {

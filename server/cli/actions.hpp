@@ -8,6 +8,7 @@ namespace fetchmill::server::cli {
 int serve(const Call& call);
 int fetch(const Call& call);
 int batch(const Call& call);
+int process(const Call& call);
 int check_config(const Call& call);
 int print_config(const Call& call);
 int ops(const Call& call);

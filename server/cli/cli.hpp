@@ -13,11 +13,12 @@
 
 namespace fetchmill::server::cli {
 
-// What main gives the command line to work with. The first three return the exit code.
+// What main gives the command line to work with. The first four return the exit code.
 struct Actions {
   std::function<int(const config::Settings&, const config::LoadAgain& again)> serve;
   std::function<int(const config::Settings&, const CommandLine&)> fetch;
   std::function<int(const config::Settings&, const CommandLine&)> batch;
+  std::function<int(const config::Settings&, const CommandLine&)> process;
   std::function<std::string()> ops_json;  // the body of GET /v1/ops
   config::LoadModules load_modules = {};  // of python.modules
   config::ChooseOps choose_ops = {};

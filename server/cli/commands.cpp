@@ -8,8 +8,8 @@
 namespace fetchmill::server::cli {
 namespace {
 
-// What one request is, and what becomes of its body: of `fetch`, and of every line of `batch`.
-constexpr std::array task_options{
+// What becomes of a body.
+constexpr std::array pipeline_options{
     Option{"op", 0, "NAME",
            "What to do with the body; `fetchmill ops` lists the ops. Its parameters are given as "
            "--NAME VALUE; one that is repeated is a list."},
@@ -17,6 +17,10 @@ constexpr std::array task_options{
         "pipeline", 0, "NAME|FILE|JSON",
         "Several ops, one after the other: the name of a configured pipeline, a file (a path with "
         "a / in it or ending in .json), or the JSON itself, which begins with [."},
+};
+
+// What one request is: of `fetch`, and of every line of `batch`.
+constexpr std::array request_options{
     Option{"method", 'X', "METHOD", "GET unless there is a body, then POST."},
     Option{"header", 'H', "'NAME: VALUE'", "A request header; may be repeated."},
     Option{"data", 'd', "TEXT|@FILE",
@@ -33,26 +37,39 @@ constexpr std::array task_options{
     Option{"debug", 0, "", "Tell how the fetch went: in the outcome, or with --include."},
 };
 
-template <std::size_t count>
-constexpr auto with_task_options(const std::array<Option, count>& more) {
-  std::array<Option, task_options.size() + count> options{};
-  std::ranges::copy(more, std::ranges::copy(task_options, options.begin()).out);
-  return options;
-}
-
-constexpr auto fetch_options = with_task_options(std::array{
+// What is printed of one task.
+constexpr std::array output_options{
     Option{"include", 'i', "", "Print status and header fields before the result."},
     Option{"envelope", 0, "",
            "Print the outcome as one line of JSON, as in a batch, instead of the result."},
-});
+};
 
-constexpr auto batch_options = with_task_options(std::array{
-    Option{"resume", 0, "OUT", "Append to the file OUT, and leave out what it has results of."},
-    Option{"concurrency", 0, "N", "Tasks in progress at once."},
-    Option{"order", 0, "WORD", "completed, or input for the order of the lines."},
-    Option{"deadline-ms", 0, "N", "Time for all of it; what is left then fails."},
-    Option{"on-error", 0, "WORD", "continue, or fail_fast to end with the first failure."},
-});
+template <std::size_t... counts>
+constexpr auto all_of(const std::array<Option, counts>&... parts) {
+  std::array<Option, (counts + ...)> options{};
+  auto to = options.begin();
+  ((to = std::ranges::copy(parts, to).out), ...);
+  return options;
+}
+
+constexpr auto fetch_options = all_of(pipeline_options, request_options, output_options);
+
+constexpr auto batch_options = all_of(
+    pipeline_options, request_options,
+    std::array{
+        Option{"resume", 0, "OUT", "Append to the file OUT, and leave out what it has results of."},
+        Option{"concurrency", 0, "N", "Tasks in progress at once."},
+        Option{"order", 0, "WORD", "completed, or input for the order of the lines."},
+        Option{"deadline-ms", 0, "N", "Time for all of it; what is left then fails."},
+        Option{"on-error", 0, "WORD", "continue, or fail_fast to end with the first failure."},
+    });
+
+constexpr auto process_options =
+    all_of(pipeline_options,
+           std::array{Option{"content-type", 0, "TYPE",
+                             "Media type and charset of the input, as the Content-Type of a body "
+                             "says them."}},
+           output_options);
 
 constexpr std::array only_of_batch{Elsewhere{"resume", "batch"}};
 constexpr std::array only_of_fetch{Elsewhere{"include", "fetch"}, Elsewhere{"envelope", "fetch"}};
@@ -82,6 +99,13 @@ constexpr std::array batch_examples{
             "--fetch.rate_per_origin 2"},
     Example{"So that it can go on after an interruption",
             "fetchmill batch --pipeline ./steps.json --resume out.ndjson urls.txt"}};
+constexpr std::array process_examples{
+    Example{"The lines of a file, counted", "fetchmill process --op text.stats urls.txt"},
+    Example{"A page in an encoding that it does not tell",
+            "fetchmill process --op html.text --content-type 'text/html; charset=iso-8859-1' "
+            "page.html"},
+    Example{"A table without a head as JSON",
+            "printf '1;2' | fetchmill process --op csv.to_json --delimiter ';' --header false"}};
 constexpr std::array check_config_examples{
     Example{"Before a restart", "fetchmill check-config --config fetchmill.toml"}};
 constexpr std::array print_config_examples{
@@ -93,9 +117,9 @@ constexpr std::array completions_examples{
 
 constexpr std::string_view batch_description =
     "Lines come from FILE or standard input, as many as there are: a URL, or a task as a JSON "
-    "object "
-    "with the fields that POST /v1/fetch takes; blank lines and lines that begin with # are left "
-    "out. Each task's outcome goes to standard output as one line of JSON. Options hold for every "
+    "object with the fields that POST /v1/fetch takes; blank lines and lines that begin with # are "
+    "left out. Each task's outcome goes to standard output as one line of JSON. Options hold for "
+    "every "
     "task that does not say otherwise.\n\n"
     "On a terminal, standard error shows how far it is; at the end it has one line that sums up. "
     "Ctrl-C starts nothing more, waits for what runs and sums up; a second one stops at once.\n\n"
@@ -105,7 +129,13 @@ constexpr std::string_view batch_description =
     "tasks, so lines may be added at the end. Where lines were moved or removed it is the URL "
     "alone: there, tasks with the same URL need an `id`.";
 
-constexpr std::array<Command, 10> table{{
+constexpr std::string_view process_description =
+    "The input is FILE, or standard input where that is - or left out. It is POST /v1/process "
+    "without a server: nothing is fetched, --op or --pipeline says what to do, and input larger "
+    "than server.max_body_bytes is refused. The result goes to standard output, what went wrong to "
+    "standard error. A terminal gets none that is not plain text.";
+
+constexpr std::array<Command, 11> table{{
     {"serve",
      "serve [--config FILE] [--section.name VALUE...]",
      "Runs the server.",
@@ -129,6 +159,13 @@ constexpr std::array<Command, 10> table{{
      {batch_options, OtherFlags::parameters, 0, 1, only_of_fetch},
      batch_examples,
      batch},
+    {"process",
+     "process [OPTION...] [FILE|-]",
+     "Processes a file or standard input, without a server.",
+     process_description,
+     {process_options, OtherFlags::parameters, 0, 1},
+     process_examples,
+     process},
     {"check-config",
      "check-config [--config FILE] [--section.name VALUE...]",
      "Checks the settings and names every mistake.",

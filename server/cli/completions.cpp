@@ -39,6 +39,10 @@ bool takes_file(const Option& option) {
   return option.value.find("FILE") != std::string_view::npos || option.value == "OUT";
 }
 
+bool takes_file(const Command& command) {
+  return command.usage.find("FILE|-") != std::string_view::npos;
+}
+
 // Settings of tables have names that only their owner knows.
 std::vector<std::string> setting_flags() {
   std::vector<std::string> flags{"--config"};
@@ -56,6 +60,13 @@ std::string joined(const std::vector<std::string>& words, std::string_view separ
 std::vector<std::string> command_names() {
   std::vector<std::string> names;
   for (const Command& command : commands()) names.emplace_back(command.name);
+  return names;
+}
+
+std::vector<std::string> names_of_file_takers() {
+  std::vector<std::string> names;
+  for (const Command& command : commands())
+    if (takes_file(command)) names.emplace_back(command.name);
   return names;
 }
 
@@ -171,7 +182,8 @@ _fetchmill() {
 )" + cases_of_ops(ops) +
          R"(  esac
   compadd -- ${=choices}
-  if [[ $command == batch ]]; then _files; fi
+  if [[ $command == ()" +
+         joined(names_of_file_takers(), "|") + R"() ]]; then _files; fi
 }
 if [[ $funcstack[1] == _fetchmill ]]; then _fetchmill "$@"; else compdef _fetchmill fetchmill; fi
 )";
@@ -217,7 +229,7 @@ std::string fish(const std::vector<OpNames>& ops) {
     if (const auto words = argument_words(command); !words.empty())
       out += seen + std::string(command.name) + "' -a " + fish_quoted(joined(words, " ")) + '\n';
   }
-  out += seen + "batch' -F\n";
+  out += seen + joined(names_of_file_takers(), " ") + "' -F\n";
   for (const OpNames& op : ops) {
     const std::string with_op =
         seen + joined(with_ops, " ") + "; and contains -- " + op.name + " (commandline -opc)'";

@@ -126,7 +126,8 @@ std::string man_page() {
           "fetchmill fetches URLs and processes each body before it answers. As a server (serve) "
           "it "
           "does so for HTTP clients, and describes its API itself at / and /openapi.json. Without "
-          "one (fetch, batch) it does the same for this command line. Only public addresses are "
+          "one (fetch, batch, process) it does the same for this command line. Only public "
+          "addresses are "
           "fetched unless fetch.allow_networks says otherwise.");
   out += ".SH COMMANDS\n";
   for (const Command& command : commands()) out += command_section(command);

@@ -1,4 +1,4 @@
-"""`fetchmill fetch` and `fetchmill batch` as a shell runs them."""
+"""`fetchmill fetch`, `batch` and `process` as a shell runs them."""
 
 import contextlib
 import json
@@ -23,6 +23,19 @@ SETTINGS = setting_flags(
 
 def fetch(*arguments, **how):
     return run_command("fetch", *arguments, *SETTINGS, **how)
+
+
+def process(*arguments, given=b""):
+    """The CompletedProcess, in bytes; `given`: its standard input, bytes or an open file."""
+    stream = {"input": given} if isinstance(given, bytes) else {"stdin": given}
+    return subprocess.run(
+        [FETCHMILL_BIN, "process", *map(str, arguments), *SETTINGS],
+        capture_output=True,
+        timeout=bound(20),
+        env=clean_environment(),
+        check=False,
+        **stream,
+    )
 
 
 class Running:

@@ -14,8 +14,8 @@ from processes import bound
 from upstreams import ROOT
 
 OPS = ("identity", "json.select", "json.aggregate", "json.validate", "hash", "cpu.loop")
-COMMANDS = ("serve", "fetch", "batch", "check-config", "print-config", "ops", "healthcheck",
-            "completions", "version")
+COMMANDS = ("serve", "fetch", "batch", "process", "check-config", "print-config", "ops",
+            "healthcheck", "completions", "version")
 
 
 class Commands(unittest.TestCase):
@@ -78,6 +78,8 @@ class Completions(unittest.TestCase):
         ("fetch", "--op", "json.v"): {"json.validate"},
         ("batch", "--op", "hash", "--al"): {"--algorithm"},
         ("fetch", "--max-r"): {"--max-redirects", "--max-result-bytes"},
+        ("process", "--content"): {"--content-type"},
+        ("process", "--op", "hash", "--al"): {"--algorithm"},
         ("serve", "--server.lis"): {"--server.listen"},
         ("completions", "z"): {"zsh"},
         ("ops", "--python."): {"--python.modules"},

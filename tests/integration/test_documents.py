@@ -212,6 +212,7 @@ class Manual(unittest.TestCase):
         ]
         files = {
             "urls.txt": f"{origin}/text?text=a\n{origin}/text?text=b\n",
+            "page.html": "<p>a",
             "notes": "see https://fetchmill.invalid/ and more\n",
             "steps.json": '[{"op": "hash"}]',
             "fetchmill.toml": '[server]\nlisten = "127.0.0.1:0"\n',

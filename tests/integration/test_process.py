@@ -10,7 +10,12 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Process(ServerTest):
-    settings = {"server.max_body_bytes": 1_000_000}
+    # Nothing else may be larger, so that this is also all that a slot holds.
+    settings = {
+        "server.max_body_bytes": 1_000_000,
+        "fetch.max_bytes": 1_000_000,
+        "merge.max_bytes": 1_000_000,
+    }
 
     def chunked(self, target, chunks, headers=b"", end=b"0\r\n\r\n"):
         with self.server.raw() as client:

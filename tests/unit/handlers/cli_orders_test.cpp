@@ -22,7 +22,7 @@ std::optional<std::string> read_file(const std::string& path) {
 
 using Options = std::vector<CommandLine::Pair>;
 
-config::Result<FetchOrder> fetch(Options options) {
+config::Result<TaskOrder> fetch(Options options) {
   return fetch_order({std::move(options), {"http://a/"}, {}}, cli_settings, read_file);
 }
 
@@ -103,6 +103,54 @@ TEST(FetchOrder, MistakesNameTheOption) {
     ASSERT_FALSE(order) << message;
     const std::string said = usage_mistake("fetch", order.error());
     EXPECT_TRUE(said.starts_with("fetchmill fetch: " + std::string(message))) << said;
+  }
+}
+
+config::Result<ProcessOrder> process(Options options, std::vector<std::string> words = {}) {
+  return process_order({std::move(options), std::move(words), {}}, cli_settings, read_file);
+}
+
+TEST(ProcessOrder, IsAPipelineOverAnInput) {
+  // `header` is an option of `fetch`, and here the op's.
+  const auto order = process({{"op", "csv.to_json"},
+                              {"header", "false"},
+                              {"content_type", "text/csv; charset=latin1"},
+                              {"include", "true"}},
+                             {"table.csv"});
+  ASSERT_TRUE(order) << order.error().detail;
+  EXPECT_EQ(order->task.pipeline, R"([{"op":"csv.to_json","header":false}])");
+  EXPECT_EQ(order->input, "table.csv");
+  EXPECT_EQ(order->content_type, "text/csv; charset=latin1");
+  EXPECT_TRUE(order->include);
+  EXPECT_FALSE(order->envelope);
+  EXPECT_EQ(order->task.max_result_bytes, cli_settings.workers.max_result_bytes);
+
+  const auto piped = process({{"pipeline", "./steps"}, {"envelope", "true"}});
+  ASSERT_TRUE(piped);
+  EXPECT_EQ(piped->task.pipeline, R"([{"op":"hash"}])");
+  EXPECT_EQ(piped->input, "-");
+  EXPECT_TRUE(piped->envelope);
+}
+
+TEST(ProcessOrder, MistakesNameTheOption) {
+  const struct {
+    Options options;
+    std::string_view message;
+  } cases[] = {
+      {{}, "--op: say what to do with the input"},
+      {{{"pipeline", "[]"}}, "--op: say what to do with the input"},
+      {{{"data", "x"}}, "--data: there is no such option"},
+      {{{"op", "hash"}, {"timeout_ms", "1"}}, "--timeout-ms: hash has no parameter of this name"},
+      {{{"op", "hsah"}}, "--op: there is no op 'hsah'; did you mean hash?\n"},
+      {{{"op", "hash"}, {"pipeline", "./steps"}}, "--pipeline: give either op or pipeline"},
+      {{{"pipeline", "./missing"}}, "--pipeline: the file './missing' cannot be read"},
+      {{{"op", "hash"}, {"content_type", "a\nb"}}, "--content-type: a header's value must not"},
+  };
+  for (const auto& [options, message] : cases) {
+    const auto order = process(options);
+    ASSERT_FALSE(order) << message;
+    const std::string said = usage_mistake("process", order.error());
+    EXPECT_TRUE(said.starts_with("fetchmill process: " + std::string(message))) << said;
   }
 }
 

@@ -54,6 +54,16 @@ TEST(OutcomeTest, AResultLine) {
       R"("result":{"n":1},"timings_ms":{"dns":1.500,"queue":0.000,"process":2.000}})");
 }
 
+TEST(OutcomeTest, WhatWasNotFetchedHasNoUpstream) {
+  TaskResult result;
+  result.output.bytes = "1";
+  result.output.media_type = "application/json";
+  std::string line;
+  append_result(line, -1, TaskSpec{}, TaskReport{}, result);
+  EXPECT_EQ(line, R"({"type":"result","attempts":0,"media_type":"application/json","result":1,)"
+                  R"("timings_ms":{}})");
+}
+
 TEST(OutcomeTest, TheMemberSaysWhatTheBytesAre) {
   for (const auto& [kind, member] : {std::pair{workers::ResultKind::json, "\"result\":\"v\""},
                                      {workers::ResultKind::text, "\"text\":\"v\""},

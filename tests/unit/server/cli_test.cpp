@@ -53,6 +53,7 @@ CliRun run(const std::vector<std::string>& arguments,
                             },
                         .fetch = run_task,
                         .batch = run_task,
+                        .process = run_task,
                         .ops_json = [] { return std::string(catalogue); },
                         .try_files = std::move(try_files)};
   std::ostringstream out;
@@ -83,6 +84,7 @@ TEST(Cli, ACommandHasOneLoopWhateverTheServerHas) {
   EXPECT_EQ(run({"serve"}, environment).served->server.loops, 4u);
   EXPECT_EQ(run({"fetch", "http://a.example/"}, environment).served->server.loops, 1u);
   EXPECT_EQ(run({"batch", "-"}, environment).served->server.loops, 1u);
+  EXPECT_EQ(run({"process", "-"}, environment).served->server.loops, 1u);
 }
 
 TEST(Cli, EveryMistakeIsToldOnALineOfItsOwn) {
@@ -211,10 +213,25 @@ TEST(Cli, FetchSplitsOptionsParametersAndSettings) {
   EXPECT_EQ(result.line->find("method"), nullptr);
 }
 
-TEST(Cli, FetchIsQuietAndSmallUnlessToldOtherwise) {
-  const CliRun plain = run({"fetch", "http://a/"});
-  EXPECT_EQ(plain.served->log.level, config::LogLevel::warn);
-  EXPECT_EQ(plain.served->workers.count, 1u);
+TEST(Cli, ProcessTakesAnOpsHeaderForWhatItIs) {
+  const CliRun result = run({"process", "--op", "a.b", "--header", "false", "--content-type",
+                             "text/csv", "--log.level", "info", "table", "-i"});
+  EXPECT_EQ(result.exit_code, 7) << result.err;
+  EXPECT_EQ(result.line->words, std::vector<std::string>{"table"});
+  EXPECT_EQ(
+      result.line->options,
+      (std::vector<CommandLine::Pair>{
+          {"op", "a.b"}, {"header", "false"}, {"content_type", "text/csv"}, {"include", "true"}}));
+  EXPECT_EQ(result.served->log.level, config::LogLevel::info);
+}
+
+TEST(Cli, WhatRunsOneTaskIsQuietAndSmallUnlessToldOtherwise) {
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"fetch", "http://a/"}, {"process"}}) {
+    const CliRun plain = run(command);
+    EXPECT_EQ(plain.served->log.level, config::LogLevel::warn);
+    EXPECT_EQ(plain.served->workers.count, 1u);
+  }
   const CliRun told =
       run({"fetch", "http://a/", "--log.level=info"}, {"FETCHMILL_WORKERS_COUNT=0"});
   EXPECT_EQ(told.served->log.level, config::LogLevel::info);
@@ -232,6 +249,8 @@ TEST(Cli, MistakesInArguments) {
       {{"fetch", "http://a/", "-q"}, "unknown option -q"},
       {{"fetch", "http://a/", "--fetch.retires", "1"}, "fetch.retries"},
       {{"batch", "a", "b"}, "unexpected argument 'b'"},
+      {{"process", "a", "b"}, "unexpected argument 'b'"},
+      {{"process", "-H", "A: b"}, "unknown option -H"},
       {{"fetch", "http://a/", "--resume", "out"}, "--resume is an option of `fetchmill batch`"},
       {{"batch", "urls", "--envelope"}, "--envelope is an option of `fetchmill fetch`"},
       {{"batch", "--include", "urls"}, "--include is an option of `fetchmill fetch`"},
@@ -256,8 +275,8 @@ TEST(Cli, CompletionsKnowCommandsOptionsSettingsAndOps) {
   for (const std::string shell : {"bash", "zsh", "fish"}) {
     const CliRun result = run({"completions", shell});
     EXPECT_EQ(result.exit_code, 0);
-    for (const std::string_view part :
-         {"print-config", "resume", "server.listen", "a.b", "second", "healthcheck"})
+    for (const std::string_view part : {"print-config", "resume", "server.listen", "a.b", "second",
+                                        "healthcheck", "content-type"})
       EXPECT_TRUE(has(result.out, part)) << shell << ": " << part;
     EXPECT_FALSE(has(result.out, "origins.")) << "its names are the operator's";
   }
