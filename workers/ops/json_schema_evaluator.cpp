@@ -321,7 +321,7 @@ std::optional<JsonTree::Index> JsonSchemaEvaluator::find_member(Index object,
   tree_->for_each_child(object, [&](Index value) {
     const std::string_view raw = tree_->raw_string(JsonTree::key_of(value));
     const bool escaped = raw.find('\\') != std::string_view::npos;
-    if (raw == name || (escaped && member_name(*tree_, value) == name)) found = value;
+    if (raw == name || (escaped && tree_->member_name(value) == name)) found = value;
     return !found && spend(1 + raw.size() / 16);
   });
   return found;
@@ -339,7 +339,7 @@ bool JsonSchemaEvaluator::has_all(const SchemaKeyword& keyword, Index object,
 bool JsonSchemaEvaluator::properties(const SchemaKeyword& keyword, Index object, Seen seen) {
   bool valid = true;
   tree_->for_each_child(object, [&](Index value) {
-    const std::string name = member_name(*tree_, value);
+    const std::string name = tree_->member_name(value);
     if (!spend(name.size() / 16)) return false;
     bool known = false;
     const auto apply = [&](SchemaId schema) {
@@ -372,7 +372,7 @@ bool JsonSchemaEvaluator::names_match(const SchemaKeyword& keyword, Index object
     if (!passes)
       valid = violation(
           keyword, object,
-          "has a member that may not have the name " + in_quotes(member_name(*document, value)));
+          "has a member that may not have the name " + in_quotes(document->member_name(value)));
     return goes_on() && (valid || quiet_ == 0);
   });
   return valid;

@@ -13,7 +13,7 @@ using json::JsonTree;
 
 SchemaMembers::SchemaMembers(const JsonTree& tree, Index object) {
   tree.for_each_child(object, [&](Index value) {
-    by_name_.emplace(member_name(tree, value), value);
+    by_name_.emplace(tree.member_name(value), value);
     return true;
   });
 }
