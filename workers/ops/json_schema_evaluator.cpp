@@ -28,9 +28,13 @@ bool is_match(const re2::RE2& pattern, std::string_view text) {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), pattern);
 }
 
-std::string in_quotes(std::string_view name) {
+std::string in_short(std::string_view text) {
   constexpr std::size_t shown = 100;
-  return "'" + std::string(name.substr(0, shown)) + (name.size() > shown ? "…'" : "'");
+  return std::string(text.substr(0, shown)) + (text.size() > shown ? "…" : "");
+}
+
+std::string in_quotes(std::string_view name) {
+  return "'" + in_short(name) + "'";
 }
 
 }  // namespace
@@ -179,21 +183,21 @@ bool JsonSchemaEvaluator::is_canonically(const SchemaKeyword& keyword, Index at)
 
 bool JsonSchemaEvaluator::holds_of_number(const SchemaKeyword& keyword, Index at) {
   const std::string_view number = tree_->text(at);
-  const std::string limit(schema_.tree.text(keyword.value));
-  if (!spend(number.size() / 16)) return false;
+  const std::string_view limit = schema_.tree.text(keyword.value);
+  if (!spend((number.size() + limit.size()) / 16)) return false;
   if (keyword.kind == Kind::multiple_of)
     return json::is_json_multiple(number, limit) ||
-           violation(keyword, at, "is not a multiple of " + limit);
+           violation(keyword, at, "is not a multiple of " + in_short(limit));
   const auto order = json::compare_json_numbers(number, limit);
   switch (keyword.kind) {
     case Kind::maximum:
-      return std::is_lteq(order) || violation(keyword, at, "is more than " + limit);
+      return std::is_lteq(order) || violation(keyword, at, "is more than " + in_short(limit));
     case Kind::exclusive_maximum:
-      return std::is_lt(order) || violation(keyword, at, "is not less than " + limit);
+      return std::is_lt(order) || violation(keyword, at, "is not less than " + in_short(limit));
     case Kind::minimum:
-      return std::is_gteq(order) || violation(keyword, at, "is less than " + limit);
+      return std::is_gteq(order) || violation(keyword, at, "is less than " + in_short(limit));
     default:
-      return std::is_gt(order) || violation(keyword, at, "is not more than " + limit);
+      return std::is_gt(order) || violation(keyword, at, "is not more than " + in_short(limit));
   }
 }
 
