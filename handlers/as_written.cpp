@@ -19,7 +19,7 @@ namespace json = workers::json;
 using simdjson::dom::element;
 
 bool is_passed_on(std::string_view member) {
-  return member == "json" || member == "meta";
+  return member == "json" || member == "meta" || member == "pipeline";
 }
 
 // Whether what was read may not be what was written: of integers only zero, which may be "-0".

@@ -1,4 +1,5 @@
-// What a task passes on as it was written: `json`, `meta`, and the numbers in `vars`. Pure.
+// What a task passes on as it was written: `json`, `meta`, `pipeline`, and the numbers in `vars`.
+// Pure.
 //
 // simdjson's DOM reads every number at once: it refuses those beyond 64 bits and doubles, and of
 // the others forgets the digits. So a document that has such values is written anew, with each of

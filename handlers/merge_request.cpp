@@ -94,8 +94,8 @@ Result<MergeSpec> parse_merge(const std::string& body, const config::Settings& s
   if (auto checked = check_members(merge, merge_fields, ""); !checked) return checked.error();
   MergeSpec spec;
   if (auto read = read_merge_options(merge, settings, spec.options); !read) return read.error();
-  if (element value; !merge.at_key("pipeline").get(value)) {
-    Result<std::string> pipeline = read_pipeline(value, "pipeline", settings);
+  if (std::string_view text; !merge.at_key("pipeline").get(text)) {
+    Result<std::string> pipeline = read_pipeline(text, "pipeline", settings);
     if (!pipeline) return pipeline.error();
     if (auto checked = refuse_open_format(*pipeline, "pipeline"); !checked) return checked.error();
     spec.pipeline = std::move(*pipeline);

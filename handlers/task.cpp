@@ -5,6 +5,7 @@
 #include "handlers/image_format.hpp"
 #include "handlers/named_pipelines.hpp"
 #include "workers/json/json_locate.hpp"
+#include "workers/json/json_tree.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/ops/registry.hpp"
 
@@ -104,8 +105,11 @@ Result<void> read_json_body(const FieldReader& in) {
   return {};
 }
 
+// As parse_json has it: its text.
 Result<void> read_pipeline_field(const FieldReader& in) {
-  Result<std::string> pipeline = read_pipeline(in.value, in.field, in.settings);
+  const Result<std::string> text = read_string(in.value, in.field, SIZE_MAX);
+  if (!text) return text.error();
+  Result<std::string> pipeline = read_pipeline(*text, in.field, in.settings);
   if (!pipeline) return pipeline.error();
   in.task.pipeline = std::move(*pipeline);
   return {};
@@ -389,10 +393,13 @@ Result<void> refuse_unused_vars(element task, const std::string& field) {
                join(field, "vars"));
 }
 
-Result<std::string> read_pipeline(element value, const std::string& field,
+Result<std::string> read_pipeline(std::string_view text, const std::string& field,
                                   const config::Settings& settings) {
-  if (std::string_view name; !value.get(name)) return named_pipeline(name, field, settings);
-  Result<std::string> pipeline = ops::check_pipeline(value, field);
+  if (text.starts_with('"')) {
+    const std::string_view raw = text.substr(1, text.size() - 2);
+    return named_pipeline(workers::json::unescaped_string(raw), field, settings);
+  }
+  Result<std::string> pipeline = ops::check_pipeline(text, field);
   if (!pipeline || *pipeline == "[]") return pipeline;
   if (Result<void> allowed = allow_own_pipeline(field, settings); !allowed) return allowed.error();
   return pipeline;
@@ -420,14 +427,9 @@ Result<std::string> pipeline_from_query(const QueryPairs& query, const config::S
   if (!parameters.empty()) return unknown_parameter(parameters.front().first);
   if (!pipeline) return std::string("[]");
   if (config::is_entry_name(*pipeline)) return named_pipeline(*pipeline, "pipeline", settings);
-  simdjson::dom::parser parser;
-  Result<element> parsed = parse_json(parser, *pipeline, "pipeline");
-  if (!parsed) {
-    Error error = parsed.error();
-    error.field = "pipeline";
-    return error;
-  }
-  return read_pipeline(*parsed, "pipeline", settings);
+  if (const auto fault = workers::json::json_locate(*pipeline))
+    return Error(ErrorCode::invalid_request, "the pipeline is " + describe(*fault), "pipeline");
+  return read_pipeline(ascii::trimmed(*pipeline, " \t\r\n"), "pipeline", settings);
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): its texts are moved from

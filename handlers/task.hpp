@@ -96,8 +96,9 @@ config::Result<TaskSpec> task_from_query(QueryPairs query, const config::Setting
 config::Result<TaskSpec> defaults_from_query(const QueryPairs& query,
                                              const config::Settings& settings);
 
-// Steps, or a name of those in the settings. Gives the canonical pipeline.
-config::Result<std::string> read_pipeline(simdjson::dom::element value, const std::string& field,
+// From the text that parse_json has for a `pipeline`: steps, or a name of those in the settings.
+// Gives the canonical pipeline.
+config::Result<std::string> read_pipeline(std::string_view text, const std::string& field,
                                           const config::Settings& settings);
 // POST /v1/process: op with its parameters, or pipeline. Gives the canonical pipeline.
 config::Result<std::string> pipeline_from_query(const QueryPairs& query,

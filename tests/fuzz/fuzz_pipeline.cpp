@@ -2,6 +2,7 @@
 // A pipeline and a body of any bytes: the Runner answers or refuses, and what it makes of an answer
 // for a batch line passes the loop's own scan. Input: the pipeline's text, a zero byte, a byte that
 // picks the media type, the body.
+#include "workers/json/json_locate.hpp"
 #include "workers/json/json_value_scan.hpp"
 #include "workers/ops/pipeline.hpp"
 
@@ -21,10 +22,8 @@ constexpr std::string_view media_types[] = {"application/json", "", "text/plain"
 
 // The canonical text, unless it holds an op that is there to die or to burn time.
 std::string checked(std::string_view text) {
-  simdjson::dom::parser parser;
-  simdjson::dom::element pipeline;
-  if (parser.parse(text.data(), text.size()).get(pipeline)) return {};
-  auto canonical = ops::check_pipeline(pipeline, "pipeline");
+  if (json::json_locate(text)) return {};
+  auto canonical = ops::check_pipeline(text, "pipeline");
   if (!canonical) return {};
   for (const std::string_view op :
        {"\"crash\"", "\"spin_forever\"", "\"balloon\"", "\"cpu.loop\"", "\"jq\""})

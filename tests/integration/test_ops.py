@@ -83,6 +83,64 @@ class Refused(ServerTest):
         self.assertEqual(self.origin.counters()["requests"]["total"], 0)
 
 
+# Numbers that no double holds.
+SCHEMA = '{"enum": [1e400, 9007199254740993.0, 12345678901234567890.5]}'
+STEPS = '[{"op": "json.validate", "schema": %s}]' % SCHEMA
+
+
+class JsonParameters(ServerTest):
+    NUMBERS = {
+        "1.0E400": True,
+        "1e401": False,
+        "9007199254740993": True,
+        "9007199254740992": False,
+        "12345678901234567890.50": True,
+        "12345678901234567890": False,
+    }
+
+    @classmethod
+    def setUpClass(cls):
+        path = write_config(cls, "[pipelines.exact]\nsteps = '" + STEPS + "'\n")
+        cls.settings = {"config": path}
+        super().setUpClass()
+
+    def results(self, number):
+        """What is said of a number, by each way that a schema can come."""
+        url = self.origin.url("/text?type=application/json&text=" + number)
+        query = {"op": "json.validate", "schema": SCHEMA}
+        yield "query", self.server.get("/v1/fetch", url=url, **query).json()
+        yield "steps", self.server.get("/v1/fetch", url=url, pipeline=STEPS).json()
+        yield "name", self.server.get("/v1/fetch", url=url, pipeline="exact").json()
+        task = '{"url": "%s", "pipeline": %s}' % (url, STEPS)
+        yield "task", self.server.post("/v1/fetch", task.encode()).json()
+        defaults = '{"defaults": {"pipeline": %s}, "tasks": [{"url": "%s"}]}' % (STEPS, url)
+        for way, body, media_type in (
+            ("tasks", '{"tasks": [%s]}' % task, "application/json"),
+            ("defaults", defaults, "application/json"),
+            ("line", task, "application/x-ndjson"),
+        ):
+            headers = {"Content-Type": media_type}
+            response = self.server.request("POST", "/v1/batch", body.encode(), headers)
+            yield way, harness.Batch(self.assert_ok(response)).outcomes[0]["result"]
+
+    def test_their_numbers_stay_as_they_were_written(self):
+        for number, is_valid in self.NUMBERS.items():
+            for way, result in self.results(number):
+                with self.subTest(number=number, way=way):
+                    self.assertIs(result.get("valid"), is_valid, result)
+        listed = self.server.get("/v1/pipelines").body
+        self.assertIn(SCHEMA.replace(" ", "").encode(), listed)
+
+    def test_one_that_is_cut_is_told_where(self):
+        response = self.server.process(b"1", "json.validate", schema='{"const": 1')
+        problem = self.assert_problem(response, "invalid_request", field="schema")
+        self.assertEqual(
+            problem["detail"],
+            "schema must be a JSON value; it is not JSON: expected ',' or '}', not the end of the"
+            " text at line 1, column 12 (byte 11); in a URL, percent-encode the whole value",
+        )
+
+
 class Memory(ServerTest):
     @unittest.skipIf(SANITIZED, "workers have no limit on what they allocate")
     def test_what_libjq_cannot_allocate(self):

@@ -197,10 +197,10 @@ class Parameters(PythonTest):
         query = {"p.url": "u", "p.n": "5", "p.many": ["a", "b"], "p.limit": "7"}
         response = self.server.process(b"", "py.anything", **query)
         self.assertEqual(response.json(), [{"url": "u", "n": "5", "many": ["a", "b"]}, 7])
-        step = {"op": "py.anything", "n": 5, "deep": {"a": [None, 1.5]}, "list": ["x"]}
+        step = {"op": "py.anything", "n": 5, "deep": {"a": [None, 1.5]}, "list": ["x", 2**70]}
         for _ in range(2):
             result = self.step(**step)["result"]
-            self.assertEqual(result, [{"n": 5, "deep": {"a": [None, 1.5]}, "list": ["x"]}, 3])
+            self.assertEqual(result, [{"n": 5, "deep": {"a": [None, 1.5]}, "list": ["x", 2**70]}, 3])
 
     def test_beside_a_task_s_own(self):
         url = self.origin.url("/text?text=a")

@@ -124,6 +124,10 @@ void JsonTree::release_if_large() {
   if (nodes_.capacity() * sizeof(Node) > parser_kept_bytes_max) nodes_ = {};
 }
 
+std::string JsonTree::member_name(Index value) const {
+  return unescaped_string(raw_string(key_of(value)));
+}
+
 std::string unescaped_string(std::string_view raw) {
   std::string out;
   out.reserve(raw.size());

@@ -57,6 +57,8 @@ class JsonTree {
   }
   // The key of a member's value.
   static Index key_of(Index value) { return value - 1; }
+  // And what it says, its escapes undone.
+  std::string member_name(Index value) const;
 
  private:
   void begin(Kind kind, std::size_t at);

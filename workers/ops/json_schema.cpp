@@ -10,10 +10,6 @@ namespace fetchmill::workers::ops {
 
 using json::JsonTree;
 
-std::string member_name(const JsonTree& tree, JsonTree::Index value) {
-  return json::unescaped_string(tree.raw_string(JsonTree::key_of(value)));
-}
-
 void append_canonical(std::string& out, const JsonTree& tree, JsonTree::Index value) {
   switch (tree[value].kind()) {
     case JsonTree::Kind::number:
@@ -34,7 +30,7 @@ void append_canonical(std::string& out, const JsonTree& tree, JsonTree::Index va
     case JsonTree::Kind::object: {
       std::vector<std::pair<std::string, JsonTree::Index>> members;
       tree.for_each_child(value, [&](JsonTree::Index member) {
-        members.emplace_back(member_name(tree, member), member);
+        members.emplace_back(tree.member_name(member), member);
         return true;
       });
       std::ranges::sort(members);
@@ -66,7 +62,7 @@ std::string pointer_to(const JsonTree& tree, JsonTree::Index value) {
     if (tree[at].kind() == JsonTree::Kind::array) {
       pointer += std::to_string(position);
     } else {
-      for (const char c : member_name(tree, inside)) {
+      for (const char c : tree.member_name(inside)) {
         if (c == '~' || c == '/')
           pointer += c == '~' ? "~0" : "~1";
         else
@@ -91,7 +87,7 @@ std::optional<JsonTree::Index> find_by_pointer(const JsonTree& tree, JsonTree::I
     std::optional<JsonTree::Index> found;
     std::size_t position = 0;
     tree.for_each_child(node, [&](JsonTree::Index value) {
-      const std::string name = object ? member_name(tree, value) : std::to_string(position++);
+      const std::string name = object ? tree.member_name(value) : std::to_string(position++);
       if (name == token) found = value;
       return !found;
     });

@@ -125,7 +125,4 @@ std::optional<json::JsonTree::Index> find_by_pointer(const json::JsonTree& tree,
                                                      json::JsonTree::Index root,
                                                      std::string_view pointer);
 
-// The unescaped name of a member's value.
-std::string member_name(const json::JsonTree& tree, json::JsonTree::Index value);
-
 }  // namespace fetchmill::workers::ops

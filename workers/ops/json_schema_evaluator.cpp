@@ -28,9 +28,13 @@ bool is_match(const re2::RE2& pattern, std::string_view text) {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), pattern);
 }
 
-std::string in_quotes(std::string_view name) {
+std::string in_short(std::string_view text) {
   constexpr std::size_t shown = 100;
-  return "'" + std::string(name.substr(0, shown)) + (name.size() > shown ? "…'" : "'");
+  return std::string(text.substr(0, shown)) + (text.size() > shown ? "…" : "");
+}
+
+std::string in_quotes(std::string_view name) {
+  return "'" + in_short(name) + "'";
 }
 
 }  // namespace
@@ -179,21 +183,21 @@ bool JsonSchemaEvaluator::is_canonically(const SchemaKeyword& keyword, Index at)
 
 bool JsonSchemaEvaluator::holds_of_number(const SchemaKeyword& keyword, Index at) {
   const std::string_view number = tree_->text(at);
-  const std::string limit(schema_.tree.text(keyword.value));
-  if (!spend(number.size() / 16)) return false;
+  const std::string_view limit = schema_.tree.text(keyword.value);
+  if (!spend((number.size() + limit.size()) / 16)) return false;
   if (keyword.kind == Kind::multiple_of)
     return json::is_json_multiple(number, limit) ||
-           violation(keyword, at, "is not a multiple of " + limit);
+           violation(keyword, at, "is not a multiple of " + in_short(limit));
   const auto order = json::compare_json_numbers(number, limit);
   switch (keyword.kind) {
     case Kind::maximum:
-      return std::is_lteq(order) || violation(keyword, at, "is more than " + limit);
+      return std::is_lteq(order) || violation(keyword, at, "is more than " + in_short(limit));
     case Kind::exclusive_maximum:
-      return std::is_lt(order) || violation(keyword, at, "is not less than " + limit);
+      return std::is_lt(order) || violation(keyword, at, "is not less than " + in_short(limit));
     case Kind::minimum:
-      return std::is_gteq(order) || violation(keyword, at, "is less than " + limit);
+      return std::is_gteq(order) || violation(keyword, at, "is less than " + in_short(limit));
     default:
-      return std::is_gt(order) || violation(keyword, at, "is not more than " + limit);
+      return std::is_gt(order) || violation(keyword, at, "is not more than " + in_short(limit));
   }
 }
 
@@ -321,7 +325,7 @@ std::optional<JsonTree::Index> JsonSchemaEvaluator::find_member(Index object,
   tree_->for_each_child(object, [&](Index value) {
     const std::string_view raw = tree_->raw_string(JsonTree::key_of(value));
     const bool escaped = raw.find('\\') != std::string_view::npos;
-    if (raw == name || (escaped && member_name(*tree_, value) == name)) found = value;
+    if (raw == name || (escaped && tree_->member_name(value) == name)) found = value;
     return !found && spend(1 + raw.size() / 16);
   });
   return found;
@@ -339,7 +343,7 @@ bool JsonSchemaEvaluator::has_all(const SchemaKeyword& keyword, Index object,
 bool JsonSchemaEvaluator::properties(const SchemaKeyword& keyword, Index object, Seen seen) {
   bool valid = true;
   tree_->for_each_child(object, [&](Index value) {
-    const std::string name = member_name(*tree_, value);
+    const std::string name = tree_->member_name(value);
     if (!spend(name.size() / 16)) return false;
     bool known = false;
     const auto apply = [&](SchemaId schema) {
@@ -372,7 +376,7 @@ bool JsonSchemaEvaluator::names_match(const SchemaKeyword& keyword, Index object
     if (!passes)
       valid = violation(
           keyword, object,
-          "has a member that may not have the name " + in_quotes(member_name(*document, value)));
+          "has a member that may not have the name " + in_quotes(document->member_name(value)));
     return goes_on() && (valid || quiet_ == 0);
   });
   return valid;

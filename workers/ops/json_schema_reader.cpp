@@ -13,7 +13,7 @@ using json::JsonTree;
 
 SchemaMembers::SchemaMembers(const JsonTree& tree, Index object) {
   tree.for_each_child(object, [&](Index value) {
-    by_name_.emplace(member_name(tree, value), value);
+    by_name_.emplace(tree.member_name(value), value);
     return true;
   });
 }
@@ -52,10 +52,11 @@ std::uint64_t SchemaReader::count_at(Index value) {
     fail(value, "must be a whole number of at least 0");
     return 0;
   }
-  double count = 0;
+  constexpr double count_max = 1e15;
+  double count = count_max;  // also where no double holds it
   const std::string_view text = tree_.text(value);
   std::from_chars(text.data(), text.data() + text.size(), count);
-  return static_cast<std::uint64_t>(std::min(count, 1e15));
+  return static_cast<std::uint64_t>(std::min(count, count_max));
 }
 
 }  // namespace fetchmill::workers::ops

@@ -48,7 +48,7 @@ enum ParamType : unsigned {
   string_list_type = 1U << 4U,  // a non-empty array of strings
   string_map_type = 1U << 5U,   // a non-empty object whose values are strings, in the order written
   null_type = 1U << 6U,         // null, handed over as its text
-  json_type = 1U << 7U,         // any JSON value, handed over as its text; stands alone
+  json_type = 1U << 7U,         // any JSON value, handed over as it was written; stands alone
 };
 
 // One row of an op's parameter table.
@@ -70,7 +70,7 @@ struct ParamSpec {
 using StringList = std::vector<std::string>;
 using StringMap = std::vector<std::pair<std::string, std::string>>;
 struct JsonText {
-  std::string text;  // one JSON value, minified
+  std::string text;  // one JSON value, minified; its numbers may be out of a double's range
 };
 using ParamValue =
     std::variant<std::string, std::int64_t, double, bool, StringList, StringMap, JsonText>;

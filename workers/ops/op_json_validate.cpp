@@ -138,8 +138,8 @@ const Op json_validate_op{
         "The first 100 places are told where a document does not match, of documents of up to 512 "
         "MiB. A schema may be nested 256 deep; one that leads into itself more than 2,000 deep, or "
         "takes more than 100,000,000 steps on a document, ends in `processing_failed`. Patterns "
-        "are RE2's: no lookahead, no backreferences. A schema's own numbers are 64-bit integers or "
-        "doubles; the divisor of multipleOf has at most 18 digits.",
+        "are RE2's: no lookahead, no backreferences. The divisor of multipleOf has at most 18 "
+        "digits.",
     .examples = examples,
     .params = params,
     .input = input_types,

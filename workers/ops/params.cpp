@@ -1,13 +1,16 @@
 #include "workers/ops/params.hpp"
 
 #include "config/printable.hpp"
+#include "workers/json/json_locate.hpp"
 #include "workers/json/json_number.hpp"
+#include "workers/json/json_text.hpp"
 #include "workers/json/json_write.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <optional>
+
+#include <simdjson.h>
 
 namespace fetchmill::workers::ops {
 namespace {
@@ -15,11 +18,15 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 using config::Result;
+using json::JsonTree;
 using simdjson::dom::element_type;
 
 Error invalid(std::string detail, std::string field) {
   return Error(ErrorCode::invalid_request, std::move(detail), std::move(field));
 }
+
+// Forms that a query writes as JSON.
+constexpr unsigned written_as_json = string_map_type | json_type;
 
 const ParamSpec* find_spec(const Op& op, std::string_view name) {
   for (const ParamSpec& spec : op.params)
@@ -69,7 +76,6 @@ std::optional<ParamValue> number_from(unsigned types, double number) {
 
 std::optional<ParamValue> value_from(const ParamSpec& spec, simdjson::dom::element element) {
   const auto takes = [&spec](ParamType type) { return (spec.types & type) != 0; };
-  if (takes(json_type)) return JsonText{simdjson::minify(element)};
   switch (element.type()) {
     case element_type::STRING:
       if (takes(string_type)) return std::string(element.get_string().value_unsafe());
@@ -94,6 +100,19 @@ std::optional<ParamValue> value_from(const ParamSpec& spec, simdjson::dom::eleme
       break;
   }
   return std::nullopt;
+}
+
+// From the text of one JSON value: what may be any stays as it was written, whatever its numbers.
+std::optional<ParamValue> value_from(const ParamSpec& spec, std::string_view text,
+                                     simdjson::dom::parser& parser) {
+  if ((spec.types & json_type) != 0) {
+    JsonText value;
+    json::append_minified(value.text, text);
+    return value;
+  }
+  simdjson::dom::element element;
+  if (parser.parse(text.data(), text.size()).get(element)) return std::nullopt;
+  return value_from(spec, element);
 }
 
 template <class Number>
@@ -121,11 +140,19 @@ std::optional<ParamValue> value_from(const ParamSpec& spec, const StringList& te
   if (!number && takes(number_type)) number = number_text<double>(text);
   if (number) return number;
   if (takes(string_list_type)) return texts;
-  if (!takes(string_map_type) && !takes(json_type)) return std::nullopt;
+  if ((spec.types & written_as_json) == 0 || json::json_locate(text)) return std::nullopt;
   simdjson::dom::parser parser;
-  simdjson::dom::element element;
-  if (parser.parse(text).get(element)) return std::nullopt;
-  return value_from(spec, element);
+  return value_from(spec, text, parser);
+}
+
+// What is wrong with texts of a query that are no value by their row.
+std::string query_fault(const ParamSpec& spec, const StringList& texts) {
+  if (texts.size() > 1) return std::string(spec.name) + " is given more than once";
+  std::string detail = accepted_forms(spec);
+  if ((spec.types & written_as_json) == 0) return detail;
+  if (const auto fault = json::json_locate(texts.front()))
+    detail += "; it is " + describe(*fault) + "; in a URL, percent-encode the whole value";
+  return detail;
 }
 
 // ---- What a row says beyond the form.
@@ -170,22 +197,38 @@ std::string value_fault(const ParamSpec& spec, const ParamValue& value) {
   return {};
 }
 
-Result<void> set_checked(const ParamSpec& spec, std::optional<ParamValue> value, std::string field,
+Result<void> set_checked(const ParamSpec& spec, ParamValue value, std::string field,
                          Params& params) {
-  const std::string name(spec.name);
-  if (params.find(spec.name) != nullptr) return invalid(name + " is given twice", std::move(field));
-  if (!value) return invalid(accepted_forms(spec), std::move(field));
-  if (const std::string fault = value_fault(spec, *value); !fault.empty())
-    return invalid(name + " " + fault, std::move(field));
-  params.set(spec.name, std::move(*value));
+  if (const std::string fault = value_fault(spec, value); !fault.empty())
+    return invalid(std::string(spec.name) + " " + fault, std::move(field));
+  params.set(spec.name, std::move(value));
   return {};
 }
 
+// One member of a step.
+Result<void> set_from_json(const ParamSpec& spec, std::string_view text,
+                           simdjson::dom::parser& parser, std::string field, Params& params) {
+  if (params.find(spec.name) != nullptr)
+    return invalid(std::string(spec.name) + " is given twice", std::move(field));
+  std::optional<ParamValue> value = value_from(spec, text, parser);
+  if (!value) return invalid(accepted_forms(spec), std::move(field));
+  return set_checked(spec, std::move(*value), std::move(field), params);
+}
+
+// All that a query has of a name.
+Result<void> set_from_query(const ParamSpec& spec, const StringList& texts, std::string field,
+                            Params& params) {
+  std::optional<ParamValue> value = value_from(spec, texts);
+  if (!value) return invalid(query_fault(spec, texts), std::move(field));
+  return set_checked(spec, std::move(*value), std::move(field), params);
+}
+
 // A row for a name that the table has, or could have where any is taken; a row of the latter kind
-// lives in `other`.
+// lives in `other`. Half a surrogate pair is in no name.
 const ParamSpec* row_of(const Op& op, std::string_view name, unsigned types, ParamSpec& other) {
   const ParamSpec* spec = find_spec(op, name);
-  if (spec != nullptr || !op.takes_any || name == "op") return spec;
+  if (spec != nullptr || !op.takes_any || name == "op" || !simdjson::validate_utf8(name))
+    return spec;
   other = {.name = name, .types = types};
   return &other;
 }
@@ -250,45 +293,61 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-Params params_from_json(const Op& op, simdjson::dom::object step, std::string_view field_prefix,
-                        std::vector<Error>& mistakes) {
+std::optional<std::string> op_of(const JsonTree& tree, JsonTree::Index step) {
+  std::optional<std::string> name;
+  if (tree[step].kind() != JsonTree::Kind::object) return name;
+  tree.for_each_child(step, [&](JsonTree::Index value) {
+    if (tree.member_name(value) != "op") return true;
+    if (tree[value].kind() == JsonTree::Kind::string)
+      name = json::unescaped_string(tree.raw_string(value));
+    return false;
+  });
+  return name;
+}
+
+Params params_from_json(const Op& op, const JsonTree& tree, JsonTree::Index step,
+                        std::string_view field_prefix, std::vector<Error>& mistakes) {
   const std::size_t mistakes_before = mistakes.size();
   Params params;
-  const auto is_given = [&](const ParamSpec& spec) { return !step.at_key(spec.name).error(); };
-  for (const auto& [key, element] : step) {
-    if (key == "op") continue;
-    std::string field = std::string(field_prefix) + std::string(key);
+  StringList given;
+  simdjson::dom::parser parser;
+  tree.for_each_child(step, [&](JsonTree::Index value) {
+    const std::string& name = given.emplace_back(tree.member_name(value));
+    if (name == "op") return true;
+    std::string field = std::string(field_prefix) + name;
     ParamSpec other;
-    const ParamSpec* spec = row_of(op, key, json_type, other);
+    const ParamSpec* spec = row_of(op, name, json_type, other);
     if (spec == nullptr)
-      mistakes.push_back(unknown_parameter(op, key, std::move(field)));
-    else if (auto set = set_checked(*spec, value_from(*spec, element), std::move(field), params);
+      mistakes.push_back(unknown_parameter(op, name, std::move(field)));
+    else if (auto set = set_from_json(*spec, tree.text(value), parser, std::move(field), params);
              !set)
       mistakes.push_back(set.error());
-  }
+    return true;
+  });
   for (const ParamSpec& spec : op.params)
-    if (spec.required && !is_given(spec)) mistakes.push_back(missing(op, spec, field_prefix));
+    if (spec.required && std::ranges::find(given, spec.name) == given.end())
+      mistakes.push_back(missing(op, spec, field_prefix));
   if (mistakes.size() == mistakes_before)
     if (auto checked = check_together(op, params, field_prefix); !checked)
       mistakes.push_back(checked.error());
   return params;
 }
 
-Result<Params> params_from_json(const Op& op, simdjson::dom::object step,
+Result<Params> params_from_json(const Op& op, const JsonTree& tree, JsonTree::Index step,
                                 std::string_view field_prefix) {
   std::vector<Error> mistakes;
-  Params params = params_from_json(op, step, field_prefix, mistakes);
+  Params params = params_from_json(op, tree, step, field_prefix, mistakes);
   if (!mistakes.empty()) return std::move(mistakes.front());
   return params;
 }
 
 Result<Params> params_from_query(const Op& op,
                                  std::span<const std::pair<std::string, std::string>> query) {
-  const auto value_of = [&query](const ParamSpec& spec) -> std::optional<ParamValue> {
+  const auto texts_of = [&query](const ParamSpec& spec) {
     StringList texts;
     for (const auto& [name, text] : query)
       if (name == spec.name) texts.push_back(text);
-    return value_from(spec, texts);
+    return texts;
   };
   const auto field_of = [&op](std::string_view name) {
     return std::string(op.query_prefix) + std::string(name);
@@ -299,7 +358,7 @@ Result<Params> params_from_query(const Op& op,
     const ParamSpec* spec = row_of(op, name, string_type | string_list_type, other);
     if (spec == nullptr) return unknown_parameter(op, name, field_of(name));
     if (params.find(name) != nullptr) continue;  // a repetition, which is in its list
-    if (auto set = set_checked(*spec, value_of(*spec), field_of(name), params); !set)
+    if (auto set = set_from_query(*spec, texts_of(*spec), field_of(name), params); !set)
       return set.error();
   }
   for (const ParamSpec& spec : op.params)
@@ -310,12 +369,11 @@ Result<Params> params_from_query(const Op& op,
 }
 
 void add_defaults(const Op& op, Params& params) {
+  simdjson::dom::parser parser;
   for (const ParamSpec& spec : op.params) {
     if (spec.default_json.empty() || params.find(spec.name) != nullptr) continue;
-    simdjson::dom::parser parser;
-    simdjson::dom::element element;
-    if (parser.parse(spec.default_json.data(), spec.default_json.size()).get(element)) continue;
-    if (auto value = value_from(spec, element)) params.set(spec.name, std::move(*value));
+    if (auto value = value_from(spec, spec.default_json, parser))
+      params.set(spec.name, std::move(*value));
   }
 }
 

@@ -6,24 +6,27 @@
 #pragma once
 
 #include "config/error.hpp"
+#include "workers/json/json_tree.hpp"
 #include "workers/ops/op.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <simdjson.h>
-
 namespace fetchmill::workers::ops {
 
-// The members of a step other than "op", typed and checked, without defaults.
-config::Result<Params> params_from_json(const Op& op, simdjson::dom::object step,
-                                        std::string_view field_prefix);
+// The name under "op", where the value is an object that has one.
+std::optional<std::string> op_of(const json::JsonTree& tree, json::JsonTree::Index step);
+
+// The members of a step, an object, other than "op": typed and checked, without defaults.
+config::Result<Params> params_from_json(const Op& op, const json::JsonTree& tree,
+                                        json::JsonTree::Index step, std::string_view field_prefix);
 // The same, with every mistake added to `mistakes`.
-Params params_from_json(const Op& op, simdjson::dom::object step, std::string_view field_prefix,
-                        std::vector<config::Error>& mistakes);
+Params params_from_json(const Op& op, const json::JsonTree& tree, json::JsonTree::Index step,
+                        std::string_view field_prefix, std::vector<config::Error>& mistakes);
 config::Result<Params> params_from_query(
     const Op& op, std::span<const std::pair<std::string, std::string>> query);
 

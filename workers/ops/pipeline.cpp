@@ -1,5 +1,7 @@
 #include "workers/ops/pipeline.hpp"
 
+#include "workers/json/json_locate.hpp"
+#include "workers/json/json_tree.hpp"
 #include "workers/ops/params.hpp"
 #include "workers/ops/registry.hpp"
 
@@ -9,6 +11,7 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 using config::Result;
+using json::JsonTree;
 
 // As append_step_json writes it.
 constexpr std::string_view original_start = R"([{"op":"identity","decode":false})";
@@ -25,21 +28,19 @@ Error unknown_op(std::string_view name, std::string field) {
       std::move(field));
 }
 
-void append_step(simdjson::dom::element step, const std::string& field, std::string& out,
-                 std::vector<Error>& mistakes) {
-  simdjson::dom::object members;
-  simdjson::dom::element op_element;
-  std::string_view name;
-  if (step.get(members)) {
+void append_step(const JsonTree& tree, JsonTree::Index step, const std::string& field,
+                 std::string& out, std::vector<Error>& mistakes) {
+  const std::optional<std::string> name = op_of(tree, step);
+  if (tree[step].kind() != JsonTree::Kind::object) {
     mistakes.emplace_back(ErrorCode::invalid_request, "a step must be an object with \"op\"",
                           field);
-  } else if (members["op"].get(op_element) || op_element.get(name)) {
+  } else if (!name) {
     mistakes.emplace_back(ErrorCode::invalid_request, "op must be a string that names an op",
                           field + ".op");
-  } else if (const Op* op = find_op(name); op == nullptr) {
-    mistakes.push_back(unknown_op(name, field + ".op"));
+  } else if (const Op* op = find_op(*name); op == nullptr) {
+    mistakes.push_back(unknown_op(*name, field + ".op"));
   } else {
-    append_step_json(out, *op, params_from_json(*op, members, field + ".", mistakes));
+    append_step_json(out, *op, params_from_json(*op, tree, step, field + ".", mistakes));
   }
 }
 
@@ -52,28 +53,30 @@ Result<std::string> within_size(std::string text, std::string_view field) {
 }
 
 // The canonical text, which is worth something only without mistakes.
-std::string check_all(simdjson::dom::element pipeline, std::string_view field,
+std::string check_all(std::string_view pipeline, std::string_view field,
                       std::vector<Error>& mistakes) {
   const auto wrong = [&](std::string detail) {
     mistakes.emplace_back(ErrorCode::invalid_request, std::move(detail), std::string(field));
     return std::string();
   };
-  simdjson::dom::array steps;
-  if (pipeline.get(steps)) return wrong("must be an array of steps");
-  if (steps.size() > pipeline_steps_max)
+  JsonTree tree;
+  tree.assign(pipeline);
+  if (tree[0].kind() != JsonTree::Kind::array) return wrong("must be an array of steps");
+  if (tree[0].child_count > pipeline_steps_max)
     return wrong("a pipeline has at most " + std::to_string(pipeline_steps_max) + " steps");
   std::string text = "[";
   std::size_t index = 0;
-  for (const simdjson::dom::element step : steps) {
+  tree.for_each_child(0, [&](JsonTree::Index step) {
     if (index > 0) text += ',';
     const std::string step_field = std::string(field) + "[" + std::to_string(index) + "]";
     const std::size_t start = text.size();
-    append_step(step, step_field, text, mistakes);
+    append_step(tree, step, step_field, text, mistakes);
     if (index > 0 && std::string_view(text).substr(start) == original_start.substr(1))
       mistakes.emplace_back(ErrorCode::invalid_request, "only the first step can have the original",
                             step_field + ".decode");
     ++index;
-  }
+    return true;
+  });
   Result<std::string> whole = within_size(text + "]", field);
   if (!whole) mistakes.push_back(whole.error());
   return whole ? std::move(*whole) : std::string();
@@ -97,7 +100,7 @@ Result<std::vector<std::pair<std::string, std::string>>> without_prefix(
 
 }  // namespace
 
-Result<std::string> check_pipeline(simdjson::dom::element pipeline, std::string_view field) {
+Result<std::string> check_pipeline(std::string_view pipeline, std::string_view field) {
   std::vector<Error> mistakes;
   std::string text = check_all(pipeline, field, mistakes);
   if (!mistakes.empty()) return std::move(mistakes.front());
@@ -109,12 +112,9 @@ config::BasicResult<std::string, std::vector<Error>> check_steps(const std::stri
   const auto wrong = [&](std::string detail) {
     return std::vector{Error(ErrorCode::invalid_request, std::move(detail), std::string(field))};
   };
-  simdjson::dom::parser parser;
-  simdjson::dom::element element;
-  if (const auto error = parser.parse(steps).get(element))
-    return wrong("it is not JSON: " + std::string(simdjson::error_message(error)));
+  if (const auto fault = json::json_locate(steps)) return wrong("it is " + describe(*fault));
   std::vector<Error> mistakes;
-  std::string text = check_all(element, field, mistakes);
+  std::string text = check_all(steps, field, mistakes);
   if (!mistakes.empty()) return mistakes;
   if (text == "[]") return wrong("there must be at least one");
   return text;

@@ -19,8 +19,6 @@
 #include <utility>
 #include <vector>
 
-#include <simdjson.h>
-
 namespace fetchmill::workers::ops {
 
 inline constexpr std::size_t pipeline_steps_max = 16;
@@ -29,12 +27,13 @@ inline constexpr std::size_t pipeline_bytes_max = 64 * 1024;
 // ---- Process: loop. Cheap and pure: nothing is compiled here.
 
 // The canonical text of a task's `pipeline`, which must be an array of steps (an empty one means
-// the bytes as they are, and gives "[]"). `field` is what errors call it: "tasks[3].pipeline".
+// the bytes as they are, and gives "[]"). Parameters that are any JSON stay as they were written.
+// `field` is what errors call it: "tasks[3].pipeline". Requires: JSON.
 // Errors: unknown_op (with a near name), unknown_field, invalid_request (also identity's `decode`:
 // false behind the first step); all with `field`, such as "pipeline[0].pointer".
-config::Result<std::string> check_pipeline(simdjson::dom::element pipeline, std::string_view field);
+config::Result<std::string> check_pipeline(std::string_view pipeline, std::string_view field);
 
-// The same for the steps of a named pipeline, which is not empty, as JSON text. Errors: every
+// The same for the steps of a named pipeline, which is not empty, as any text. Errors: every
 // mistake there is.
 config::BasicResult<std::string, std::vector<config::Error>> check_steps(const std::string& steps);
 
@@ -119,7 +118,6 @@ class Runner {
   config::Result<Compiled*> compiled(std::string_view pipeline_json);
 
   std::list<Compiled> cache_;  // most recently used first
-  simdjson::dom::parser pipeline_parser_;
   json::JsonValidator validator_;
   bool wore_out_worker_ = false;
   Output outputs_[2];  // a step reads one and writes the other

@@ -145,8 +145,12 @@ Result<void> join_family(std::vector<FamilySpec>& families, Entry entry) {
 
 Result<std::vector<FamilySpec>> read_metric_families(std::string_view json) {
   dom::parser parser;
+  dom::element document;
+  if (const auto error = parser.parse(json.data(), json.size()).get(document))
+    return bad_entry("metrics",
+                     "metrics cannot be read: " + std::string(simdjson::error_message(error)));
   dom::array entries;
-  if (parser.parse(json.data(), json.size()).get(entries) || entries.size() == 0)
+  if (document.get(entries) || entries.size() == 0)
     return bad_entry("metrics", "metrics must be an array of objects, and not empty");
   if (entries.size() > entries_max)
     return bad_entry("metrics", "more than " + std::to_string(entries_max) + " metrics");

@@ -1,3 +1,5 @@
+#include "workers/json/json_locate.hpp"
+#include "workers/json/json_tree.hpp"
 #include "workers/ops/params.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/ops/registry.hpp"
@@ -8,6 +10,7 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 using config::Result;
+using json::JsonTree;
 
 // A client's batch has one pipeline, or a few; the bound keeps many different ones from adding up.
 constexpr std::size_t compiled_pipelines_max = 16;
@@ -22,19 +25,17 @@ Error in_step(Error error, std::string_view pipeline, std::size_t index) {
   return error;
 }
 
-Result<CompiledStep> compile_step(simdjson::dom::element element) {
-  simdjson::dom::object members;
-  std::string_view name;
-  if (element.get(members) || members["op"].get(name))
-    return Error(ErrorCode::invalid_request, "a step must be an object with \"op\"");
-  const Op* op = find_op(name);
+Result<CompiledStep> compile_step(const JsonTree& tree, JsonTree::Index step) {
+  const std::optional<std::string> name = op_of(tree, step);
+  if (!name) return Error(ErrorCode::invalid_request, "a step must be an object with \"op\"");
+  const Op* op = find_op(*name);
   if (op == nullptr) return Error(ErrorCode::unknown_op);
-  auto params = params_from_json(*op, members, "");
+  auto params = params_from_json(*op, tree, step, "");
   if (!params) return std::move(params).error();
   add_defaults(*op, *params);
-  auto step = op->compile(*op, *params);
-  if (!step) return std::move(step).error();
-  return CompiledStep{op, std::move(*step)};
+  auto compiled = op->compile(*op, *params);
+  if (!compiled) return std::move(compiled).error();
+  return CompiledStep{op, std::move(*compiled)};
 }
 
 void prepare(Output& output, const Op& op) {
@@ -66,16 +67,16 @@ void pad_part(Output& output, const Input& input) {
 }  // namespace
 
 std::vector<Error> compile_faults(const std::string& steps, std::string_view field) {
-  simdjson::dom::parser parser;
-  simdjson::dom::array elements;
+  JsonTree tree;
+  tree.assign(steps);
   std::vector<Error> faults;
-  if (parser.parse(steps).get(elements)) return faults;
   std::size_t index = 0;
-  for (const simdjson::dom::element element : elements) {
-    if (auto step = compile_step(element); !step)
-      faults.push_back(in_step(std::move(step).error(), field, index));
+  tree.for_each_child(0, [&](JsonTree::Index step) {
+    if (auto compiled = compile_step(tree, step); !compiled)
+      faults.push_back(in_step(std::move(compiled).error(), field, index));
     ++index;
-  }
+    return true;
+  });
   return faults;
 }
 
@@ -88,16 +89,22 @@ Result<Runner::Compiled*> Runner::compiled(std::string_view pipeline_json) {
     cache_.splice(cache_.begin(), cache_, entry);
     return &cache_.front();
   }
-  simdjson::dom::array steps;
-  if (pipeline_parser_.parse(pipeline_json.data(), pipeline_json.size()).get(steps))
+  if (!pipeline_json.starts_with('[') || json::json_locate(pipeline_json))
     return Error(ErrorCode::invalid_request, "must be an array of steps",
                  std::string(pipeline_field));
   Compiled pipeline{.text = std::string(pipeline_json), .steps = {}};
-  for (const simdjson::dom::element element : steps) {
-    auto step = compile_step(element);
-    if (!step) return in_step(std::move(step).error(), pipeline_field, pipeline.steps.size());
-    pipeline.steps.push_back(std::move(*step));
-  }
+  JsonTree tree;
+  tree.assign(pipeline_json);
+  std::optional<Error> fault;
+  tree.for_each_child(0, [&](JsonTree::Index step) {
+    auto compiled = compile_step(tree, step);
+    if (compiled)
+      pipeline.steps.push_back(std::move(*compiled));
+    else
+      fault = in_step(std::move(compiled).error(), pipeline_field, pipeline.steps.size());
+    return !fault;
+  });
+  if (fault) return std::move(*fault);
   if (cache_.size() == compiled_pipelines_max) cache_.pop_back();
   cache_.push_front(std::move(pipeline));
   return &cache_.front();

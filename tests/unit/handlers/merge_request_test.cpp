@@ -24,14 +24,14 @@ std::string merge_said(const std::string& body) {
 TEST(MergeRequest, AListOfTasks) {
   const auto merge = parse_merge(
       R"({"tasks":[{"url":"a"},{}],"defaults":{"url":"b","id":"d"},)"
-      R"("pipeline":[{"op":"json.select","pointer":"/0"}],"concurrency":2,"deadline_ms":9})",
+      R"("pipeline":[{"op":"json.validate","schema":{"const":1e400}}],"concurrency":2,"deadline_ms":9})",
       merge_settings());
   ASSERT_TRUE(merge);
   EXPECT_FALSE(merge->is_object);
   EXPECT_EQ(merge->labels, (Lines{"", ""}));
   EXPECT_EQ(merge->tasks[0].url, "a");
   EXPECT_EQ(merge->tasks[1].url, "b");
-  EXPECT_EQ(merge->pipeline, R"([{"op":"json.select","pointer":"/0"}])");
+  EXPECT_EQ(merge->pipeline, R"([{"op":"json.validate","schema":{"const":1e400}}])");
   EXPECT_EQ(merge->options.concurrency, 2u);
   EXPECT_EQ(merge->options.deadline_ms, 9u);
   EXPECT_TRUE(merge->options.input_order);

@@ -168,6 +168,16 @@ TEST(TaskTest, WhatIsPassedOnStaysAsWritten) {
   EXPECT_EQ(from_json(R"({"vars":{"a":-0,"b":0},"meta":1})")->vars, zeros);
 }
 
+TEST(TaskTest, AParameterThatIsJsonStaysAsWritten) {
+  const std::string pipeline =
+      R"([{"op":"json.validate","schema":{"enum":[1e400,9007199254740993.0,"\ud800"]}}])";
+  EXPECT_EQ(from_json(R"({"pipeline":)" + pipeline + "}")->pipeline, pipeline);
+  EXPECT_EQ(from_query("url=u&pipeline=+" + pipeline)->pipeline, pipeline);
+  EXPECT_EQ(
+      from_query(R"(url=u&op=json.validate&schema={"enum":[1e400,+9007199254740993.0]})")->pipeline,
+      R"([{"op":"json.validate","schema":{"enum":[1e400,9007199254740993.0]}}])");
+}
+
 TEST(TaskTest, ANumberOutOfRangeElsewhereIsNamedByItsPlace) {
   const struct {
     std::string json, detail;
@@ -176,8 +186,9 @@ TEST(TaskTest, ANumberOutOfRangeElsewhereIsNamedByItsPlace) {
        "the body has a number that is out of range at line 2, column 15 (byte 29)"},
       {R"({"retries":-9223372036854775809,"meta":[1e400]})",
        "the body has a number that is out of range at line 1, column 12 (byte 11)"},
-      {R"({"pipeline":[{"op":"json.validate","schema":{"maximum":-1e309}}]})",
-       "the body has a number that is out of range at line 1, column 56 (byte 55)"},
+      {R"({"pipeline":[{"op":"json.validate","schema":{"maximum":1e309}}],"max_bytes":-1e309})",
+       "the body has a number that is out of range at line 1, column 77 (byte 76)"},
+      {R"({"pipeline":[{"op":"cpu.loop","iterations":1e309}]})", "iterations must be an integer"},
   };
   for (const auto& row : cases) {
     const auto task = from_json(row.json);

@@ -38,6 +38,17 @@ constexpr Case rows[] = {
     {R"({"maximum":18446744073709551615})", "18446744073709551616", R"({"valid":false,)"},
     {R"({"multipleOf":0.01})", "123456789012345678901234567890.07", valid},
     {R"({"multipleOf":0.01})", "0.075", R"({"valid":false,)"},
+    {R"({"const":9007199254740993.0})", "9007199254740993", valid},
+    {R"({"const":9007199254740993.0})", "9007199254740992", R"({"valid":false,)"},
+    {R"({"enum":[0.12345678901234567890]})", "0.1234567890123456789", valid},
+    {R"({"enum":[0.12345678901234567890]})", "0.12345678901234568", R"({"valid":false,)"},
+    {R"({"const":12345678901234567890123})", "12345678901234567890124", R"({"valid":false,)"},
+    {R"({"maximum":1e400})", "1e399", valid},
+    {R"({"maximum":1e400})", "1e401",
+     R"({"valid":false,"errors":[{"instance":"","keyword":"/maximum","detail":"is more than 1e400"}]})"},
+    {R"({"multipleOf":1e-400})", "3e-400", valid},
+    {R"({"maxLength":1e400})", "\"a\"", valid},
+    {R"({"minLength":1e400})", "\"a\"", R"({"valid":false,)"},
     {R"({"type":"integer"})", "1e400", valid},
     {R"({"uniqueItems":true})", R"([{"a":1,"b":[2.0]},{"b":[2],"a":1e0}])", R"({"valid":false,)"},
     {R"({"pattern":"^\\u00e9\\d$"})", R"("\u00e97")", valid},
@@ -121,6 +132,12 @@ TEST(JsonSchema, TellsTheFirstHundred) {
   for (std::size_t at = 0; (at = result.find("\"instance\"", at)) != std::string::npos; ++at)
     ++count;
   EXPECT_EQ(count, 100U);
+}
+
+TEST(JsonSchema, TellsTheBeginningOfALongNumber) {
+  const std::string result = validate(R"({"maximum":-)" + std::string(200, '1') + "}", "0");
+  EXPECT_NE(result.find("\"is more than -" + std::string(99, '1') + "…\""), std::string::npos)
+      << result;
 }
 
 TEST(JsonSchema, TakesDeepDocuments) {
