@@ -22,8 +22,10 @@ std::string result_of(const TaskSpec& task, std::int64_t index = 3) {
   TaskResult result;
   result.processed = true;
   result.output.bytes = R"({"url":"http://other/","upstream":{}})";
+  TaskReport report;
+  report.response.status = 200;
   std::string line;
-  append_result(line, index, task, TaskReport{}, result);
+  append_result(line, index, task, report, result);
   return line;
 }
 
