@@ -40,6 +40,22 @@ void Poller::raise(int fd, EventSink& sink) {
 void Poller::remove(int fd, EventSink& sink) {
   epoll_event unused{};
   ::epoll_ctl(set_.native_handle(), EPOLL_CTL_DEL, fd, &unused);
+  forget(sink);
+}
+
+bool Poller::hand_over(int fd, EventSink& from, EventSink& to) {
+  epoll_event event = watch_all(to);
+  const bool handed = ::epoll_ctl(set_.native_handle(), EPOLL_CTL_MOD, fd, &event) == 0;
+  const int error = errno;
+  if (handed)
+    forget(from);
+  else
+    remove(fd, from);
+  errno = error;
+  return handed;
+}
+
+void Poller::forget(const EventSink& sink) {
   for (int i = event_next_; i < event_count_; ++i)
     if (events_[static_cast<std::size_t>(i)].data.ptr == &sink)
       events_[static_cast<std::size_t>(i)].data.ptr = nullptr;

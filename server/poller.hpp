@@ -47,6 +47,9 @@ class Poller {
   // Has the events that hold now delivered again, in a later turn.
   void raise(int fd, EventSink& sink);
 
+  // As remove() and add(), but one call to the kernel.
+  [[nodiscard]] bool hand_over(int fd, EventSink& from, EventSink& to);
+
   // Ends the wait so that io_context::run() can return once nothing else is pending.
   void stop();
 
@@ -54,6 +57,7 @@ class Poller {
   void wait();
   void dispatch();
   int dispatch_batch(std::size_t events_max);
+  void forget(const EventSink& sink);
 
   asio::posix::basic_stream_descriptor<asio::io_context::executor_type> set_;
   std::array<epoll_event, 256> events_;

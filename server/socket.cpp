@@ -22,10 +22,20 @@ ssize_t send_parts(int fd, std::span<const iovec> parts) {
 }  // namespace
 
 bool Socket::open(int fd) {
-  fd_ = fd;
+  return opened(fd, poller_.add(fd, *this));
+}
+
+bool Socket::open(int fd, EventSink& watcher) {
+  return opened(fd, poller_.hand_over(fd, watcher, *this));
+}
+
+bool Socket::opened(int fd, bool watched) {
   readable_ = writable_ = hung_up_ = false;
-  if (poller_.add(fd, *this)) return true;
-  ::close(std::exchange(fd_, -1));
+  fd_ = watched ? fd : -1;
+  if (watched) return true;
+  const int error = errno;
+  ::close(fd);
+  errno = error;
   return false;
 }
 

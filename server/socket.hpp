@@ -36,6 +36,8 @@ class Socket : public EventSink {
   // Takes the descriptor over; it must be non-blocking. False (and the descriptor is closed) when
   // it cannot be watched.
   [[nodiscard]] bool open(int fd);
+  // The same for one that `watcher` watches, which is not told of it any more.
+  [[nodiscard]] bool open(int fd, EventSink& watcher);
   // Idempotent. No wait may be pending: interrupt the activity first.
   void close();
   // Closes so that the peer sees a reset instead of an orderly end.
@@ -94,6 +96,7 @@ class Socket : public EventSink {
   Poller& poller() { return poller_; }
 
  private:
+  bool opened(int fd, bool watched);
   Transfer finish_read(ssize_t count, std::size_t wanted);
 
   Poller& poller_;

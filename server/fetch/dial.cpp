@@ -102,18 +102,21 @@ class Attempts {
 
   struct Outcome {
     Address address;
-    int fd;     // the caller's now, to close on an error too
-    int error;  // 0: connected
+    int error;  // 0: `connection` is open
   };
   // Empty: none is decided.
-  std::optional<Outcome> take_decided() {
+  std::optional<Outcome> take_decided(Connection& connection) {
     for (auto attempt = open_.begin(); attempt != open_.end(); ++attempt) {
       if (!attempt->decided) continue;
-      Outcome outcome{attempt->address, attempt->fd, 0};
+      Outcome outcome{attempt->address, 0};
       socklen_t bytes = sizeof outcome.error;
-      ::getsockopt(outcome.fd, SOL_SOCKET, SO_ERROR, &outcome.error, &bytes);
-      poller_.remove(outcome.fd, *attempt);
-      open_.erase(attempt);
+      ::getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &outcome.error, &bytes);
+      if (outcome.error != 0) {
+        give_up(*attempt);
+      } else {
+        if (!connection.open(attempt->fd, *attempt)) outcome.error = errno;
+        open_.erase(attempt);
+      }
       return outcome;
     }
     return std::nullopt;
@@ -215,13 +218,9 @@ Task<config::Result<void>> dial(Activity& activity, Poller& poller, Connection& 
       Attempts::Decided decided = attempts.decided(activity, more ? next_due : TimePoint::max());
       co_await decided;
     }
-    while (const std::optional<Attempts::Outcome> outcome = attempts.take_decided()) {
+    while (const std::optional<Attempts::Outcome> outcome = attempts.take_decided(connection)) {
       if (trace) trace->connect_ended(outcome->address, outcome->error);
-      if (outcome->error == 0) {
-        if (connection.open(outcome->fd)) co_return config::Result<void>();
-        co_return connect_error(errno, whom);
-      }
-      ::close(outcome->fd);
+      if (outcome->error == 0) co_return config::Result<void>();
       failure = connect_error(outcome->error, whom);
       next_due = Clock::now();
     }

@@ -95,9 +95,39 @@ TEST_F(PollerTest, ARemovedSinkIsNotCalledInTheSameTurn) {
   EXPECT_EQ(sinks[0].seen.size() + sinks[1].seen.size(), 1u);
 }
 
+TEST_F(PollerTest, HandingOverTellsTheOtherWhatHolds) {
+  Pair pair;
+  Sink before, after;
+  ASSERT_TRUE(poller.add(pair.ends[0], before));
+  settle();
+  pair.send();
+  ASSERT_TRUE(poller.hand_over(pair.ends[0], before, after));
+  settle();
+  EXPECT_EQ(before.seen.size(), 1u);
+  ASSERT_EQ(after.seen.size(), 1u);
+  EXPECT_TRUE(after.seen[0] & EPOLLIN);
+  EXPECT_TRUE(after.seen[0] & EPOLLOUT);
+  poller.remove(pair.ends[0], after);
+}
+
+TEST_F(PollerTest, WhoHandedOverIsNotCalledInTheSameTurn) {
+  Pair left, right;
+  Sink sinks[2], after;
+  ASSERT_TRUE(poller.add(left.ends[0], sinks[0]));
+  ASSERT_TRUE(poller.add(right.ends[0], sinks[1]));
+  // Whichever comes first hands the other one over.
+  sinks[0].then = [&] { EXPECT_TRUE(poller.hand_over(right.ends[0], sinks[1], after)); };
+  sinks[1].then = [&] { EXPECT_TRUE(poller.hand_over(left.ends[0], sinks[0], after)); };
+  settle();
+  EXPECT_EQ(sinks[0].seen.size() + sinks[1].seen.size(), 1u);
+  EXPECT_EQ(after.seen.size(), 1u);
+  for (Pair* pair : {&left, &right}) poller.remove(pair->ends[0], after);
+}
+
 TEST_F(PollerTest, SaysWhenTheKernelRefuses) {
-  Sink sink;
+  Sink sink, other;
   EXPECT_FALSE(poller.add(-1, sink));
+  EXPECT_FALSE(poller.hand_over(-1, sink, other));
 }
 
 TEST_F(PollerTest, ServesMoreThanOneBatch) {
