@@ -88,59 +88,62 @@ namespace detail {
 // What the children of a node are.
 enum class Below : std::uint8_t { anything, leaves };
 
-// Which children have been found already. Of more than 63 those beyond are not tracked, and the
-// leaf sees repeats.
+// Which children have been found already.
 class FoundChildren {
  public:
-  explicit FoundChildren(std::size_t count)
-      : missing_(count < 64 ? bit(count) - 1 : ~std::uint64_t{0}) {}
-  bool has(std::size_t i) const { return i < 63 && (missing_ & bit(i)) == 0; }
-  void add(std::size_t i) {
-    if (i < 63) missing_ &= ~bit(i);
+  explicit FoundChildren(std::size_t count) : left_(count) {
+    if (count > 64) others_.resize(count - 64);
   }
-  bool complete() const { return missing_ == 0; }
+  bool has(std::size_t i) const { return i < 64 ? (first_ & bit(i)) != 0 : others_[i - 64]; }
+  void add(std::size_t i) {
+    if (i < 64)
+      first_ |= bit(i);
+    else
+      others_[i - 64] = true;
+    --left_;
+  }
+  bool complete() const { return left_ == 0; }
 
  private:
   static constexpr std::uint64_t bit(std::size_t i) { return std::uint64_t{1} << i; }
 
-  std::uint64_t missing_;
+  std::size_t left_;
+  std::uint64_t first_ = 0;
+  std::vector<bool> others_;  // beyond 64
 };
 
-// The child that a key names, looked at byte by byte.
-inline simdjson::error_code find_child_slowly(const JsonTokens& tokens, const PointerNode& node,
-                                              std::size_t& child) {
+// The child that a key names, looked at byte by byte. A key with escapes that stand for nothing,
+// such as half a surrogate pair, names none.
+inline std::size_t find_child_slowly(const JsonTokens& tokens, const PointerNode& node) {
   const char* raw = tokens.begin() + 1;
   const std::vector<PointerNode>& children = node.children;
-  for (child = 0; child < children.size(); ++child) {
+  std::size_t child = 0;
+  for (; child < children.size(); ++child) {
     const KeyMatch match = match_raw_key(raw, children[child].token);
-    if (match == KeyMatch::equal) return simdjson::SUCCESS;
+    if (match == KeyMatch::equal) return child;
     if (match == KeyMatch::different) continue;
     std::string key;
-    if (const auto error = tokens.unescape(tokens.scalar(), key)) return error;
-    for (child = 0; child < children.size() && children[child].token != key; ++child) {
-    }
-    return simdjson::SUCCESS;
+    if (tokens.unescape(tokens.scalar(), key)) return children.size();
+    while (child < children.size() && children[child].token != key) ++child;
+    return child;
   }
-  return simdjson::SUCCESS;
+  return child;
 }
 
 // The child that the key which comes next names, or children.size(). Most keys differ from the
 // pointers' in their first byte, nearly all in their first eight, which the padding makes readable.
-[[gnu::always_inline]] inline simdjson::error_code find_child(
-    const JsonTokens& tokens, const PointerNode& node, std::span<const PointerNode::KeyStart> keys,
-    std::size_t& child) {
+[[gnu::always_inline]] inline std::size_t find_child(const JsonTokens& tokens,
+                                                     const PointerNode& node,
+                                                     std::span<const PointerNode::KeyStart> keys) {
   const char* raw = tokens.begin() + 1;
-  child = keys.size();
-  if (!node.child_key_begins[static_cast<unsigned char>(*raw)]) return simdjson::SUCCESS;
+  if (!node.child_key_begins[static_cast<unsigned char>(*raw)]) return keys.size();
   std::uint64_t word;
   std::memcpy(&word, raw, sizeof word);
-  if (holds_backslash(word)) return find_child_slowly(tokens, node, child);
-  for (child = 0; child < keys.size(); ++child) {
-    if (((word ^ keys[child].bytes) & keys[child].mask) != 0) continue;
-    if (!keys[child].is_all) return find_child_slowly(tokens, node, child);
-    break;
-  }
-  return simdjson::SUCCESS;
+  if (holds_backslash(word)) return find_child_slowly(tokens, node);
+  for (std::size_t child = 0; child < keys.size(); ++child)
+    if (((word ^ keys[child].bytes) & keys[child].mask) == 0)
+      return keys[child].is_all ? child : find_child_slowly(tokens, node);
+  return keys.size();
 }
 
 template <Below below, class Leaf>
@@ -161,8 +164,7 @@ template <Below below, class Leaf>
   FoundChildren found(keys.size());
   for (bool more = true; more;) {
     if (!tokens.at_member()) return simdjson::TAPE_ERROR;
-    std::size_t child = 0;
-    if (const auto error = find_child(tokens, node, keys, child)) return error;
+    const std::size_t child = find_child(tokens, node, keys);
     tokens.pass_key();
     if (child == keys.size() || found.has(child)) {
       if (const auto error = tokens.pass()) return error;

@@ -1,9 +1,16 @@
 #include "workers/json/json_tokens.hpp"
 
-#include "workers/json/json_text.hpp"
-#include "workers/json/simdjson_buffers.hpp"
+#include <algorithm>
 
 namespace fetchmill::workers::json {
+namespace {
+
+// What a tokenizer keeps between texts. It has room for a token a byte, of which it writes as many
+// as there are: about one for eight bytes in records.
+constexpr std::size_t kept_capacity_max = 16 * 1024 * 1024;
+constexpr std::size_t kept_tokens_max = 2 * 1024 * 1024;
+
+}  // namespace
 
 using simdjson::error_code;
 
@@ -16,13 +23,10 @@ JsonTokens::JsonTokens(std::string_view text,
 
 error_code JsonTokens::take(std::string_view& raw) {
   const char* const begin = this->begin();
-  if (next_ != end_ && detail::kind_of(*begin) == detail::JsonByte::scalar) {
-    raw = scalar();
-    ++next_;
-    return simdjson::SUCCESS;
-  }
+  const bool is_container = at_container();
   if (const auto error = pass()) return error;
-  raw = std::string_view(begin, text_ + next_[-1] + 1);
+  raw = is_container ? std::string_view(begin, text_ + next_[-1] + 1)
+                     : without_trailing_space({begin, text_ + *next_});
   return simdjson::SUCCESS;
 }
 
@@ -34,19 +38,20 @@ error_code JsonTokens::pass_rest() {
       if (!at_member()) return simdjson::TAPE_ERROR;
       pass_key();
     }
-    if (next_ == end_) return simdjson::TAPE_ERROR;
-    const detail::JsonByte kind = detail::kind_of(first());
-    bool empty = true;
-    if (kind == detail::JsonByte::scalar) {
-      ++next_;
-    } else if (kind == detail::JsonByte::opening) {
-      if (const auto error = enter(empty)) return error;
-      if (!empty) {
+    if (at_end()) return simdjson::TAPE_ERROR;
+    switch (detail::kind_of(first())) {
+      case detail::JsonByte::scalar:
+        if (const auto error = pass_scalar()) return error;
+        break;
+      case detail::JsonByte::opening: {
+        bool empty = false;
+        if (const auto error = enter(empty)) return error;
+        if (empty) break;
         in_object = is_object();
         continue;
       }
-    } else {
-      return simdjson::TAPE_ERROR;
+      case detail::JsonByte::no_value:
+        return simdjson::TAPE_ERROR;
     }
     while (true) {
       bool more = false;
@@ -59,7 +64,7 @@ error_code JsonTokens::pass_rest() {
 }
 
 error_code JsonTokens::finish() const {
-  return next_ == end_ ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
+  return at_end() ? simdjson::SUCCESS : simdjson::TRAILING_CONTENT;
 }
 
 error_code JsonTokens::unescape(std::string_view string, std::string& buffer) const {
@@ -87,12 +92,16 @@ error_code JsonTokenizer::start(std::string_view text, JsonTokens& tokens) {
   }
   error = stage1_->stage1(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(),
                           simdjson::stage1_mode::regular);
+  tokens_max_ = std::max<std::size_t>(tokens_max_, stage1_->n_structural_indexes);
   if (!error) tokens = JsonTokens(text, *stage1_);
   return error;
 }
 
 void JsonTokenizer::release_if_large() {
-  if (stage1_ != nullptr && stage1_->capacity() > parser_kept_bytes_max) stage1_.reset();
+  if (stage1_ == nullptr) return;
+  if (stage1_->capacity() <= kept_capacity_max && tokens_max_ <= kept_tokens_max) return;
+  stage1_.reset();
+  tokens_max_ = 0;
 }
 
 }  // namespace fetchmill::workers::json

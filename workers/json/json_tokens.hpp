@@ -35,6 +35,7 @@ class JsonTokens {
   JsonTokens() = default;
   JsonTokens(std::string_view text, const simdjson::internal::dom_parser_implementation& stage1);
 
+  bool at_end() const { return next_ == end_; }
   // The first byte of the token that comes next; of a container its bracket.
   char first() const { return text_[*next_]; }
   // The token that comes next. Requires: a scalar or a key.
@@ -46,7 +47,7 @@ class JsonTokens {
   const char* begin() const { return text_ + *next_; }
   bool is_last() const { return end_ - next_ <= 1; }
 
-  bool at_container() const { return next_ != end_ && (first() == '{' || first() == '['); }
+  bool at_container() const { return !at_end() && (first() == '{' || first() == '['); }
   // Before a container: past its opening bracket. `empty`: past the closing one as well.
   simdjson::error_code enter(bool& empty);
   // Before a member: whether there is a key, a colon, and more.
@@ -75,6 +76,15 @@ class JsonTokens {
 
  private:
   bool is_object() const { return objects_[depth_ - 1]; }
+  // For the first stage, a number with a quote in it goes on to the next quote: 5"],[6" is one, and
+  // hides what should be tokens. A string begins and ends with quotes, anything else with none.
+  [[gnu::always_inline]] simdjson::error_code pass_scalar() {
+    const bool is_string = first() == '"';
+    if (is_string != (text_[next_[1] - 1] == '"') && is_string != (scalar().back() == '"'))
+      return simdjson::TAPE_ERROR;
+    ++next_;
+    return simdjson::SUCCESS;
+  }
 
   const char* text_ = nullptr;
   const std::uint32_t* next_ = nullptr;  // offsets; *end_ is the text's size
@@ -92,6 +102,7 @@ class JsonTokenizer {
 
  private:
   std::unique_ptr<simdjson::internal::dom_parser_implementation> stage1_;
+  std::size_t tokens_max_ = 0;  // of a text so far
 };
 
 namespace detail {
@@ -128,11 +139,10 @@ inline JsonByte kind_of(char c) {
 }
 
 [[gnu::always_inline]] inline simdjson::error_code JsonTokens::pass() {
-  if (next_ == end_) return simdjson::TAPE_ERROR;
+  if (at_end()) return simdjson::TAPE_ERROR;
   switch (detail::kind_of(first())) {
     case detail::JsonByte::scalar:
-      ++next_;
-      return simdjson::SUCCESS;
+      return pass_scalar();
     case detail::JsonByte::opening: {
       bool empty = false;
       const simdjson::error_code error = enter(empty);
@@ -145,7 +155,7 @@ inline JsonByte kind_of(char c) {
 }
 
 [[gnu::always_inline]] inline simdjson::error_code JsonTokens::next(char closing, bool& more) {
-  if (next_ == end_) return simdjson::TAPE_ERROR;
+  if (at_end()) return simdjson::TAPE_ERROR;
   const char c = first();
   ++next_;
   more = c == ',';

@@ -54,7 +54,8 @@ struct NumberWriter {
   void skip_double() {}
 };
 
-// `text` must be followed by white space or a structural character.
+// Requires: white space or a structural character follows, and bytes of padding, whatever they
+// hold.
 [[gnu::always_inline]] inline error_code take_number(ItemFields& item, const char* text) {
   namespace numbers = simdjson::builtin::numberparsing;
   const auto* const digits = reinterpret_cast<const std::uint8_t*>(text);
@@ -62,7 +63,7 @@ struct NumberWriter {
   if (!numbers::parse_number(digits, writer)) return simdjson::SUCCESS;
   // An integer of more than 64 bits is still a number.
   item.kind = ItemFields::Kind::real;
-  return numbers::parse_double(digits).get(item.real);
+  return numbers::parse_double(digits).get(item.real) ? simdjson::NUMBER_ERROR : simdjson::SUCCESS;
 }
 
 constexpr std::size_t value_slot = 0;
@@ -79,6 +80,7 @@ struct TakeFields {
         if (slot == group_slot) item.group_is_container = true;
       return tokens.pass();
     }
+    if (tokens.at_end()) return simdjson::TAPE_ERROR;
     for (const std::size_t slot : node.slots)
       if (const auto error = slot == group_slot ? take_group(tokens) : take_value(tokens))
         return error;
@@ -91,11 +93,12 @@ struct TakeFields {
       case 't':
       case 'f':
       case 'n':
-        return simdjson::SUCCESS;
+        // No number, and nobody else would notice a token that is none.
+        return json::is_json_scalar(tokens.scalar()) ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
       default:
-        if (tokens.is_last())
-          return take_number(item, (std::string(tokens.scalar()) + ' ').c_str());
-        return take_number(item, tokens.begin());
+        if (!tokens.is_last()) return take_number(item, tokens.begin());
+        return take_number(
+            item, std::string(tokens.scalar()).append(simdjson::SIMDJSON_PADDING, ' ').c_str());
     }
   }
 

@@ -24,8 +24,6 @@ struct TakeRaw {
   std::vector<std::string_view>& values;  // each once, however many slots name it
 
   simdjson::error_code operator()(const json::PointerNode& node, json::JsonTokens& tokens) const {
-    // Only beyond 63 siblings does the walk show a repeated key; the first one counts.
-    if (found[node.slots.front()].data() != nullptr) return tokens.pass();
     std::string_view raw;
     if (const auto error = tokens.take(raw)) return error;
     values.push_back(raw);
@@ -57,9 +55,11 @@ class SelectStep final : public Step {
     if (validate_ && !validator_.is_valid(text)) return json::not_json(text, simdjson::TAPE_ERROR);
     found_.assign(pointers_.size(), {});
     values_.clear();
+    Result<void> done;
     for (const json::PointerNode& pass : passes_)
-      if (auto done = select(text, pass); !done) return done;
+      if (done) done = select(text, pass);
     tokenizer_.release_if_large();
+    if (!done) return done;
     for (const std::string_view value : values_)
       if (!validate_ && !validator_.is_valid(value))
         return json::not_json(text, simdjson::TAPE_ERROR);

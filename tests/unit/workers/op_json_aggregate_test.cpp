@@ -107,6 +107,7 @@ constexpr LinesCase aggregate_lines_rows[] = {
     {"[1]\r\n\n[2]\n", "application/x-ndjson", R"({"count":2,"sum":3,"skipped":0})"},
     {"{\"0\":1}\n{\"0\":2}", "", R"({"count":2,"sum":3,"skipped":0})"},
     {"[[1],[2]]", "application/json", R"({"count":2,"sum":3,"skipped":0})"},
+    {"{\"0\":12345678901.25}\n1", "", R"({"count":1,"sum":12345678901.25,"skipped":1})"},
     {"5\n\"x\"\n{\"0\":2}", "", R"({"count":1,"sum":2,"skipped":2})"},
     {"", "", R"({"count":0,"sum":0,"skipped":0})"},
     {"{\"0\":1}\n{\"0\":}", "",
@@ -215,10 +216,22 @@ constexpr std::string_view documents_that_are_none[] = {
     R"([{"v":1,"x")",
     R"([{"v":1)",
     R"([)",
+    R"([1,)",
+    R"([[1,)",
+    R"([[1,5"],[2,6"],[3,7]])",
+    R"([[1,5" ],[2,6" ],[3,7]])",
+    R"([{"v":1,"x":[5"],[6"]}])",
+    R"([[NaN]])",
+    R"([[-Infinity]])",
+    R"([[.5]])",
+    R"([[+1]])",
+    R"([[-]])",
+    R"([[tru]])",
+    R"([["\x"]])",
 };
 TEST(Aggregate, LosesNoItemOfWhatIsNotJson) {
   for (const std::string_view params :
-       {R"(,"value":"/v")", R"(,"value":"/v","group_by":"/g")", R"(,"group_by":"/x/0")", ""})
+       {R"(,"value":"/v")", R"(,"value":"/v","group_by":"/g")", R"(,"value":"/0","group_by":"/1")"})
     for (const std::string_view document : documents_that_are_none)
       EXPECT_EQ(aggregate(params, document).find("processing_failed pipeline[0]: not JSON: "), 0U)
           << document << params;

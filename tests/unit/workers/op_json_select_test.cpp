@@ -157,12 +157,25 @@ TEST(Select, WhatIsPassedOverNestsAsDeepAsJsonMay) {
             std::string::npos);
 }
 
-TEST(Select, MoreThan63SiblingsStillGiveTheFirstOfARepeatedKey) {
+TEST(Select, ManySiblingsStillGiveTheFirstOfARepeatedKey) {
   std::string pointers = "[";
-  for (int i = 0; i < 70; ++i)
-    pointers += (i > 0 ? "," : "") + std::string("\"/k") + std::to_string(i) + "\"";
-  const std::string result = select(pointers + "]", R"({"k1":"first","k1":"second"})");
-  EXPECT_TRUE(result.starts_with("[null,\"first\",null,")) << result;
+  std::string members;
+  for (int i = 0; i < 70; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    pointers += (i > 0 ? ",\"/" : "\"/") + key + "/x\"";
+    members += (i > 0 ? ",\"" : "\"") + key + "\":{\"x\":" + std::to_string(i) + "}";
+  }
+  for (const std::string_view key : {"k1", "k63", "k64", "k69"}) {
+    const std::string result =
+        select(pointers + ",\"/" + std::string(key) + "/y\"]",
+               "{" + members + ",\"" + std::string(key) + "\":{\"x\":\"second\",\"y\":1}}");
+    EXPECT_TRUE(result.ends_with(",69,null]")) << result;
+    EXPECT_EQ(result.find("second"), std::string::npos) << result;
+  }
+}
+
+TEST(Select, AKeyThatIsNoUnicodeNamesNothing) {
+  EXPECT_EQ(select(R"(["/a","/b"])", R"({"\ud800":1,"a":2,"\udc00b":3,"\u0062":4})"), "[2,4]");
 }
 
 TEST(Select, BombsEndInAnError) {
