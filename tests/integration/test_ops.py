@@ -141,12 +141,18 @@ class JsonParameters(ServerTest):
         )
 
 
+@unittest.skipIf(SANITIZED, "workers have no limit on what they allocate")
 class Memory(ServerTest):
-    @unittest.skipIf(SANITIZED, "workers have no limit on what they allocate")
     def test_what_libjq_cannot_allocate(self):
         response = self.server.process(b"null", "jq", program=".[999999999] = 1")
         self.assert_problem(response, "worker_out_of_memory", stage="process")
         self.assert_ok(self.server.process(b"null", "jq", program="."))
+
+    def test_fields_stop_inside_a_record_before_a_worker_must(self):
+        fields = json.dumps({str(i): ":scope" for i in range(120)})
+        page = b"<p>" + b"x" * 15_000_000
+        response = self.server.process(page, "html.select", selector="p", fields=fields)
+        self.assert_problem(response, "result_too_large", stage="process")
 
 
 class Disabled(ServerTest):
