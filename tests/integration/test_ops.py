@@ -154,6 +154,11 @@ class Memory(ServerTest):
         response = self.server.process(page, "html.select", selector="p", fields=fields)
         self.assert_problem(response, "result_too_large", stage="process")
 
+    def test_links_of_a_long_base_stop_before_a_worker_must(self):
+        page = b"<base href='https://a.example/" + b"d" * 100_000 + b"/'>"
+        response = self.server.process(page + b"<a href=x>t</a>" * 200_000, "html.markdown")
+        self.assert_problem(response, "result_too_large", stage="process")
+
 
 class Disabled(ServerTest):
     settings = {"ops.disabled": "json.*,cpu.loop"}

@@ -34,8 +34,8 @@ inline constexpr std::size_t html_result_bytes_max = 64UL << 20U;
 inline constexpr std::string_view html_limits =
     "64 MiB of text, 256 MiB of tree, elements nested 512 deep, 256 attributes a tag, and "
     "32,000,000 "
-    "elements open over all tags: beyond them processing_failed. Results of html.links and "
-    "html.select of more than 64 MiB end in result_too_large.";
+    "elements open over all tags: beyond them processing_failed. Results of html.links, "
+    "html.markdown and html.select of more than 64 MiB end in result_too_large.";
 
 class HtmlArena;
 
