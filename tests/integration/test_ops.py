@@ -159,6 +159,13 @@ class Memory(ServerTest):
         response = self.server.process(page + b"<a href=x>t</a>" * 200_000, "html.markdown")
         self.assert_problem(response, "result_too_large", stage="process")
 
+    def test_labels_stop_before_a_worker_must(self):
+        labels = {f"l{i}": "a constant of some size" for i in range(39)} | {"i": "$key"}
+        metrics = json.dumps([{"name": "a", "items": "", "labels": labels}])
+        body = b"[" + b"1," * 999_999 + b"1]"
+        response = self.server.process(body, "prometheus.format", metrics=metrics)
+        self.assert_problem(response, "result_too_large", stage="process")
+
 
 class Disabled(ServerTest):
     settings = {"ops.disabled": "json.*,cpu.loop"}
