@@ -141,12 +141,30 @@ class JsonParameters(ServerTest):
         )
 
 
+@unittest.skipIf(SANITIZED, "workers have no limit on what they allocate")
 class Memory(ServerTest):
-    @unittest.skipIf(SANITIZED, "workers have no limit on what they allocate")
     def test_what_libjq_cannot_allocate(self):
         response = self.server.process(b"null", "jq", program=".[999999999] = 1")
         self.assert_problem(response, "worker_out_of_memory", stage="process")
         self.assert_ok(self.server.process(b"null", "jq", program="."))
+
+    def test_fields_stop_inside_a_record_before_a_worker_must(self):
+        fields = json.dumps({str(i): ":scope" for i in range(120)})
+        page = b"<p>" + b"x" * 15_000_000
+        response = self.server.process(page, "html.select", selector="p", fields=fields)
+        self.assert_problem(response, "result_too_large", stage="process")
+
+    def test_links_of_a_long_base_stop_before_a_worker_must(self):
+        page = b"<base href='https://a.example/" + b"d" * 100_000 + b"/'>"
+        response = self.server.process(page + b"<a href=x>t</a>" * 200_000, "html.markdown")
+        self.assert_problem(response, "result_too_large", stage="process")
+
+    def test_labels_stop_before_a_worker_must(self):
+        labels = {f"l{i}": "a constant of some size" for i in range(39)} | {"i": "$key"}
+        metrics = json.dumps([{"name": "a", "items": "", "labels": labels}])
+        body = b"[" + b"1," * 999_999 + b"1]"
+        response = self.server.process(body, "prometheus.format", metrics=metrics)
+        self.assert_problem(response, "result_too_large", stage="process")
 
 
 class Disabled(ServerTest):

@@ -2,7 +2,9 @@
 
 #include "workers/json/json_write.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 
 namespace fetchmill::workers::ops {
 namespace {
@@ -18,6 +20,42 @@ unsigned stats_fields(const StringList& names) {
     for (const auto& [known, field] : stats_names)
       if (name == known) fields |= field;
   return fields;
+}
+
+constexpr std::size_t integer_digits_max = 38;  // 10^38 is below 2^127
+
+// Nothing when it has too many digits.
+std::optional<Int128> parse_integer(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  text.remove_prefix(std::min(text.find_first_not_of('0'), text.size()));
+  if (text.size() > integer_digits_max) return std::nullopt;
+  Int128 number = 0;
+  for (const char digit : text) number = number * 10 + (digit - '0');
+  return negative ? -number : number;
+}
+
+std::string shortened(const std::string& digits) {
+  constexpr std::size_t shown_max = 60;
+  return digits.size() <= shown_max ? digits : digits.substr(0, shown_max) + "...";
+}
+
+// An integer is never rounded without a word.
+config::Result<void> check_exact(const Figures& figures, const NumberStats& total,
+                                 const Groups* groups) {
+  if ((figures.fields & ~unsigned{count_field}) != 0 && !figures.too_long.empty())
+    return config::Error(config::ErrorCode::processing_failed,
+                         "integers of more than " + std::to_string(integer_digits_max) +
+                             " digits cannot be added exactly: " + shortened(figures.too_long) +
+                             "; written with an exponent, such as e0, it is taken as a double");
+  if ((figures.fields & (sum_field | mean_field)) == 0) return {};
+  bool overflows = total.overflows();
+  if (groups != nullptr)
+    for (const auto& [key, stats] : *groups) overflows = overflows || stats.overflows();
+  if (!overflows) return {};
+  return config::Error(config::ErrorCode::processing_failed,
+                       "the integers add up to more than 128 bits, so not exactly; written with an "
+                       "exponent, such as e0, they are taken as doubles");
 }
 
 }  // namespace
@@ -37,6 +75,12 @@ Figures::Figures(const Params& given, bool has_value)
   fields |= quantiles_field;
 }
 
+void add_long_integer(NumberStats& stats, Figures& figures, std::string_view digits) {
+  if (const auto number = parse_integer(digits)) return add_number(stats, figures, *number);
+  stats.add_item();
+  if (figures.too_long.empty()) figures.too_long = digits;
+}
+
 config::Result<void> append_aggregate(std::string& out, const Figures& figures, NumberStats total,
                                       const Groups* groups, std::uint64_t skipped) {
   if (figures.kept > kept_numbers_max)
@@ -44,6 +88,7 @@ config::Result<void> append_aggregate(std::string& out, const Figures& figures, 
                          "quantiles are exact and take 4,000,000 numbers at most");
   if (groups != nullptr)
     for (const auto& [key, stats] : *groups) total.merge(stats);
+  if (auto exact = check_exact(figures, total, groups); !exact) return exact;
   out += '{';
   total.append_members(out, figures.fields, figures.quantiles);
   out += ",\"skipped\":";

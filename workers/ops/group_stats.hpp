@@ -90,8 +90,10 @@ inline constexpr ParamSpec stats_param{
     .default_json = R"(["count","sum","mean","min","max"])",
     .values = stats_values,
     .description =
-        "Which figures to give. Integers up to 64 bits are added exactly, other numbers with "
-        "compensation; stddev is of a sample (n - 1)."};
+        "Which figures to give. Integers are added exactly, other numbers, also integers written "
+        "with an exponent, as doubles with compensation; stddev is of a sample (n - 1). Unless "
+        "only count is asked for, an integer of more than 38 digits ends in `processing_failed`, "
+        "as do, for sum and mean, integers that add up to more than 128 bits."};
 
 // The parameter `quantiles`, likewise.
 std::string quantile_fault(std::string_view text);
@@ -110,9 +112,16 @@ inline constexpr std::uint64_t kept_numbers_max = 4'000'000;
 struct Figures {
   Figures(const Params& given, bool has_value);
 
+  void begin_body() {
+    kept = 0;
+    too_long.clear();
+  }
+
   unsigned fields;
   StringList quantiles;
-  std::uint64_t kept = 0;  // numbers of this body
+  // Of this body:
+  std::uint64_t kept = 0;  // numbers
+  std::string too_long;    // the first integer that could not be held exactly
 };
 
 // Adds one item's number, also to the deviations and the kept ones where that is asked for.
@@ -125,9 +134,13 @@ void add_number(NumberStats& stats, Figures& figures, Number number) {
     stats.keep(static_cast<double>(number));
 }
 
+// The same for an integer that may not fit 64 bits, by its digits, a minus before them perhaps. One
+// that does not fit 128 bits is only counted.
+void add_long_integer(NumberStats& stats, Figures& figures, std::string_view digits);
+
 // Appends `{"count":…,…,"skipped":N}` over everything, with `"groups":{…}` unless `groups` is null.
 // `total` holds what is in no group. Errors: processing_failed when more numbers came than are
-// kept.
+// kept, or when a figure that is asked for cannot be exact.
 config::Result<void> append_aggregate(std::string& out, const Figures& figures, NumberStats total,
                                       const Groups* groups, std::uint64_t skipped);
 

@@ -26,12 +26,16 @@ namespace fetchmill::workers::ops {
 inline constexpr std::size_t html_text_bytes_max = 64UL << 20U;
 inline constexpr std::size_t html_tree_bytes_max = 256UL << 20U;
 inline constexpr std::size_t html_tree_depth_max = 1024;
+// What a page can multiply stops here: text by fields that are told of each element, a long base by
+// short references. A string takes twice its size while it grows, and the tree is there besides.
+inline constexpr std::size_t html_result_bytes_max = 64UL << 20U;
 
 // The bounds above, in words, for Op::limits.
 inline constexpr std::string_view html_limits =
     "64 MiB of text, 256 MiB of tree, elements nested 512 deep, 256 attributes a tag, and "
     "32,000,000 "
-    "elements open over all tags: beyond them processing_failed.";
+    "elements open over all tags: beyond them processing_failed. Results of html.links, "
+    "html.markdown and html.select of more than 64 MiB end in result_too_large.";
 
 class HtmlArena;
 

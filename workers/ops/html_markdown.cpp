@@ -76,18 +76,16 @@ class MarkdownWalk {
  public:
   MarkdownWalk(std::string& out, const HtmlWalk& walk) : flow_(out), walk_(walk) {}
 
-  // False once there is too much.
-  bool ok() const { return !full_; }
-
   void node(const GumboNode& node) {
-    full_ = full_ || flow_.size() > step_output_bytes_max;
-    if (full_) return;
+    if (is_full()) return;
     if (is_text(node)) return text(node.v.text.text);
     if (is_element(node)) return element(node);
     inside(node);
   }
 
  private:
+  bool is_full() const { return flow_.size() > html_result_bytes_max; }
+
   void inside(const GumboNode& parent) {
     for (const GumboNode* child : children(parent)) node(*child);
   }
@@ -199,7 +197,8 @@ class MarkdownWalk {
     if (content.ends_with('\n')) content.pop_back();
     const std::string marks = fence(content, 3);
     flow_.put(marks + language(node));
-    for (std::string_view rest = content;;) {
+    // Every line has the prefix of all blocks around it.
+    for (std::string_view rest = content; !is_full();) {
       const std::size_t end = std::min(rest.find('\n'), rest.size());
       flow_.line_break();
       if (end > 0) flow_.put(rest.substr(0, end));
@@ -379,18 +378,14 @@ class MarkdownWalk {
   bool in_item_ = false;
   bool in_table_ = false;
   bool ordered_ = false;
-  bool full_ = false;
   std::int64_t number_ = 1;
 };
 
 }  // namespace
 
-bool append_markdown(const GumboNode& node, const HtmlWalk& walk, std::string& out) {
-  std::string text;
-  MarkdownWalk markdown(text, walk);
-  markdown.node(node);
-  out += text;
-  return markdown.ok() && out.size() <= step_output_bytes_max;
+bool write_markdown(const GumboNode& node, const HtmlWalk& walk, std::string& out) {
+  MarkdownWalk(out, walk).node(node);
+  return out.size() <= html_result_bytes_max;
 }
 
 }  // namespace fetchmill::workers::ops

@@ -30,7 +30,8 @@ struct HtmlWalk {
 
 // The text as innerText gives it.
 void append_inner_text(const GumboNode& node, std::string& out, bool without_boilerplate = false);
-// GitHub Flavored Markdown. False when it grew beyond step_output_bytes_max.
-bool append_markdown(const GumboNode& node, const HtmlWalk& walk, std::string& out);
+// GitHub Flavored Markdown into `out`, which is empty. False when it grew beyond
+// html_result_bytes_max.
+bool write_markdown(const GumboNode& node, const HtmlWalk& walk, std::string& out);
 
 }  // namespace fetchmill::workers::ops

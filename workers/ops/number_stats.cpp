@@ -22,6 +22,19 @@ void append_integer(std::string& out, Int128 number) {
   out.append(digits.rbegin(), digits.rend());
 }
 
+// Below zero, zero or above, as `integer - number` is. Exact: as doubles, integers beyond 2^53
+// equal their neighbours.
+int compare(Int128 integer, double number) {
+  constexpr double out_of_range = 0x1p127;
+  if (number >= out_of_range) return -1;
+  if (number < -out_of_range) return 1;
+  const auto whole = static_cast<Int128>(number);  // towards zero
+  if (integer != whole) return integer < whole ? -1 : 1;
+  const double rest = number - std::trunc(number);
+  if (rest > 0) return -1;
+  return rest < 0 ? 1 : 0;
+}
+
 }  // namespace
 
 // Welford's update.
@@ -38,7 +51,8 @@ void NumberStats::merge(const NumberStats& other) {
     integers_.min = first ? other.integers_.min : std::min(integers_.min, other.integers_.min);
     integers_.max = first ? other.integers_.max : std::max(integers_.max, other.integers_.max);
     integers_.count += other.integers_.count;
-    integers_.sum += other.integers_.sum;
+    integers_.add_to_sum(other.integers_.sum);
+    integers_.overflows += other.integers_.overflows;
   }
   if (other.doubles_.count > 0) {
     doubles_.min = std::min(doubles_.min, other.doubles_.min);
@@ -93,9 +107,8 @@ void NumberStats::append_extreme(std::string& out, bool max) const {
     out += "null";
     return;
   }
-  const bool integer_wins =
-      max ? static_cast<double>(integer) >= number : static_cast<double>(integer) <= number;
-  if (integers_.count > 0 && (doubles_.count == 0 || integer_wins))
+  const int order = compare(integer, number);  // infinite where there is no double
+  if (integers_.count > 0 && (max ? order >= 0 : order <= 0))
     append_integer(out, integer);
   else
     json::append_json_number(out, number);

@@ -2,8 +2,8 @@
 //
 // Memory is constant, but for quantiles, which keep every number (8 bytes each).
 //
-// Integers of up to 64 bits are summed and compared exactly (128-bit sums); other numbers as
-// doubles, with the compensation of Neumaier's sum, the error of each addition by Knuth's TwoSum.
+// Integers of up to 128 bits are summed exactly, other numbers as doubles, with the compensation of
+// Neumaier's sum, the error of each addition by Knuth's TwoSum. Comparisons are exact.
 // Process: worker. Pure.
 #pragma once
 
@@ -36,6 +36,7 @@ class NumberStats {
   void add_item() { ++integers_.count; }
   void add(std::int64_t number) { add_integer(number); }
   void add(std::uint64_t number) { add_integer(number); }
+  void add(Int128 number) { add_integer(number); }
   void add(double number) {
     ++doubles_.count;
     doubles_.min = std::min(doubles_.min, number);
@@ -49,6 +50,9 @@ class NumberStats {
   // As if the other's numbers had been added here.
   void merge(const NumberStats& other);
 
+  // Whether the sum of the integers takes more than 128 bits: sum and mean mean nothing then.
+  bool overflows() const { return integers_.overflows != 0; }
+
   // Appends `"count":…,"sum":…`: the members asked for, with a comma between them.
   // mean, min and max of nothing are null; so is stddev (of a sample: n - 1) of less than two.
   // Quantiles interpolate linearly between the two numbers nearest to (n - 1) * p (type 7 of
@@ -57,11 +61,18 @@ class NumberStats {
                       std::span<const std::string> quantiles = {}) const;
 
  private:
+  // They add up to `sum` and `overflows` times 2^128, in whatever order they come.
   struct Integers {
     std::uint64_t count = 0;
+    std::int64_t overflows = 0;
     Int128 sum = 0;
     Int128 min = 0;
     Int128 max = 0;
+
+    void add_to_sum(Int128 number) {
+      if (__builtin_add_overflow(sum, number, &sum)) [[unlikely]]
+        overflows += number < 0 ? -1 : 1;
+    }
   };
   struct Doubles {
     std::uint64_t count = 0;
@@ -85,7 +96,7 @@ class NumberStats {
 
   void add_integer(Int128 number) {
     if (integers_.count++ == 0) integers_.min = integers_.max = number;
-    integers_.sum += number;
+    integers_.add_to_sum(number);
     if (number < integers_.min) integers_.min = number;
     if (number > integers_.max) integers_.max = number;
   }

@@ -7,6 +7,7 @@
 #include "workers/ops/op.hpp"
 #include "workers/ops/text_input.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -23,7 +24,13 @@ bool parse_whole(std::string_view text, Number& number) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-using Number = std::variant<std::monostate, std::int64_t, std::uint64_t, double>;
+bool is_integer(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return !text.empty() && std::ranges::all_of(text, ascii::is_digit);
+}
+
+// An integer of more than 64 bits is its text.
+using Number = std::variant<std::monostate, std::int64_t, std::uint64_t, double, std::string_view>;
 
 // A decimal number, with a sign, a fraction or an exponent; nothing when the field is none: empty,
 // infinite, hexadecimal, with a unit or separators of thousands.
@@ -34,6 +41,7 @@ Number parse_number(std::string_view field) {
   if (parse_whole(text, integer)) return integer;
   std::uint64_t large = 0;
   if (parse_whole(text, large)) return large;
+  if (is_integer(text)) return text;
   double number = 0;
   if (parse_whole(text, number) && std::isfinite(number)) return number;
   return {};
@@ -52,7 +60,7 @@ class CsvAggregateStep final : public Step {
 
   Result<void> run(const Input& input, Output& output) override {
     groups_.clear();
-    figures_.kept = 0;
+    figures_.begin_body();
     total_ = NumberStats();
     skipped_ = 0;
     const Result<std::string_view> text = text_.read(input);
@@ -126,6 +134,8 @@ class CsvAggregateStep final : public Step {
       add_number(stats_of(record, columns), figures_, *large);
     else if (const auto* real = std::get_if<double>(&number))
       add_number(stats_of(record, columns), figures_, *real);
+    else if (const auto* digits = std::get_if<std::string_view>(&number))
+      add_long_integer(stats_of(record, columns), figures_, *digits);
     else
       ++skipped_;
   }

@@ -14,9 +14,6 @@ using config::Error;
 using config::ErrorCode;
 using config::Result;
 
-// A long base makes every short reference long.
-constexpr std::size_t links_bytes_max = 64UL << 20U;
-
 class LinksStep final : public Step {
  public:
   explicit LinksStep(const Params& params)
@@ -31,14 +28,14 @@ class LinksStep final : public Step {
     links(main_content_ ? ops::main_content(root) : root, base, seen, output.bytes);
     output.bytes += ']';
     page_.clear();
-    if (output.bytes.size() <= links_bytes_max) return {};
+    if (output.bytes.size() <= html_result_bytes_max) return {};
     return Error(ErrorCode::result_too_large, "the links add up to more than 64 MiB");
   }
 
  private:
   void links(const GumboNode& node, const std::string& base, std::unordered_set<std::string>& seen,
              std::string& out) const {
-    if (out.size() > links_bytes_max || node.type == GUMBO_NODE_TEMPLATE) return;
+    if (out.size() > html_result_bytes_max || node.type == GUMBO_NODE_TEMPLATE) return;
     if (is_element(node) && main_content_ && is_boilerplate(node)) return;
     const GumboTag tag = html_tag(node);
     if (tag == GUMBO_TAG_A || tag == GUMBO_TAG_AREA) link(node, base, seen, out);

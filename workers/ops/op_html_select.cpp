@@ -85,13 +85,12 @@ class SelectStep final : public Step {
         value(*found, told_, out);
       else
         record(*found, matcher, out);
-      if (out.size() > step_output_bytes_max)
-        return Error(ErrorCode::result_too_large, "what is selected adds up to more than " +
-                                                      std::to_string(step_output_bytes_max) +
-                                                      " bytes");
+      if (is_full(out)) break;
     }
     out += ']';
     page_.clear();
+    if (is_full(out))
+      return Error(ErrorCode::result_too_large, "what is selected adds up to more than 64 MiB");
     if (!matcher.exhausted()) return {};
     return Error(ErrorCode::processing_failed, "the selectors take more than " +
                                                    std::to_string(selector_steps_max) +
@@ -99,6 +98,8 @@ class SelectStep final : public Step {
   }
 
  private:
+  static bool is_full(const std::string& out) { return out.size() > html_result_bytes_max; }
+
   static void value(const GumboNode& element, const Told& told, std::string& out) {
     std::string text;
     switch (told.form) {
@@ -122,9 +123,11 @@ class SelectStep final : public Step {
     json::append_json_string(out, text);
   }
 
+  // Cut short once there is too much: every field may hold all of the element.
   void record(const GumboNode& element, SelectorMatcher& matcher, std::string& out) const {
     char before = '{';
     for (const Field& field : fields_) {
+      if (is_full(out)) return;
       out += before;
       before = ',';
       json::append_json_string(out, field.name);

@@ -24,14 +24,13 @@ class ReadStep final : public Step {
     bool fits = true;
     if (as_markdown_) {
       const std::string base = effective_base(root, base_url_, input.final_url);
-      fits = append_markdown(part, {main_content_, base}, output.bytes);
+      fits = write_markdown(part, {main_content_, base}, output.bytes);
     } else {
       append_inner_text(part, output.bytes, main_content_);
     }
     page_.clear();
     if (fits) return {};
-    return Error(ErrorCode::result_too_large,
-                 "the text is longer than " + std::to_string(step_output_bytes_max) + " bytes");
+    return Error(ErrorCode::result_too_large, "the Markdown is longer than 64 MiB");
   }
 
  private:

@@ -23,13 +23,19 @@ using simdjson::error_code;
 
 // What the walk over one item found.
 struct ItemFields {
-  enum class Kind : std::uint8_t { none, integer, unsigned_integer, real };
+  enum class Kind : std::uint8_t { none, integer, unsigned_integer, real, long_integer };
+  // As std::string_view, whose constructor a union cannot do without.
+  struct Digits {
+    const char* data;
+    std::size_t size;
+  };
 
   Kind kind = Kind::none;
   union {
     std::int64_t integer = 0;
     std::uint64_t unsigned_integer;
     double real;
+    Digits long_integer;  // of more than 64 bits
   };
   std::string_view group = "null";
   bool group_is_container = false;
@@ -60,10 +66,22 @@ struct NumberWriter {
   namespace numbers = simdjson::builtin::numberparsing;
   const auto* const digits = reinterpret_cast<const std::uint8_t*>(text);
   NumberWriter writer{item};
-  if (!numbers::parse_number(digits, writer)) return simdjson::SUCCESS;
-  // An integer of more than 64 bits is still a number.
-  item.kind = ItemFields::Kind::real;
-  return numbers::parse_double(digits).get(item.real) ? simdjson::NUMBER_ERROR : simdjson::SUCCESS;
+  return numbers::parse_number(digits, writer);
+}
+
+error_code take_last_number(ItemFields& item, std::string_view text) {
+  std::string padded(text);
+  padded.append(simdjson::SIMDJSON_PADDING, ' ');
+  return take_number(item, padded.data());
+}
+
+// What simdjson's parser refuses, but is a number: an integer of more than 64 bits.
+[[gnu::noinline, gnu::cold]] error_code take_long_integer(ItemFields& item, std::string_view text) {
+  if (text.find_first_of(".eE") != std::string_view::npos || !json::is_json_scalar(text))
+    return simdjson::NUMBER_ERROR;
+  item.kind = ItemFields::Kind::long_integer;
+  item.long_integer = {text.data(), text.size()};
+  return simdjson::SUCCESS;
 }
 
 constexpr std::size_t value_slot = 0;
@@ -96,9 +114,10 @@ struct TakeFields {
         // No number, and nobody else would notice a token that is none.
         return json::is_json_scalar(tokens.scalar()) ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
       default:
-        if (!tokens.is_last()) return take_number(item, tokens.begin());
-        return take_number(
-            item, std::string(tokens.scalar()).append(simdjson::SIMDJSON_PADDING, ' ').c_str());
+        if (tokens.is_last() ? take_last_number(item, tokens.scalar())
+                             : take_number(item, tokens.begin()))
+          return take_long_integer(item, tokens.scalar());
+        return simdjson::SUCCESS;
     }
   }
 
@@ -140,7 +159,7 @@ class AggregateStep final : public Step {
 
   Result<void> run(const Input& input, Output& output) override {
     groups_.clear();
-    figures_.kept = 0;
+    figures_.begin_body();
     total_ = NumberStats();
     skipped_ = 0;
     const std::string_view text = json::without_bom(input.bytes);
@@ -245,6 +264,9 @@ class AggregateStep final : public Step {
         break;
       case ItemFields::Kind::real:
         add_number(stats, figures_, item.real);
+        break;
+      case ItemFields::Kind::long_integer:
+        add_long_integer(stats, figures_, {item.long_integer.data, item.long_integer.size});
         break;
     }
   }

@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <unordered_set>
+
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <xxhash.h>
 
 namespace fetchmill::workers::ops {
 namespace {
@@ -18,6 +20,43 @@ using config::Error;
 using config::ErrorCode;
 using config::Result;
 namespace dom = simdjson::dom;
+
+// Labels multiply what an item has. A string takes twice its size while it grows, and the document
+// and the series are there besides.
+constexpr std::size_t metrics_bytes_max = 64UL << 20U;
+
+// A series, by where it stands in the output: copies of them all would take more than that does.
+struct Series {
+  std::uint32_t start;
+  std::uint32_t bytes;
+
+  std::string_view in(const std::string& out) const {
+    return std::string_view(out).substr(start, bytes);
+  }
+};
+struct SeriesHash {
+  using is_avalanching = void;
+  const std::string* out;
+
+  std::size_t operator()(Series series) const {
+    return XXH3_64bits(out->data() + series.start, series.bytes);
+  }
+};
+struct SeriesEqual {
+  const std::string* out;
+
+  bool operator()(Series a, Series b) const { return a.in(*out) == b.in(*out); }
+};
+
+// One family as it is written.
+struct FamilyText {
+  FamilyText(const FamilySpec& spec, std::string& text)
+      : family(spec), out(text), series(0, SeriesHash{&text}, SeriesEqual{&text}) {}
+
+  const FamilySpec& family;
+  std::string& out;
+  boost::unordered_flat_set<Series, SeriesHash, SeriesEqual> series;  // those so far
+};
 
 void append_escaped(std::string& out, std::string_view text, bool in_quotes) {
   for (const char c : text) {
@@ -89,33 +128,35 @@ class FormatStep final : public Step {
       return json::not_json(text, error);
     auto done = Result<void>();
     for (const FamilySpec& family : families_) {
-      series_.clear();
-      for (const SampleSpec& spec : family.samples) {
-        done = add_samples(output.bytes, family, spec, document);
-        if (!done) break;
-      }
+      done = add_family(output.bytes, family, document);
       if (!done) break;
     }
-    series_.clear();
     json::release_if_large(parser_);
     return done;
   }
 
  private:
-  Result<void> add_samples(std::string& out, const FamilySpec& family, const SampleSpec& spec,
-                           dom::element document) {
-    if (!spec.items) return add_sample(out, family, spec, document, {});
+  static Result<void> add_family(std::string& out, const FamilySpec& family,
+                                 dom::element document) {
+    FamilyText text(family, out);
+    for (const SampleSpec& spec : family.samples)
+      if (auto added = add_samples(text, spec, document); !added) return added;
+    return {};
+  }
+
+  static Result<void> add_samples(FamilyText& text, const SampleSpec& spec, dom::element document) {
+    if (!spec.items) return add_sample(text, spec, document, {});
     const auto items = find(document, *spec.items);
     dom::array array;
     dom::object object;
     if (items && !items->get(array)) {
       std::size_t index = 0;
       for (const dom::element item : array)
-        if (auto added = add_sample(out, family, spec, item, std::to_string(index++)); !added)
+        if (auto added = add_sample(text, spec, item, std::to_string(index++)); !added)
           return added;
     } else if (items && !items->get(object)) {
       for (const auto& [key, item] : object)
-        if (auto added = add_sample(out, family, spec, item, key); !added) return added;
+        if (auto added = add_sample(text, spec, item, key); !added) return added;
     } else {
       return fault(spec, items ? "what `items` points to is neither an array nor an object"
                                : "there is nothing where `items` points to");
@@ -123,25 +164,32 @@ class FormatStep final : public Step {
     return {};
   }
 
-  Result<void> add_sample(std::string& out, const FamilySpec& family, const SampleSpec& spec,
-                          dom::element item, std::string_view key) {
+  static Result<void> add_sample(FamilyText& text, const SampleSpec& spec, dom::element item,
+                                 std::string_view key) {
     const auto value = find(item, spec.value);
     if (!value) return {};
-    if (series_.empty()) append_head(out, family);
+    std::string& out = text.out;
+    if (text.series.empty()) append_head(out, text.family);
     const std::size_t start = out.size();
-    out += family.name;
+    out += text.family.name;
     if (auto done = append_labels(out, spec, item, key); !done) return done;
-    const auto [series, is_new] = series_.emplace(out, start);
-    if (!is_new)
-      return fault(spec, item_words(spec, key) + "there already is a series " + *series +
+    const Series series{static_cast<std::uint32_t>(start),
+                        static_cast<std::uint32_t>(out.size() - start)};
+    if (!text.series.insert(series).second)
+      return fault(spec, item_words(spec, key) + "there already is a series " +
+                             std::string(series.in(out)) +
                              "; give the labels that tell them apart");
     out += ' ';
     if (!append_value(out, *value))
-      return fault(spec, item_words(spec, key) + "the value of " + *series + " is no number");
+      return fault(spec, item_words(spec, key) + "the value of " + std::string(series.in(out)) +
+                             " is no number");
     out += '\n';
-    if (out.size() <= step_output_bytes_max) return {};
-    return Error(ErrorCode::result_too_large,
-                 "the metrics make more than " + std::to_string(step_output_bytes_max) + " bytes");
+    return check_size(out);
+  }
+
+  static Result<void> check_size(const std::string& out) {
+    if (out.size() <= metrics_bytes_max) return {};
+    return Error(ErrorCode::result_too_large, "the metrics make more than 64 MiB");
   }
 
   static void append_head(std::string& out, const FamilySpec& family) {
@@ -179,6 +227,7 @@ class FormatStep final : public Step {
       out += "=\"";
       append_escaped(out, text, true);
       out += '"';
+      if (auto fits = check_size(out); !fits) return fits;
     }
     if (separator == ',') out += '}';
     return {};
@@ -196,7 +245,6 @@ class FormatStep final : public Step {
 
   std::vector<FamilySpec> families_;
   dom::parser parser_;
-  std::unordered_set<std::string> series_;  // of the family at hand
 };
 
 constexpr ParamSpec params[] = {
@@ -234,8 +282,9 @@ const Op prometheus_format_op{
     .name = "prometheus.format",
     .summary = "JSON as Prometheus' text format, so that any API becomes a scrape target.",
     .limits =
-        "256 metrics with 64 labels each. Two samples of one name and the same labels are an "
-        "error, as is a document with an integer of more than 64 bits.",
+        "256 metrics with 64 labels each. Metrics of more than 64 MiB end in `result_too_large`. "
+        "Two samples of one name and the same labels are an error, as is a document with an "
+        "integer of more than 64 bits.",
     .examples = examples,
     .params = params,
     .input = input_types,

@@ -110,6 +110,20 @@ class EchoStep final : public Step {
   bool echoes_input_ = false;
 };
 
+// Not pure: tells a step that was kept compiled from one that was compiled anew.
+class CompilationStep final : public Step {
+ public:
+  explicit CompilationStep(int number) : number_(number) {}
+
+  Result<void> run(const Input&, Output& output) override {
+    output.bytes = std::to_string(number_);
+    return {};
+  }
+
+ private:
+  int number_;
+};
+
 constexpr std::string_view crash_ways[] = {"segv",      "abort",    "exit",
                                            "terminate", "overflow", "stop"};
 constexpr ParamSpec crash_params[] = {
@@ -179,6 +193,18 @@ const Op echo_op{
     .output = "text/plain",
     .compile = [](const Op&, const Params& given) -> Result<std::unique_ptr<Step>> {
       return std::make_unique<EchoStep>(given.find("text"));
+    },
+};
+
+extern const Op count_compiles_op;
+const Op count_compiles_op{
+    .name = "count_compiles",
+    .summary = "Answers how often it had been compiled in this process when its pipeline was.",
+    .input = input_types,
+    .output = "text/plain",
+    .compile = [](const Op&, const Params&) -> Result<std::unique_ptr<Step>> {
+      static int count = 0;
+      return std::make_unique<CompilationStep>(++count);
     },
 };
 

@@ -107,6 +107,26 @@ TEST(Chain, MorePipelinesThanAreKeptCompiledAllWork) {
     }
 }
 
+TEST(Chain, APipelineIsCompiledOnceWhileItIsKept) {
+  Runner runner;
+  const auto compiles = [&runner](int pipeline) {
+    return std::stoi(run_with(runner,
+                              R"([{"op":"echo","text":")" + std::to_string(pipeline) +
+                                  R"("},{"op":"count_compiles"}])",
+                              "")
+                         .bytes);
+  };
+  const int first = compiles(0);
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(compiles(0), first);
+    for (int i = 1; i < 16; ++i) EXPECT_EQ(compiles(i), first + i);
+  }
+  // One more, and that which was not run for longest is gone.
+  EXPECT_EQ(compiles(16), first + 16);
+  EXPECT_EQ(compiles(1), first + 1);
+  EXPECT_EQ(compiles(0), first + 17);
+}
+
 TEST(Runner, RefusesTextThatNoCheckWouldHaveMade) {
   EXPECT_EQ(run("{", ""), "invalid_request pipeline: must be an array of steps");
   EXPECT_EQ(run("[1]", ""), "invalid_request pipeline[0]: a step must be an object with \"op\"");

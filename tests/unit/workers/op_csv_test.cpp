@@ -125,6 +125,13 @@ constexpr Case aggregate_rows[] = {
     // Integers are exact, beyond 2^53 and 2^63 too.
     {R"(,"value":"n","stats":["sum","max"])", "n\n18446744073709551615\n9007199254740993\n",
      R"({"sum":18455751272964292608,"max":18446744073709551615,"skipped":0})"},
+    // And beyond 64 bits, whatever stands before the digits.
+    {R"(,"value":"n","stats":["sum","min","max"])",
+     "n\n +36893488147419103233\n-9223372036854775809\n"
+     "0000000000000000000000000000018446744073709551616\n",
+     R"({"sum":46116860184273879040,"min":-9223372036854775809,"max":36893488147419103233,"skipped":0})"},
+    {R"(,"value":"n","stats":["count"])", "n\n100000000000000000000000000000000000000\n-\n",
+     R"({"count":1,"skipped":1})"},
     {R"(,"value":"n","stats":["stddev"])", "n\n2\n4.0\n4\n6\n",
      R"({"stddev":1.632993161855452,"skipped":0})"},
     {R"(,"value":"größe","charset":"latin1","stats":["sum"])",
@@ -151,6 +158,11 @@ constexpr Case aggregate_refused_rows[] = {
     {R"(,"value":"a","header":false)", "a,b", "there is no column \"a\""},
     {R"(,"value":"1","header":false)", "1,2\n1\n", "line 2: 1 fields"},
     {R"(,"stats":["median"])", "", "stats \"median\" is not one of"},
+    {R"(,"value":"n","stats":["sum"])", "n\n100000000000000000000000000000000000000\n",
+     "processing_failed pipeline[0]: integers of more than 38 digits cannot be added exactly"},
+    {R"(,"value":"n")",
+     "n\n99999999999999999999999999999999999999\n99999999999999999999999999999999999999\n",
+     "processing_failed pipeline[0]: the integers add up to more than 128 bits"},
 };
 TEST(CsvAggregate, Refuses) {
   for (const Case& row : aggregate_refused_rows) {

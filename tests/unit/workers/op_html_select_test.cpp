@@ -153,5 +153,16 @@ TEST(HtmlSelect, StopsWhenItTakesTooLong) {
   EXPECT_NE(answer.find("steps on this page"), std::string::npos) << answer.substr(0, 200);
 }
 
+TEST(HtmlSelect, StopsWhereFieldsMultiplyTheText) {
+  std::string fields;
+  for (int i = 0; i < 20; ++i)
+    fields += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "\":\":scope\"";
+  const std::string answer =
+      run(R"([{"op":"html.select","selector":"p","fields":{)" + fields + "}}]",
+          "<p>" + std::string(4U << 20U, 'x'), "text/html");
+  EXPECT_EQ(answer, "result_too_large pipeline[0]: what is selected adds up to more than 64 MiB")
+      << answer.size();
+}
+
 }  // namespace
 }  // namespace fetchmill::workers::ops

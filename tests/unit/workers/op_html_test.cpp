@@ -178,6 +178,16 @@ TEST(HtmlPage, BombsEndInAnError) {
   }
 }
 
+TEST(HtmlMarkdown, StopsWhereAPageMultiplies) {
+  std::string links = "<base href=https://b.example/" + std::string(100'000, 'd') + "/>";
+  for (int i = 0; i < 1000; ++i) links += "<a href=x>t</a>";
+  std::string lines;
+  for (int i = 0; i < 400; ++i) lines += "<blockquote>";
+  lines += "<pre>" + std::string(200'000, '\n');
+  for (const std::string& page : {links, lines})
+    EXPECT_EQ(markdown(page), "result_too_large: the Markdown is longer than 64 MiB");
+}
+
 TEST(HtmlPage, LongOrdinaryPagesAreNotBombs) {
   for (const std::string_view piece :
        {"<p>a"sv, "<li>a"sv, "<tr><td><b>x"sv, "<a name=x>y"sv, "<!-- <div> -->"sv, "<br>"sv,

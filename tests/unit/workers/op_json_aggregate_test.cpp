@@ -88,8 +88,54 @@ constexpr Case aggregate_rows[] = {
      R"({"sum":1,"skipped":0})"},
     {R"(,"value":"","stats":["sum"])", "[3.14159265358979323846264338327950288]",
      R"({"sum":3.141592653589793,"skipped":0})"},
+    // Beyond 64 bits: exact as well.
+    {R"(,"value":"","stats":["sum","min","max"])", "[36893488147419103233]",
+     R"({"sum":36893488147419103233,"min":36893488147419103233,"max":36893488147419103233,"skipped":0})"},
     {R"(,"value":"","stats":["max"])", "[123456789012345678901234567890]",
-     R"({"max":1.2345678901234568e+29,"skipped":0})"},
+     R"({"max":123456789012345678901234567890,"skipped":0})"},
+    {R"(,"value":"","stats":["sum","min","max"])",
+     "[ 18446744073709551616 ,-9223372036854775809,-99999999999999999999999999999999999999,1]",
+     R"({"sum":-99999999999999999990776627963145224191,"min":-99999999999999999999999999999999999999,)"
+     R"("max":18446744073709551616,"skipped":0})"},
+    {R"(,"value":"","stats":["mean"],"quantiles":["1"])",
+     "[99999999999999999999999999999999999998,-99999999999999999999999999999999999999,4]",
+     R"({"mean":1,"quantiles":{"1":1e+38},"skipped":0})"},
+    {R"(,"value":"/n","group_by":"/g","stats":["sum"])",
+     R"([{"n":36893488147419103233,"g":"a"},{"n":36893488147419103233,"g":"b"},{"n":1,"g":"a"}])",
+     R"({"sum":73786976294838206467,"skipped":0,"groups":{"a":{"sum":36893488147419103234},)"
+     R"("b":{"sum":36893488147419103233}}})"},
+    // What is added besides may take the sum beyond 128 bits for a while.
+    {R"(,"value":"","stats":["sum"])",
+     "[99999999999999999999999999999999999999,99999999999999999999999999999999999999,"
+     "-99999999999999999999999999999999999999]",
+     R"({"sum":99999999999999999999999999999999999999,"skipped":0})"},
+    {R"(,"value":"/n","group_by":"/g","stats":["sum"])",
+     R"([{"n":99999999999999999999999999999999999999,"g":"a"},)"
+     R"({"n":99999999999999999999999999999999999999,"g":"b"},)"
+     R"({"n":-99999999999999999999999999999999999999,"g":"c"}])",
+     R"({"sum":99999999999999999999999999999999999999,"skipped":0,"groups":{)"
+     R"("a":{"sum":99999999999999999999999999999999999999},)"
+     R"("b":{"sum":99999999999999999999999999999999999999},)"
+     R"("c":{"sum":-99999999999999999999999999999999999999}}})"},
+    // The extremes of a sum that is too large, and integers that are too long but only counted.
+    {R"(,"value":"","stats":["min","max"])",
+     "[99999999999999999999999999999999999999,99999999999999999999999999999999999998]",
+     R"({"min":99999999999999999999999999999999999998,"max":99999999999999999999999999999999999999,"skipped":0})"},
+    {R"(,"value":"","stats":["count"])", "[100000000000000000000000000000000000000,1]",
+     R"({"count":2,"skipped":0})"},
+    {R"(,"value":"","stats":["sum"])", "[100000000000000000000000000000000000000e0]",
+     R"({"sum":1e+38,"skipped":0})"},
+    // An integer and a double that are one as doubles.
+    {R"(,"value":"","stats":["min","max"])", "[9007199254740993,9007199254740992.0]",
+     R"({"min":9007199254740992,"max":9007199254740993,"skipped":0})"},
+    {R"(,"value":"","stats":["min","max"])", "[-9007199254740992.0,-9007199254740993]",
+     R"({"min":-9007199254740993,"max":-9007199254740992,"skipped":0})"},
+    {R"(,"value":"","stats":["min","max"])", "[-2,-2.5,2,2.5]",
+     R"({"min":-2.5,"max":2.5,"skipped":0})"},
+    {R"(,"value":"","stats":["min","max"])", "[-3,-2.5,3,2.5]",
+     R"({"min":-3,"max":3,"skipped":0})"},
+    {R"(,"value":"","stats":["min","max"])", "[1e300,-1e300,7]",
+     R"({"min":-1e+300,"max":1e+300,"skipped":0})"},
     {R"(,"value":"/n","group_by":"/g","stats":["sum","max"])",
      R"([{"n":5,"g":"i"},{"n":0.5,"g":"d"},{"n":7,"g":"i"}])",
      R"({"sum":12.5,"max":7,"skipped":0,"groups":{"i":{"sum":12,"max":7},"d":{"sum":0.5,"max":0.5}}})"},
@@ -158,6 +204,20 @@ TEST(Aggregate, ScalarLinesAreItems) {
   EXPECT_EQ(aggregate(R"(,"value":"","group_by":"","stats":["sum"])", "5\n6\n5\n",
                       "application/x-ndjson"),
             R"({"sum":16,"skipped":0,"groups":{"5":{"sum":10},"6":{"sum":6}}})");
+  EXPECT_EQ(aggregate(R"(,"value":"","stats":["sum"])", "36893488147419103233\n5",
+                      "application/x-ndjson"),
+            R"({"sum":36893488147419103238,"skipped":0})");
+  EXPECT_EQ(aggregate(R"(,"value":"","stats":["sum"])", "36893488147419103233"),
+            R"({"sum":36893488147419103233,"skipped":0})");
+}
+
+TEST(Aggregate, StartsAnewAfterAnIntegerThatIsTooLong) {
+  Runner runner;
+  constexpr std::string_view pipeline = R"([{"op":"json.aggregate","value":"","stats":["sum"]}])";
+  EXPECT_NE(run_with(runner, pipeline, "[100000000000000000000000000000000000000]")
+                .bytes.find("cannot be added exactly"),
+            std::string::npos);
+  EXPECT_EQ(run_with(runner, pipeline, "[1]").bytes, R"({"sum":1,"skipped":0})");
 }
 
 struct Refused {
@@ -173,6 +233,20 @@ constexpr Refused aggregate_refuses_rows[] = {
     {R"(,"group_by":"/g")", R"([{"g":nul}])", "expected true, false or null"},
     {R"(,"group_by":"/g")", R"([{"g":"\q"}])", "after a backslash"},
     {R"(,"value":"/n")", R"([{"n":1e400}])", "cannot read this JSON"},
+    {R"(,"value":"/n")", R"([{"n":036893488147419103233}])", "expected ',' or '}'"},
+    {R"(,"value":"/n")", R"([{"n":36893488147419103233x}])", "expected ',' or '}'"},
+    {R"(,"value":"","stats":["min"])", "[1,-100000000000000000000000000000000000000]",
+     "processing_failed pipeline[0]: integers of more than 38 digits cannot be added exactly: "
+     "-100000000000000000000000000000000000000; written with an exponent, such as e0, it is taken "
+     "as a double"},
+    {R"(,"value":"","stats":["sum"])",
+     "[99999999999999999999999999999999999999,99999999999999999999999999999999999999]",
+     "processing_failed pipeline[0]: the integers add up to more than 128 bits"},
+    {R"(,"value":"/n","group_by":"/g","stats":["mean"])",
+     R"([{"n":99999999999999999999999999999999999999,"g":"a"},)"
+     R"({"n":99999999999999999999999999999999999999,"g":"a"},)"
+     R"({"n":-99999999999999999999999999999999999999,"g":"b"}])",
+     "the integers add up to more than 128 bits"},
     {R"(,"value":"/n","items":"/x")", R"({"x":[{"n":1}],"y":[})", "expected a value or ']'"},
     {R"(,"value":"/n","items":"/x")", R"({"x":[{"n":1}]}})", "expected the end after the value"},
     {R"(,"value":"/n","items":"/x")", R"({"x":[{"n":1}])", "not the end of the text"},

@@ -104,6 +104,31 @@ TEST(PrometheusFormat, DeepDocumentsEndInAnError) {
   EXPECT_NE(format(R"([{"name":"a"}])", deep).find("processing_failed"), std::string::npos);
 }
 
+TEST(PrometheusFormat, KnowsEachOfManySeriesAgain) {
+  constexpr std::string_view metrics =
+      R"([{"name":"a","items":"","value":"/1","labels":{"k":"/0"}}])";
+  std::string items = "[";
+  for (int i = 0; i < 20'000; ++i) items += "[" + std::to_string(i) + ",1],";
+  const std::string all = format(metrics, items + "[-1,1]]");
+  EXPECT_TRUE(all.ends_with("a{k=\"19999\"} 1\na{k=\"-1\"} 1\n")) << all.substr(0, 200);
+  EXPECT_NE(format(metrics, items + "[0,2]]").find("there already is a series a{k=\"0\"};"),
+            std::string::npos);
+}
+
+TEST(PrometheusFormat, TwoFamiliesMayHaveTheSameLabels) {
+  EXPECT_EQ(format(R"([{"name":"a","labels":{"k":"x"}},{"name":"b","labels":{"k":"x"}}])", "1"),
+            "# TYPE a gauge\na{k=\"x\"} 1\n# TYPE b gauge\nb{k=\"x\"} 1\n");
+}
+
+TEST(PrometheusFormat, StopsWhereLabelsMultiply) {
+  std::string labels;
+  for (int i = 0; i < 64; ++i)
+    labels += (i > 0 ? ",\"l" : "\"l") + std::to_string(i) + "\":\"/text\"";
+  EXPECT_EQ(format(R"([{"name":"a","value":"/n","labels":{)" + labels + "}}]",
+                   R"({"n":1,"text":")" + std::string(2U << 20U, 'x') + "\"}"),
+            "result_too_large pipeline[0]: the metrics make more than 64 MiB");
+}
+
 TEST(PrometheusFormat, SaysWhatItIs) {
   EXPECT_EQ(
       run_pipeline(R"([{"op":"prometheus.format","metrics":[{"name":"a"}]}])", "1").media_type,

@@ -137,6 +137,11 @@ TEST_F(PoolTest, ErrorsOfOpsKeepTheirCodeAndField) {
   EXPECT_FALSE(error.detail.empty());
 }
 
+TEST_F(PoolTest, AWorkerCompilesAPipelineOnce) {
+  start(1);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(run(op("count_compiles"), "x"), "1");
+}
+
 TEST_F(PoolTest, OnlyCompilingRunsNothing) {
   start(1);
   const JobLimits limits{.compile_only = true};
