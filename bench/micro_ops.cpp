@@ -21,9 +21,12 @@
 #include <iconv.h>
 #include <libxml/parser.h>
 #include <nettle/base64.h>
+#include <nettle/md5.h>
+#include <nettle/sha1.h>
 #include <nettle/sha2.h>
 #include <re2/re2.h>
 #include <simdjson.h>
+#include <xxhash.h>
 #include <zlib.h>
 #include <zstd.h>
 #ifdef FETCHMILL_IMAGE_OPS
@@ -100,13 +103,28 @@ void gumbo_tree(std::string_view bytes) {
   gumbo_destroy_output(&options, page);
 }
 
-void nettle_sha256(std::string_view bytes) {
-  sha256_ctx context;
-  std::array<std::uint8_t, SHA256_DIGEST_SIZE> digest;
-  sha256_init(&context);
-  sha256_update(&context, bytes.size(), reinterpret_cast<const std::uint8_t*>(bytes.data()));
-  sha256_digest(&context, digest.size(), digest.data());
+template <class Context, std::size_t Size, auto Init, auto Update, auto Finish>
+void nettle_digest(std::string_view bytes) {
+  Context context;
+  std::array<std::uint8_t, Size> digest;
+  Init(&context);
+  Update(&context, bytes.size(), reinterpret_cast<const std::uint8_t*>(bytes.data()));
+  Finish(&context, digest.size(), digest.data());
   sink = digest[0];
+}
+constexpr auto nettle_sha256 =
+    nettle_digest<sha256_ctx, SHA256_DIGEST_SIZE, sha256_init, sha256_update, sha256_digest>;
+constexpr auto nettle_sha1 =
+    nettle_digest<sha1_ctx, SHA1_DIGEST_SIZE, sha1_init, sha1_update, sha1_digest>;
+constexpr auto nettle_md5 =
+    nettle_digest<md5_ctx, MD5_DIGEST_SIZE, md5_init, md5_update, md5_digest>;
+
+void zlib_crc32(std::string_view bytes) {
+  sink = ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
+}
+
+void xxhash_xxh3(std::string_view bytes) {
+  sink = ::XXH3_64bits(bytes.data(), bytes.size());
 }
 
 // Splits at commas and line ends: no quotes, no JSON.
@@ -126,6 +144,15 @@ void re2_count(std::string_view bytes) {
   std::uint64_t count = 0;
   while (RE2::FindAndConsume(&rest, pattern)) ++count;
   sink = count;
+}
+
+void re2_captures(std::string_view bytes) {
+  static const RE2 pattern(R"-("lang":"(\w+)")-");
+  re2::StringPiece rest(bytes.data(), bytes.size());
+  re2::StringPiece lang;
+  std::uint64_t captured_bytes = 0;
+  while (RE2::FindAndConsume(&rest, pattern, &lang)) captured_bytes += lang.size();
+  sink = captured_bytes;
 }
 
 void zlib_gzip(std::string_view bytes) {
@@ -386,6 +413,18 @@ std::vector<Row> rows() {
        libxml2_dom},
       {"feed.items", R"([{"op":"feed.items"}])", rss(1'000'000), "text/xml", libxml2_dom},
       {"sitemap.urls", R"([{"op":"sitemap.urls"}])", sitemap(1'000'000), "text/xml", libxml2_dom},
+      {"text.match, captures", R"-([{"op":"text.match","pattern":"\"lang\":\"(?P<lang>\\w+)\""}])-",
+       records(1'000'000), "text/plain", re2_captures},
+      {"hash sha1", R"([{"op":"hash","algorithm":"sha1"}])", records(1'000'000), "*/*",
+       nettle_sha1},
+      {"hash md5", R"([{"op":"hash","algorithm":"md5"}])", records(1'000'000), "*/*", nettle_md5},
+      {"hash crc32", R"([{"op":"hash","algorithm":"crc32"}])", records(1'000'000), "*/*",
+       zlib_crc32},
+      {"hash xxh3", R"([{"op":"hash","algorithm":"xxh3"}])", records(1'000'000), "*/*",
+       xxhash_xxh3},
+      {"hash, all of them", R"([{"op":"hash","algorithm":["sha256","sha1","md5","crc32","xxh3"]}])",
+       records(1'000'000), "*/*"},
+      {"cpu.loop, a million", R"([{"op":"cpu.loop","iterations":1000000}])", "x", "*/*"},
   };
   add_image_rows(rows);
   return rows;

@@ -341,6 +341,11 @@ class ServerTest(unittest.TestCase):
         testing = self.testing if testing is None else testing
         return self.enterContext(Fetchmill(settings, testing=testing, **how))
 
+    def need_image_ops(self):
+        """Skips the test where the server is built without them."""
+        if "image.info" not in {op["name"] for op in self.server.get("/v1/ops").json()["ops"]}:
+            self.skipTest("built without the image ops")
+
     def assert_ok(self, response):
         self.assertEqual(response.status, 200, response)
         return response

@@ -1,11 +1,12 @@
 """What callers can send wrong, and the error each gets."""
 
 import json
+import time
 import unittest
 
 import harness
 from harness import ServerTest
-from processes import eventually, isolate_network
+from processes import bound, eventually, isolate_network
 from upstreams import RawUpstream, answering
 
 # Were one of the refusals below missing, the server would connect: not to anything real.
@@ -267,6 +268,12 @@ class MalformedRequests(ServerTest):
         url = self.origin.url("/text?text=%7Bnot%20json&type=application/json")
         response = self.server.fetch(url, ("json.select", {"pointer": "/a"}))
         self.assert_problem(response, "processing_failed", stage="process")
+
+    def test_a_page_two_million_deep_is_refused_at_once(self):
+        started = time.monotonic()
+        response = self.server.process(b"<div>" * 2_000_000, "html.text")
+        self.assert_problem(response, "processing_failed", stage="process")
+        self.assertLess(time.monotonic() - started, bound(5))
 
     def test_forbidden_request_headers(self):
         for name, value in [("a b", "x"), ("X", "a\r\nY: b"), ("X", "a\u0000"), ("", "x")]:

@@ -1,12 +1,16 @@
-"""The benchmark suite without its peers: its tables fit together, its ratios and reports are right."""
+"""The benchmark suite without its peers: its tables fit together, its ratios and reports are right.
 
+And no op is without a benchmark and a fuzzer.
+"""
+
+import json
 import pathlib
 import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-from harness import free_port
+from harness import free_port, run_command
 from processes import alive, eventually
 from upstreams import ROOT
 
@@ -63,6 +67,26 @@ class Tables(unittest.TestCase):
                 self.assertLessEqual({job.judge, *(goal.metric for goal in job.goals)}, shown)
                 self.assertIn(job.reference, job.servers[1:])
                 self.assertTrue(all(map(job.label, job.servers)))
+
+
+class Ops(unittest.TestCase):
+    def setUp(self):
+        listed = json.loads(run_command("ops", "--json").stdout)["ops"]
+        self.names = [op["name"] for op in listed]
+        self.assertIn("identity", self.names)
+
+    def missing(self, form, paths):
+        """The ops whose name stands in none of the files in that form."""
+        text = b"\n".join(path.read_bytes() for path in paths)
+        return [name for name in self.names if (form % name).encode() not in text]
+
+    def test_each_has_a_row_in_micro_ops(self):
+        self.assertEqual(self.missing('{"op":"%s"', [ROOT / "bench/micro_ops.cpp"]), [])
+
+    def test_each_is_in_a_fuzzer_or_its_seeds(self):
+        folder = ROOT / "tests/fuzz"
+        paths = [*folder.glob("fuzz_*.cpp"), *folder.glob("corpus/*/*")]
+        self.assertEqual(self.missing('"%s"', paths), [])
 
 
 class Servers(unittest.TestCase):

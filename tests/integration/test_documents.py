@@ -1,5 +1,6 @@
 """The examples in the documents: each is run as it stands, and gives what is shown."""
 
+import json
 import os
 import pathlib
 import re
@@ -193,6 +194,19 @@ class Examples(unittest.TestCase):
             with self.subTest(line):
                 code, out, said = self.demo.shell(line.partition(";")[0].replace("curl", "curl -f"))
                 self.assertEqual((code, bool(out)), (0, True), said)
+
+
+class Tables(unittest.TestCase):
+    def test_the_readme_has_a_row_for_every_op(self):
+        ops = [op["name"] for op in json.loads(run_command("ops", "--json").stdout)["ops"]]
+        _, _, section = (ROOT / "README.md").read_text().partition("\n### Ops\n")
+        first_cells = re.findall(r"^\| ([^|]+) \|", section.partition("\n#")[0], re.MULTILINE)
+        told = re.findall("`([^`]+)`", " ".join(first_cells))
+        # Some of what it tells is not in every build.
+        told.remove("py.NAME")
+        if "image.info" not in ops:
+            told = [name for name in told if not name.startswith("image.")]
+        self.assertEqual(sorted(told), sorted(ops))
 
 
 class Manual(unittest.TestCase):

@@ -1,7 +1,5 @@
 """The image ops in a worker, where libvips finds no modules, no files and no second process."""
 
-import unittest
-
 import harness
 from harness import ServerTest
 from pictures import png
@@ -11,9 +9,7 @@ from upstreams import RawUpstream, answering
 class Images(ServerTest):
     def setUp(self):
         super().setUp()
-        ops = [op["name"] for op in self.server.get("/v1/ops").json()["ops"]]
-        if "image.info" not in ops:
-            raise unittest.SkipTest("built without the image ops")
+        self.need_image_ops()
 
     def info(self, body):
         return self.assert_ok(self.server.process(body, "image.info")).json()

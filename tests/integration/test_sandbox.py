@@ -252,6 +252,15 @@ HTML_BODIES = (
     "<meta http-equiv=refresh content='0;url=URL'><object data='URL'></object>",
     "<!DOCTYPE html SYSTEM 'URL' [<!ENTITY x SYSTEM 'URL'>]><p>&x;<xi:include href='URL'/>",
 )
+IMAGE_BODIES = (
+    "<svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' "
+    "width='9' height='9'><image width='9' height='9' xlink:href='URL'/></svg>",
+    "<!DOCTYPE svg [<!ENTITY x SYSTEM 'URL'>]>"
+    "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><text>&x;</text></svg>",
+    "push graphic-context\nviewbox 0 0 9 9\nimage over 0,0 0,0 'URL'\npop graphic-context\n",
+    "<?xml version='1.0'?><image><read filename='FOLDER/secret.txt'/></image>",
+    "%!PS\n(FOLDER/secret.txt) run\n",
+)
 
 
 class Libraries(ServerTest):
@@ -307,6 +316,15 @@ class Libraries(ServerTest):
             for op in ops:
                 self.assert_tells_nothing(page, op, "text/html")
             self.assert_tells_nothing(page, "html.select", "text/html", selector="*", output="html")
+        self.assertEqual(self.tried.workers(), self.workers)
+
+    def test_images(self):
+        self.need_image_ops()
+        for body in IMAGE_BODIES:
+            body = body.replace("URL", self.url).replace("FOLDER", self.folder)
+            for op in ("image.info", "image.resize"):
+                response = self.assert_tells_nothing(body, op, "image/png")
+                self.assert_problem(response, "processing_failed")
         self.assertEqual(self.tried.workers(), self.workers)
 
     def test_encodings_are_not_paths(self):

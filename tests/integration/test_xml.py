@@ -9,6 +9,7 @@ from harness import ServerTest
 
 XML = {"Content-Type": "application/xml"}
 SECRET = "the secret of this test"
+OPS = {"xml.select": {"xpath": "/a"}, "feed.items": {}, "sitemap.urls": {}}
 
 
 class Xml(ServerTest):
@@ -32,15 +33,17 @@ class Xml(ServerTest):
                     f"<!DOCTYPE a [<!ENTITY x SYSTEM '{url}'>]><a>&x;</a>",
                     f"<!DOCTYPE a [<!ENTITY % x SYSTEM '{url}'> %x;]><a/>",
                     f"<?xml-stylesheet href='{url}'?><a/>",
+                    f"<?oasis-xml-catalog catalog='{url}'?><!DOCTYPE a PUBLIC 'x' 'y'><a/>",
                     "<a xmlns:i='http://www.w3.org/2001/XInclude'>"
                     f"<i:include parse='text' href='{url}'/></a>",
                     "<a xmlns:s='http://www.w3.org/2001/XMLSchema-instance' "
                     f"s:noNamespaceSchemaLocation='{url}'/>",
                 ):
-                    with self.subTest(document=document):
-                        response = self.select(document.encode())
-                        self.assertNotIn(SECRET.encode(), response.body)
-                        self.assertIn(response.status, (200, 422))
+                    for op, parameters in OPS.items():
+                        with self.subTest(op, document=document):
+                            response = self.server.process(document.encode(), op, XML, **parameters)
+                            self.assertNotIn(SECRET.encode(), response.body)
+                            self.assertIn(response.status, (200, 422))
                 response = self.select(b"<a/>", f"document('{url}')")
                 self.assert_problem(response, "invalid_request")
             with self.assertRaises(BlockingIOError):

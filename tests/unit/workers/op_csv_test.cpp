@@ -171,5 +171,16 @@ TEST(CsvAggregate, Refuses) {
   }
 }
 
+TEST(CsvAggregate, QuantilesTakeSoManyNumbersAndNoMore) {
+  constexpr std::string_view params = R"(,"value":"n","stats":["count"],"quantiles":["0.5"])";
+  std::string body = "n\n";
+  for (int i = 0; i < 4'000'000; ++i) body += "1\n";
+  EXPECT_EQ(csv("csv.aggregate", params, body),
+            R"({"count":4000000,"quantiles":{"0.5":1},"skipped":0})");
+  EXPECT_EQ(
+      csv("csv.aggregate", params, body + "1\n"),
+      "processing_failed pipeline[0]: quantiles are exact and take 4,000,000 numbers at most");
+}
+
 }  // namespace
 }  // namespace fetchmill::workers::ops

@@ -68,6 +68,26 @@ constexpr Row format_rows[] = {
         <modified>2003-12-13T18:30:02Z</modified></feed>)",
      R"({"feed":{"format":"atom","title":"Old","link":null,"description":"T","language":null,)"
      R"("updated":"2003-12-13T18:30:02Z","image":null},"items":[]})"},
+    {R"(<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+        xmlns="http://my.netscape.com/rdf/simple/0.9/"><channel><title>Mill</title>
+        <link>https://mill.example/</link><description>News</description></channel>
+        <image><title>no</title><url>l.png</url><link>no</link></image>
+        <item><title>One</title><link>one</link></item>
+        <textinput><title>no</title></textinput></rdf:RDF>)",
+     R"({"feed":{"format":"rdf","title":"Mill","link":"https://mill.example/","description":"News",)"
+     R"("language":null,"updated":null,"image":"https://mill.example/news/l.png"},)"
+     R"("items":[{"id":"https://mill.example/news/one","title":"One","url":"https://mill.example/news/one",)"
+     R"("published":null,"updated":null,"author":null,"summary":null,"content":null,"categories":[],"enclosures":[]}]})"},
+    {R"(<rss version="0.92"><channel><title>Mill</title><link>https://mill.example/</link>
+        <description>News</description><cloud domain="mill.example" port="80" path="/RPC2"/>
+        <item><description>It &lt;b&gt;turns&lt;/b&gt;.</description>
+        <enclosure url="a.mp3" length="12" type="audio/mpeg"/><category domain="d">parts</category>
+        <source url="https://a.example/rss">no</source></item></channel></rss>)",
+     R"({"feed":{"format":"rss","title":"Mill","link":"https://mill.example/","description":"News",)"
+     R"("language":null,"updated":null,"image":null},)"
+     R"("items":[{"id":null,"title":null,"url":null,"published":null,"updated":null,"author":null,)"
+     R"("summary":"It <b>turns</b>.","content":null,"categories":["parts"],)"
+     R"("enclosures":[{"url":"https://mill.example/news/a.mp3","type":"audio/mpeg","length":12}]}]})"},
 };
 TEST(FeedItems, ReadsEveryFormatIntoOneShape) {
   for (const Row& row : format_rows) EXPECT_EQ(items(row.body), row.result);
@@ -159,6 +179,10 @@ constexpr Row refusal_rows[] = {
     {"<rss/>", "not a feed: <rss> is not <feed>, nor <rss> or <rdf:RDF> with a <channel>"},
     {"", "not XML: empty"},
     {"<rss><channel>", "not XML: Premature end of data in tag channel line 1 at line 1, column 15"},
+    {"<rss><channel><title>\xE9</title></channel></rss>",
+     "not XML: Input is not proper UTF-8, indicate encoding ! Bytes: 0xE9 0x3C 0x2F 0x74 at line "
+     "1, "
+     "column 22"},
 };
 TEST(FeedItems, SaysWhatIsNoFeed) {
   for (const Row& row : refusal_rows)

@@ -164,5 +164,23 @@ TEST(HtmlSelect, StopsWhereFieldsMultiplyTheText) {
       << answer.size();
 }
 
+TEST(HtmlSelect, TakesAnyPage) {
+  struct Case {
+    std::string_view page;
+    std::string_view media_type;
+    std::string_view found;
+  };
+  constexpr Case cases[] = {
+      {"", "text/html", "[]"},
+      {"<p>a<i>b</i><p>cut <i", "text/html", R"(["ab","cut"])"},
+      {"<p>a</p><p title=\"cu", "text/html", R"(["a"])"},
+      {"<p>caf\xe9", "text/html", R"(["café"])"},
+      {"<p>caf\xe9", "text/html; charset=utf-8", "[\"caf\xef\xbf\xbd\"]"},
+  };
+  for (const Case& c : cases)
+    EXPECT_EQ(run(R"([{"op":"html.select","selector":"p"}])", c.page, c.media_type), c.found)
+        << c.page;
+}
+
 }  // namespace
 }  // namespace fetchmill::workers::ops

@@ -198,5 +198,12 @@ TEST(HtmlPage, LongOrdinaryPagesAreNotBombs) {
   }
 }
 
+TEST(HtmlLinks, AddUpToNoMoreThanTheirLimit) {
+  std::string page = "<base href='https://a.example/?" + std::string(1'000'000, 'q') + "'>";
+  for (int i = 0; i < 70; ++i) page += "<a href='#" + std::to_string(i) + "'></a>";
+  EXPECT_EQ(html(R"({"op":"html.links"})", page),
+            "result_too_large: the links add up to more than 64 MiB");
+}
+
 }  // namespace
 }  // namespace fetchmill::workers::ops

@@ -227,5 +227,30 @@ TEST(Images, WhatOneLeavesDoesNotShowInTheNext) {
   EXPECT_EQ(run_with(runner, pipeline, body, "").bytes, first);
 }
 
+// An animation of so many frames, each of one pixel. libvips' own reader of GIFs stops at 4,096.
+std::string webp_animation(std::size_t frames) {
+  const auto chunk = [](const std::string& type, const std::string& data) {
+    std::string size;
+    for (const unsigned shift : {0U, 8U, 16U, 24U}) size += static_cast<char>(data.size() >> shift);
+    return type + size + data;
+  };
+  const std::string pixel("VP8L\x0f\0\0\0/\0\0\0\0\7\x90Q\x81\xfe\7\"\xa2\xff\1\0", 24);
+  const std::string frame = chunk("ANMF", std::string(16, '\0') + pixel);
+  std::string image =
+      "WEBP" + chunk("VP8X", '\2' + std::string(9, '\0')) + chunk("ANIM", std::string(6, '\0'));
+  for (std::size_t i = 0; i < frames; ++i) image += frame;
+  return chunk("RIFF", image);
+}
+
+TEST(Images, LongAnimationsAreRefusedByTheirHeader) {
+  const std::string most = info(webp_animation(10'000));
+  EXPECT_NE(most.find(R"("width":1,"height":1,"orientation":1,"frames":10000,)"), std::string::npos)
+      << most;
+  const std::string said =
+      "processing_failed pipeline[0]: the image has 10001 frames, more than 10,000";
+  EXPECT_EQ(info(webp_animation(10'001)), said);
+  EXPECT_EQ(resized("", webp_animation(10'001)), said);
+}
+
 }  // namespace
 }  // namespace fetchmill::workers::ops

@@ -258,6 +258,7 @@ constexpr Refused aggregate_refuses_rows[] = {
     {R"(,"value":"","quantiles":["2"])", "[]", "is not a number from 0 to 1"},
     {R"(,"value":"","quantiles":["nan"])", "[]", "is not a number from 0 to 1"},
     {R"(,"value":"n")", "[]", "did you mean \"/n\"?"},
+    {R"(,"value":"/v")", "[{\"x\":\"\xFF\",\"v\":1}]", "not valid UTF-8 at line 1, column 8"},
 };
 TEST(AggregateRefuses, Naming) {
   for (const Refused& row : aggregate_refuses_rows) {

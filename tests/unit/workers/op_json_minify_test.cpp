@@ -20,6 +20,11 @@ constexpr Case rows[] = {
     {"[1 2]",
      "processing_failed pipeline[0]: not JSON: expected ',' or ']' at line 1, column 4 "
      "(byte 3)"},
+    {"[1,",
+     "processing_failed pipeline[0]: not JSON: expected a value, not the end of the text at "
+     "line 1, column 4 (byte 3)"},
+    {"[\"\xff\"]",
+     "processing_failed pipeline[0]: not JSON: not valid UTF-8 at line 1, column 3 (byte 2)"},
 };
 TEST(Minify, Gives) {
   for (const Case& row : rows) EXPECT_EQ(run(R"([{"op":"json.minify"}])", row.body), row.result);

@@ -29,6 +29,14 @@ constexpr Row rows[] = {
     {"<html/>",
      "processing_failed pipeline[0]: not a sitemap: <html> is not <urlset> or <sitemapindex>"},
     {"", "processing_failed pipeline[0]: not XML: empty"},
+    {"<urlset><url><loc>https://a.example/</loc></url><url><loc>b",
+     "processing_failed pipeline[0]: not XML: Premature end of data in tag loc line 1 at line 1, "
+     "column 60"},
+    {"<urlset><url><loc>\xE9</loc></url></urlset>",
+     "processing_failed pipeline[0]: not XML: Input is not proper UTF-8, indicate encoding ! "
+     "Bytes: 0xE9 0x3C 0x2F 0x6C at line 1, column 19"},
+    {"<?xml version='1.0' encoding='klingon'?><urlset/>",
+     "processing_failed pipeline[0]: not XML: Unsupported encoding klingon at line 1, column 39"},
 };
 TEST(SitemapUrls, ListsPagesOrSitemaps) {
   for (const Row& row : rows) EXPECT_EQ(urls(row.body), row.result);
