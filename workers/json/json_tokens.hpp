@@ -80,7 +80,9 @@ class JsonTokens {
   // hides what should be tokens. A string begins and ends with quotes, anything else with none.
   [[gnu::always_inline]] simdjson::error_code pass_scalar() {
     const bool is_string = first() == '"';
-    if (is_string != (text_[next_[1] - 1] == '"') && is_string != (scalar().back() == '"'))
+    const char last = text_[next_[1] - 1];
+    if ((is_string != (last == '"') || static_cast<unsigned char>(last) <= ' ') &&
+        is_string != (scalar().back() == '"'))
       return simdjson::TAPE_ERROR;
     ++next_;
     return simdjson::SUCCESS;
