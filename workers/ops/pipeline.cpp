@@ -138,12 +138,13 @@ bool wants_original(std::string_view pipeline_json) {
 }
 
 std::vector<std::string> single_steps(std::string_view pipeline_json) {
-  simdjson::dom::parser parser;
-  simdjson::dom::array steps;
+  JsonTree tree;
+  tree.assign(pipeline_json);
   std::vector<std::string> pipelines;
-  if (parser.parse(pipeline_json.data(), pipeline_json.size()).get(steps)) return pipelines;
-  for (const simdjson::dom::element step : steps)
-    pipelines.push_back('[' + simdjson::minify(step) + ']');
+  tree.for_each_child(0, [&](JsonTree::Index step) {
+    pipelines.push_back('[' + std::string(tree.text(step)) + ']');
+    return true;
+  });
   return pipelines;
 }
 

@@ -336,6 +336,12 @@ TEST(SingleSteps, AreThoseOfThePipelineInItsOrder) {
   EXPECT_TRUE(single_steps("[]").empty());
 }
 
+TEST(SingleSteps, KeepWhatIsWritten) {
+  constexpr std::string_view pipeline =
+      R"([{"op":"json.validate","schema":{"maximum":1e400,"const":9007199254740993.0}}])";
+  EXPECT_EQ(single_steps(pipeline), std::vector<std::string>{std::string(pipeline)});
+}
+
 TEST(CompileFaults, TellsEveryStepThatDoesNotCompile) {
   const auto faults = [](const std::string& steps) {
     std::string fields;
