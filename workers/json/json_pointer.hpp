@@ -183,23 +183,22 @@ template <Below below, class Leaf>
 [[gnu::always_inline]] inline simdjson::error_code walk_elements(JsonTokens& tokens,
                                                                  const PointerNode& node,
                                                                  Leaf& leaf) {
-  const auto child_at = [&node](std::size_t index) {
-    return std::ranges::find(node.children, index, &PointerNode::index);
-  };
   std::size_t left = 0;
   for (const PointerNode& child : node.children)
     if (child.index != PointerNode::no_index) ++left;
+  if (left == 0) return tokens.pass_rest();
   bool more = true;
-  for (std::size_t index = 0; more && left > 0; ++index) {
-    const auto child = child_at(index);
-    const bool is_named = child != node.children.end();
-    if (is_named) --left;
-    if (const auto error = is_named ? walk_child<below>(tokens, *child, leaf) : tokens.pass())
-      return error;
-    if (left == 0) return tokens.leave();
+  for (std::size_t index = 0; more; ++index) {
+    const auto child = std::ranges::find(node.children, index, &PointerNode::index);
+    if (child == node.children.end()) {
+      if (const auto error = tokens.pass()) return error;
+    } else {
+      if (const auto error = walk_child<below>(tokens, *child, leaf)) return error;
+      if (--left == 0) return tokens.leave();
+    }
     if (const auto error = tokens.next(']', more)) return error;
   }
-  return more ? tokens.pass_rest() : simdjson::SUCCESS;
+  return simdjson::SUCCESS;
 }
 
 template <Below below, class Leaf>

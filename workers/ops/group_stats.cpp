@@ -1,5 +1,6 @@
 #include "workers/ops/group_stats.hpp"
 
+#include "config/printable.hpp"
 #include "workers/json/json_write.hpp"
 
 #include <algorithm>
@@ -35,19 +36,15 @@ std::optional<Int128> parse_integer(std::string_view text) {
   return negative ? -number : number;
 }
 
-std::string shortened(const std::string& digits) {
-  constexpr std::size_t shown_max = 60;
-  return digits.size() <= shown_max ? digits : digits.substr(0, shown_max) + "...";
-}
-
 // An integer is never rounded without a word.
 config::Result<void> check_exact(const Figures& figures, const NumberStats& total,
                                  const Groups* groups) {
   if ((figures.fields & ~unsigned{count_field}) != 0 && !figures.too_long.empty())
-    return config::Error(config::ErrorCode::processing_failed,
-                         "integers of more than " + std::to_string(integer_digits_max) +
-                             " digits cannot be added exactly: " + shortened(figures.too_long) +
-                             "; written with an exponent, such as e0, it is taken as a double");
+    return config::Error(
+        config::ErrorCode::processing_failed,
+        "integers of more than " + std::to_string(integer_digits_max) +
+            " digits cannot be added exactly: " + config::printable(figures.too_long, 60) +
+            "; written with an exponent, such as e0, it is taken as a double");
   if ((figures.fields & (sum_field | mean_field)) == 0) return {};
   bool overflows = total.overflows();
   if (groups != nullptr)
