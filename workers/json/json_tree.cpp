@@ -71,8 +71,10 @@ void JsonTree::add_leaf(Kind kind, std::size_t from, std::size_t end) {
 }
 
 void JsonTree::assign(std::string_view text) {
+  constexpr std::size_t nodes_at_first = 64;  // a pipeline grows no vector
   text_ = text;
   nodes_.clear();
+  nodes_.reserve(std::min(text.size(), nodes_at_first));
   open_.clear();
   bool key_is_next = false;
   for (std::size_t at = 0; at < text.size();) {
@@ -129,6 +131,7 @@ std::string JsonTree::member_name(Index value) const {
 }
 
 std::string unescaped_string(std::string_view raw) {
+  if (raw.find('\\') == std::string_view::npos) return std::string(raw);
   std::string out;
   out.reserve(raw.size());
   for (std::size_t i = 0; i < raw.size(); ++i) {

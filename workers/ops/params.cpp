@@ -19,7 +19,7 @@ using config::Error;
 using config::ErrorCode;
 using config::Result;
 using json::JsonTree;
-using simdjson::dom::element_type;
+using Kind = JsonTree::Kind;
 
 Error invalid(std::string detail, std::string field) {
   return Error(ErrorCode::invalid_request, std::move(detail), std::move(field));
@@ -44,75 +44,39 @@ Error unknown_parameter(const Op& op, std::string_view name, std::string field) 
 
 // ---- One value, out of JSON or a query, by its row. Nothing when its form is not accepted.
 
-std::optional<ParamValue> list_from(const ParamSpec& spec, simdjson::dom::array array) {
+// Half a surrogate pair is in no text.
+std::optional<std::string> text_from(const JsonTree& tree, JsonTree::Index value) {
+  std::string text = json::unescaped_string(tree.raw_string(value));
+  if (!simdjson::validate_utf8(text)) return std::nullopt;
+  return text;
+}
+
+std::optional<ParamValue> list_from(const ParamSpec& spec, const JsonTree& tree,
+                                    JsonTree::Index array) {
   StringList list;
-  for (const simdjson::dom::element item : array) {
-    std::string_view text;
-    if (item.get(text)) return std::nullopt;
-    list.emplace_back(text);
-  }
-  if (list.empty() && !spec.may_be_empty) return std::nullopt;
+  tree.for_each_child(array, [&](JsonTree::Index item) {
+    if (tree[item].kind() != Kind::string) return false;
+    if (auto text = text_from(tree, item)) list.push_back(std::move(*text));
+    return true;
+  });
+  if (list.size() != tree[array].child_count || (list.empty() && !spec.may_be_empty))
+    return std::nullopt;
   return list;
 }
 
-std::optional<ParamValue> map_from(const ParamSpec& spec, simdjson::dom::object object) {
+std::optional<ParamValue> map_from(const ParamSpec& spec, const JsonTree& tree,
+                                   JsonTree::Index object) {
   StringMap map;
-  for (const auto& [key, value] : object) {
-    std::string_view text;
-    if (value.get(text)) return std::nullopt;
-    map.emplace_back(key, text);
-  }
-  if (map.empty() && !spec.may_be_empty) return std::nullopt;
+  tree.for_each_child(object, [&](JsonTree::Index value) {
+    if (tree[value].kind() != Kind::string) return false;
+    auto name = text_from(tree, JsonTree::key_of(value));
+    auto text = text_from(tree, value);
+    if (name && text) map.emplace_back(std::move(*name), std::move(*text));
+    return true;
+  });
+  if (map.size() != tree[object].child_count || (map.empty() && !spec.may_be_empty))
+    return std::nullopt;
   return map;
-}
-
-std::optional<ParamValue> number_from(unsigned types, double number) {
-  if ((types & number_type) != 0) return number;
-  // 1e6 is one too.
-  if ((types & integer_type) != 0 && json::is_exact_integer(number))
-    return static_cast<std::int64_t>(number);
-  return std::nullopt;
-}
-
-std::optional<ParamValue> value_from(const ParamSpec& spec, simdjson::dom::element element) {
-  const auto takes = [&spec](ParamType type) { return (spec.types & type) != 0; };
-  switch (element.type()) {
-    case element_type::STRING:
-      if (takes(string_type)) return std::string(element.get_string().value_unsafe());
-      break;
-    case element_type::INT64:
-      if (takes(integer_type)) return element.get_int64().value_unsafe();
-      [[fallthrough]];
-    case element_type::UINT64:
-    case element_type::DOUBLE:
-      return number_from(spec.types, element.get_double().value_unsafe());
-    case element_type::BOOL:
-      if (takes(boolean_type)) return element.get_bool().value_unsafe();
-      break;
-    case element_type::ARRAY:
-      if (takes(string_list_type)) return list_from(spec, element.get_array().value_unsafe());
-      break;
-    case element_type::OBJECT:
-      if (takes(string_map_type)) return map_from(spec, element.get_object().value_unsafe());
-      break;
-    case element_type::NULL_VALUE:
-      if (takes(null_type)) return JsonText{"null"};
-      break;
-  }
-  return std::nullopt;
-}
-
-// From the text of one JSON value: what may be any stays as it was written, whatever its numbers.
-std::optional<ParamValue> value_from(const ParamSpec& spec, std::string_view text,
-                                     simdjson::dom::parser& parser) {
-  if ((spec.types & json_type) != 0) {
-    JsonText value;
-    json::append_minified(value.text, text);
-    return value;
-  }
-  simdjson::dom::element element;
-  if (parser.parse(text.data(), text.size()).get(element)) return std::nullopt;
-  return value_from(spec, element);
 }
 
 template <class Number>
@@ -123,6 +87,59 @@ std::optional<ParamValue> number_text(std::string_view text) {
   if constexpr (std::is_floating_point_v<Number>)
     if (!std::isfinite(number)) return std::nullopt;
   return number;
+}
+
+std::optional<ParamValue> number_from(const ParamSpec& spec, std::string_view text) {
+  std::optional<ParamValue> number;
+  if ((spec.types & integer_type) != 0) number = number_text<std::int64_t>(text);
+  if (number || (spec.types & (integer_type | number_type)) == 0) return number;
+  number = number_text<double>(text);
+  if (!number || (spec.types & number_type) != 0) return number;
+  // 1e6 is an integer too.
+  const double value = std::get<double>(*number);
+  if (!json::is_exact_integer(value)) return std::nullopt;
+  return static_cast<std::int64_t>(value);
+}
+
+// What may be any stays as it was written, whatever its numbers.
+std::optional<ParamValue> value_from(const ParamSpec& spec, const JsonTree& tree,
+                                     JsonTree::Index value) {
+  const auto takes = [&spec](ParamType type) { return (spec.types & type) != 0; };
+  if (takes(json_type)) {
+    JsonText text;
+    json::append_minified(text.text, tree.text(value));
+    return text;
+  }
+  switch (tree[value].kind()) {
+    case Kind::string:
+      if (takes(string_type)) return text_from(tree, value);
+      break;
+    case Kind::number:
+      return number_from(spec, tree.text(value));
+    case Kind::is_true:
+    case Kind::is_false:
+      if (takes(boolean_type)) return tree[value].kind() == Kind::is_true;
+      break;
+    case Kind::array:
+      if (takes(string_list_type)) return list_from(spec, tree, value);
+      break;
+    case Kind::object:
+      if (takes(string_map_type)) return map_from(spec, tree, value);
+      break;
+    case Kind::null:
+      if (takes(null_type)) return JsonText{"null"};
+      break;
+    case Kind::key:
+      break;
+  }
+  return std::nullopt;
+}
+
+// Out of a valid JSON text.
+std::optional<ParamValue> value_from(const ParamSpec& spec, std::string_view text) {
+  JsonTree tree;
+  tree.assign(text);
+  return value_from(spec, tree, 0);
 }
 
 std::optional<ParamValue> value_from(const ParamSpec& spec, const StringList& texts) {
@@ -141,8 +158,7 @@ std::optional<ParamValue> value_from(const ParamSpec& spec, const StringList& te
   if (number) return number;
   if (takes(string_list_type)) return texts;
   if ((spec.types & written_as_json) == 0 || json::json_locate(text)) return std::nullopt;
-  simdjson::dom::parser parser;
-  return value_from(spec, text, parser);
+  return value_from(spec, text);
 }
 
 // What is wrong with texts of a query that are no value by their row.
@@ -206,11 +222,11 @@ Result<void> set_checked(const ParamSpec& spec, ParamValue value, std::string fi
 }
 
 // One member of a step.
-Result<void> set_from_json(const ParamSpec& spec, std::string_view text,
-                           simdjson::dom::parser& parser, std::string field, Params& params) {
+Result<void> set_from_json(const ParamSpec& spec, const JsonTree& tree, JsonTree::Index given,
+                           std::string field, Params& params) {
   if (params.find(spec.name) != nullptr)
     return invalid(std::string(spec.name) + " is given twice", std::move(field));
-  std::optional<ParamValue> value = value_from(spec, text, parser);
+  std::optional<ParamValue> value = value_from(spec, tree, given);
   if (!value) return invalid(accepted_forms(spec), std::move(field));
   return set_checked(spec, std::move(*value), std::move(field), params);
 }
@@ -310,7 +326,6 @@ Params params_from_json(const Op& op, const JsonTree& tree, JsonTree::Index step
   const std::size_t mistakes_before = mistakes.size();
   Params params;
   StringList given;
-  simdjson::dom::parser parser;
   tree.for_each_child(step, [&](JsonTree::Index value) {
     const std::string& name = given.emplace_back(tree.member_name(value));
     if (name == "op") return true;
@@ -319,8 +334,7 @@ Params params_from_json(const Op& op, const JsonTree& tree, JsonTree::Index step
     const ParamSpec* spec = row_of(op, name, json_type, other);
     if (spec == nullptr)
       mistakes.push_back(unknown_parameter(op, name, std::move(field)));
-    else if (auto set = set_from_json(*spec, tree.text(value), parser, std::move(field), params);
-             !set)
+    else if (auto set = set_from_json(*spec, tree, value, std::move(field), params); !set)
       mistakes.push_back(set.error());
     return true;
   });
@@ -369,11 +383,9 @@ Result<Params> params_from_query(const Op& op,
 }
 
 void add_defaults(const Op& op, Params& params) {
-  simdjson::dom::parser parser;
   for (const ParamSpec& spec : op.params) {
     if (spec.default_json.empty() || params.find(spec.name) != nullptr) continue;
-    if (auto value = value_from(spec, spec.default_json, parser))
-      params.set(spec.name, std::move(*value));
+    if (auto value = value_from(spec, spec.default_json)) params.set(spec.name, std::move(*value));
   }
 }
 
