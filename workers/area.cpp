@@ -201,6 +201,7 @@ Area::Take Area::finish(Taken& into) {
   std::string bytes = std::move(receiving_->bytes);
   into.owed = owed(0);
   into.output.reset();
+  into.is_last = answer.is_last != 0;
   into.processed = std::chrono::nanoseconds(
       std::min<std::uint64_t>(answer.process_ns, std::numeric_limits<std::int64_t>::max()));
   if (into.owed.task != nullptr && answer.kind == static_cast<std::uint32_t>(AnswerKind::failed)) {

@@ -67,6 +67,7 @@ class Area {
     // Nothing when nobody wants it.
     std::optional<config::Result<JobOutput>> output;
     std::chrono::nanoseconds processed{0};
+    bool is_last = false;  // of this worker, if it is to be believed
   };
   enum class Take : std::uint8_t {
     nothing,  // no answer is there

@@ -113,7 +113,7 @@ struct Answer {
   std::uint32_t error_code;   // config::ErrorCode
   std::uint32_t field_bytes;  // of a failure: the first bytes of the span
   std::uint32_t media_type_bytes;
-  std::uint32_t reserved[1];
+  std::uint32_t is_last;  // the worker ends behind it, having begun nothing else
   char media_type[104];
 };
 static_assert(sizeof(Answer) == 176 && std::is_trivially_copyable_v<Answer>);
@@ -155,7 +155,8 @@ struct LoopPage {
 
 struct WorkerPage {
   // LoopPage::generation of the worker that is ready for work; anything else: not ready. Release
-  // store; publishes that the rest of this page was reset.
+  // store. What stands in front of the answers is zero when a worker starts: the spawner, which
+  // then is the only one to have the page, sees to it.
   std::atomic<std::uint32_t> ready_generation;
   // Counts going to sleep on the doorbell and waking up: odd while asleep or about to be. A lie
   // costs a system call, or the liar its work.

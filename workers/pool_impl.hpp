@@ -108,6 +108,7 @@ class PoolImpl final : private Supervisor::Client {
   void watch();
   void watch_run(Worker& worker, Clock::time_point now);
   void look_for_growth(Worker& worker, std::chrono::nanoseconds task_time);
+  bool runs_on_unwanted(Worker& worker, Clock::time_point now) const;
   void call_back(Worker& worker);
   void retire_if_idle(Worker& worker);
 

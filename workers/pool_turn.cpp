@@ -124,6 +124,7 @@ bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
         const std::chrono::nanoseconds took = std::min(taken.processed, elapsed);
         elapsed -= took;
         worker.life.running_since = now;
+        worker.life.gave_last_answer = taken.is_last;
         account(worker, taken.owed, took);
         slots_.unpin(taken.owed.slot);
         if (Task* task = taken.owed.task) end_task(*task, std::move(*taken.output), took);
@@ -221,9 +222,9 @@ void PoolImpl::settle(Worker& worker) {
   supervisor_.release(worker);
 }
 
-// The oldest unanswered task is the one that ran, by our own books.
+// The oldest unanswered task is the one that ran, by our own books; none did behind a last answer.
 void PoolImpl::blame(Worker& worker) {
-  if (worker.area.unanswered() == 0) return;
+  if (worker.area.unanswered() == 0 || worker.life.gave_last_answer) return;
   Owed& owed = worker.area.owed(0);
   worker.life.culprit_ops = ops::op_names(slots_.pipeline(owed.slot));
   worker.life.culprit_bytes = slots_.place(owed.slot).bytes;

@@ -11,6 +11,9 @@ namespace {
 // Large bodies that went straight to clients leave warm pages without any task.
 constexpr std::chrono::seconds housekeeping_interval{10};
 constexpr std::chrono::milliseconds give_back_interval{100};
+// How long a task may run on that nobody waits for any more. Most end by themselves sooner than a
+// worker is replaced.
+constexpr std::chrono::milliseconds unwanted_run_max{20};
 // A worker is looked at for growth once in so much work, which makes the look cost a thousandth.
 constexpr std::chrono::milliseconds work_between_looks{20};
 
@@ -32,8 +35,8 @@ void PoolImpl::tick() {
   if (!stopped_) dispatch(now);
 }
 
-// The exchange's deadline ends the task, never the worker: a client's short deadline must not cost
-// a process. The queue is as long as admission lets it be, so it is walked.
+// The outcome goes out at once; whether the run that nobody waits for then ends the worker is
+// watch_run's to say. The queue is as long as admission lets it be, so it is walked.
 void PoolImpl::expire_tasks(Clock::time_point now, Clock::time_point& next) {
   queue_.for_each([&](Task& task) {
     next = std::min(next, task.limits.deadline);
@@ -137,7 +140,20 @@ void PoolImpl::watch_run(Worker& worker, Clock::time_point now) {
   } else if (*used - worker.life.watched_from >= options_.task_cpu_time) {
     return end_run(worker, EndReason::cpu_time);
   }
+  if (runs_on_unwanted(worker, now)) return kill(worker, EndReason::unwanted);
   call_back(worker);
+}
+
+// Its deadline passed, or its client is gone. Left to itself it would keep the worker from others
+// up to task_timeout: a few clients with short deadlines could keep all of them.
+bool PoolImpl::runs_on_unwanted(Worker& worker, Clock::time_point now) const {
+  const Owed& running = worker.area.owed(0);
+  if (running.task != nullptr) return false;
+  if (worker.life.unwanted_task != running.asked.task) {
+    worker.life.unwanted_task = running.asked.task;
+    worker.life.unwanted_since = now;
+  }
+  return now - worker.life.unwanted_since >= unwanted_run_max;
 }
 
 // What waits behind a task that turned out to be long goes to a worker that is free. Should its

@@ -112,7 +112,7 @@ class SpawnerProcess {
     report.generation = request.generation;
     const pid_t own_pid = ::getpid();
     Fd pidfd;
-    const pid_t pid = fork_with_pidfd(pidfd);
+    const pid_t pid = forget_last_worker(request.area) ? fork_with_pidfd(pidfd) : -1;
     if (pid == 0) worker_main(memory_, request.area, request.generation, own_pid, sandbox_);
     const Fd status = pid > 0 ? open_status(pid) : Fd();
     report.kind = status ? SpawnReportKind::spawned : SpawnReportKind::not_spawned;
@@ -126,6 +126,14 @@ class SpawnerProcess {
     const Descriptors descriptors{pidfd.get(), status.get()};
     if (status) children_.push_back({pid, std::move(pidfd), request});
     if (!send_report(control_, report, status ? &descriptors : nullptr)) end();
+  }
+
+  // The words that one left behind could pass for its successor's: that it is ready, that it
+  // sleeps, that it answered. The loop looks at them only once it has the successor's pidfd.
+  bool forget_last_worker(std::uint32_t area) {
+    constexpr std::array<char, offsetof(WorkerPage, answers)> nothing{};
+    return ::pwrite(memory_.areas[area].answers.writable.get(), nothing.data(), nothing.size(),
+                    0) == static_cast<ssize_t>(nothing.size());
   }
 
   // By the spawner, since the loop cannot write to answers and no worker is there. Requests come in

@@ -26,8 +26,9 @@ std::string_view to_string(WorkerState state) {
 
 std::string_view to_string(EndReason reason) {
   using namespace std::literals;
-  constexpr std::array names{"exit"sv,    "signal"sv,   "killed"sv, "stopped"sv,  "start"sv,
-                             "timeout"sv, "cpu_time"sv, "memory"sv, "protocol"sv, "recycled"sv};
+  constexpr std::array names{"exit"sv,   "signal"sv,   "killed"sv,   "stopped"sv,
+                             "start"sv,  "timeout"sv,  "cpu_time"sv, "unwanted"sv,
+                             "memory"sv, "protocol"sv, "recycled"sv};
   static_assert(names.size() == end_reason_count);
   return names[static_cast<std::size_t>(reason)];
 }
@@ -247,7 +248,8 @@ void Supervisor::vacate(Worker& worker, EndReason reason) {
   if (seat == seats_.end()) return;
   const Clock::time_point now = Clock::now();
   seat->worker = nullptr;
-  if (reason == EndReason::recycled)
+  // It was of use, whatever it answered.
+  if (reason == EndReason::recycled || reason == EndReason::unwanted)
     seat->short_lives = 0;
   else
     seat->short_lives = short_lives(seat->short_lives, now - worker.asked_at, worker.life.answers);

@@ -45,11 +45,12 @@ enum class EndReason : std::uint8_t {
   start,     // was not ready in time
   timeout,   // a task over its wall time
   cpu_time,  // a task over its CPU time
+  unwanted,  // a task ran on that nobody waited for any more
   memory,    // above workers.memory_limit_mb, or an allocation failed
   protocol,
   recycled,  // it did nothing wrong: workers.recycle_*
 };
-inline constexpr std::size_t end_reason_count = 10;
+inline constexpr std::size_t end_reason_count = 11;
 std::string_view to_string(EndReason reason);
 
 struct Worker {
@@ -80,7 +81,10 @@ struct Worker {
     std::chrono::nanoseconds work_since_look{0};
     std::uint64_t watched_task = 0;            // the one whose CPU time is watched
     std::chrono::nanoseconds watched_from{0};  // the worker's CPU time when that began
+    std::uint64_t unwanted_task = 0;           // the one that runs and that nobody waits for
+    Clock::time_point unwanted_since{};        // when that was seen first
     bool retiring = false;                     // is given nothing more
+    bool gave_last_answer = false;             // and ends
     std::string culprit_ops;                   // of the task at hand when it ended
     std::uint64_t culprit_bytes = 0;
   };

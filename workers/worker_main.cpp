@@ -71,10 +71,7 @@ class Worker {
         spin_(memory.may_spin),
         generation_(generation) {}
 
-  // The area may have had another worker before: its indices go.
   void report_ready() {
-    own_.sleeping.store(0, std::memory_order_relaxed);
-    own_.answered.store(0, std::memory_order_relaxed);
     own_.ready_generation.store(generation_, std::memory_order_release);
     bell_.ring();
   }
@@ -264,6 +261,7 @@ class Worker {
     out.error_code = static_cast<std::uint32_t>(reply.error_code);
     out.field_bytes = static_cast<std::uint32_t>(reply.field_bytes);
     out.media_type_bytes = static_cast<std::uint32_t>(reply.media_type.size());
+    out.is_last = runner_.wore_out_worker() ? 1 : 0;
     std::copy(reply.media_type.begin(), reply.media_type.end(), out.media_type);
     own_.answered.store(index + 1, std::memory_order_release);
     if (!std::exchange(untold_, true)) untold_since_ = now_;

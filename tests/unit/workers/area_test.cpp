@@ -100,6 +100,17 @@ TEST_F(AreaTest, AnswersComeInOrderAcrossManyRounds) {
   }
 }
 
+TEST_F(AreaTest, AWorkersLastAnswerSaysSo) {
+  for (const std::uint64_t id : {1U, 2U}) {
+    order(id);
+    Answer answer = done(id, "x");
+    answer.is_last = id == 2U ? 1 : 0;
+    say(answer);
+    ASSERT_EQ(take(), Area::Take::answer);
+    EXPECT_EQ(taken_.is_last, id == 2U);
+  }
+}
+
 TEST_F(AreaTest, HostileIndicesAreALie) {
   for (const std::uint32_t index : {2U, ring_depth + 1, 0x80000000U, UINT32_MAX}) {
     area_->open(1);
