@@ -105,7 +105,8 @@ Size upright_size(VipsImage& image) {
   return lies ? Size{image.Ysize, image.Xsize} : Size{image.Xsize, image.Ysize};
 }
 
-// How large the result becomes at most: what must be within the limits before work begins.
+// How large the result becomes at most, and what it is cut out of: what must be within the limits
+// before work begins.
 double result_pixels(const Settings& settings, const Size& source) {
   const double ratio = static_cast<double>(source.height) / source.width;
   double width = settings.width != 0 ? settings.width : settings.height / ratio;
@@ -113,8 +114,33 @@ double result_pixels(const Settings& settings, const Size& source) {
   if (settings.width == 0 && settings.height == 0) {
     width = source.width;
     height = source.height;
+  } else if (settings.fit == "cover") {
+    const double scale = std::max(width / source.width, height / source.height);
+    width = source.width * (settings.enlarge ? scale : std::min(scale, 1.0));
+    height = width * ratio;
   }
   return width * height;
+}
+
+Error cannot_resize() {
+  return image_error("the image cannot be resized");
+}
+
+// What a browser would show. Not by the `export_profile` of thumbnail: libvips up to 8.14.4 writes
+// beyond its buffer there, when an image with transparency, without a profile, is wider than 10,000
+// pixels (libvips #3647), and changes the colours of images without a profile.
+Result<Image> in_srgb(Image image) {
+  VipsImage* made = nullptr;
+  if (vips_image_get_typeof(image.get(), VIPS_META_ICC_NAME) != 0) {
+    if (vips_icc_transform(image.get(), &made, "srgb", "embedded", TRUE, nullptr) == 0)
+      image.reset(std::exchange(made, nullptr));
+    else
+      vips_error_clear();  // a broken profile counts as none
+  }
+  if (vips_image_get_interpretation(image.get()) == VIPS_INTERPRETATION_sRGB) return image;
+  if (vips_colourspace(image.get(), &made, VIPS_INTERPRETATION_sRGB, nullptr) != 0)
+    return cannot_resize();
+  return Image(made);
 }
 
 Result<Image> thumbnail(const Input& input, const Settings& settings, const Size& source) {
@@ -132,19 +158,14 @@ Result<Image> thumbnail(const Input& input, const Settings& settings, const Size
   // libvips 8.14 hears of `fail_on` here only in the loader's own options.
   if (vips_thumbnail_buffer(const_cast<char*>(input.bytes.data()), input.bytes.size(), &made, width,
                             "height", height, "size", size, "crop", crop, "option_string",
-                            "[fail_on=error]", "export_profile", "srgb", nullptr) != 0)
-    return image_error("the image cannot be resized");
-  return Image(made);
+                            "[fail_on=error]", nullptr) != 0)
+    return cannot_resize();
+  return in_srgb(Image(made));
 }
 
 // Puts the image into the middle of a box of the size asked for.
 Result<Image> letterbox(Image image, const Settings& settings) {
   VipsImage* made = nullptr;
-  if (vips_image_get_interpretation(image.get()) != VIPS_INTERPRETATION_sRGB) {
-    if (vips_colourspace(image.get(), &made, VIPS_INTERPRETATION_sRGB, nullptr) != 0)
-      return image_error("the image cannot be resized");
-    image.reset(std::exchange(made, nullptr));
-  }
   const auto& [red, green, blue] = settings.background;
   const std::array<double, 4> colour{red, green, blue, 255};
   VipsArrayDouble* background = vips_array_double_new(colour.data(), std::min(image->Bands, 4));
@@ -153,15 +174,14 @@ Result<Image> letterbox(Image image, const Settings& settings) {
                    std::max(settings.width, image->Xsize), std::max(settings.height, image->Ysize),
                    "extend", VIPS_EXTEND_BACKGROUND, "background", background, nullptr);
   vips_area_unref(VIPS_AREA(background));
-  if (failed != 0) return image_error("the image cannot be resized");
+  if (failed != 0) return cannot_resize();
   return Image(made);
 }
 
 // libvips 8.14 forgets to strip WebP, so that what is not to be written is taken away beforehand.
 Result<Image> without_metadata(const Image& image) {
   VipsImage* made = nullptr;
-  if (vips_copy(image.get(), &made, nullptr) != 0)
-    return image_error("the image cannot be resized");
+  if (vips_copy(image.get(), &made, nullptr) != 0) return cannot_resize();
   char** names = vips_image_get_fields(made);
   for (char** name = names; *name != nullptr; ++name) {
     const std::string_view field = *name;
@@ -183,7 +203,7 @@ class ResizeStep final : public Step {
     const Size source = upright_size(**opened);
     if (result_pixels(settings_, source) > image_pixels_max)
       return Error(ErrorCode::processing_failed,
-                   "the result would have more than 50,000,000 pixels");
+                   "the result, or what it is cut out of, would have more than 50,000,000 pixels");
     Result<Image> resized = thumbnail(input, settings_, source);
     if (resized && settings_.fit == "contain" && settings_.width != 0 && settings_.height != 0)
       resized = letterbox(std::move(*resized), settings_);

@@ -97,7 +97,12 @@ constexpr Row size_rows[] = {
     {R"(,"width":100,"format":"webp")", "webp 100x50"},
     {R"(,"width":64,"format":"avif")", "avif 64x32"},
     {R"(,"width":16383,"height":16383,"fit":"fill")",
-     "processing_failed pipeline[0]: the result would have more than 50,000,000 pixels"},
+     "processing_failed pipeline[0]: the result, or what it is cut out of, would have more than "
+     "50,000,000 pixels"},
+    {R"(,"width":100,"height":10000,"fit":"cover")", "png 100x200"},
+    {R"(,"width":100,"height":10000,"fit":"cover","enlarge":true)",
+     "processing_failed pipeline[0]: the result, or what it is cut out of, would have more than "
+     "50,000,000 pixels"},
     {R"(,"width":9000,"dpr":2)",
      "invalid_request pipeline[0].width: width times dpr must be at most 16383"},
     {R"(,"background":"red")",
@@ -164,6 +169,37 @@ TEST(ImageResize, TheBackgroundShowsBehindAndBeside) {
       colour_at(resize(R"(,"background":"#ff0000","format":"jpeg")", gif).bytes, 0, 0);
   EXPECT_GT(behind[0], 250);
   EXPECT_LT(behind[1], 5);
+}
+
+TEST(ImageResize, ColoursWithoutAProfileStayWhatTheyAre) {
+  const std::string body = picture(9, 9, ".png");
+  const std::string same = resize("", body).bytes;
+  for (int x = 0; x < 9; ++x) EXPECT_EQ(colour_at(same, x, x), colour_at(body, x, x));
+  // A profile that is none counts as none.
+  const Image broken = picture(9, 9);
+  vips_image_set_blob_copy(broken.get(), VIPS_META_ICC_NAME, "no profile", 10);
+  EXPECT_EQ(colour_at(resize("", written(*broken, ".png")).bytes, 4, 4), colour_at(body, 4, 4));
+}
+
+TEST(ImageResize, ColoursOfAProfileBecomeThoseOfSrgb) {
+  VipsImage* profiled = nullptr;
+  ASSERT_EQ(vips_icc_export(picture(9, 9).get(), &profiled, "output_profile", "p3", nullptr), 0)
+      << vips_error_buffer();
+  const Image image(profiled);
+  const std::string body = written(*image, ".png");
+  EXPECT_NE(info(body).find(R"("icc_profile":true)"), std::string::npos);
+  const auto made = colour_at(resize("", body).bytes, 4, 4);
+  const auto meant = colour_at(picture(9, 9, ".png"), 4, 4);
+  for (std::size_t i = 0; i < made.size(); ++i) EXPECT_NEAR(made[i], meant[i], 8);
+}
+
+// libvips #3647: the profile of the output was applied beyond the end of a buffer.
+TEST(ImageResize, WidePicturesWithTransparencyStayWithinMemory) {
+  constexpr std::string_view wide_frame(
+      "GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\4\1\0\0\0\0,\0\0\0\0\1\xff\1\0\0\2\1D\0;Cb"
+      "Cr",
+      47);
+  EXPECT_EQ(resized(R"(,"width":16,"height":16,"fit":"cover")", wide_frame), "png 16x1");
 }
 
 // A PNG that says it is so large, and holds nothing.
