@@ -13,36 +13,64 @@ bool has_style(std::string_view style, std::string_view wanted) {
   return compact.find(wanted) != std::string::npos;
 }
 
+// Elements in which white space shows as it is written.
+bool is_preformatted(const GumboNode& element) {
+  switch (html_tag(element)) {
+    case GUMBO_TAG_PRE:
+    case GUMBO_TAG_LISTING:
+    case GUMBO_TAG_XMP:
+    case GUMBO_TAG_PLAINTEXT:
+      return true;
+    default:
+      return false;
+  }
+}
+
 class TextWalk {
  public:
   TextWalk(std::string& out, bool without_boilerplate)
       : flow_(out), without_boilerplate_(without_boilerplate) {}
 
-  void node(const GumboNode& node) {
-    if (is_text(node)) return text(node.v.text.text);
-    if (is_element(node)) return element(node);
-    inside(node);
+  // What is inside an element. The tab before a cell and the lines around a block are its
+  // parent's.
+  void root(const GumboNode& node) {
+    if (is_left_out(node)) return;
+    for (const GumboNode* outer = node.parent; outer != nullptr && is_element(*outer);
+         outer = outer->parent)
+      preserved_ = preserved_ || is_preformatted(*outer);
+    contents(node);
   }
 
  private:
+  void node(const GumboNode& node) {
+    if (is_text(node)) return text(node.v.text.text);
+    if (is_element(node)) element(node);
+  }
+
+  bool is_left_out(const GumboNode& node) const {
+    return is_hidden(node) || (without_boilerplate_ && is_boilerplate(node));
+  }
+
   void inside(const GumboNode& parent) {
     for (const GumboNode* child : children(parent)) node(*child);
   }
 
   void element(const GumboNode& node) {
-    if (is_hidden(node) || (without_boilerplate_ && is_boilerplate(node))) return;
+    if (is_left_out(node)) return;
     const GumboTag tag = html_tag(node);
     if (tag == GUMBO_TAG_BR) return flow_.line_break();
     if (tag == GUMBO_TAG_TD || tag == GUMBO_TAG_TH) return cell(node);
     const unsigned lines = tag == GUMBO_TAG_P ? 2 : is_block(node) ? 1 : 0;
     if (lines > 0) flow_.require_lines(lines);
+    contents(node);
+    if (lines > 0) flow_.require_lines(lines);
+  }
+
+  void contents(const GumboNode& node) {
     const bool preserved = preserved_;
-    if (tag == GUMBO_TAG_PRE || tag == GUMBO_TAG_LISTING || tag == GUMBO_TAG_XMP ||
-        tag == GUMBO_TAG_PLAINTEXT)
-      preserved_ = true;
+    preserved_ = preserved_ || is_preformatted(node);
     inside(node);
     preserved_ = preserved;
-    if (lines > 0) flow_.require_lines(lines);
   }
 
   // Cells of a row stand on one line, a tab between them.
@@ -171,9 +199,9 @@ bool is_block(const GumboNode& element) {
   }
 }
 
-void append_inner_text(const GumboNode& node, std::string& out, bool without_boilerplate) {
+void append_inner_text(const GumboNode& element, std::string& out, bool without_boilerplate) {
   std::string text;
-  TextWalk(text, without_boilerplate).node(node);
+  TextWalk(text, without_boilerplate).root(element);
   out += text;
 }
 

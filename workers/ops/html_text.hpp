@@ -28,8 +28,9 @@ struct HtmlWalk {
   std::string_view base_url;  // Markdown only
 };
 
-// The text as innerText gives it.
-void append_inner_text(const GumboNode& node, std::string& out, bool without_boilerplate = false);
+// The text inside an element as innerText gives it of one that is shown; nothing of a hidden one.
+void append_inner_text(const GumboNode& element, std::string& out,
+                       bool without_boilerplate = false);
 // GitHub Flavored Markdown into `out`, which is empty. False when it grew beyond
 // html_result_bytes_max.
 bool write_markdown(const GumboNode& node, const HtmlWalk& walk, std::string& out);

@@ -104,7 +104,11 @@ class SelectStep final : public Step {
     std::string text;
     switch (told.form) {
       case Form::text:
-        append_inner_text(element, text);
+        // As innerText: the text of what is not shown is all of it, as it stands.
+        if (is_hidden(element))
+          append_text_content(element, text);
+        else
+          append_inner_text(element, text);
         break;
       case Form::outer_html:
         append_outer_html(element, text);
@@ -168,8 +172,10 @@ constexpr ParamSpec params[] = {
     {.name = "output",
      .default_json = R"("text")",
      .fault = output_fault,
-     .description = "What is told of each element: text, html, inner_html or attribute:NAME (null "
-                    "where it is missing)."},
+     .description =
+         "What is told of each element: text (as a browser shows it; of an element that itself is "
+         "never shown, such as title, script or one with hidden, as it is written), html, "
+         "inner_html or attribute:NAME (null where it is missing)."},
     {.name = "fields",
      .types = string_map_type,
      .fault = field_fault,

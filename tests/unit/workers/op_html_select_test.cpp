@@ -145,6 +145,39 @@ TEST(HtmlSelect, GivesEveryOutput) {
             std::string::npos);
 }
 
+TEST(HtmlSelect, GivesTextAsInnerText) {
+  struct Case {
+    std::string_view selector;
+    std::string_view page;
+    std::string_view found;
+  };
+  constexpr Case cases[] = {
+      // What stands between cells and around blocks is none of theirs.
+      {"td", "<table><tr><td>a</td><td>b</td><td></td></tr></table>", R"(["a","b",""])"},
+      {"th", "<table><tr><th>a<th>b</table>", R"(["a","b"])"},
+      {"td + td", "<table><tr><td>a</td><td><p>b</p></td></table>", R"(["b"])"},
+      {"td + td", "<table><tr><td>a<td><table><tr><td>b<td>c</table></table>", R"(["b\tc","c"])"},
+      {"tr", "<table><tr><td>a<td>b</table>", R"(["a\tb"])"},
+      // White space shows where an element around says so.
+      {"code", "<pre><code>a\n  b</code></pre><p><code>c\n  d</code></p>", R"(["a\n  b","c d"])"},
+      // What is not shown.
+      {"title", "<title>a  b</title>", R"(["a  b"])"},
+      {"script", "<script>x = '<b>';\n</script>", R"(["x = '<b>';\n"])"},
+      {"textarea", "<textarea>a\n b</textarea>", R"(["a\n b"])"},
+      {"noscript", "<body><noscript>a <b>b</b></noscript>", R"(["a b"])"},
+      {"template", "<template><p>a</p></template>", R"(["a"])"},
+      {"p", "<p hidden>a<script>b</script><br>c</p><p>d<i hidden>e</i></p>", R"(["abc","d"])"},
+  };
+  for (const Case& c : cases)
+    EXPECT_EQ(run(R"([{"op":"html.select","selector":")" + std::string(c.selector) + "\"}]", c.page,
+                  "text/html"),
+              c.found)
+        << c.page;
+  EXPECT_EQ(run(R"([{"op":"html.select","selector":"html","fields":{"title":"title"}}])",
+                "<title>t</title>", "text/html"),
+            R"([{"title":"t"}])");
+}
+
 TEST(HtmlSelect, StopsWhenItTakesTooLong) {
   std::string wide = "<div>";
   for (int i = 0; i < 30'000; ++i) wide += "<a></a>";
