@@ -1,5 +1,6 @@
 #include "workers/ops/csv_reader.hpp"
 
+#include "workers/ops/media_type.hpp"
 #include "workers/ops/params.hpp"
 
 #include <algorithm>
@@ -23,6 +24,15 @@ std::string in_quotes(std::string_view name) {
 }
 
 }  // namespace
+
+CsvDelimiter::CsvDelimiter(const Params& given) {
+  if (const ParamValue* delimiter = given.find("delimiter"))
+    given_ = std::get<std::string>(*delimiter).front();
+}
+
+char CsvDelimiter::of(std::string_view media_type) const {
+  return given_.value_or(is_tsv_media_type(media_type) ? '\t' : ',');
+}
 
 Error CsvReader::fault(std::uint64_t line, const std::string& detail) const {
   return Error(ErrorCode::processing_failed, "line " + std::to_string(line) + ": " + detail);

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,13 +58,24 @@ inline constexpr std::string_view csv_limits =
     "errors, with the line. Lines without a byte are skipped.";
 inline constexpr ParamSpec csv_delimiter_param{
     .name = "delimiter",
-    .default_json = "\",\"",
     .fault = [](std::string_view text) -> std::string {
       const bool is_good = text.size() == 1 && static_cast<unsigned char>(text[0]) < 0x80 &&
                            text[0] != '"' && text[0] != '\n' && text[0] != '\r';
       return is_good ? "" : "must be one ASCII character, neither a quote nor a line end";
     },
-    .description = "What stands between fields: one ASCII character, such as `;` or a tab."};
+    .description =
+        "What stands between fields: one ASCII character, such as `;`. Without it: a tab "
+        "in text/tab-separated-values, a comma in all else."};
+
+// What that parameter and the media type of a body say.
+class CsvDelimiter {
+ public:
+  explicit CsvDelimiter(const Params& given);
+  char of(std::string_view media_type) const;
+
+ private:
+  std::optional<char> given_;
+};
 
 // The column called `name`, of a header or, without one, by its number from 1. processing_failed
 // names what there is.

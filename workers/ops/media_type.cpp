@@ -48,6 +48,10 @@ bool is_ndjson_media_type(std::string_view media_type) {
   return is_one_of(essence(media_type), ndjson_types);
 }
 
+bool is_tsv_media_type(std::string_view media_type) {
+  return essence(media_type) == "text/tab-separated-values";
+}
+
 bool is_textual_media_type(std::string_view media_type) {
   const std::string type = essence(media_type);
   return type.starts_with("text/") || type.ends_with("+xml") || type.ends_with("+yaml") ||

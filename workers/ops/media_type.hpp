@@ -9,6 +9,8 @@ namespace fetchmill::workers::ops {
 bool is_json_media_type(std::string_view media_type);
 // One JSON text a line: application/x-ndjson and its other names.
 bool is_ndjson_media_type(std::string_view media_type);
+// text/tab-separated-values.
+bool is_tsv_media_type(std::string_view media_type);
 // Meant to be read as text: text/*, XML, YAML, scripts, forms, NDJSON. JSON is not counted.
 bool is_textual_media_type(std::string_view media_type);
 

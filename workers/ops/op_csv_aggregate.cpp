@@ -51,7 +51,7 @@ class CsvAggregateStep final : public Step {
  public:
   explicit CsvAggregateStep(const Params& given)
       : text_(given),
-        delimiter_(given.get<std::string>("delimiter").front()),
+        delimiter_(given),
         has_header_(given.get<bool>("header")),
         figures_(given, given.find("value") != nullptr) {
     if (const ParamValue* value = given.find("value")) value_ = std::get<std::string>(*value);
@@ -65,7 +65,8 @@ class CsvAggregateStep final : public Step {
     skipped_ = 0;
     const Result<std::string_view> text = text_.read(input);
     if (!text) return text.error();
-    if (auto added = add_records(CsvReader(*text, delimiter_)); !added) return added;
+    if (auto added = add_records(CsvReader(*text, delimiter_.of(input.media_type))); !added)
+      return added;
     return append_aggregate(output.bytes, figures_, total_, group_ ? &groups_ : nullptr, skipped_);
   }
 
@@ -145,7 +146,7 @@ class CsvAggregateStep final : public Step {
   }
 
   TextInput text_;
-  char delimiter_;
+  CsvDelimiter delimiter_;
   bool has_header_;
   Figures figures_;
   std::optional<std::string> value_;

@@ -15,14 +15,12 @@ using config::Result;
 class CsvToJsonStep final : public Step {
  public:
   explicit CsvToJsonStep(const Params& given)
-      : text_(given),
-        delimiter_(given.get<std::string>("delimiter").front()),
-        has_header_(given.get<bool>("header")) {}
+      : text_(given), delimiter_(given), has_header_(given.get<bool>("header")) {}
 
   Result<void> run(const Input& input, Output& output) override {
     const Result<std::string_view> text = text_.read(input);
     if (!text) return text.error();
-    CsvReader reader(*text, delimiter_);
+    CsvReader reader(*text, delimiter_.of(input.media_type));
     keys_.clear();
     if (has_header_)
       if (auto named = set_keys(reader); !named) return named;
@@ -70,7 +68,7 @@ class CsvToJsonStep final : public Step {
   }
 
   TextInput text_;
-  char delimiter_;
+  CsvDelimiter delimiter_;
   bool has_header_;
   std::vector<std::string> keys_;
 };

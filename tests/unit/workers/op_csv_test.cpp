@@ -54,6 +54,22 @@ TEST(CsvToJson, TakesTheCharsetOfTheContentType) {
   EXPECT_EQ(csv("csv.to_json", "", utf16), R"([{"a":"é"}])");
 }
 
+TEST(CsvToJson, TakesTheDelimiterOfTheMediaType) {
+  constexpr std::string_view body = "a\tb,c\n1,5\t2\n";
+  constexpr std::string_view by_tabs = R"([{"a":"1,5","b,c":"2"}])";
+  for (const std::string_view tsv :
+       {"text/tab-separated-values", "Text/Tab-Separated-Values ; charset=utf-8"}) {
+    EXPECT_EQ(csv("csv.to_json", "", body, tsv), by_tabs);
+    EXPECT_EQ(csv("csv.aggregate", R"(,"value":"b,c","stats":["sum"])", body, tsv),
+              R"({"sum":2,"skipped":0})");
+  }
+  constexpr std::string_view by_commas = R"([{"a\tb":"1","c":"5\t2"}])";
+  EXPECT_EQ(csv("csv.to_json", "", body), by_commas);
+  EXPECT_EQ(csv("csv.to_json", R"(,"delimiter":",")", body, "text/tab-separated-values"),
+            by_commas);
+  EXPECT_EQ(csv("csv.to_json", R"(,"delimiter":"\t")", body), by_tabs);
+}
+
 constexpr Case refused_rows[] = {
     {"", "a,b\n1,2\n1\n",
      "processing_failed pipeline[0]: line 3: 1 fields, but there are 2 columns"},
