@@ -68,7 +68,9 @@ Figures::Figures(const Params& given, bool has_value)
     : fields(has_value ? stats_fields(given.get<StringList>("stats")) : unsigned{count_field}) {
   const ParamValue* asked = given.find("quantiles");
   if (asked == nullptr || !has_value) return;
-  quantiles = std::get<StringList>(*asked);
+  // Each is a member of the result, so once, as in the other lists.
+  for (const std::string& quantile : std::get<StringList>(*asked))
+    if (std::ranges::find(quantiles, quantile) == quantiles.end()) quantiles.push_back(quantile);
   fields |= quantiles_field;
 }
 

@@ -72,6 +72,8 @@ constexpr Case aggregate_rows[] = {
      R"("2":{"stddev":1.4142135623730951}}})"},
     {R"(,"value":"","stats":["count"],"quantiles":["0.5","0","1","0.25","0.9"])", "[4,1,3.5,2]",
      R"({"count":4,"quantiles":{"0.5":2.75,"0":1,"1":4,"0.25":1.75,"0.9":3.85},"skipped":0})"},
+    {R"(,"value":"","stats":["count","count"],"quantiles":["0.5","1","0.5"])", "[1,2]",
+     R"({"count":2,"quantiles":{"0.5":1.5,"1":2},"skipped":0})"},
     {R"(,"value":"","stats":["count"],"quantiles":["0.5"])", "[]",
      R"({"count":0,"quantiles":{"0.5":null},"skipped":0})"},
     {R"(,"value":"/n","group_by":"/g","stats":["count"],"quantiles":["0.5"])", items,
