@@ -117,8 +117,8 @@ constexpr auto algorithm_names = [] {
 class HashStep final : public Step {
  public:
   HashStep(const StringList& names, bool single) : single_(single) {
-    for (const Algorithm& algorithm : algorithms)
-      for (const std::string& name : names)
+    for (const std::string& name : names)
+      for (const Algorithm& algorithm : algorithms)
         if (name == algorithm.name && !has(name)) digests_.emplace_back(name, algorithm.make());
   }
 
