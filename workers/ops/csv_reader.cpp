@@ -23,6 +23,15 @@ std::string in_quotes(std::string_view name) {
          (name.size() > shown_bytes_max ? "…\"" : "\"");
 }
 
+// Their names, where those are few.
+std::string columns_in_words(std::span<const std::string> header) {
+  constexpr std::size_t named_max = 10;
+  if (header.empty() || header.size() > named_max) return std::to_string(header.size());
+  std::string words;
+  for (const std::string& name : header) words += (words.empty() ? "" : ", ") + in_quotes(name);
+  return words;
+}
+
 }  // namespace
 
 CsvDelimiter::CsvDelimiter(const Params& given) {
@@ -128,8 +137,8 @@ Result<std::size_t> find_column(std::span<const std::string> header, std::string
   if (found != header.end()) return static_cast<std::size_t>(found - header.begin());
   const std::vector<std::string_view> known(header.begin(), header.end());
   return Error(ErrorCode::processing_failed, "there is no column " + in_quotes(name) +
-                                                 " (columns: " + std::to_string(header.size()) +
-                                                 ")" + did_you_mean(name, known));
+                                                 " (columns: " + columns_in_words(header) + ")" +
+                                                 did_you_mean(name, known));
 }
 
 Error wrong_field_count(const CsvReader& reader, std::size_t columns) {

@@ -1,5 +1,6 @@
 #include "workers/ops/params.hpp"
 
+#include "config/ascii.hpp"
 #include "config/printable.hpp"
 #include "workers/json/json_locate.hpp"
 #include "workers/json/json_number.hpp"
@@ -7,6 +8,7 @@
 #include "workers/json/json_write.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -307,6 +309,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// In some order: sha265 may be meant to be sha256, but sha512 not to be sha1.
+bool have_same_digits(std::string_view a, std::string_view b) {
+  const auto digits = [](std::string_view text) {
+    std::array<std::size_t, 10> counts{};
+    for (const char c : text)
+      if (ascii::is_digit(c)) ++counts[static_cast<std::size_t>(c - '0')];
+    return counts;
+  };
+  return digits(a) == digits(b);
+}
+
 }  // namespace
 
 std::optional<std::string> op_of(const JsonTree& tree, JsonTree::Index step) {
@@ -435,7 +448,8 @@ std::string did_you_mean(std::string_view name, std::span<const std::string_view
   std::size_t nearest_distance = name.size() / 3 + 2;
   for (const std::string_view candidate : known) {
     const std::size_t distance = edit_distance(name, candidate);
-    if (distance >= nearest_distance) continue;
+    if (distance >= std::min(nearest_distance, name.size()) || !have_same_digits(name, candidate))
+      continue;
     nearest = candidate;
     nearest_distance = distance;
   }

@@ -167,9 +167,11 @@ TEST(CsvAggregate, RecordsWithoutANumberMakeNoGroup) {
 
 constexpr Case aggregate_refused_rows[] = {
     {R"(,"value":"prize")", "brand,price\n",
-     "there is no column \"prize\" (columns: 2); did you mean price?"},
+     "there is no column \"prize\" (columns: \"brand\", \"price\"); did you mean price?"},
     {R"(,"group_by":"g")", "", "there is no column \"g\" (columns: 0)"},
-    {R"(,"value":"3","header":false)", "a,b", "there is no column \"3\" (columns: 2)"},
+    {R"(,"value":"3","header":false)", "a,b", "no column \"3\" (columns: \"1\", \"2\")"},
+    {R"(,"value":"prize")", "a,b,c,d,e,f,g,h,i,price,k\n",
+     "there is no column \"prize\" (columns: 11); did you mean price?"},
     {R"(,"value":"a")", "a,b\n1\n", "line 2: 1 fields, but there are 2 columns"},
     {R"(,"value":"a","header":false)", "a,b", "there is no column \"a\""},
     {R"(,"value":"1","header":false)", "1,2\n1\n", "line 2: 1 fields"},
@@ -180,6 +182,11 @@ constexpr Case aggregate_refused_rows[] = {
      "n\n99999999999999999999999999999999999999\n99999999999999999999999999999999999999\n",
      "processing_failed pipeline[0]: the integers add up to more than 128 bits"},
 };
+TEST(CsvAggregate, SuggestsNoColumnThatHasNothingOfTheName) {
+  EXPECT_EQ(csv("csv.aggregate", R"(,"value":"c")", "a,b\n"),
+            R"(processing_failed pipeline[0]: there is no column "c" (columns: "a", "b"))");
+}
+
 TEST(CsvAggregate, Refuses) {
   for (const Case& row : aggregate_refused_rows) {
     const std::string result = csv("csv.aggregate", row.params, row.body);

@@ -105,6 +105,9 @@ constexpr CheckCase refused[] = {
      "invalid_request pipeline[0].algorithm: algorithm \"sha265\" is not one of sha256, sha1, "
      "md5, crc32, xxh3; did you "
      "mean sha256?"},
+    {R"([{"op":"hash","algorithm":"sha512"}])",
+     "invalid_request pipeline[0].algorithm: algorithm \"sha512\" is not one of sha256, sha1, "
+     "md5, crc32, xxh3"},
     {R"([{"op":"hash","algorithm":["md5","none"]}])",
      "invalid_request pipeline[0].algorithm: algorithm \"none\" is not one of sha256, sha1, "
      "md5, crc32, xxh3"},
