@@ -1,4 +1,6 @@
 // xml.select: what an XPath 1.0 expression finds in an XML document.
+#include "config/ascii.hpp"
+#include "config/printable.hpp"
 #include "workers/json/json_write.hpp"
 #include "workers/ops/op.hpp"
 #include "workers/ops/xml_document.hpp"
@@ -24,6 +26,8 @@ using config::Result;
 constexpr unsigned long operations_min = 1'000'000;
 constexpr unsigned long operations_per_byte = 2;
 
+constexpr std::size_t name_bytes_max = 60;  // in a message
+
 struct FreeXPath {
   void operator()(xmlXPathContext* context) const { xmlXPathFreeContext(context); }
   void operator()(xmlXPathCompExpr* expression) const { xmlXPathFreeCompExpr(expression); }
@@ -40,6 +44,24 @@ class XPathFault {
   ~XPathFault() { silence_xml(); }
   XPathFault(const XPathFault&) = delete;
   XPathFault& operator=(const XPathFault&) = delete;
+
+  // Also says which function or variable it is that `context` does not know.
+  void name_unknown(xmlXPathContext& context) {
+    xmlXPathRegisterFuncLookup(
+        &context,
+        [](void* self, const xmlChar* name, const xmlChar*) -> xmlXPathFunction {
+          static_cast<XPathFault*>(self)->looked_up_ = as_view(name);
+          return nullptr;  // go on looking
+        },
+        this);
+    xmlXPathRegisterVariableLookup(
+        &context,
+        [](void* self, const xmlChar* name, const xmlChar*) -> xmlXPathObjectPtr {
+          static_cast<XPathFault*>(self)->looked_up_ = as_view(name);
+          return nullptr;
+        },
+        this);
+  }
 
   const std::string& words() const { return words_; }
   bool is(int code) const { return code_ == XML_XPATH_EXPRESSION_OK + code; }
@@ -59,8 +81,11 @@ class XPathFault {
     fault.code_ = error->code;
     fault.words_ = trimmed(error->message);
     fault.byte_ = error->int1;
+    if (fault.is(XPATH_UNKNOWN_FUNC_ERROR) || fault.is(XPATH_UNDEF_VARIABLE_ERROR))
+      fault.words_ += ": " + config::printable(fault.looked_up_, name_bytes_max);
   }
 
+  std::string looked_up_;
   std::string words_;
   int code_ = 0;
   int byte_ = 0;
@@ -100,7 +125,8 @@ class XPathStep final : public Step {
     const auto context = make_context(document->get(), namespaces_);
     context->opLimit = std::max(
         operations_min, operations_per_byte * static_cast<unsigned long>(input.bytes.size()));
-    const XPathFault fault;
+    XPathFault fault;
+    fault.name_unknown(*context);
     const Owned<xmlXPathObject> found(xmlXPathCompiledEval(expression_.get(), context.get()));
     if (fault.is(XPATH_OP_LIMIT_EXCEEDED))
       return Error(ErrorCode::processing_failed, "the expression takes more than " +
@@ -167,8 +193,39 @@ Result<void> check_namespaces(const StringMap& namespaces) {
   return {};
 }
 
-// Also evaluates it over a document without content: an unknown function or prefix, or an argument
-// of the wrong type, is mostly found out there.
+bool is_name_byte(char c) {
+  return ascii::is_alphanumeric(c) || c == '_' || c == '-' || c == '.' ||
+         static_cast<unsigned char>(c) >= 0x80;
+}
+
+// libxml2 says of a prefix only that it is unknown, and not before it meets it. In an expression
+// that compiles, one colon outside of literals has a prefix before it.
+Result<void> check_prefixes(std::string_view expression, const StringMap& namespaces) {
+  for (std::size_t at = 0; at < expression.size(); ++at) {
+    if (expression[at] == '"' || expression[at] == '\'') {
+      at = std::min(expression.find(expression[at], at + 1), expression.size());
+      continue;
+    }
+    if (expression[at] != ':') continue;
+    if (expression.substr(at + 1, 1) == ":") {
+      ++at;  // behind an axis
+      continue;
+    }
+    std::size_t begin = at;
+    while (begin > 0 && is_name_byte(expression[begin - 1])) --begin;
+    const std::string_view prefix = expression.substr(begin, at - begin);
+    const auto is_it = [prefix](const auto& known) { return known.first == prefix; };
+    if (prefix.empty() || prefix == "xml" || std::ranges::any_of(namespaces, is_it)) continue;
+    return Error(ErrorCode::invalid_request,
+                 "the prefix \"" + config::printable(prefix, name_bytes_max) +
+                     "\" is not among the namespaces",
+                 "xpath");
+  }
+  return {};
+}
+
+// Also evaluates it over a document without content: an unknown function, or an argument of the
+// wrong type, is mostly found out there.
 Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
   preload_xml();
   const auto& text = given.get<std::string>("xpath");
@@ -179,9 +236,11 @@ Result<std::unique_ptr<Step>> compile(const Op&, const Params& given) {
   const XmlDocument blank(xmlNewDoc(nullptr));
   if (blank == nullptr) throw std::bad_alloc();
   const auto context = make_context(blank.get(), namespaces);
-  const XPathFault fault;
+  XPathFault fault;
+  fault.name_unknown(*context);
   Owned<xmlXPathCompExpr> expression(xmlXPathCtxtCompile(context.get(), as_xml(text)));
   if (expression == nullptr) return Error(ErrorCode::invalid_request, fault.in(text), "xpath");
+  if (auto good = check_prefixes(text, namespaces); !good) return good.error();
   context->opLimit = operations_min;
   const Owned<xmlXPathObject> tried(xmlXPathCompiledEval(expression.get(), context.get()));
   if (tried == nullptr) return Error(ErrorCode::invalid_request, fault.words(), "xpath");
@@ -199,8 +258,8 @@ constexpr ParamSpec params[] = {
          "A name without a prefix is one in no namespace."},
     {.name = "namespaces",
      .types = string_map_type,
-     .description = "The namespaces of the prefixes in the expression: prefix to URI. Those of the "
-                    "document are its own."},
+     .description = "The namespaces of the prefixes in the expression: prefix to URI. Prefixes "
+                    "that only the document declares are unknown here."},
     {.name = "output",
      .default_json = "\"text\"",
      .values = outputs,
