@@ -219,10 +219,10 @@ Error too_large(const BodyCoding& how) {
 
 Error bomb(ContentCoding coding, std::uint64_t produced) {
   return Error(ErrorCode::upstream_body_too_large,
-               "the coding " + std::string(to_string(coding)) + " makes more than " +
+               "undoing " + std::string(to_string(coding)) + " makes more than " +
                    std::to_string(expansion_ratio_max) +
-                   " bytes out of each of the body's own: given up after " +
-                   std::to_string(produced) + "; without a coding its size is allowed");
+                   " bytes of each of the body's own, so it is taken for a bomb: given up after " +
+                   std::to_string(produced) + " bytes");
 }
 
 }  // namespace
