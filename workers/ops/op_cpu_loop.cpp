@@ -34,7 +34,8 @@ constexpr ParamSpec params[] = {
      .required = true,
      .min = 0,
      .max = 1e12,
-     .description = "How often to add; a processor core does about a billion a second."},
+     .description = "How often to add; a processor core does about a billion a second. The sum has "
+                    "64 bits, and what is beyond them is dropped."},
 };
 constexpr Example examples[] = {
     {.params = R"({"iterations":4})", .input = "abc", .output = "18"},

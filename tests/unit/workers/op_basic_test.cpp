@@ -63,6 +63,9 @@ TEST(Hash, AListGivesAnObjectAndStartsAnewForEachBody) {
 TEST(CpuLoop, AddsIndexTimesLength) {
   EXPECT_EQ(run(R"([{"op":"cpu.loop","iterations":5}])", "abc"), "30");
   EXPECT_EQ(run(R"([{"op":"cpu.loop","iterations":1000000}])", "abc"), "1499998500000");
+  // 49,999,995,000,000 times a million, modulo 2^64.
+  EXPECT_EQ(run(R"([{"op":"cpu.loop","iterations":10000000}])", std::string(1'000'000, 'a')),
+            "13106506852580896768");
   EXPECT_EQ(run(R"([{"op":"cpu.loop","iterations":0}])", "abc"), "0");
   EXPECT_EQ(run(R"([{"op":"cpu.loop","iterations":9}])", ""), "0");
 }
