@@ -4,6 +4,8 @@
 // missing or no number, or whose group is an array or an object, is not counted but reported in
 // `skipped`. Groups are named by the string, or by the JSON text of a number, true or false; null
 // and missing make group "null".
+#include "config/printable.hpp"
+#include "workers/json/json_locate.hpp"
 #include "workers/json/json_pointer.hpp"
 #include "workers/json/json_text.hpp"
 #include "workers/json/json_tokens.hpp"
@@ -75,13 +77,14 @@ error_code take_last_number(ItemFields& item, std::string_view text) {
   return take_number(item, padded.data());
 }
 
-// What simdjson's parser refuses, but is a number: an integer of more than 64 bits.
-[[gnu::noinline, gnu::cold]] error_code take_long_integer(ItemFields& item, std::string_view text) {
-  if (text.find_first_of(".eE") != std::string_view::npos || !json::is_json_scalar(text))
-    return simdjson::NUMBER_ERROR;
+// What simdjson's parser refuses, but is a number: an integer of more than 64 bits, or one of which
+// the item only keeps where it is.
+[[gnu::noinline, gnu::cold]] error_code take_long_number(ItemFields& item, std::string_view text) {
+  if (!json::is_json_scalar(text)) return simdjson::NUMBER_ERROR;
   item.kind = ItemFields::Kind::long_integer;
   item.long_integer = {text.data(), text.size()};
-  return simdjson::SUCCESS;
+  return text.find_first_of(".eE") == std::string_view::npos ? simdjson::SUCCESS
+                                                             : simdjson::NUMBER_ERROR;
 }
 
 constexpr std::size_t value_slot = 0;
@@ -116,7 +119,7 @@ struct TakeFields {
       default:
         if (tokens.is_last() ? take_last_number(item, tokens.scalar())
                              : take_number(item, tokens.begin()))
-          return take_long_integer(item, tokens.scalar());
+          return take_long_number(item, tokens.scalar());
         return simdjson::SUCCESS;
     }
   }
@@ -162,6 +165,7 @@ class AggregateStep final : public Step {
     figures_.begin_body();
     total_ = NumberStats();
     skipped_ = 0;
+    refused_number_ = {};
     const std::string_view text = json::without_bom(input.bytes);
     const std::size_t first = text.find_first_not_of(" \t\r\n");
     const bool is_array = first != std::string_view::npos && text[first] == '[';
@@ -192,7 +196,7 @@ class AggregateStep final : public Step {
     if (!error) error = tokens.finish();
     if (error == simdjson::INCORRECT_TYPE)
       return Error(ErrorCode::processing_failed, "what `items` points to is not an array");
-    if (error) return json::not_json(text, error);
+    if (error) return cannot_read(text, error);
     if (!found)
       return Error(ErrorCode::processing_failed, "there is nothing where `items` points to");
     return {};
@@ -215,7 +219,7 @@ class AggregateStep final : public Step {
       text.remove_prefix(std::min(text.size(), line.size() + 1));
       if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
       if (const error_code error = add_line(line)) {
-        Error failed = json::not_json(line, error);
+        Error failed = cannot_read(line, error);
         failed.detail = "item on line " + std::to_string(number) + ": " + failed.detail;
         return failed;
       }
@@ -242,8 +246,25 @@ class AggregateStep final : public Step {
       error = walk_leaves(tokens, tree_, take);
     else
       error = walk(tokens, tree_, take);
-    if (!error) add_fields(item);
+    if (!error)
+      add_fields(item);
+    else
+      note_refused(item);
     return error;
+  }
+
+  [[gnu::noinline, gnu::cold]] void note_refused(const ItemFields& item) {
+    if (item.kind == ItemFields::Kind::long_integer)
+      refused_number_ = {item.long_integer.data, item.long_integer.size};
+  }
+
+  Error cannot_read(std::string_view text, error_code error) const {
+    if (error != simdjson::NUMBER_ERROR || refused_number_.empty() || json::json_locate(text))
+      return json::not_json(text, error);
+    const auto offset = static_cast<std::size_t>(refused_number_.data() - text.data());
+    return Error(ErrorCode::processing_failed,
+                 "the number " + config::printable(refused_number_, 60) + " at " +
+                     json::json_place(text, offset) + " is out of a double's range");
   }
 
   void add_fields(const ItemFields& item) {
@@ -281,6 +302,7 @@ class AggregateStep final : public Step {
   json::JsonTokenizer tokenizer_;
   json::JsonValidator validator_;
   std::string unescaped_group_;
+  std::string_view refused_number_;  // where a body was given up, if it was for a number
   Groups groups_;
   NumberStats total_;
   std::uint64_t skipped_ = 0;

@@ -234,7 +234,12 @@ constexpr Refused aggregate_refuses_rows[] = {
     {R"(,"value":"/n")", R"([{"n":01}])", "expected ',' or '}'"},
     {R"(,"group_by":"/g")", R"([{"g":nul}])", "expected true, false or null"},
     {R"(,"group_by":"/g")", R"([{"g":"\q"}])", "after a backslash"},
-    {R"(,"value":"/n")", R"([{"n":1e400}])", "cannot read this JSON"},
+    {R"(,"value":"/n")", R"([{"n":1,"m":1e400},{"n":1.5e400}])",
+     "processing_failed pipeline[0]: the number 1.5e400 at line 1, column 25 (byte 24) is out of a "
+     "double's range"},
+    {R"(,"value":"")", "1\n -1e400",
+     "item on line 2: the number -1e400 at line 1, column 2 (byte 1)"},
+    {R"(,"value":"/n")", R"([{"n":1e400},{"n":}])", "not JSON: expected a value"},
     {R"(,"value":"/n")", R"([{"n":036893488147419103233}])", "expected ',' or '}'"},
     {R"(,"value":"/n")", R"([{"n":36893488147419103233x}])", "expected ',' or '}'"},
     {R"(,"value":"","stats":["min"])", "[1,-100000000000000000000000000000000000000]",
