@@ -1,5 +1,8 @@
 // prometheus.format: JSON as Prometheus' text format 0.0.4, so that any API becomes a scrape
 // target.
+#include "config/ascii.hpp"
+#include "workers/json/json_locate.hpp"
+#include "workers/json/json_number.hpp"
 #include "workers/json/json_text.hpp"
 #include "workers/json/json_write.hpp"
 #include "workers/json/simdjson_buffers.hpp"
@@ -87,6 +90,41 @@ bool append_number_text(std::string& out, std::string_view text) {
   return true;
 }
 
+// Whether simdjson reads it: an integer of 64 bits, or what a double can hold.
+bool is_readable_number(std::string_view token) {
+  const auto is = [token](auto number) {
+    const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), number);
+    return error == std::errc();
+  };
+  if (token.find_first_of(".eE") == std::string_view::npos)
+    return is(std::int64_t{}) || is(std::uint64_t{});
+  // What is too small for a double is 0.
+  return is(double{}) || (json::compare_json_numbers(token, "1") < 0 &&
+                          json::compare_json_numbers(token, "-1") > 0);
+}
+
+// simdjson refuses all of a document for one number that it cannot hold. As a string it matters
+// only where it is asked for, and is a value or a label there with the same digits.
+// Requires: valid JSON.
+std::string with_large_numbers_in_quotes(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at + 1;
+    bool quoted = false;
+    if (text[at] == '"') {
+      end = json::string_end(text, at);
+    } else if (text[at] == '-' || ascii::is_digit(text[at])) {
+      end = std::min(text.find_first_not_of("0123456789+-.eE", at), text.size());
+      quoted = !is_readable_number(text.substr(at, end - at));
+    }
+    if (quoted) out += '"';
+    out += text.substr(at, end - at);
+    if (quoted) out += '"';
+    at = end;
+  }
+  return out;
+}
+
 // False for what is no number.
 bool append_value(std::string& out, dom::element value) {
   switch (value.type()) {
@@ -124,8 +162,10 @@ class FormatStep final : public Step {
     const std::string_view text = json::without_bom(input.bytes);
     dom::element document;
     // In place: the body is padded.
-    if (const auto error = parser_.parse(text.data(), text.size(), false).get(document))
-      return json::not_json(text, error);
+    auto error = parser_.parse(text.data(), text.size(), false).get(document);
+    if (error == simdjson::NUMBER_ERROR && !json::json_locate(text))
+      error = parser_.parse(with_large_numbers_in_quotes(text)).get(document);
+    if (error) return json::not_json(text, error);
     auto done = Result<void>();
     for (const FamilySpec& family : families_) {
       done = add_family(output.bytes, family, document);
@@ -182,7 +222,7 @@ class FormatStep final : public Step {
     out += ' ';
     if (!append_value(out, *value))
       return fault(spec, item_words(spec, key) + "the value of " + std::string(series.in(out)) +
-                             " is no number");
+                             " is no number, or one out of a double's range");
     out += '\n';
     return check_size(out);
   }
@@ -283,8 +323,8 @@ const Op prometheus_format_op{
     .summary = "JSON as Prometheus' text format, so that any API becomes a scrape target.",
     .limits =
         "256 metrics with 64 labels each. Metrics of more than 64 MiB end in `result_too_large`. "
-        "Two samples of one name and the same labels are an error, as is a document with an "
-        "integer of more than 64 bits.",
+        "Two samples of one name and the same labels are an error. Integers of more than 64 bits "
+        "stay as they are written.",
     .examples = examples,
     .params = params,
     .input = input_types,

@@ -40,6 +40,14 @@ constexpr Case rows[] = {
     {R"([{"name":"a","help":"back\\slash \"quote\"\nline","value":"/n","labels":{"l":"/l"}}])",
      R"({"n":1,"l":"\\ \" \n é"})",
      "# HELP a back\\\\slash \"quote\"\\nline\n# TYPE a gauge\na{l=\"\\\\ \\\" \\n é\"} 1\n"},
+    // Numbers of any size, where they are not asked for; integers also where they are.
+    {R"([{"name":"a","value":"/n","labels":{"l":"/l"}}])",
+     R"({"big":[1e400,-1.5E+999],"a\\\"7":18446744073709551616,"n":-123456789012345678901,"l":18446744073709551616})",
+     "# TYPE a gauge\na{l=\"18446744073709551616\"} -123456789012345678901\n"},
+    {R"([{"name":"a","items":"/v","labels":{"i":"$key"}}])",
+     R"({"v":[18446744073709551615,-9223372036854775808,2.50,1e-999,"7"],"big":9223372036854775808000})",
+     "# TYPE a gauge\na{i=\"0\"} 18446744073709551615\na{i=\"1\"} -9223372036854775808\n"
+     "a{i=\"2\"} 2.5\na{i=\"3\"} 0\na{i=\"4\"} 7\n"},
     // Entries of one name make one family.
     {R"([{"name":"a","type":"counter","help":"H.","value":"/x","labels":{"k":"x"}},{"name":"b","value":"/x"},{"name":"a","value":"/y","labels":{"k":"y"}}])",
      R"({"x":1,"y":2})",
@@ -67,7 +75,9 @@ constexpr Case refused_rows[] = {
     {R"([{"name":"a"}])", "", "not JSON"},
     {R"([{"name":"a"}])", "[1,", "not JSON: expected a value, not the end of the text"},
     {R"([{"name":"a"}])", "{\"n\":\"\xFF\"}", "not JSON"},
-    {R"([{"name":"a"}])", "[123456789012345678901]", "cannot read this JSON"},
+    {R"([{"name":"a","value":"/n"}])", R"({"n":-1e400})",
+     "metrics[0]: the value of a is no number, or one out of a double's range"},
+    {R"([{"name":"a"}])", "[123456789012345678901,]", "not JSON: expected a value"},
     {"[]", "", "invalid_request pipeline[0].metrics: metrics must be an array of objects"},
     {R"({"name":"a"})", "", "metrics must be an array of objects"},
     {"[1]", "", "pipeline[0].metrics[0]: must be an object"},
