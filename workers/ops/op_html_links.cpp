@@ -90,7 +90,8 @@ const Op html_links_op{
     .name = "html.links",
     .summary =
         "The links of a page: absolute, each once, with text and rel. Relative ones only "
-        "where the base is known; no javascript:.",
+        "where the base is known; no javascript:. Host names keep their letters beyond ASCII, "
+        "which a fetch writes as xn--.",
     .limits = html_limits,
     .examples = examples,
     .params = params,

@@ -242,7 +242,9 @@ const Op html_meta_op{
     .name = "html.meta",
     .summary =
         "What a page says about itself: title, description, image, canonical URL, icon, "
-        "OpenGraph, JSON-LD. Always the same fields, null where the page has none.",
+        "OpenGraph, JSON-LD. Always the same fields, null where the page has none. A title and a "
+        "description for sharing (og:, then twitter:) come before the page's own, which "
+        "html.select gives.",
     .limits = html_limits,
     .examples = examples,
     .params = params,
