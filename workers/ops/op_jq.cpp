@@ -6,8 +6,10 @@
 #include "workers/json/json_machine.hpp"
 #include "workers/json/json_text.hpp"
 #include "workers/json/json_validator.hpp"
+#include "workers/ops/media_type.hpp"
 #include "workers/ops/op.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <new>
 
@@ -141,6 +143,30 @@ class JqStep final : public Step {
 
   Result<void> run(const Input& input, Output& output) override {
     const std::string_view text = json::without_bom(input.bytes);
+    const bool lines = is_ndjson_media_type(input.media_type);
+    std::size_t count = 0;
+    auto done = lines ? run_lines(text, output.bytes, count) : run_text(text, output.bytes, count);
+    if (done && (lines || count != 1)) output.bytes = "[" + output.bytes + "]";
+    return done;
+  }
+
+ private:
+  // As the command jq runs a program over each of several texts.
+  Result<void> run_lines(std::string_view text, std::string& out, std::size_t& count) {
+    for (std::size_t number = 1; !text.empty(); ++number) {
+      const std::string_view line = text.substr(0, text.find('\n'));
+      text.remove_prefix(std::min(text.size(), line.size() + 1));
+      if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+      if (auto done = run_text(line, out, count); !done) {
+        done.error().detail.insert(0, "line " + std::to_string(number) + ": ");
+        return done;
+      }
+      if (jq_ == nullptr) break;  // the program halted
+    }
+    return {};
+  }
+
+  Result<void> run_text(std::string_view text, std::string& out, std::size_t& count) {
     if (text.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
       return Error(ErrorCode::processing_failed, "the document is larger than 2 GiB");
     if (!validator_.is_valid(text)) return json::not_json(text, simdjson::TAPE_ERROR);
@@ -153,7 +179,7 @@ class JqStep final : public Step {
     }
     if (jq_ == nullptr) compile();
     jq_start(jq_, document, 0);
-    auto done = take_outputs(output.bytes);
+    auto done = take_outputs(out, count);
     // Gives up what the program holds of this body. libjq 1.6 frees the message of a halt twice
     // when it is started again after one.
     if (jq_halted(jq_) != 0)
@@ -163,9 +189,8 @@ class JqStep final : public Step {
     return done;
   }
 
- private:
-  Result<void> take_outputs(std::string& out) {
-    std::size_t count = 0;
+  // Behind a comma each, but for the first.
+  Result<void> take_outputs(std::string& out, std::size_t& count) {
     jv value = jq_next(jq_);
     for (; jv_is_valid(value) != 0; value = jq_next(jq_)) {
       if (is_deeper_than(output_depth_max, value)) {
@@ -191,7 +216,6 @@ class JqStep final : public Step {
       return failed(jv_invalid_get_msg(value));
     }
     jv_free(value);
-    if (count != 1) out = "[" + out + "]";
     return {};
   }
 
@@ -222,7 +246,9 @@ constexpr ParamSpec params[] = {
      .fault = program_fault,
      .description =
          "A jq 1.6 program. One output is the result itself; several make an array, none makes an "
-         "empty one. There are no modules, no environment and no further inputs."},
+         "empty one. There are no modules, no environment and no further inputs. It runs on each "
+         "line of application/x-ndjson, and the outputs of all make an array, even if there is "
+         "one."},
 };
 constexpr Example examples[] = {
     {.params = R"-({"program":".items | map(select(.price < 10)) | map(.name)"})-",
@@ -232,7 +258,7 @@ constexpr Example examples[] = {
      .input = R"([{"name":"axle"},{"name":"wheel"}])",
      .output = R"(["axle","wheel"])"},
 };
-constexpr std::string_view input_types[] = {"application/json"};
+constexpr std::string_view input_types[] = {"application/json", "application/x-ndjson"};
 
 }  // namespace
 

@@ -50,6 +50,28 @@ TEST(Jq, Gives) {
   for (const Case& row : jq_rows) EXPECT_EQ(jq(row.program, row.body), row.result) << row.program;
 }
 
+constexpr Case line_rows[] = {
+    {".a", "{\"a\":1}\n{\"a\":[2]}\n", "[1,[2]]"},
+    {".[]", "\xEF\xBB\xBF[1,2]\r\n\n  \n[]\n[3]", "[1,2,3]"},
+    {".", "1\n", "[1]"},
+    {"empty", "1\n2", "[]"},
+    {".", "", "[]"},
+    {"if . == 2 then halt else . end", "1\n2\n3\n", "[1]"},
+    {".a", "{}\n\n[]\n",
+     "processing_failed pipeline[0]: line 3: Cannot index array with string \"a\""},
+    {".", "1\n2 3\n", "processing_failed pipeline[0]: line 2: not JSON: expected the end after"},
+    {".", "[1,\n2]\n", "processing_failed pipeline[0]: line 1: not JSON: expected a value"},
+};
+TEST(Jq, RunsOnEachLineOfNdjson) {
+  Runner runner;
+  for (const Case& row : line_rows)
+    for (const std::string_view type :
+         {"application/x-ndjson", "application/jsonl; charset=utf-8"}) {
+      const std::string result = run_with(runner, pipeline(row.program), row.body, type).bytes;
+      EXPECT_TRUE(result.starts_with(row.result)) << row.program << ": " << result;
+    }
+}
+
 // What would look outside finds nothing there.
 constexpr Case closed_rows[] = {
     {"$ENV, env", "null", "[{},{}]"},
