@@ -11,6 +11,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <unordered_set>
 
 #include <simdjson.h>
 
@@ -201,6 +202,16 @@ std::string range_fault(const ParamSpec& spec, double number) {
   return detail;
 }
 
+// Names become members of a result, or must mean one thing.
+std::string map_fault(const ParamSpec& spec, const StringMap& map) {
+  std::unordered_set<std::string_view> names;
+  for (const auto& [name, text] : map) {
+    if (!names.insert(name).second) return "has \"" + config::printable(name, 60) + "\" twice";
+    if (std::string fault = string_fault(spec, text); !fault.empty()) return fault;
+  }
+  return {};
+}
+
 std::string value_fault(const ParamSpec& spec, const ParamValue& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return string_fault(spec, *text);
   if (const auto* integer = std::get_if<std::int64_t>(&value))
@@ -209,9 +220,7 @@ std::string value_fault(const ParamSpec& spec, const ParamValue& value) {
   if (const auto* list = std::get_if<StringList>(&value))
     for (const std::string& text : *list)
       if (std::string fault = string_fault(spec, text); !fault.empty()) return fault;
-  if (const auto* map = std::get_if<StringMap>(&value))
-    for (const auto& [key, text] : *map)
-      if (std::string fault = string_fault(spec, text); !fault.empty()) return fault;
+  if (const auto* map = std::get_if<StringMap>(&value)) return map_fault(spec, *map);
   return {};
 }
 

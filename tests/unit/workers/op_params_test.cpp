@@ -67,6 +67,8 @@ TEST(Params, EveryFormComesThroughJson) {
   EXPECT_EQ(from_json(R"({"ratio":2})"), "ratio: ratio must be at least 0 and at most 1");
   EXPECT_EQ(from_json(R"({"fields":{"a":1}})"),
             "fields: fields must be a non-empty object of strings");
+  EXPECT_EQ(from_json(R"({"fields":{"a":"b","c":"d","\u0061":"b"}})"),
+            "fields: fields has \"a\" twice");
   EXPECT_EQ(from_json(R"({"size":1.5})"), "size: size must be a string or an integer");
   EXPECT_EQ(from_json(R"({"r\u0061tio":1,"op":"x","size":"\u00e4"})"),
             R"({"op":"test.op","ratio":1,"size":"ä"})");
