@@ -2,6 +2,7 @@
 
 import gzip
 import threading
+import time
 
 import harness
 from harness import ServerTest
@@ -311,6 +312,62 @@ class Coalescing(ServerTest):
                 follower = self.server.fetch(upstream.url(), timeout_ms=50)
                 self.assert_problem(follower, "upstream_timeout", stage="fetch")
                 self.assertEqual(len(upstream.heads), 1)
+
+    def test_a_request_that_hangs_holds_nobody_for_long(self):
+        release = threading.Event()
+
+        def hanging(head, number):
+            if number == 2:
+                release.wait(timeout=bound(20))
+            return answer(f"n{number}", FRESH, "Age: 5")
+
+        with AnsweringUpstream(hanging) as upstream:
+            self.server.fetch(upstream.url())
+            # What is stored does not answer it, though others could use it.
+            task = {"url": upstream.url(), "headers": {"Cache-Control": "max-age=1"}}
+            leader = self.start_batch([task])
+            eventually(lambda: len(upstream.heads) == 2, "the leader asks")
+            follower = self.server.fetch(**task, timeout_ms=bound(2000))
+            self.assertEqual(self.assert_ok(follower).body, b"n3")
+            release.set()
+            leader()
+
+    def test_who_has_waited_in_vain_looks_again(self):
+        release = threading.Event()
+
+        def hanging(head, number):
+            if number == 1:
+                release.wait(timeout=bound(20))
+            return answer(f"n{number}", FRESH)
+
+        with AnsweringUpstream(hanging) as upstream:
+            in_flight = self.in_flight()
+            leader = self.start_batch([{"url": upstream.url()}])
+            eventually(lambda: len(upstream.heads) == 1, "the leader asks")
+            follower = self.start_batch([{"url": upstream.url()}])
+            eventually(lambda: self.in_flight() == in_flight + 2, "another waits")
+            self.assertEqual(self.server.fetch(upstream.url(), cache="refresh").body, b"n2")
+            (outcome,) = follower().outcomes
+            self.assertEqual((outcome["text"], outcome["cache"]), ("n2", "collapsed"))
+            release.set()
+            leader()
+
+    def test_a_new_leader_has_to_show_that_it_is_worth_waiting_for(self):
+        whole = answer("whole", FRESH)
+        release = threading.Event()
+        hanging = [READ, lambda: release.wait(timeout=bound(20)), CLOSE]
+        with RawUpstream([READ, whole[:-2], HOLD], hanging, [READ, whole, HOLD]) as upstream:
+            in_flight = self.in_flight()
+            with self.server.raw() as leader:
+                leader.send_request("GET", f"/v1/fetch?url={upstream.url()}")
+                eventually(lambda: len(upstream.heads) == 1, "the leader asks")
+                others = self.start_batch([{"url": upstream.url(), "retries": 0}] * 2)
+                eventually(lambda: self.in_flight() == in_flight + 2, "the others wait")
+                patient = time.monotonic() + 1.1
+                eventually(lambda: time.monotonic() > patient, "they do so for the body")
+            eventually(lambda: len(upstream.heads) == 3, "one hangs, and the other goes itself")
+            release.set()
+            self.assertEqual(sorted(o["type"] for o in others().outcomes), ["error", "result"])
 
     def test_a_leader_that_fails_lets_all_go(self):
         with RawUpstream([READ, CLOSE]) as upstream:

@@ -171,11 +171,9 @@ Task<Result<void>> CachedFetch::reuse(Activity& activity, Visit visit, FetchRequ
 Task<Result<bool>> CachedFetch::wait_for_other(Activity& activity, const FetchRequest& request,
                                                Visit& visit) {
   DeadlineScope whole(activity, request.deadline, ErrorCode::upstream_timeout);
-  // What is stored has shown that its answers may be shared.
-  bool is_patient = visit.entry != nullptr;
   for (;;) {
-    const TimePoint until = is_patient ? TimePoint::max() : Clock::now() + patience;
-    DeadlineScope limit(activity, until, ErrorCode::upstream_timeout);
+    // Anew each time: the lead may have passed to one whose request hangs.
+    DeadlineScope limit(activity, Clock::now() + patience, ErrorCode::upstream_timeout);
     Flights::Follow following(activity, flights_, visit.key);
     Flights::Landed landed = co_await following;
     visit.lead = std::move(landed.lead);
@@ -183,8 +181,8 @@ Task<Result<bool>> CachedFetch::wait_for_other(Activity& activity, const FetchRe
       co_return landed.landing == Flights::Landing::look;
     if (!limit.expired())
       co_return of_fetch(interrupted(activity, "waiting for the answer to an identical request"));
-    if (!flights_.shares(visit.key)) co_return false;
-    is_patient = true;
+    // Whoever was asked besides may have given what is stored now.
+    if (!flights_.shares(visit.key)) co_return !visit.lead;
   }
 }
 
