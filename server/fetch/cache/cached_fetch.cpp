@@ -46,6 +46,19 @@ bool is_upstream_trouble(const Error& error) {
   }
 }
 
+// It says more of who asked, of the time and the room it had, than of the upstream.
+bool is_of_the_asker(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::upstream_timeout:
+    case ErrorCode::rate_limited:
+    case ErrorCode::upstream_body_too_large:
+    case ErrorCode::overloaded:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // What is stored is of the URL that was asked for, also where a redirect from there led to trouble.
 void tell_own_url(std::string_view url_key, FetchResponse& response) {
   if (response.redirects == 0) return;
@@ -219,8 +232,11 @@ Task<Result<void>> CachedFetch::ask(Activity& activity, Visit visit, FetchReques
     count(response, CacheResult::miss);
     co_return outcome;
   }
-  // Who was interrupted leaves the flight to the next; all others would fare no better.
-  if (!activity.interrupted()) visit.lead.land(false);
+  // Where it is the upstream that failed, nothing is gained by asking one after the other.
+  if (activity.interrupted() || is_of_the_asker(outcome.error()))
+    visit.lead.pass_on();
+  else
+    visit.lead.land(false);
   if (!stands_in || storing.begun() || activity.interrupted() ||
       !is_upstream_trouble(outcome.error())) {
     count(response, CacheResult::miss);

@@ -32,7 +32,7 @@ class Flights final : private Deferred {
  public:
   explicit Flights(Turns& turns) : turns_(turns) {}
 
-  // The duty to end a flight. Dropped without land(), it passes to a follower.
+  // The duty to end a flight. Dropped, it passes to a follower.
   class Lead {
    public:
     Lead() = default;
@@ -43,9 +43,7 @@ class Flights final : private Deferred {
       std::swap(flight_, other.flight_);
       return *this;
     }
-    ~Lead() {
-      if (flights_) flights_->pass_on(*flight_);
-    }
+    ~Lead() { pass_on(); }
     explicit operator bool() const { return flights_ != nullptr; }
 
     // The answer is one that others may use: it is worth waiting for, however long it takes.
@@ -55,6 +53,10 @@ class Flights final : private Deferred {
     // `stored`: followers look into the store; else they all go themselves.
     void land(bool stored) {
       if (flights_) std::exchange(flights_, nullptr)->land(*flight_, stored);
+    }
+    // A follower asks in its place.
+    void pass_on() {
+      if (flights_) std::exchange(flights_, nullptr)->pass_on(*flight_);
     }
 
    private:

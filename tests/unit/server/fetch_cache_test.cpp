@@ -128,6 +128,48 @@ TEST_F(FetchCacheTest, AnotherTakesOverFromALeaderThatIsCancelled) {
   EXPECT_EQ(said(all[3]), "body collapsed");
 }
 
+TEST_F(FetchCacheTest, AnotherTakesOverFromALeaderWhoseOwnLimitsEndIt) {
+  const struct {
+    std::string_view error;
+    std::function<void(FetchRequest&, Fetched&)> limit;
+    std::string_view answer;
+  } cases[] = {
+      {"upstream_timeout",
+       [](FetchRequest& request, Fetched&) { request.deadline = Clock::now() + milliseconds(100); },
+       ""},
+      {"upstream_body_too_large", [](FetchRequest& request, Fetched&) { request.max_bytes = 3; },
+       "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"},
+      {"overloaded",
+       [](FetchRequest&, Fetched& fetched) {
+         fetched.sink.withhold = 2;
+         fetched.sink.refuse_space = true;
+       },
+       "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nCache-Control: max-age=60\r\n\r\nb"},
+  };
+  for (const auto& row : cases) {
+    SCOPED_TRACE(row.error);
+    Upstream upstream({[&](Peer& peer) {
+                         peer.read_request();
+                         if (!row.answer.empty()) peer.send(row.answer);
+                         peer.wait_for_close();
+                       },
+                       [](Peer& peer) { peer.answer_all(ok_response("body", fresh)); }});
+    std::deque<Activity> activities;
+    std::deque<FetchRequest> requests;
+    std::deque<Fetched> all(4);
+    for (std::size_t i = 0; i < all.size(); ++i) requests.push_back(request(upstream.url()));
+    row.limit(requests[0], all[0]);
+    for (std::size_t i = 0; i < all.size(); ++i)
+      start(activities.emplace_back(deadlines), requests[i], all[i]);
+    run();
+    EXPECT_EQ(said(all[0]), row.error);
+    EXPECT_EQ(said(all[1]), "body miss");
+    EXPECT_EQ(said(all[2]), "body collapsed");
+    EXPECT_EQ(said(all[3]), "body collapsed");
+    renew();
+  }
+}
+
 TEST_F(FetchCacheTest, FollowersKeepTheirOwnLimits) {
   Upstream upstream({answering({ok_response("body", fresh)})});
   std::deque<Activity> activities;
