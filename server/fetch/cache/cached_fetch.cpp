@@ -93,9 +93,13 @@ Task<Result<void>> CachedFetch::fetch(Activity& activity, FetchRequest& request,
   const bool is_get = request.method == wire::Method::get;
   response.cache.forward = is_get ? Forward::bypass : Forward::method;
   count(response, CacheResult::bypass);
-  if (is_unsafe(request.method) && !store_.empty())
-    return unsafe(activity, request, response, sink);
   return upstream_.run(activity, request, response, sink);
+}
+
+void CachedFetch::answered(const FetchRequest& request, unsigned status) {
+  const bool is_error = status < 200 || status >= 400;
+  if (is_error || store_.empty() || !is_unsafe(request.method)) return;
+  store_.remove_url(url_key(request.url));
 }
 
 void CachedFetch::stop() {
@@ -339,15 +343,6 @@ Detached CachedFetch::revalidate(Visit visit, FetchRequest request) {
     [[maybe_unused]] const Result<void> outcome = co_await asking;
   }
   --background_count_;
-}
-
-Task<Result<void>> CachedFetch::unsafe(Activity& activity, FetchRequest& request,
-                                       FetchResponse& response, BodySink& sink) {
-  const std::string key = url_key(request.url);
-  Task<Result<void>> running = upstream_.run(activity, request, response, sink);
-  Result<void> outcome = co_await running;
-  if (response.status >= 200 && response.status < 400) store_.remove_url(key);
-  co_return outcome;
 }
 
 Task<Result<void>> CachedFetch::refuse(FetchRequest& request, FetchResponse& response) {

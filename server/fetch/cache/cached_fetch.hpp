@@ -41,6 +41,10 @@ class CachedFetch {
   Task<config::Result<void>> fetch(Activity& activity, FetchRequest& request,
                                    FetchResponse& response, BodySink& sink);
 
+  // To be told of the head of every answer, redirects included, with the request of that hop: where
+  // its method may have changed what its URL answers, what is stored of it goes (RFC 9111 §4.4).
+  void answered(const FetchRequest& request, unsigned status);
+
   // Forgets all answers, those that are coming in included.
   void clear() { store_.clear(); }
   // Ends what goes on in the background.
@@ -81,8 +85,6 @@ class CachedFetch {
   bool goes_itself(Visit& visit, const FetchRequest& request);
   Task<config::Result<void>> reuse(Activity& activity, Visit visit, FetchRequest& request,
                                    FetchResponse& response, BodySink& sink);
-  Task<config::Result<void>> unsafe(Activity& activity, FetchRequest& request,
-                                    FetchResponse& response, BodySink& sink);
   Task<config::Result<void>> refuse(FetchRequest& request, FetchResponse& response);
   Task<config::Result<bool>> wait_for_other(Activity& activity, const FetchRequest& request,
                                             Visit& visit);

@@ -266,6 +266,40 @@ TEST_F(FetchCacheTest, TheConditionsStayWithTheUrlTheyAreAbout) {
   EXPECT_EQ(fetched(upstream.url("/x")), "upstream_status");
 }
 
+TEST_F(FetchCacheTest, AnUnsafeMethodDropsWhatIsStoredAtEveryHop) {
+  const auto found = [](const std::string& body, std::string_view fields = "") {
+    return ok_response(body, "Connection: close\r\n" + std::string(fields));
+  };
+  const auto moved = [](const std::string& status, const std::string& to) {
+    return "HTTP/1.1 " + status + " Moved\r\nLocation: " + to +
+           "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+  };
+  const std::string not_found =
+      "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+  std::vector<Script> scripts;
+  for (const std::string& response :
+       {found("a", fresh), found("b", fresh), found("c", fresh), moved("303", "/elsewhere"),
+        not_found, moved("307", "/b"), found("done"), moved("303", "/c"), found("c"),
+        moved("307", "/c"), not_found, found("new a", fresh), found("new b", fresh)})
+    scripts.push_back(answering({response}));
+  Upstream upstream(std::move(scripts));
+  for (const char* path : {"/a", "/b", "/c"})
+    EXPECT_EQ(fetched(upstream.url(path)), std::string(path + 1) + " miss");
+  const auto posted = [&](std::string_view path) {
+    FetchRequest post = request(upstream.url(path));
+    post.method = wire::Method::post;
+    return fetched(std::move(post));
+  };
+  EXPECT_EQ(posted("/a"), "upstream_status");
+  EXPECT_EQ(posted("/moved"), "done bypass");
+  // The hop to it is a GET, and then it fails: neither says that it changed.
+  EXPECT_EQ(posted("/moved"), "c bypass");
+  EXPECT_EQ(posted("/moved"), "upstream_status");
+  EXPECT_EQ(fetched(upstream.url("/a")), "new a miss");
+  EXPECT_EQ(fetched(upstream.url("/b")), "new b miss");
+  EXPECT_EQ(fetched(upstream.url("/c")), "c hit");
+}
+
 TEST_F(FetchCacheTest, ANewPolicyForgetsWhatTheOldOneAllowed) {
   Upstream upstream({answering({ok_response("one", fresh), ok_response("two", fresh)})});
   EXPECT_EQ(fetched(upstream.url()), "one miss");
