@@ -1,5 +1,7 @@
 #include "server/fetch/cache/response_fields.hpp"
 
+#include "config/ascii.hpp"
+
 namespace fetchmill::server::fetch::cache {
 ResponseFields read_response_fields(const UpstreamHead& head) {
   ResponseFields fields;
@@ -11,7 +13,9 @@ ResponseFields read_response_fields(const UpstreamHead& head) {
     fields.expires =
         head.repeats(KnownField::expires) ? std::string_view() : head.field(KnownField::expires);
   fields.date = head.field(KnownField::date);
-  fields.age = head.field(KnownField::age);
+  // Of a list the first counts (§5.1).
+  const std::string_view age = head.field(KnownField::age);
+  fields.age = ascii::trimmed(age.substr(0, age.find(',')));
   fields.etag = head.field(KnownField::etag);
   fields.last_modified = head.field(KnownField::last_modified);
   fields.has_set_cookie = head.has(KnownField::set_cookie);

@@ -83,6 +83,10 @@ TEST(Storable, OnlyWhatSaysSo) {
       // Ages, §4.2.3.
       {"Cache-Control: max-age=60\r\nAge: 20\r\n", "60 20"},
       {"Cache-Control: max-age=60\r\nAge: x\r\n", "60 0"},
+      {"Cache-Control: max-age=60\r\nAge: 20, 0\r\n", "60 20"},
+      {"Cache-Control: max-age=60\r\nAge: 600 ,0\r\n", "no"},
+      {"Cache-Control: max-age=60\r\nAge: x, 20\r\n", "60 0"},
+      {"Cache-Control: max-age=60\r\nAge: 20\r\nAge: 0\r\n", "60 20"},
       {"Cache-Control: max-age=60\r\nAge: 20\r\nDate: Sun, 06 Nov 1994 08:49:07 GMT\r\n", "60 30"},
       {"Cache-Control: max-age=60\r\nAge: 50\r\nDate: Sun, 06 Nov 1994 08:49:07 GMT\r\n", "60 50"},
       // A clock that is ahead, or far behind.
