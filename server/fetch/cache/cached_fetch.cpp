@@ -128,7 +128,9 @@ void CachedFetch::look_up(Visit& visit, const FetchRequest& request, TimePoint n
       visit.entry ? Forward::stale : (found.url_known ? Forward::vary_miss : Forward::uri_miss);
   if (!visit.entry) return;
   visit.reuse = judge_reuse(visit.entry->freshness, visit.asked, now);
-  if (visit.asked.no_cache) visit.why = Forward::request;
+  if (visit.reuse != Reuse::validate) return;
+  const bool is_fresh = judge_reuse(visit.entry->freshness, {}, now) == Reuse::fresh;
+  if (visit.asked.no_cache || is_fresh) visit.why = Forward::request;
 }
 
 bool CachedFetch::answers(const Visit& visit) const {

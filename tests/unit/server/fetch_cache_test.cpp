@@ -91,6 +91,26 @@ TEST_F(FetchCacheTest, ALargeHitYieldsBetweenTurns) {
   settle();
 }
 
+TEST_F(FetchCacheTest, WhyTheUpstreamIsAskedAgain) {
+  const std::string aged =
+      ok_response("body", "Age: 50\r\nCache-Control: max-age=60\r\nETag: \"a\"\r\n");
+  const std::string stale = ok_response("body", "Cache-Control: max-age=0\r\nETag: \"a\"\r\n");
+  Upstream upstream({answering({aged, aged, aged, aged, stale, stale})});
+  const auto why = [&](std::string_view path, std::vector<Header> headers) {
+    FetchRequest asked = request(upstream.url(path));
+    asked.headers = std::move(headers);
+    Fetched one;
+    fetch(std::move(asked), one);
+    EXPECT_EQ(said(one), "body miss");
+    return one.response.cache.forward;
+  };
+  EXPECT_EQ(why("/aged", {}), cache::Forward::uri_miss);
+  for (const char* control : {"max-age=0", "min-fresh=30", "no-cache"})
+    EXPECT_EQ(why("/aged", {{"Cache-Control", control}}), cache::Forward::request) << control;
+  EXPECT_EQ(why("/stale", {}), cache::Forward::uri_miss);
+  EXPECT_EQ(why("/stale", {}), cache::Forward::stale);
+}
+
 TEST_F(FetchCacheTest, AHitWaitsForRoom) {
   Upstream upstream({answering({ok_response("body", fresh)})});
   EXPECT_EQ(fetched(upstream.url()), "body miss");
