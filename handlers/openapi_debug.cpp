@@ -45,10 +45,15 @@ std::string debug_schema() {
        property("wait_ms", "The pause before it was tried again.", milliseconds_type)})});
   return object(
       {member("description", text("How the fetch went.")),
-       fields({member("attempts", object({R"("type":"array")", member("items", attempt)})),
-               property("attempts_left_out",
-                        "How many attempts came before these: a header field is at most 8 KiB.",
-                        count_type)}),
+       fields(
+           {property("cache",
+                     "What the cache did, as in Cache-Status (RFC 9211); missing where it came to "
+                     "no decision.",
+                     string_type),
+            member("attempts", object({R"("type":"array")", member("items", attempt)})),
+            property("attempts_left_out",
+                     "How many attempts came before these: a header field is at most 8 KiB.",
+                     count_type)}),
        required({"attempts"})});
 }
 

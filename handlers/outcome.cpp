@@ -91,7 +91,7 @@ void append_end(std::string& out, const TaskReport& report) {
   append_timings(out, [&](auto visit) { for_each_phase_of_task(report, visit); });
   if (report.response.trace) {
     out += ",\"debug\":";
-    append_trace(out, *report.response.trace);
+    append_trace(out, *report.response.trace, report.response.cache);
   }
   out += '}';
 }
@@ -114,7 +114,8 @@ std::string_view member_of(workers::ResultKind kind) {
 
 void add_debug(std::string& headers, const TaskReport& report) {
   if (!report.response.trace) return;
-  server::http::append_field_line(headers, "Fetchmill-Debug", trace_field(*report.response.trace));
+  server::http::append_field_line(headers, "Fetchmill-Debug",
+                                  trace_field(*report.response.trace, report.response.cache));
 }
 
 void add_result_fields(std::string& headers, const TaskReport& report, const TaskResult& result) {

@@ -14,6 +14,7 @@ using server::fetch::AddressTrace;
 using server::fetch::AttemptTrace;
 using server::fetch::FetchTrace;
 using server::fetch::TlsFacts;
+using server::fetch::cache::CacheReport;
 
 void append_address(std::string& out, const AddressTrace& address) {
   out += '{';
@@ -77,8 +78,14 @@ void append_attempt(std::string& out, const FetchTrace& trace, const AttemptTrac
   out += '}';
 }
 
-void append_attempts(std::string& out, const FetchTrace& trace, std::size_t first) {
+void append_debug(std::string& out, const FetchTrace& trace, const CacheReport& cache,
+                  std::size_t first) {
   out += '{';
+  if (is_decided(cache)) {
+    out += "\"cache\":\"";
+    append_cache_status(out, cache);
+    out += "\",";
+  }
   if (first > 0) {
     out += "\"attempts_left_out\":";
     append_number(out, first);
@@ -119,14 +126,14 @@ std::string to_ascii(std::string_view json) {
 
 }  // namespace
 
-void append_trace(std::string& out, const FetchTrace& trace) {
-  append_attempts(out, trace, 0);
+void append_trace(std::string& out, const FetchTrace& trace, const CacheReport& cache) {
+  append_debug(out, trace, cache, 0);
 }
 
-std::string trace_field(const FetchTrace& trace) {
+std::string trace_field(const FetchTrace& trace, const CacheReport& cache) {
   for (std::size_t first = 0;; ++first) {
     std::string json;
-    append_attempts(json, trace, first);
+    append_debug(json, trace, cache, first);
     std::string field = to_ascii(json);
     if (field.size() <= trace_field_bytes_max || first == trace.attempts().size()) return field;
   }

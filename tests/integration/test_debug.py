@@ -5,7 +5,7 @@ import json
 import harness
 from harness import ServerTest, free_port
 from name_server import Answer, NameServer, address
-from upstreams import CLOSE, READ, Certificates, Origin, RawUpstream
+from upstreams import CLOSE, READ, AnsweringUpstream, Certificates, Origin, RawUpstream
 
 SMALL = "/bytes?n=5"
 
@@ -38,6 +38,24 @@ class Debug(ServerTest):
                 self.assertEqual(attempt["peer"], "127.0.0.1")
                 self.assertGreaterEqual(attempt["took_ms"], attempt["timings_ms"]["ttfb"])
                 self.assertNotIn("error", attempt)
+
+    def test_what_the_cache_decided(self):
+        def fresh(head, number):
+            return b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nCache-Control: max-age=60\r\n\r\nx"
+
+        with AnsweringUpstream(fresh) as upstream:
+            for expected, attempts, task in (
+                (r"fetchmill; fwd=uri-miss; fwd-status=200; ttl=\d+; stored", 1, {}),
+                (r"fetchmill; hit; ttl=\d+", 0, {}),
+                (r"fetchmill; fwd=bypass", 1, {"cache": "bypass"}),
+            ):
+                (outcome,) = self.server.batch(
+                    [{"url": upstream.url(), "debug": True, **task}]
+                ).outcomes
+                self.assertRegex(outcome["debug"]["cache"], f"^{expected}$")
+                self.assertEqual(len(outcome["debug"]["attempts"]), attempts)
+            response = self.server.fetch(upstream.url(), debug=True)
+            self.assertEqual(debug_of(response)["cache"], response.header("cache-status"))
 
     def test_a_kept_connection_was_not_dialled(self):
         self.server.fetch(self.origin.url(SMALL))

@@ -40,7 +40,14 @@ struct CacheReport {
   std::optional<std::chrono::seconds> age = {};  // of what came from the store
 };
 
-// The value of a Cache-Status.
+// Whether it came to a decision: not where the fetch ended before, or only the store was asked and
+// had nothing.
+inline bool is_decided(const CacheReport& report) {
+  return report.forward != Forward::none || report.result == CacheResult::hit ||
+         report.result == CacheResult::stale;
+}
+
+// The value of a Cache-Status. Requires: is_decided(report).
 void append_cache_status(std::string& to, const CacheReport& report);
 
 }  // namespace fetchmill::server::fetch::cache

@@ -9,6 +9,9 @@ namespace {
 using server::Clock;
 using server::fetch::AttemptTrace;
 using server::fetch::FetchTrace;
+using server::fetch::cache::CacheReport;
+using server::fetch::cache::CacheResult;
+using server::fetch::cache::Forward;
 
 server::fetch::Url a_url() {
   return *server::fetch::parse_url("http://a.example/x");
@@ -16,12 +19,35 @@ server::fetch::Url a_url() {
 
 TEST(TraceJson, SaysOnlyWhatIsKnown) {
   FetchTrace trace(Clock::now());
-  EXPECT_EQ(trace_field(trace), R"({"attempts":[]})");
+  EXPECT_EQ(trace_field(trace, {}), R"({"attempts":[]})");
   trace.begin_attempt(a_url(), true);
   trace.attempt().begun = trace.begun() + std::chrono::microseconds(1500);
-  EXPECT_EQ(trace_field(trace),
+  EXPECT_EQ(trace_field(trace, {}),
             R"({"attempts":[{"url":"http://a.example/x","at_ms":1.500,"reused":true,)"
             R"("timings_ms":{}}]})");
+}
+
+TEST(TraceJson, SaysWhatTheCacheDecided) {
+  const FetchTrace trace(Clock::now());
+  const struct {
+    CacheReport report;
+    std::string_view expected;
+  } cases[] = {
+      {{.result = CacheResult::hit, .ttl = std::chrono::seconds(9)},
+       R"({"cache":"fetchmill; hit; ttl=9","attempts":[]})"},
+      {{.result = CacheResult::stale, .ttl = std::chrono::seconds(-9)},
+       R"({"cache":"fetchmill; hit; ttl=-9","attempts":[]})"},
+      {{.result = CacheResult::miss, .forward = Forward::uri_miss},
+       R"({"cache":"fetchmill; fwd=uri-miss","attempts":[]})"},
+      // Nothing was stored, and nobody was asked.
+      {{.result = CacheResult::not_cached}, R"({"attempts":[]})"},
+  };
+  for (const auto& row : cases) {
+    EXPECT_EQ(trace_field(trace, row.report), row.expected);
+    std::string json;
+    append_trace(json, trace, row.report);
+    EXPECT_EQ(json, row.expected);
+  }
 }
 
 TEST(TraceJson, AnAttemptEndsOnce) {
@@ -40,7 +66,7 @@ TEST(TraceJson, AFieldIsAscii) {
   trace.begin_attempt(a_url(), false);
   trace.attempt().error = config::Error(config::ErrorCode::tls_failed,
                                         "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xff\x01");
-  const std::string field = trace_field(trace);
+  const std::string field = trace_field(trace, {});
   EXPECT_NE(field.find(R"(caf\u00e9 \u20ac \ud83d\ude00 \ufffd\u0001)"), std::string::npos)
       << field;
   for (const char c : field) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << field;
@@ -53,7 +79,7 @@ TEST(TraceJson, AFieldKeepsTheLastAttempts) {
     trace.attempt().error =
         config::Error(config::ErrorCode::connect_failed, std::string(500, 'a') + std::to_string(i));
   }
-  const std::string field = trace_field(trace);
+  const std::string field = trace_field(trace, {});
   EXPECT_LE(field.size(), trace_field_bytes_max);
   simdjson::dom::parser parser;
   const simdjson::dom::element document = parser.parse(field);
@@ -62,7 +88,7 @@ TEST(TraceJson, AFieldKeepsTheLastAttempts) {
   EXPECT_EQ(document["attempts_left_out"].get_uint64().value() + kept, 100u);
   EXPECT_NE(field.find("a99"), std::string::npos);
   std::string whole;
-  append_trace(whole, trace);
+  append_trace(whole, trace, {});
   EXPECT_EQ(parser.parse(whole)["attempts"].get_array().size(), 100u);
 }
 
