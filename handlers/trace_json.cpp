@@ -4,7 +4,6 @@
 #include "handlers/json_output.hpp"
 
 #include <cstdio>
-#include <cstring>
 #include <string_view>
 
 namespace fetchmill::handlers {
@@ -21,9 +20,7 @@ void append_address(std::string& out, const AddressTrace& address) {
   append_member(out, "address", to_string(address.address));
   append_member(out, "verdict",
                 address.verdict.allowed() ? "allowed" : to_string(address.verdict.reason));
-  if (address.connect_error)
-    append_member(out, "connect",
-                  *address.connect_error == 0 ? "ok" : std::strerror(*address.connect_error));
+  append_member(out, "connect", address.connect);
   out += '}';
 }
 

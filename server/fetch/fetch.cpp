@@ -364,7 +364,7 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   if (trace) record_addresses(*trace, order, url.port);
   config::Result<void> step;
   if (tunnels)
-    step = co_await tunnels->dial(activity, connection, std::move(order), url.port);
+    step = co_await tunnels->dial(activity, connection, std::move(order), url.port, trace);
   else
     step = co_await dial(activity, poller, connection, std::move(order), url.port, trace);
   if (!step) co_return step;

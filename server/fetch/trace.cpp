@@ -1,5 +1,7 @@
 #include "server/fetch/trace.hpp"
 
+#include <cstring>
+
 namespace fetchmill::server::fetch {
 
 void FetchTrace::begin_attempt(const Url& url, bool reused) {
@@ -20,8 +22,12 @@ void FetchTrace::end_attempt(const config::Result<void>& outcome, unsigned statu
 }
 
 void FetchTrace::connect_ended(const Address& address, int error) {
+  connect_ended(address, error == 0 ? "ok" : std::strerror(error));
+}
+
+void FetchTrace::connect_ended(const Address& address, std::string_view how) {
   for (AddressTrace& tried : attempt().addresses)
-    if (tried.address == address) tried.connect_error = error;
+    if (tried.address == address) tried.connect = how;
 }
 
 }  // namespace fetchmill::server::fetch

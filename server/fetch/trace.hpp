@@ -13,6 +13,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fetchmill::server::fetch {
@@ -29,7 +30,7 @@ struct PhaseTimings {
 struct AddressTrace {
   Address address;
   Verdict verdict;
-  std::optional<int> connect_error;  // an errno; 0: connected; empty: not tried to its end
+  std::string connect;  // "ok", or why connecting failed; empty: not tried to its end
 };
 
 // One connection, found or made, and at most one request on it.
@@ -57,8 +58,10 @@ class FetchTrace {
                    const PhaseTimings& timings);
   // Requires: an attempt has begun.
   AttemptTrace& attempt() { return attempts_.back(); }
-  // What became of an address on the way to a connection.
+  // What became of an address on the way to a connection: an errno, 0 where there is one; or in
+  // words.
   void connect_ended(const Address& address, int error);
+  void connect_ended(const Address& address, std::string_view how);
 
   TimePoint begun() const { return begun_; }
   const std::vector<AttemptTrace>& attempts() const { return attempts_; }

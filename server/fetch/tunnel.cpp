@@ -50,7 +50,8 @@ Task<config::Result<void>> send_all(Activity& activity, Connection& connection,
 }  // namespace
 
 Task<config::Result<void>> Tunnels::dial(Activity& activity, Connection& connection,
-                                         std::vector<Address> addresses, std::uint16_t port) {
+                                         std::vector<Address> addresses, std::uint16_t port,
+                                         FetchTrace* trace) {
   Error failure = proxy_error("no address to connect to");
   for (std::size_t i = 0; i < addresses.size() && i < addresses_max; ++i) {
     const config::Result<void> reached = co_await reach_proxy(activity, connection);
@@ -58,10 +59,12 @@ Task<config::Result<void>> Tunnels::dial(Activity& activity, Connection& connect
     const config::Result<unsigned> status = co_await ask(activity, connection, addresses[i], port);
     if (!status) co_return status.error();
     if (*status < 300) {
+      if (trace) trace->connect_ended(addresses[i], 0);
       connection.tunnelled(addresses[i]);
       co_return config::Result<void>();
     }
     failure = tunnel_refusal(*status);
+    if (trace) trace->connect_ended(addresses[i], failure.detail);
     connection.close();
     if (!is_about_the_address(*status)) break;
   }

@@ -12,6 +12,7 @@
 #include "server/fetch/proxy.hpp"
 #include "server/fetch/resolver.hpp"
 #include "server/fetch/tls.hpp"
+#include "server/fetch/trace.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -33,9 +34,10 @@ class Tunnels {
 
   // As dial(): opens `connection` to one of the addresses, in order, through the proxy. Errors:
   // connect_failed, overloaded, the activity's code. Requires: every address was judged by the
-  // policy; at least one.
+  // policy; at least one. `trace`, where there is one, is told which the proxy reached.
   Task<config::Result<void>> dial(Activity& activity, Connection& connection,
-                                  std::vector<Address> addresses, std::uint16_t port);
+                                  std::vector<Address> addresses, std::uint16_t port,
+                                  FetchTrace* trace);
 
  private:
   Task<config::Result<void>> reach_proxy(Activity& activity, Connection& connection);

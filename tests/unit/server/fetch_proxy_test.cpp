@@ -168,6 +168,25 @@ TEST_F(ProxyTest, RefusalsAndNonsenseAreTold) {
   }
 }
 
+TEST_F(ProxyTest, TheTraceTellsWhatBecameOfTheAddress) {
+  Upstream proxy({[](Peer& peer) {
+                    peer.read_request();
+                    peer.send("HTTP/1.1 403 Filtered\r\n\r\n");
+                  },
+                  tunnel(ok_response("hello"))});
+  use(proxy);
+  for (const char* expected : {"the proxy refused the tunnel with status 403", "ok"}) {
+    Fetched fetched;
+    fetched.response.trace = std::make_unique<FetchTrace>(Clock::now());
+    fetch("http://192.0.2.1/", fetched);
+    renew();
+    const std::vector<AttemptTrace>& attempts = fetched.response.trace->attempts();
+    ASSERT_EQ(attempts.size(), 1u);
+    ASSERT_EQ(attempts[0].addresses.size(), 1u);
+    EXPECT_EQ(attempts[0].addresses[0].connect, expected);
+  }
+}
+
 TEST_F(ProxyTest, RefusalsForGoodDoNotShutTheOrigin) {
   settings.fetch.breaker_failures = 1;
   settings.fetch.breaker_failing_ms = 0;
