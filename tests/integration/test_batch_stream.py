@@ -7,8 +7,9 @@ import time
 
 import harness
 from harness import Batch, ServerTest
+from name_server import A, Answer, NameServer, address
 from processes import SANITIZED, eventually, resident_bytes, with_more_time
-from upstreams import READ, RawUpstream
+from upstreams import READ, Certificates, Origin, RawUpstream
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 TEXT = {"Content-Type": "text/plain; charset=utf-8"}
@@ -311,15 +312,37 @@ class Length(StreamTest):
 
     def test_a_hundred_thousand_urls_in_flat_memory(self):
         count = 10_000 if SANITIZED else 100_000
-        url = self.origin.url("/bytes?n=5")
-        with self.server.raw(timeout=60) as client:
+        # A prime: each of them gets every kind of request.
+        hosts = [f"h{n}.many.test" for n in range(199)]
+        names = self.enterContext(
+            NameServer({host: Answer(address(host, 3600, "127.0.0.1")) for host in hosts})
+        )
+        certificates = self.enterContext(Certificates())
+        origin = self.enterContext(Origin(certificates))
+        server = self.start(
+            {
+                **self.settings,
+                "fetch.dns_servers": names.address,
+                "fetch.ca_file": certificates.ca_file,
+                "fetch.cache_mb": 1,  # full before a tenth is done
+            }
+        )
+
+        def url(number):
+            host = hosts[number % len(hosts)]
+            if number % 25 == 0:  # each on a connection of its own, which resumes a session
+                return origin.tls_url(f"/close?n=5&number={number}", host)
+            may_be_kept = "&max_age=600" if number % 3 == 0 else ""
+            return origin.url(f"/bytes?n=5&number={number}{may_be_kept}", host)
+
+        with server.raw(timeout=60) as client:
             self.send_head(client, query="?concurrency=64", headers=TEXT)
             client.read_until(b"\r\n\r\n")
 
             def send_all():
-                piece = (url + "\n").encode() * 1000
-                for _ in range(count // 1000):
-                    self.send_chunk(client, piece)
+                for first in range(0, count, 1000):
+                    lines = "".join(url(n) + "\n" for n in range(first, first + 1000))
+                    self.send_chunk(client, lines.encode())
                 client.send(b"0\r\n\r\n")
 
             sender = threading.Thread(target=send_all)
@@ -338,15 +361,21 @@ class Length(StreamTest):
                     seen[outcome["index"]] += 1
                     total += 1
                     if total == count // 10:
-                        early = resident_bytes(self.server.pid)
+                        early = resident_bytes(server.pid)
                     if total == count - 1:
-                        late = resident_bytes(self.server.pid)
+                        late = resident_bytes(server.pid)
             sender.join()
         self.assertEqual(outcome["ok"], count)
         self.assertEqual(set(seen), {1})
         print(f"resident after a tenth {early >> 10} KiB, at the end {late >> 10} KiB")
         if not SANITIZED:
             self.assertLess(late - early, 2 << 20)
+        # What is remembered was used, and what is bounded was full.
+        self.assertEqual(sum(names.asked(host, A) for host in hosts), len(hosts))
+        self.assertGreater(server.metrics().value("fetch_cache_evictions_total"), 0)
+        again = server.fetch(url(0), debug=True)
+        (attempt,) = json.loads(again.header("fetchmill-debug"))["attempts"]
+        self.assertTrue(attempt["tls"]["resumed"])
 
     def tasks_ended(self):
         return self.server.metrics().value("fetch_requests_total", outcome="ok")

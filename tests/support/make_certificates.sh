@@ -2,7 +2,7 @@
 # Makes a certificate authority and the server certificates the TLS tests need, in the folder given.
 #
 #   ca.pem                      the authority to trust (fetch.ca_file)
-#   good.pem, good.key          for localhost and 127.0.0.1
+#   good.pem, good.key          for localhost, *.many.test and 127.0.0.1
 #   expired.pem, expired.key    the same names, not valid any more
 #   other.pem, other.key        valid, for another name
 #   stranger.pem, stranger.key  the right names, from an authority nobody trusts
@@ -43,7 +43,7 @@ commonName = supplied
 CONFIG
 }
 
-names=DNS:localhost,IP:127.0.0.1
+names=DNS:localhost,DNS:*.many.test,IP:127.0.0.1
 yesterday=$(date -u -d '1 day ago' +%Y%m%d%H%M%SZ)
 next_month=$(date -u -d '30 days' +%Y%m%d%H%M%SZ)
 authority ca

@@ -62,7 +62,11 @@ Script delay(const Context& c) {
 }
 
 Script plain(const Context& c) {
-  return reply(200, c.request.parameter("type", "text/plain"), plain_bytes(c.size("n", 1024)));
+  const std::uint64_t max_age = c.number("max_age", 0);
+  const std::string fields =
+      max_age > 0 ? "Cache-Control: max-age=" + std::to_string(max_age) + "\r\n" : std::string();
+  return reply(200, c.request.parameter("type", "text/plain"), plain_bytes(c.size("n", 1024)),
+               fields);
 }
 
 Script json(const Context& c) {
@@ -240,7 +244,7 @@ struct Route {
 // To add a route: write its function above and its row here; GET / lists the table.
 constexpr Route routes[] = {
     {"/delay", "ms", delay},
-    {"/bytes", "n, type", plain},
+    {"/bytes", "n, type, max_age", plain},
     {"/json", "records, type", json},
     {"/ndjson", "records", ndjson},
     {"/text", "text, type", text},
