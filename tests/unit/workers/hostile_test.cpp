@@ -32,15 +32,14 @@ std::size_t body_bytes(std::size_t number) {
 class HostileTest : public PoolTest {
  protected:
   static constexpr std::uint32_t worker_count = 4;
-  static constexpr std::size_t window = 100;
 
-  // Every other area is hostile, so of the first workers half are.
-  void start_beside_hostile(const HostilePlan& plan) {
+  // Honest workers would hold their areas for good, and hostile ones get no area any more: so they
+  // are recycled.
+  void start_beside_hostile(const HostilePlan& plan, std::uint64_t recycle_after_tasks = 200) {
     set_plan(plan);
     PoolOptions options = small_options(worker_count);
     options.task_timeout = std::chrono::milliseconds(200);
-    // Honest workers would hold their areas for good, and hostile ones get no area any more.
-    options.recycle_after_tasks = 200;
+    options.recycle_after_tasks = recycle_after_tasks;
     start(options);
     for (std::size_t i = 0; i < 30; ++i) {
       kept_bodies_.push_back(letters(i, 100 + i * 3000));
@@ -84,7 +83,7 @@ class HostileTest : public PoolTest {
   void drive(std::size_t jobs_min, std::uint64_t liars_min) {
     const auto enough = [&] { return done_ >= jobs_min && restarts("protocol") >= liars_min; };
     ASSERT_TRUE(step_until([&] {
-      while (!enough() && jobs_.size() < done_ + window) submit_next();
+      while (!enough() && jobs_.size() < done_ + window_) submit_next();
       while (first_open_ < jobs_.size() && jobs_[first_open_]->is_done()) ++first_open_;
       done_ = first_open_;
       remember_results();
@@ -141,6 +140,7 @@ class HostileTest : public PoolTest {
     EXPECT_EQ(bytes.find('\n'), std::string::npos);
   }
 
+  std::size_t window_ = 100;
   std::vector<std::unique_ptr<TestJob>> jobs_;
   std::vector<std::string> results_;
   std::vector<std::string> kept_bodies_;
@@ -152,7 +152,9 @@ class HostileTest : public PoolTest {
   std::uint32_t handlers_between_beats_ = 0;
 };
 
+// Of the first workers half are hostile then.
 constexpr std::uint32_t every_other_area = 0xAAAAAAAA;
+constexpr std::uint32_t all_areas = UINT32_MAX;
 
 class EveryDeed : public HostileTest, public testing::WithParamInterface<std::uint64_t> {};
 
@@ -194,6 +196,23 @@ INSTANTIATE_TEST_SUITE_P(All, Lies,
                          testing::Values(Deed::other_task, Deed::twice, Deed::early,
                                          Deed::huge_index, Deed::index_back, Deed::greedy,
                                          Deed::ungranted, Deed::skip, Deed::bad_failure));
+
+// What a hostile worker left in its area is never taken for its honest successor's word: such a
+// worker would be given tasks before it is there, and be ended for answers that are not its own.
+TEST_F(HostileTest, ADeadWorkerDoesNotSpeakForItsSuccessor) {
+  // One at a time, so that the next ids are the ones guessed.
+  window_ = 1;
+  start_beside_hostile({.seed = 13, .areas = all_areas, .only = Deed::haunt, .honest_heirs = true},
+                       4);
+  drive(400, 0);
+  check_everything();
+  for (const std::unique_ptr<TestJob>& job : jobs_) {
+    if (!job->ok()) continue;
+    EXPECT_NE(job->result().output->media_type, ghosts_type);
+  }
+  EXPECT_GE(restarts("killed"), 20U) << "too few have haunted their areas";
+  EXPECT_EQ(restarts("protocol"), 0U);
+}
 
 }  // namespace
 }  // namespace fetchmill::workers

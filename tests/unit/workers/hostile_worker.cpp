@@ -8,6 +8,7 @@
 #include "workers/worker_main.hpp"
 #include "workers/worker_regions.hpp"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstring>
@@ -69,7 +70,7 @@ class HostileWorker {
   void report_ready() {
     own_.sleeping.store(0);
     own_.answered.store(0);
-    switch (random_() % 8) {
+    switch (plan_.honest_heirs ? UINT64_MAX : random_() % 8) {
       case 0:  // of another generation at first
         own_.ready_generation.store(generation_ + 1);
         bell_.ring();
@@ -111,16 +112,23 @@ class HostileWorker {
     }
     answer.bytes = bytes.size();
     if (bytes.size() > task.grant_bytes) {
-      Answer need = answer;
-      need.kind = static_cast<std::uint32_t>(AnswerKind::need_output);
-      publish(need);
-      wait_for_loop(loop_, own_, spin_, [this, &task] {
-        return loop_.grant_task.load(std::memory_order_acquire) == task.task;
-      });
+      ask_for_output(task, bytes.size());
       answer.offset = loop_.grant_offset.load();
     }
     std::memcpy(output(answer.offset), bytes.data(), bytes.size());
     return answer;
+  }
+
+  // All that was answered before has been taken when it returns.
+  void ask_for_output(const Submission& task, std::uint64_t bytes) {
+    Answer need{};
+    need.task = task.task;
+    need.kind = static_cast<std::uint32_t>(AnswerKind::need_output);
+    need.bytes = bytes;
+    publish(need);
+    wait_for_loop(loop_, own_, spin_, [this, &task] {
+      return loop_.grant_task.load(std::memory_order_acquire) == task.task;
+    });
   }
 
   char* output(std::uint64_t offset) {
@@ -145,6 +153,8 @@ class HostileWorker {
       case Deed::die:
         std::raise(SIGKILL);
         return;
+      case Deed::haunt:
+        return haunt(task);
       case Deed::skip:
       case Deed::greedy:
       case Deed::ungranted:
@@ -173,6 +183,30 @@ class HostileWorker {
     if (deed == Deed::scribble) scribble();
     Answer& published = publish(answer, leap(deed));
     act_afterwards(deed, answer, published);
+  }
+
+  // Ids of tasks count up, so those of the next ones can be guessed. The loop has taken all answers
+  // when the larger output is granted: it looks at none of these places again as this worker's.
+  void haunt(const Submission& task) {
+    ask_for_output(task, task.grant_bytes + 1);
+    const std::string_view bytes = "\"~~~~~~~~\"";
+    std::memcpy(output(small_output_offset(0)), bytes.data(), bytes.size());
+    const std::uint64_t next_task = task.task + 1 + random_() % 4;
+    for (std::uint32_t i = 0; i < std::min(own_.answered.load(), ring_depth); ++i) {
+      Answer ghost{};
+      ghost.task = next_task + i;
+      ghost.offset = small_output_offset(0);
+      ghost.bytes = bytes.size();
+      ghost.kind = static_cast<std::uint32_t>(AnswerKind::done);
+      ghost.result_kind =
+          static_cast<std::uint32_t>(random_() % 2 == 0 ? ResultKind::text : ResultKind::raw);
+      ghost.media_type_bytes = static_cast<std::uint32_t>(ghosts_type.size());
+      std::copy(ghosts_type.begin(), ghosts_type.end(), ghost.media_type);
+      own_.answers[i] = ghost;
+    }
+    own_.sleeping.store(1);
+    own_.ready_generation.store(generation_ + 1);
+    std::raise(SIGKILL);
   }
 
   std::uint32_t leap(Deed deed) {
@@ -330,7 +364,8 @@ void set_plan(const HostilePlan& plan) {
 
 void worker_main(const SharedMemory& memory, std::uint32_t area, std::uint32_t generation,
                  pid_t parent, const Sandbox& sandbox) {
-  if (!plan_.hostile(area)) honest_worker_main(memory, area, generation, parent, sandbox);
+  if (!plan_.hostile(area, generation))
+    honest_worker_main(memory, area, generation, parent, sandbox);
   const int bell = memory.areas[area].bell.get();
   HostileWorker worker(memory, area, generation);
   tie_to_parent(parent);

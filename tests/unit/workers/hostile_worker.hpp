@@ -39,6 +39,7 @@ enum class Deed : std::uint8_t {
   bad_line,         // what is not one JSON value on one line
   write_to_inputs,  // tries to change what the loop wrote
   die,
+  haunt,  // dies, having made its area say that the next worker is ready, sleeps and has answered
   never,  // does not answer
   count_,
 };
@@ -47,8 +48,13 @@ struct HostilePlan {
   std::uint64_t seed = 0;
   std::uint32_t areas = 0;   // a bit for each hostile one
   Deed only = Deed::count_;  // besides honest; count_: all of them
+  // Each second worker of a hostile area is the product's, and the others report for work as the
+  // product does: a lie that an area is caught in is one that the last worker left there.
+  bool honest_heirs = false;
 
-  bool hostile(std::uint32_t area) const { return (areas >> area & 1U) != 0; }
+  bool hostile(std::uint32_t area, std::uint32_t generation) const {
+    return (areas >> area & 1U) != 0 && (!honest_heirs || generation % 2 != 0);
+  }
 };
 // Before the spawner forks: it and its workers inherit this.
 void set_plan(const HostilePlan& plan);
@@ -60,5 +66,7 @@ void set_plan(const HostilePlan& plan);
 
 // What a hostile result that passes for one is made of; no honest body holds it.
 inline constexpr char devils_byte = '~';
+// Of the answers that one leaves behind for tasks which only its successor can be given.
+inline constexpr std::string_view ghosts_type = "text/ghost";
 
 }  // namespace fetchmill::workers
