@@ -52,6 +52,7 @@ namespace {
 
 using model::Machine;
 using model::Mutation;
+using model::Order;
 using model::Verdict;
 
 static_assert(ring_depth == 2, "the build gives this test a layout of its own");
@@ -70,6 +71,7 @@ struct Scenario {
   bool cancels = false;    // any one task, at any time
   bool dies = false;       // the worker, once, at any time
   bool quick = false;      // answers may wait for those that follow
+  bool is_kept = false;    // what the dead worker left in its area, which is broken
 };
 
 constexpr Scenario scenarios[] = {
@@ -145,8 +147,32 @@ class LoopSide {
   void hire() {
     area_.open(++generation);
     area_.may_sleep();
+    if (!scenario->is_kept) forget_last_worker();
     machine->start_worker(worker_body);
   }
+
+  // As the spawner does, which has the page to itself then. The rest of it may stay.
+  static void forget_last_worker() {
+    for (SharedWord* word : {&answers().ready_generation, &answers().sleeping, &answers().answered})
+      machine->store(word, sizeof *word, 0, Order::relaxed);
+  }
+
+  // A worker that was taken over leaves what it likes, and nobody reads it before it is dead: that
+  // its successor is ready, sleeps and has answered the next task.
+  void haunt() {
+    const char forged[8] = {};
+    std::memcpy(shared + answers_at + small_output_offset(0), forged, sizeof forged);
+    Answer answer{};
+    answer.task = last_id_ + 1;
+    answer.kind = static_cast<std::uint32_t>(AnswerKind::done);
+    answer.offset = small_output_offset(0);
+    answer.bytes = sizeof forged;
+    std::memcpy(&answers().answers[0], &answer, offsetof(Answer, media_type));
+    machine->store(&answers().answered, sizeof(SharedWord), 1, Order::relaxed);
+    machine->store(&answers().sleeping, sizeof(SharedWord), 1, Order::relaxed);
+    machine->store(&answers().ready_generation, sizeof(SharedWord), generation + 1, Order::relaxed);
+  }
+  static WorkerPage& answers() { return *reinterpret_cast<WorkerPage*>(shared + answers_at); }
 
   void rang() {
     drain_bell(memory->areas[0].bell.get());
@@ -232,7 +258,9 @@ class LoopSide {
     area_.forget();
     next_ = ended_;
     ready_ = unpublished_ = false;
-    if (ended_ < scenario->tasks.size()) hire();
+    if (ended_ == scenario->tasks.size()) return;
+    if (machine->choose(2) == 1) haunt();
+    hire();
   }
 
   Area area_;
@@ -369,6 +397,12 @@ constexpr Mutation mutations[] = {
 TEST_F(RingModel, FindsWhatIsBroken) {
   for (const Mutation& mutation : mutations)
     EXPECT_TRUE(finds(scenarios, mutation)) << mutation.name;
+}
+
+TEST_F(RingModel, FindsWhatADeadWorkerLeft) {
+  const Verdict verdict =
+      explore({.name = "kept", .tasks = "S", .dies = true, .is_kept = true}, {});
+  EXPECT_NE(verdict.violation, "");
 }
 
 }  // namespace
