@@ -34,8 +34,7 @@ std::string detail_of(const Task& task) {
 
 // ---- what the supervisor says
 
-void PoolImpl::worker_ready(Worker& worker) {
-  log_.debug("pool", "worker ready", {{"worker", std::to_string(worker.number)}});
+void PoolImpl::worker_ready(Worker&) {
   if (!all_ready_ && supervisor_.ready_workers() >= options_.worker_count) {
     all_ready_ = true;
     if (events_.ready) events_.ready();

@@ -82,6 +82,12 @@ void Supervisor::start() {
   for (Seat& seat : seats_) fill(seat, now);
 }
 
+void Supervisor::enter(Worker& worker, WorkerState state) {
+  worker.state = state;
+  log_.debug("pool", "worker state",
+             {{"worker", std::to_string(worker.number)}, {"state", to_string(state)}});
+}
+
 // ---- starting
 
 void Supervisor::fill(Seat& seat, Clock::time_point now) {
@@ -97,7 +103,7 @@ void Supervisor::fill(Seat& seat, Clock::time_point now) {
     seat.start_at = now + restart_delay_max;
     return client_.call_tick_at(seat.start_at);
   }
-  worker.state = WorkerState::starting;
+  enter(worker, WorkerState::starting);
   worker.asked_at = now;
   worker.life = {};
   worker.life.answers_max = recycle_after(recycle_after_tasks_, worker.number, worker.generation);
@@ -120,12 +126,14 @@ void Supervisor::watch_bell(Worker& worker) {
 // Its first ring may overtake the spawner's report, without which it could not be killed.
 void Supervisor::check_ready(Worker& worker) {
   if (worker.state != WorkerState::starting || !worker.pidfd || !worker.area.ready()) return;
-  worker.state = WorkerState::ready;
+  enter(worker, WorkerState::ready);
   set_scheduling(worker, scheduling_policy_);
   client_.worker_ready(worker);
 }
 
-// Only now: a worker of the idle class might never get so far on a busy machine.
+// Only now: a worker of the idle class might never get so far on a busy machine. By its pid, since
+// there is no such call for a pidfd: it lives at this moment, and should it be reaped and its pid
+// be another's in the next, that one's class changes; nothing is ended by a pid.
 void Supervisor::set_scheduling(const Worker& worker, int policy) {
   if (scheduling_policy_ == SCHED_OTHER || !alive(worker)) return;
   const sched_param normal{};
@@ -188,7 +196,7 @@ void Supervisor::on_died(Worker& worker, const SpawnReport& report) {
   }
   worker.ended_at = Clock::now();
   vacate(worker, worker.reason);
-  worker.state = WorkerState::dead;
+  enter(worker, WorkerState::dead);
   client_.worker_died(worker);
 }
 
@@ -219,7 +227,7 @@ void Supervisor::log_obituary(const Worker& worker) {
 void Supervisor::kill(Worker& worker, EndReason reason) {
   worker.reason = reason;
   worker.ended_at = Clock::now();
-  worker.state = WorkerState::dying;
+  enter(worker, WorkerState::dying);
   send_kill(worker);
   vacate(worker, reason);
 }
@@ -263,7 +271,7 @@ void Supervisor::vacate(Worker& worker, EndReason reason) {
 
 void Supervisor::release(Worker& worker) {
   log_obituary(worker);
-  worker.state = WorkerState::none;
+  enter(worker, WorkerState::none);
   worker.pid = -1;
   if (worker.area.large_output_used() &&
       spawner_.request({SpawnRequestKind::give_back, worker.number, worker.generation}))

@@ -7,8 +7,8 @@
 //   none → starting → ready → dying → none         killed by us; or
 //                           → dead  → none         died by itself: its last answers are taken first
 //
-// The way back to none is release(), which writes the obituary: what the spawner reported, and what
-// the Pool knew of the task at hand.
+// Each step is logged at debug level. The way back to none is release(), which writes the obituary:
+// what the spawner reported, and what the Pool knew of the task at hand.
 //
 // Owner: the Pool. Process: loop. Errors: a worker that cannot be started is tried again, with a
 // back-off (restart.hpp); nothing makes the pool give up, except the end of the spawner.
@@ -149,6 +149,7 @@ class Supervisor {
     std::uint32_t short_lives = 0;
   };
 
+  void enter(Worker& worker, WorkerState state);
   void watch_bell(Worker& worker);
   void check_ready(Worker& worker);
   void watch_spawner();

@@ -21,6 +21,9 @@
 #include <boost/asio/io_context.hpp>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace fetchmill::workers {
 
@@ -190,6 +193,33 @@ class PoolTest : public testing::Test {
              count;
     });
   }
+  // Without running the loop.
+  template <class Condition>
+  static bool spin_until(Condition condition) {
+    const auto give_up = std::chrono::steady_clock::now() + patience;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > give_up) return false;
+      ::sched_yield();
+    }
+    return true;
+  }
+  // What `key` was in each line of the log so far that says `message`.
+  std::vector<std::string> logged(std::string_view message, std::string_view key) const {
+    std::string text(static_cast<std::size_t>(::lseek(log_file_.get(), 0, SEEK_END)), '\0');
+    EXPECT_EQ(::pread(log_file_.get(), text.data(), text.size(), 0),
+              static_cast<ssize_t>(text.size()));
+    const std::string says = "\"message\":\"" + std::string(message) + "\"";
+    const std::string has = "\"" + std::string(key) + "\":\"";
+    std::vector<std::string> found;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      const std::size_t at = line.find(has);
+      if (line.find(says) == std::string::npos || at == std::string::npos) continue;
+      const std::size_t begin = at + has.size();
+      found.push_back(line.substr(begin, line.find('"', begin) - begin));
+    }
+    return found;
+  }
   // What the worker of that area writes, writable for a test that forges it.
   WorkerPage& answers_of(std::uint32_t area) { return forged_[area].page<WorkerPage>(); }
   std::set<pid_t> worker_pids() const { return children_of(spawner_pid_); }
@@ -204,9 +234,9 @@ class PoolTest : public testing::Test {
   boost::asio::io_context loop_;
   config::Metrics metrics_;
   config::Counter dropped_;
-  Fd null_{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
+  Fd log_file_{::memfd_create("log", MFD_CLOEXEC)};
   config::Settings settings_;
-  config::Log log_{settings_.log, dropped_, null_.get()};
+  config::Log log_{settings_.log, dropped_, log_file_.get()};
   pid_t spawner_pid_ = -1;
   bool ready_ = false;
   bool spawner_lost_ = false;

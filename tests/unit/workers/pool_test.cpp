@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <fstream>
 
-#include <sched.h>
 #include <sys/wait.h>
 
 namespace fetchmill::workers {
@@ -56,9 +55,7 @@ TEST_F(PoolTest, QuickTasksReachAnIdleWorkerInTheSameTurn) {
   const std::uint64_t handed_over =
       pool_->stats().jobs_running + first.times_done() + second.times_done();
   const std::uint64_t all = before + handed_over;
-  const auto give_up = std::chrono::steady_clock::now() + patience;
-  while (answered() != all && std::chrono::steady_clock::now() < give_up) ::sched_yield();
-  EXPECT_EQ(answered(), all);
+  EXPECT_TRUE(spin_until([&] { return answered() == all; }));
 }
 
 TEST_F(PoolTest, ResultsOfAnySizeArrive) {

@@ -1,0 +1,144 @@
+// What is told of a worker that ended, and what is kept of what it did.
+#include "pool_fixture.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include <sys/stat.h>
+
+namespace fetchmill::workers {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+using Strings = std::vector<std::string>;
+
+class PoolDeathsTest : public PoolTest {
+ protected:
+  void kill_workers() {
+    for (const pid_t pid : worker_pids()) ::kill(pid, SIGKILL);
+  }
+  void log_everything() {
+    settings_.log.level = config::LogLevel::debug;
+    log_.adopt(settings_.log);
+  }
+  // What the worker of that area went through so far.
+  Strings states_of(std::string_view area) const {
+    const Strings areas = logged("worker state", "worker");
+    const Strings states = logged("worker state", "state");
+    Strings found;
+    for (std::size_t i = 0; i < areas.size(); ++i)
+      if (areas[i] == area) found.push_back(states[i]);
+    return found;
+  }
+  // All that workers wrote and that was not given back.
+  std::uint64_t answer_pages_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(spawner_pid_) + "/fd")) {
+      struct stat about {};
+      // It opens and closes others meanwhile.
+      std::error_code gone;
+      const std::string target = std::filesystem::read_symlink(entry.path(), gone);
+      if (target.find("memfd:answers") == std::string::npos) continue;
+      EXPECT_EQ(::stat(entry.path().c_str(), &about), 0);
+      bytes += static_cast<std::uint64_t>(about.st_blocks) * 512;
+    }
+    return bytes;
+  }
+};
+
+TEST_F(PoolDeathsTest, AnObituarySaysWhatAWorkerDiedOf) {
+  PoolOptions options = small_options(1);
+  options.poison_time = milliseconds(0);
+  const steady_clock::time_point begin = steady_clock::now();
+  start(options);
+  EXPECT_EQ(run(R"([{"op":"cpu.loop","iterations":30000000},{"op":"crash"}])", "12345"),
+            "error: worker_crashed");
+  const auto elapsed = std::chrono::ceil<milliseconds>(steady_clock::now() - begin);
+  const auto told = [this](std::string_view key) { return logged("worker ended", key); };
+  const auto twice = [](const char* value) { return Strings{value, value}; };
+  EXPECT_EQ(told("reason"), twice("signal"));
+  EXPECT_EQ(told("ending"), twice("signal 11"));
+  EXPECT_EQ(told("ops"), twice("cpu.loop,crash"));
+  EXPECT_EQ(told("input_bytes"), twice("5"));
+  EXPECT_EQ(told("answers"), twice("0"));
+  for (const std::string& spent : told("cpu_ms")) {
+    EXPECT_GT(std::stoll(spent), 0);
+    EXPECT_LE(std::stoll(spent), elapsed.count());
+  }
+  for (const std::string& bytes : told("resident_max_bytes"))
+    EXPECT_GT(std::stoull(bytes), std::uint64_t{1} << 20U);
+}
+
+TEST_F(PoolDeathsTest, EachStepOfAWorkersLifeIsLogged) {
+  log_everything();
+  PoolOptions options = small_options(1);
+  options.recycle_after_tasks = 1;
+  start(options);
+  ASSERT_TRUE(wait_for_workers(2));
+  EXPECT_EQ(states_of("0"), (Strings{"starting", "ready"}));
+  EXPECT_EQ(run(op("echo"), "x"), "x");
+  ASSERT_TRUE(run_until([&] { return states_of("0").size() >= 4; }));
+  EXPECT_EQ(states_of("0"), (Strings{"starting", "ready", "dying", "none"}));
+  kill_workers();
+  ASSERT_TRUE(run_until([&] { return states_of("1").size() >= 4; }));
+  EXPECT_EQ(states_of("1"), (Strings{"starting", "ready", "dead", "none"}));
+}
+
+// A worker tells late of answers to quick tasks: here its death is known first.
+TEST_F(PoolDeathsTest, WhatADeadWorkerAnsweredCounts) {
+  start(1);
+  ASSERT_TRUE(wait_for_workers(2));
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    // Both are taken for quick then: the second waits in the ring, and the first is not told of
+    // before that has run.
+    for (const std::string_view body : {"000", "0000"})
+      for (int i = 0; i < 120; ++i) ASSERT_EQ(run(op("burn"), body), body);
+    const std::uint32_t before = answers_of(0).answered;
+    TestJob answered;
+    TestJob running;
+    submit(answered, op("burn"), "020");
+    submit(running, op("burn"), "0900");
+    const bool in_ring = pool_->stats().jobs_running == 2;
+    loop_.restart();
+    loop_.poll();
+    if (!in_ring || answers_of(0).answered != before) {
+      ASSERT_TRUE(run_until([&] { return answered.is_done() && running.is_done(); }));
+      continue;
+    }
+    ASSERT_TRUE(spin_until([&] { return answers_of(0).answered != before; }));
+    const std::set<pid_t> pids = worker_pids();
+    kill_workers();
+    ASSERT_TRUE(spin_until([&] {
+      return std::all_of(pids.begin(), pids.end(), [](pid_t pid) { return state_of(pid) == '-'; });
+    }));
+    ASSERT_TRUE(run_until([&] { return answered.is_done() && running.is_done(); }));
+    EXPECT_EQ(answered.outcome(), "020");
+    EXPECT_EQ(answered.result().runs, 1U);
+    EXPECT_EQ(running.outcome(), "0900");
+    EXPECT_EQ(running.result().runs, 2U);
+    ASSERT_TRUE(run_until([&] { return logged("worker ended", "input_bytes").size() == 2; }));
+    Strings culprits = logged("worker ended", "input_bytes");
+    std::sort(culprits.begin(), culprits.end());
+    EXPECT_EQ(culprits, (Strings{"0", "4"})) << "the standby had nothing to do";
+    return;
+  }
+  FAIL() << "they were never handed over together";
+}
+
+TEST_F(PoolDeathsTest, TheLargeOutputOfADeadWorkerGoesBackToTheSystem) {
+  start(1);
+  ASSERT_TRUE(wait_for_workers(2));
+  const std::string large(std::size_t{5} << 20U, 'x');
+  EXPECT_EQ(run(op("identity"), large).size(), large.size());
+  EXPECT_GE(answer_pages_bytes(), large.size());
+  kill_workers();
+  EXPECT_TRUE(run_until([&] { return answer_pages_bytes() < large.size() / 4; }));
+  EXPECT_EQ(run(op("identity"), large).size(), large.size());
+}
+
+}  // namespace
+}  // namespace fetchmill::workers
