@@ -10,7 +10,7 @@
 //   slot->describe(media_type, final_url);
 //   pool.submit(job, std::move(*slot), {.deadline = …});   // → job.done(JobResult)
 //
-// A job whose worker dies is run once more elsewhere; only a second death ends it. Trust: workers
+// A job whose worker dies is run once more elsewhere; only a second crash ends it. Trust: workers
 // are untrusted: every answer is copied once and judged on the copy (answer.hpp).
 #pragma once
 

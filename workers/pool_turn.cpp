@@ -281,7 +281,8 @@ void PoolImpl::ask_about(const Task& culprit, Task::Purpose purpose) {
                  .compile_only = culprit.limits.compile_only};
   task.submitted_at = Clock::now();
   slots_.pin(task.slot);
-  requeue(task);
+  task.where = Task::Where::queued;
+  queue_.push(task);
 }
 
 void PoolImpl::poison(const PoisonList::Hash& hash) {

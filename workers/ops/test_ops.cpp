@@ -110,6 +110,16 @@ class EchoStep final : public Step {
   bool echoes_input_ = false;
 };
 
+// Not pure: tells how many runs there were in this process.
+class RunCountStep final : public Step {
+ public:
+  Result<void> run(const Input&, Output& output) override {
+    static int runs = 0;
+    output.bytes = std::to_string(++runs);
+    return {};
+  }
+};
+
 // Not pure: tells a step that was kept compiled from one that was compiled anew.
 class CompilationStep final : public Step {
  public:
@@ -194,6 +204,15 @@ const Op echo_op{
     .compile = [](const Op&, const Params& given) -> Result<std::unique_ptr<Step>> {
       return std::make_unique<EchoStep>(given.find("text"));
     },
+};
+
+extern const Op count_runs_op;
+const Op count_runs_op{
+    .name = "count_runs",
+    .summary = "Answers how often it ran in this process.",
+    .input = input_types,
+    .output = "text/plain",
+    .compile = compile_plain<RunCountStep>,
 };
 
 extern const Op count_compiles_op;

@@ -9,19 +9,37 @@ namespace {
 
 using std::chrono::milliseconds;
 
-TEST_F(PoolTest, AnInputThatEndsTwoWorkersIsRefused) {
+// Two end the task. Whether its input is refused from then on is told by one more run.
+TEST_F(PoolTest, AnInputThatEndsAThirdWorkerIsRefused) {
   PoolOptions options = small_options(1);
   options.poison_time = std::chrono::minutes(10);
   start(options);
   EXPECT_EQ(run(op("crash"), "bad"), "error: worker_crashed");
+  EXPECT_EQ(restarts("signal"), 2U);
   ASSERT_TRUE(run_until([&] {
     pool_->publish_gauges();
     return metrics_.poisoned_inputs.get().value() == 1;
   }));
+  EXPECT_EQ(restarts("signal"), 3U);
   EXPECT_EQ(run(op("crash"), "bad"), "error: poisoned_input");
+  EXPECT_EQ(restarts("signal"), 3U);
   EXPECT_EQ(run(op("echo"), "bad"), "bad") << "the same body through another pipeline";
   EXPECT_EQ(run(op("crash", R"(,"how":"exit")"), "other"), "error: worker_crashed");
   EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
+}
+
+TEST_F(PoolTest, TheRunThatDecidesOnARefusalWaitsItsTurn) {
+  PoolOptions options = small_options(1);
+  options.poison_time = std::chrono::minutes(10);
+  start(options);
+  TestJob bad;
+  submit(bad, op("crash"), "bad");
+  const auto requests = submit_many(40, op("burn"), "010");
+  ASSERT_TRUE(run_until([&] { return bad.is_done(); }));
+  ASSERT_FALSE(requests[35]->is_done()) << "some still wait";
+  ASSERT_TRUE(run_until_all_done(requests));
+  EXPECT_EQ(restarts("signal"), 2U) << "nobody waits for that run";
+  EXPECT_TRUE(run_until([&] { return restarts("signal") == 3; }));
 }
 
 TEST_F(PoolTest, ARefusedInputMayBeTriedAgainAfterAWhile) {
@@ -136,6 +154,30 @@ TEST_F(PoolTest, WhatWaitsBehindATaskThatTurnsOutLongIsCalledBack) {
   EXPECT_FALSE(long_one.is_done());
   ASSERT_TRUE(run_until([&] { return long_one.is_done(); }));
   EXPECT_EQ(long_one.outcome(), "2000");
+}
+
+// The worker looks for the mark before it begins a task.
+TEST_F(PoolTest, WhatIsCancelledInTheRingDoesNotRun) {
+  start(1);
+  ASSERT_TRUE(wait_for_workers(2));
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    // Known to be quick, they are handed ahead to the worker that has the long one.
+    int runs = 0;
+    for (int i = 0; i < 120; ++i) ASSERT_EQ(run(op("burn"), "000"), "000");
+    for (int i = 0; i < 40; ++i) runs = std::stoi(run(op("count_runs"), "x"));
+    const std::uint32_t answered = answers_of(0).answered;
+    TestJob long_one;
+    submit(long_one, op("burn"), "100");
+    const auto counted = submit_many(10, op("count_runs"), "x");
+    const bool in_ring = pool_->stats().jobs_running == 11;
+    for (std::size_t i = 0; i < 5; ++i) pool_->cancel(*counted[i]);
+    const bool in_time = answers_of(0).answered == answered;
+    ASSERT_TRUE(run_until([&] { return long_one.is_done() && counted.back()->is_done(); }));
+    if (!in_ring || !in_time) continue;
+    EXPECT_EQ(counted.back()->outcome(), std::to_string(runs + 5));
+    return;
+  }
+  FAIL() << "they never waited behind it";
 }
 
 TEST_F(PoolTest, AnInteractiveTaskPassesABatch) {

@@ -8,7 +8,8 @@ namespace fetchmill::workers::ops {
 namespace {
 
 TEST(ReleaseOps, HoldNoTestOnlyOp) {
-  for (const char* name : {"crash", "spin_forever", "balloon", "echo", "count_compiles"}) {
+  for (const char* name :
+       {"crash", "spin_forever", "balloon", "echo", "count_runs", "count_compiles"}) {
     EXPECT_EQ(find_op(name), nullptr) << name;
     EXPECT_EQ(catalogue_json().find(name), std::string::npos) << name;
   }
