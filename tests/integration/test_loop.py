@@ -94,6 +94,16 @@ class Computing(ServerTest):
         self.assertEqual(processes.descendants(self.server.pid), family)
         self.assertEqual(self.server.metrics().value("worker_restarts_total"), 0)
 
+    def test_workers_get_the_scheduling_class_that_is_set(self):
+        for word, policy in (("batch", os.SCHED_BATCH), ("idle", os.SCHED_IDLE)):
+            server = self.start({"workers.scheduling": word})
+            server.whole_family()
+            eventually(
+                lambda server=server, policy=policy: {policy}
+                == {os.sched_getscheduler(pid) for pid in server.workers()},
+                f"all workers are {word}",
+            )
+
 
 class Saturated(ServerTest):
     settings = {"workers.task_timeout_ms": 600_000, "workers.task_cpu_ms": 600_000}

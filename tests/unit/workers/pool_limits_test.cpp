@@ -3,6 +3,9 @@
 #include "workers/sanitized.hpp"
 
 #include <algorithm>
+#include <thread>
+
+#include <sched.h>
 
 namespace fetchmill::workers {
 namespace {
@@ -193,6 +196,50 @@ TEST_F(PoolTest, AnInteractiveTaskPassesABatch) {
       std::count_if(items.begin(), items.end(), [](const auto& item) { return item->is_done(); });
   EXPECT_LT(done, 5);
   ASSERT_TRUE(run_until_all_done(items));
+}
+
+bool may_leave_the_idle_class() {
+  bool left = false;
+  std::thread([&] {
+    const sched_param normal{};
+    left = ::sched_setscheduler(0, SCHED_IDLE, &normal) == 0 &&
+           ::sched_setscheduler(0, SCHED_OTHER, &normal) == 0;
+  }).join();
+  return left;
+}
+
+TEST_F(PoolTest, WorkersThatAreReadyAreInTheirSchedulingClass) {
+  PoolOptions options = small_options(1);
+  options.scheduling_policy = SCHED_IDLE;
+  start(options);
+  ASSERT_TRUE(wait_for_workers(2));
+  for (const pid_t pid : worker_pids()) EXPECT_EQ(::sched_getscheduler(pid), SCHED_IDLE);
+  EXPECT_EQ(::sched_getscheduler(spawner_pid_), SCHED_OTHER);
+  EXPECT_EQ(run(op("echo"), "x"), "x");
+}
+
+// Or it would die only once the machine has nothing else to do.
+TEST_F(PoolTest, AWorkerOfTheIdleClassIsRaisedBeforeItIsKilled) {
+  if (!may_leave_the_idle_class()) GTEST_SKIP() << "this needs CAP_SYS_NICE or RLIMIT_NICE";
+  PoolOptions options = small_options(1);
+  options.scheduling_policy = SCHED_IDLE;
+  options.recycle_after_tasks = 1;
+  start(options);
+  ASSERT_TRUE(wait_for_workers(2));
+  const std::set<pid_t> pids = worker_pids();
+  // What it was when it died is there to see until it is reaped.
+  ::kill(spawner_pid_, SIGSTOP);
+  EXPECT_EQ(run(op("echo"), "x"), "x");
+  auto killed = pids.end();
+  EXPECT_TRUE(run_until([&] {
+    killed = std::find_if(pids.begin(), pids.end(), [](pid_t pid) { return state_of(pid) == 'Z'; });
+    return killed != pids.end();
+  }));
+  if (killed != pids.end()) {
+    EXPECT_EQ(::sched_getscheduler(*killed), SCHED_OTHER);
+  }
+  ::kill(spawner_pid_, SIGCONT);
+  EXPECT_TRUE(wait_for_workers(2));
 }
 
 TEST_F(PoolTest, AnIdlePoolSetsNoTimerButTheHousekeeping) {
