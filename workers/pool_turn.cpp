@@ -226,7 +226,7 @@ void PoolImpl::blame(Worker& worker) {
   if (worker.area.unanswered() == 0 || worker.life.gave_last_answer) return;
   Owed& owed = worker.area.owed(0);
   worker.life.culprit_ops = ops::op_names(slots_.pipeline(owed.slot));
-  worker.life.culprit_bytes = slots_.place(owed.slot).bytes;
+  worker.life.culprit_bytes = slots_.body_bytes(owed.slot);
   Task* task = owed.task;
   if (task == nullptr) return;
   // Not now: what replaces the worker is younger than its death, and may take the task at once.

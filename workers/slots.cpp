@@ -423,6 +423,10 @@ std::string_view SlotPool::pipeline(std::uint32_t index) const {
           entries_[index].pipeline_bytes};
 }
 
+std::uint64_t SlotPool::body_bytes(std::uint32_t index) const {
+  return reinterpret_cast<const SlotHeader*>(at(index))->body_bytes;
+}
+
 SlotPool::Usage SlotPool::usage() const {
   return {shape_.budget_bytes, resident_, claimed_, leased_,
           static_cast<std::uint32_t>(growing_.size() + leasing_.size())};

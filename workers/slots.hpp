@@ -168,6 +168,7 @@ class SlotPool {
   void unpin(std::uint32_t index);
   Place place(std::uint32_t index) const;
   std::string_view pipeline(std::uint32_t index) const;
+  std::uint64_t body_bytes(std::uint32_t index) const;
 
   Usage usage() const;
 

@@ -189,7 +189,10 @@ class LoopSide {
           check(taken);
           break;
         case Area::Take::nothing:
-          if (!lives || area_.may_sleep()) looking = false;
+          if (!lives || area_.may_sleep())
+            looking = false;
+          else if (area_.unanswered() == 0)
+            machine->violation("an answer to nothing");
           break;
         case Area::Take::later:
           break;
