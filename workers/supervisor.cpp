@@ -273,8 +273,9 @@ void Supervisor::release(Worker& worker) {
   log_obituary(worker);
   enter(worker, WorkerState::none);
   worker.pid = -1;
-  if (worker.area.large_output_used() &&
-      spawner_.request({SpawnRequestKind::give_back, worker.number, worker.generation}))
+  // It may have written where nothing was granted to it: whether the output was used is only what
+  // the books say.
+  if (spawner_.request({SpawnRequestKind::give_back, worker.number, worker.generation}))
     worker.area.large_output_given_back();
   if (!stopped_) tick(Clock::now());
 }

@@ -7,6 +7,7 @@
 
 #include <boost/asio/post.hpp>
 #include <simdjson.h>
+#include <sys/mman.h>
 
 namespace fetchmill::workers {
 namespace {
@@ -140,6 +141,19 @@ class HostileTest : public PoolTest {
     EXPECT_EQ(bytes.find('\n'), std::string::npos);
   }
 
+  // Pages of large outputs, which exist once they were written to.
+  std::uint64_t output_pages() const {
+    std::uint64_t count = 0;
+    for (const Region& answers : forged_) {
+      const std::span<std::byte> large = answers.all().subspan(large_output_offset);
+      std::vector<unsigned char> present(large.size() / page_bytes);
+      EXPECT_EQ(::mincore(large.data(), large.size(), present.data()), 0);
+      count += static_cast<std::uint64_t>(std::count_if(
+          present.begin(), present.end(), [](auto page) { return (page & 1U) != 0; }));
+    }
+    return count;
+  }
+
   std::size_t window_ = 100;
   std::vector<std::unique_ptr<TestJob>> jobs_;
   std::vector<std::string> results_;
@@ -212,6 +226,13 @@ TEST_F(HostileTest, ADeadWorkerDoesNotSpeakForItsSuccessor) {
   }
   EXPECT_GE(restarts("killed"), 20U) << "too few have haunted their areas";
   EXPECT_EQ(restarts("protocol"), 0U);
+}
+
+TEST_F(HostileTest, WhatAWorkerHoardedGoesBackWhenItEnds) {
+  start_beside_hostile({.seed = 13, .areas = UINT32_MAX, .only = Deed::hoard});
+  for (int i = 0; i < 1000 && restarts("killed") < 4; ++i) run(op("identity"), "small");
+  EXPECT_GE(restarts("killed"), 4U);
+  EXPECT_TRUE(run_until([this] { return output_pages() == 0; }));
 }
 
 }  // namespace

@@ -155,6 +155,10 @@ class HostileWorker {
         return;
       case Deed::haunt:
         return haunt(task);
+      case Deed::hoard:
+        std::memset(output(large_output_offset), devils_byte, 256 * page_bytes);
+        std::raise(SIGKILL);
+        return;
       case Deed::skip:
       case Deed::greedy:
       case Deed::ungranted:

@@ -40,6 +40,7 @@ enum class Deed : std::uint8_t {
   write_to_inputs,  // tries to change what the loop wrote
   die,
   haunt,  // dies, having made its area say that the next worker is ready, sleeps and has answered
+  hoard,  // fills outputs that nobody granted, and dies
   never,  // does not answer
   count_,
 };
