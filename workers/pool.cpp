@@ -50,9 +50,9 @@ config::Result<std::unique_ptr<Pool>> Pool::start(boost::asio::io_context& loop,
         Area(std::move(*commands), std::move(*answers), options.result_bytes_max),
         std::move(files.bell)));
   }
-  auto impl =
-      std::make_unique<PoolImpl>(loop, std::move(*inputs), memory.shape, std::move(workers),
-                                 std::move(spawner), options, metrics, log, std::move(events));
+  auto impl = std::make_unique<PoolImpl>(
+      loop, std::move(*inputs), std::move(memory.inputs.readable), memory.shape, std::move(workers),
+      std::move(spawner), options, metrics, log, std::move(events));
   impl->start();
   return std::unique_ptr<Pool>(new Pool(std::move(impl)));
 }
@@ -85,10 +85,10 @@ Job::~Job() {
 
 // ---- PoolImpl: what callers start
 
-PoolImpl::PoolImpl(boost::asio::io_context& loop, Region inputs, const SlotShape& shape,
-                   std::vector<std::unique_ptr<Worker>> workers, SpawnerHandle spawner,
-                   const PoolOptions& options, config::Metrics& metrics, config::Log& log,
-                   Pool::Events events)
+PoolImpl::PoolImpl(boost::asio::io_context& loop, Region inputs, Fd inputs_file,
+                   const SlotShape& shape, std::vector<std::unique_ptr<Worker>> workers,
+                   SpawnerHandle spawner, const PoolOptions& options, config::Metrics& metrics,
+                   config::Log& log, Pool::Events events)
     : loop_(loop),
       timer_(loop),
       watch_timer_(loop),
@@ -97,6 +97,7 @@ PoolImpl::PoolImpl(boost::asio::io_context& loop, Region inputs, const SlotShape
       log_(log),
       events_(std::move(events)),
       inputs_(std::move(inputs)),
+      inputs_file_(std::move(inputs_file)),
       slots_(inputs_.all(), shape, crowd_per_worker * options.worker_count,
              [this] {
                boost::asio::post(loop_, [this, alive = std::weak_ptr<void>(alive_)] {
@@ -116,6 +117,8 @@ PoolImpl::~PoolImpl() {
 
 void PoolImpl::start() {
   supervisor_.start();
+  look_at_all_at_ = Clock::now() + options_.housekeeping_interval;
+  arm(look_at_all_at_);
 }
 
 void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {

@@ -38,7 +38,7 @@ class PoolImpl final : private Supervisor::Client {
  public:
   using Clock = Task::Clock;
 
-  PoolImpl(boost::asio::io_context& loop, Region inputs, const SlotShape& shape,
+  PoolImpl(boost::asio::io_context& loop, Region inputs, Fd inputs_file, const SlotShape& shape,
            std::vector<std::unique_ptr<Worker>> workers, SpawnerHandle spawner,
            const PoolOptions& options, config::Metrics& metrics, config::Log& log,
            Pool::Events events);
@@ -104,6 +104,9 @@ class PoolImpl final : private Supervisor::Client {
   void expire_runs(Clock::time_point now, Clock::time_point& next);
   void give_outputs_back(Clock::time_point now);
   void end_run(Worker& worker, EndReason reason);
+  Clock::time_point look_at_all(Clock::time_point now);
+  void look_between_tasks(Worker& worker);
+  void look_at_inputs();
   void start_watching();
   void watch();
   void watch_run(Worker& worker, Clock::time_point now);
@@ -120,6 +123,7 @@ class PoolImpl final : private Supervisor::Client {
   config::Log& log_;
   Pool::Events events_;
   Region inputs_;
+  Fd inputs_file_;  // read-only: to see which pages exist
   SlotPool slots_;
   std::deque<Task> tasks_;  // all that ever were; the free ones are used again
   std::vector<Task*> free_tasks_;
@@ -135,6 +139,8 @@ class PoolImpl final : private Supervisor::Client {
   std::uint64_t last_id_ = 0;
   std::size_t first_worker_ = 0;  // of the next turn
   Clock::time_point armed_at_ = Clock::time_point::max();
+  Clock::time_point look_at_all_at_{};
+  std::uint64_t strays_known_ = 0;  // bytes of them that workers have ended for
   bool turn_posted_ = false;
   bool watching_ = false;
   bool all_ready_ = false;

@@ -8,9 +8,15 @@
 namespace fetchmill::workers {
 namespace {
 
-// Large bodies that went straight to clients leave warm pages without any task.
-constexpr std::chrono::seconds housekeeping_interval{10};
 constexpr std::chrono::milliseconds give_back_interval{100};
+// As fast as a thread makes them, for a tenth of the loop's time.
+constexpr std::chrono::milliseconds give_strays_back_interval{1};
+// So many more bytes of pages that no slot accounts for are a worker's doing, and no mistake of the
+// books.
+constexpr std::uint64_t strays_max = std::uint64_t{16} << 20U;
+// That a worker may use between two looks without a task. It sleeps on a futex; what is left is for
+// threads that a library keeps.
+constexpr std::chrono::milliseconds idle_cpu_max{100};
 // How long a task may run on that nobody waits for any more. Most end by themselves sooner than a
 // worker is replaced.
 constexpr std::chrono::milliseconds unwanted_run_max{20};
@@ -22,13 +28,15 @@ constexpr std::chrono::milliseconds work_between_looks{20};
 void PoolImpl::tick() {
   const Clock::time_point now = Clock::now();
   armed_at_ = Clock::time_point::max();
-  Clock::time_point next = now + housekeeping_interval;
+  // Also without any task: large bodies that went straight to clients leave warm pages.
+  Clock::time_point next = look_at_all(now);
   expire_tasks(now, next);
   expire_runs(now, next);
   if (poison_.expire(now)) publish_poison();
   if (!poison_.empty()) next = std::min(next, poison_.entries().front().until);
   supervisor_.tick(now);
   if (slots_.housekeeping(now)) next = std::min(next, now + give_back_interval);
+  if (slots_.give_back_strays(inputs_file_)) next = std::min(next, now + give_strays_back_interval);
   give_outputs_back(now);
   arm(next);
   end_tasks();
@@ -93,6 +101,53 @@ void PoolImpl::give_outputs_back(Clock::time_point now) {
   }
 }
 
+// ---- what the watch does not see: workers whose tasks are short, or that have none
+
+// The next time that is due.
+PoolImpl::Clock::time_point PoolImpl::look_at_all(Clock::time_point now) {
+  if (now < look_at_all_at_) return look_at_all_at_;
+  look_at_all_at_ = now + options_.housekeeping_interval;
+  look_at_inputs();
+  for (const std::unique_ptr<Worker>& worker : supervisor_.workers())
+    if (worker->state == WorkerState::ready) look_between_tasks(*worker);
+  return look_at_all_at_;
+}
+
+void PoolImpl::look_between_tasks(Worker& worker) {
+  Worker::Life& life = worker.life;
+  const bool idle = worker.area.unanswered() == 0;
+  const std::optional<std::uint64_t> bytes = read_private_bytes(worker.status.get());
+  if (bytes && *bytes > options_.memory_limit_bytes) {
+    if (idle) return kill(worker, EndReason::memory);
+    // The task at hand may have nothing to do with it.
+    life.retiring = true;
+  }
+  const std::optional<std::chrono::nanoseconds> used = config::cpu_time(worker.pid);
+  if (!used) return;
+  const bool had_nothing_to_do =
+      idle && life.cpu_at_look.count() > 0 && life.answers == life.answers_at_look;
+  if (had_nothing_to_do && *used - life.cpu_at_look > idle_cpu_max)
+    return kill(worker, EndReason::cpu_time);
+  life.answers_at_look = life.answers;
+  life.cpu_at_look = *used;
+}
+
+// A worker that reads where nothing was written makes pages that last: they are the file's, and
+// outlive it. What its own page tables say it can undo (MADV_DONTNEED), and keep the pages. So it
+// is not known who did it, and all end who may have; nobody can do it again without being given a
+// task. Their tasks move, for half the guilt of a crash.
+void PoolImpl::look_at_inputs() {
+  const std::uint64_t strays = slots_.stray_bytes(inputs_file_);
+  const bool more = strays > strays_known_ + strays_max;
+  // Fewer as they are given back.
+  if (more || strays < strays_known_) strays_known_ = strays;
+  if (!more) return;
+  log_.error("pool", "workers read where nothing was written", {{"bytes", std::to_string(strays)}});
+  for (const std::unique_ptr<Worker>& worker : supervisor_.workers())
+    if (worker->state == WorkerState::ready) kill(*worker, EndReason::protocol);
+  arm(Clock::now());
+}
+
 // ---- watching: only while a worker is busy, so that an idle server is not woken
 
 void PoolImpl::start_watching() {
@@ -108,6 +163,7 @@ void PoolImpl::start_watching() {
 
 void PoolImpl::watch() {
   slots_.let_read();
+  look_at_inputs();
   const Clock::time_point now = Clock::now();
   bool any_busy = false;
   for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {

@@ -40,6 +40,9 @@ config::Result<Region> Region::map(const Fd& file, std::uint64_t bytes, Access a
   const int protection = access == Access::read_write ? PROT_READ | PROT_WRITE : PROT_READ;
   void* start = ::mmap(nullptr, bytes, protection, MAP_SHARED, file.get(), 0);
   if (start == MAP_FAILED) return system_error("mmap", "region");
+  // Memory is counted in pages that were touched (SlotPool::stray_bytes), wherever the system would
+  // make huge ones of them. Fails where it has none.
+  ::madvise(start, bytes, MADV_NOHUGEPAGE);
   return Region(std::span(static_cast<std::byte*>(start), bytes));
 }
 

@@ -28,6 +28,8 @@ struct PoolOptions {
   std::uint64_t recycle_after_tasks = 0;                           // workers.recycle_after_tasks
   std::uint64_t recycle_growth_bytes = std::uint64_t{256} << 20U;  // workers.recycle_growth_mb
   std::chrono::milliseconds poison_time{60'000};                   // workers.poison_ms
+  // How often workers are looked at that have no task, or short ones only; tests have less time.
+  std::chrono::milliseconds housekeeping_interval{10'000};
   int scheduling_policy = 0;  // workers.scheduling, as of sched_setscheduler(2); 0: SCHED_OTHER
   // False where one CPU is allowed: spinning would keep the peer from working.
   bool may_spin = true;

@@ -8,6 +8,8 @@
 #include <type_traits>
 
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace fetchmill::workers {
 namespace {
@@ -21,6 +23,9 @@ constexpr std::uint64_t tail_bytes_max = media_type_bytes_max + final_url_bytes_
 constexpr std::uint64_t tail_room_bytes = 512;
 static_assert(tail_room_bytes > body_padding_bytes);
 constexpr std::uint64_t large_claim_step_max = std::uint64_t{1} << 20U;
+// A step in search of strays is a system call or two, whatever it gives back.
+constexpr int stray_steps_max = 64;
+constexpr std::uint64_t stat_block_bytes = 512;
 
 constexpr std::uint64_t body_offset_for(std::uint64_t pipeline_bytes) {
   return round_up(sizeof(SlotHeader) + pipeline_bytes, cache_line_bytes);
@@ -200,6 +205,17 @@ std::uint64_t SlotPool::offset_of(std::uint32_t index) const {
          (index - shape_.medium_count) * shape_.large_slot_bytes;
 }
 
+std::uint32_t SlotPool::index_at(std::uint64_t offset) const {
+  const std::uint64_t small_end = offset_of(shape_.small_count);
+  if (offset < small_end) return static_cast<std::uint32_t>(offset / small_slot_bytes);
+  const std::uint32_t dense_count = shape_.small_count + shape_.medium_count;
+  const std::uint64_t dense_end = offset_of(dense_count);
+  if (offset < dense_end)
+    return shape_.small_count +
+           static_cast<std::uint32_t>((offset - small_end) / medium_slot_bytes);
+  return dense_count + static_cast<std::uint32_t>((offset - dense_end) / shape_.large_slot_bytes);
+}
+
 config::Result<Slot> SlotPool::lease(std::string_view pipeline, std::uint64_t expected_body_bytes) {
   if (pipeline.size() > pipeline_bytes_max || expected_body_bytes > shape_.body_bytes_max)
     return config::Error(config::ErrorCode::payload_too_large, "too large for a slot");
@@ -342,6 +358,42 @@ bool SlotPool::housekeeping(Clock::time_point now) {
       if (give_back_left_ == 0) return true;
     }
   return false;
+}
+
+std::uint64_t SlotPool::stray_bytes(const Fd& file) const {
+  struct stat found {};
+  if (::fstat(file.get(), &found) != 0) return 0;
+  const std::uint64_t present = static_cast<std::uint64_t>(found.st_blocks) * stat_block_bytes;
+  return present > resident_ ? present - resident_ : 0;
+}
+
+bool SlotPool::give_back_strays(const Fd& file) {
+  if (stray_bytes(file) == 0) {
+    strays_sought_to_ = 0;
+    return false;
+  }
+  for (int step = 0; step < stray_steps_max && give_back_left_ > 0; ++step) {
+    const off_t page = ::lseek(file.get(), static_cast<off_t>(strays_sought_to_), SEEK_DATA);
+    if (page < 0) {
+      strays_sought_to_ = 0;
+      // Behind the search there may be new ones.
+      return std::exchange(strays_found_, false) && stray_bytes(file) > 0;
+    }
+    const auto found = static_cast<std::uint64_t>(page);
+    const std::uint32_t index = index_at(found);
+    const std::uint64_t start = offset_of(index);
+    const std::uint64_t kept_end = start + entries_[index].resident;
+    if (found < kept_end) {
+      strays_sought_to_ = kept_end;
+      continue;
+    }
+    const std::uint64_t bytes =
+        std::min(start + slot_bytes(class_of(index)) - found, give_back_left_);
+    if (::madvise(region_.data() + found, bytes, MADV_REMOVE) == 0) strays_found_ = true;
+    give_back_left_ -= bytes;
+    strays_sought_to_ = found + bytes;
+  }
+  return true;
 }
 
 // ---- waiting

@@ -16,6 +16,7 @@
 
 #include "config/error.hpp"
 #include "workers/content_coding.hpp"
+#include "workers/fd.hpp"
 #include "workers/layout.hpp"
 
 #include <array>
@@ -161,6 +162,14 @@ class SlotPool {
   // give_back_bytes_max a call. True: there may be more to come.
   bool housekeeping(Clock::time_point now);
 
+  // Bytes of pages that exist and that no slot accounts for. To read where nothing was written
+  // makes a page too, so workers can make them. `file` is the region's. The kernel counts for the
+  // file, so no process can hide a part of it.
+  std::uint64_t stray_bytes(const Fd& file) const;
+  // Gives such pages back to the system, within what housekeeping() left of this turn's
+  // give_back_bytes_max. True: there may be more to come.
+  bool give_back_strays(const Fd& file);
+
   // ---- for the Pool: a submitted slot is read by a worker until that worker answered or died.
   // Completes the slot and takes it from its owner: it is freed with its last pin.
   std::uint32_t seal(Slot&& slot);
@@ -206,6 +215,8 @@ class SlotPool {
 
   Class class_of(std::uint32_t index) const;
   std::uint64_t offset_of(std::uint32_t index) const;
+  // The slot that holds that byte of the region.
+  std::uint32_t index_at(std::uint64_t offset) const;
   std::uint64_t slot_bytes(Class which) const;
   std::byte* at(std::uint32_t index) const { return region_.data() + offset_of(index); }
   FreeSlots& free_of(Class which) { return free_[static_cast<std::size_t>(which)]; }
@@ -240,11 +251,13 @@ class SlotPool {
   std::uint64_t resident_ = 0;
   std::uint64_t claimed_ = 0;
   std::uint64_t give_back_left_ = give_back_bytes_max;  // of this turn
+  std::uint64_t strays_sought_to_ = 0;                  // an offset, since the search began
   std::uint32_t leased_ = 0;
   std::uint32_t sealed_ = 0;
   std::uint32_t unsealed_ = 0;  // since the last let_read()
   std::uint32_t crowd_;
   std::uint32_t reserve_holder_;
+  bool strays_found_ = false;  // by this search
   bool serving_ = false;
   bool hinted_ = false;
 };

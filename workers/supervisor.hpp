@@ -44,10 +44,10 @@ enum class EndReason : std::uint8_t {
   stopped,   // likewise, and then killed by the spawner
   start,     // was not ready in time
   timeout,   // a task over its wall time
-  cpu_time,  // a task over its CPU time
+  cpu_time,  // a task over its CPU time, or CPU time without a task
   unwanted,  // a task ran on that nobody waited for any more
   memory,    // above workers.memory_limit_mb, or an allocation failed
-  protocol,
+  protocol,  // it lied, or may be the one that filled the inputs with pages
   recycled,  // it did nothing wrong: workers.recycle_*
 };
 inline constexpr std::size_t end_reason_count = 11;
@@ -83,6 +83,8 @@ struct Worker {
     std::chrono::nanoseconds watched_from{0};  // the worker's CPU time when that began
     std::uint64_t unwanted_task = 0;           // the one that runs and that nobody waits for
     Clock::time_point unwanted_since{};        // when that was seen first
+    std::uint64_t answers_at_look = 0;         // when it was last looked at as all are
+    std::chrono::nanoseconds cpu_at_look{0};   // its CPU time then; 0: it was not
     bool retiring = false;                     // is given nothing more
     bool gave_last_answer = false;             // and ends
     std::string culprit_ops;                   // of the task at hand when it ended

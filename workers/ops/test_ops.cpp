@@ -1,14 +1,19 @@
 // What the tests need a worker to do. A release build does not contain this file.
 #include "workers/ops/op.hpp"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 namespace fetchmill::workers::ops {
@@ -44,27 +49,71 @@ class CrashStep final : public Step {
   std::string how_;
 };
 
-class SpinStep final : public Step {
+// ---- What does not end by itself. Slow enough that whoever watches memory, not the machine's end
+// of it, is what stops those that take some.
+
+constexpr std::size_t taken_at_once = std::size_t{1} << 20U;
+
+[[noreturn]] void spin(const char*) {
+  for (;;) asm volatile("");
+}
+
+[[noreturn]] void take_memory(const char*) {
+  for (;;) {
+    void* step = std::malloc(taken_at_once);
+    if (step == nullptr) continue;
+    std::memset(step, 1, taken_at_once);
+    // Keeps the allocation, which nothing else refers to.
+    asm volatile("" : : "r"(step) : "memory");
+    ::usleep(1000);
+  }
+}
+
+// Reads on where the inputs have no pages yet, and hides from its own page tables that it did.
+[[noreturn]] void read_beyond(const char* body) {
+  constexpr std::uintptr_t page = 4096;
+  const char* at = body - reinterpret_cast<std::uintptr_t>(body) % page + page;
+  for (;; at += taken_at_once) {
+    for (std::size_t offset = 0; offset < taken_at_once; offset += page)
+      static_cast<void>(*const_cast<const volatile char*>(at + offset));
+    ::madvise(const_cast<char*>(at), taken_at_once, MADV_DONTNEED);
+    ::usleep(1000);
+  }
+}
+
+struct EndlessDeed {
+  std::string_view name;
+  void (*act)(const char* body);
+};
+constexpr std::array<EndlessDeed, 3> endless_deeds{
+    {{"spin", spin}, {"take_memory", take_memory}, {"read_beyond", read_beyond}}};
+constexpr std::string_view endless_names[] = {endless_deeds[0].name, endless_deeds[1].name,
+                                              endless_deeds[2].name};
+
+template <void (*act)(const char* body)>
+class EndlessStep final : public Step {
  public:
-  Result<void> run(const Input&, Output&) override {
-    for (;;) asm volatile("");
+  Result<void> run(const Input& input, Output&) override {
+    act(input.bytes.data());
+    return {};
   }
 };
 
-// Slow enough that whoever watches memory, not the machine's end of it, is what stops this.
-class BalloonStep final : public Step {
+// Answers, and goes on in a thread when nothing is asked of the worker any more.
+class LingerStep final : public Step {
  public:
-  Result<void> run(const Input&, Output&) override {
-    constexpr std::size_t step_bytes = std::size_t{1} << 20U;
-    for (;;) {
-      void* step = std::malloc(step_bytes);
-      if (step == nullptr) continue;
-      std::memset(step, 1, step_bytes);
-      // Keeps the allocation, which nothing else refers to.
-      asm volatile("" : : "r"(step) : "memory");
-      ::usleep(1000);
-    }
+  explicit LingerStep(std::string_view what)
+      : act_(std::find_if(endless_deeds.begin(), endless_deeds.end(), [&](const EndlessDeed& deed) {
+               return deed.name == what;
+             })->act) {}
+
+  Result<void> run(const Input& input, Output&) override {
+    std::thread(act_, input.bytes.data()).detach();
+    return {};
   }
+
+ private:
+  void (*act_)(const char* body);
 };
 
 // Uses the CPU for as many milliseconds as the body says: "012".
@@ -139,6 +188,12 @@ constexpr std::string_view crash_ways[] = {"segv",      "abort",    "exit",
 constexpr ParamSpec crash_params[] = {
     {.name = "how", .default_json = "\"segv\"", .values = crash_ways, .description = "How to die."},
 };
+constexpr ParamSpec linger_params[] = {
+    {.name = "what",
+     .required = true,
+     .values = endless_names,
+     .description = "What to go on with."},
+};
 constexpr ParamSpec echo_params[] = {
     {.name = "text", .description = "What to answer; without it, the input."},
 };
@@ -164,7 +219,7 @@ const Op spin_forever_op{
     .summary = "Never ends.",
     .input = input_types,
     .output = "text/plain",
-    .compile = compile_plain<SpinStep>,
+    .compile = compile_plain<EndlessStep<spin>>,
 };
 
 extern const Op balloon_op;
@@ -173,7 +228,28 @@ const Op balloon_op{
     .summary = "Takes memory without end, a step of 1 MiB at a time.",
     .input = input_types,
     .output = "text/plain",
-    .compile = compile_plain<BalloonStep>,
+    .compile = compile_plain<EndlessStep<take_memory>>,
+};
+
+extern const Op read_beyond_op;
+const Op read_beyond_op{
+    .name = "read_beyond",
+    .summary = "Reads the shared memory behind its input without end.",
+    .input = input_types,
+    .output = "text/plain",
+    .compile = compile_plain<EndlessStep<read_beyond>>,
+};
+
+extern const Op linger_op;
+const Op linger_op{
+    .name = "linger",
+    .summary = "Answers, and never ends what it then does.",
+    .params = linger_params,
+    .input = input_types,
+    .output = "text/plain",
+    .compile = [](const Op&, const Params& given) -> Result<std::unique_ptr<Step>> {
+      return std::make_unique<LingerStep>(given.get<std::string>("what"));
+    },
 };
 
 extern const Op burn_op;

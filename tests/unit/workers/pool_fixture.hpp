@@ -23,6 +23,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace fetchmill::workers {
@@ -128,6 +129,7 @@ class PoolTest : public testing::Test {
     for (const AreaFiles& area : memory->areas)
       forged_.push_back(
           *Region::map(area.answers.writable, area.answers.bytes, Access::read_write));
+    inputs_file_ = Fd(::dup(memory->inputs.readable.get()));
     config::Result<std::unique_ptr<Pool>> pool = Pool::start(
         loop_, std::move(*memory), std::move(*spawner), options, metrics_, log_,
         {.ready = [this] { ready_ = true; }, .spawner_lost = [this] { spawner_lost_ = true; }});
@@ -226,6 +228,12 @@ class PoolTest : public testing::Test {
   std::uint64_t restarts(std::string_view reason) {
     return metrics_.worker_restarts_total.with({reason}).value();
   }
+  // Bytes of pages of the inputs that exist.
+  std::uint64_t inputs_present() const {
+    struct stat info {};
+    EXPECT_EQ(::fstat(inputs_file_.get(), &info), 0);
+    return static_cast<std::uint64_t>(info.st_blocks) * 512;
+  }
   bool nothing_leased() const {
     const Pool::Stats stats = pool_->stats();
     return stats.inputs.leased_slots == 0 && stats.jobs_queued == 0 && stats.jobs_running == 0;
@@ -241,6 +249,7 @@ class PoolTest : public testing::Test {
   bool ready_ = false;
   bool spawner_lost_ = false;
   std::vector<Region> forged_;
+  Fd inputs_file_;
   std::unique_ptr<Pool> pool_;
 };
 

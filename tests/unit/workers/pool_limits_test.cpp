@@ -108,6 +108,56 @@ TEST_F(PoolTest, ATaskThatTakesTooMuchMemoryEndsOutOfMemory) {
   EXPECT_EQ(restarts("memory"), 2U);
 }
 
+// ---- memory and CPU time beside what a task takes
+
+TEST_F(PoolTest, PagesThatAWorkerMadeByReadingEndItAndGoBack) {
+  PoolOptions options = small_options(1);
+  options.poison_time = milliseconds(0);
+  start(options);
+  const std::uint64_t before = inputs_present();
+  EXPECT_EQ(run(op("read_beyond"), "x"), "error: worker_crashed");
+  EXPECT_GE(restarts("protocol"), 4U) << "each time it ran, it and whoever was ready";
+  EXPECT_EQ(run(op("echo"), "next"), "next");
+  ASSERT_TRUE(run_until([&] { return nothing_leased(); }));
+  EXPECT_TRUE(run_until([&] { return inputs_present() <= before + (std::uint64_t{1} << 20U); }));
+}
+
+class IdleWorkerTest : public PoolTest {
+ protected:
+  void start_with_frequent_looks() {
+    PoolOptions options = small_options(1);
+    options.memory_limit_bytes = std::uint64_t{64} << 20U;
+    options.housekeeping_interval = milliseconds(300);
+    start(options);
+  }
+  void linger(std::string_view what) {
+    EXPECT_EQ(run(op("linger", R"(,"what":")" + std::string(what) + '"'), "x"), "");
+  }
+};
+
+TEST_F(IdleWorkerTest, EndsWhenItTakesMemory) {
+  if (sanitized) GTEST_SKIP() << "a sanitizer's shadow memory counts too";
+  start_with_frequent_looks();
+  linger("take_memory");
+  EXPECT_TRUE(run_until([&] { return restarts("memory") == 1; }));
+  EXPECT_EQ(run(op("echo"), "next"), "next");
+}
+
+TEST_F(IdleWorkerTest, EndsWhenItUsesTheCpu) {
+  start_with_frequent_looks();
+  linger("spin");
+  EXPECT_TRUE(run_until([&] { return restarts("cpu_time") == 1; }));
+  EXPECT_EQ(run(op("echo"), "next"), "next");
+}
+
+TEST_F(IdleWorkerTest, EndsWhenItMakesPagesOfTheInputs) {
+  start_with_frequent_looks();
+  linger("read_beyond");
+  EXPECT_TRUE(run_until([&] { return restarts("protocol") >= 1; }));
+  EXPECT_TRUE(run_until([&] { return inputs_present() < std::uint64_t{1} << 20U; }));
+  EXPECT_EQ(run(op("echo"), "next"), "next");
+}
+
 TEST_F(PoolTest, WorkersAreRecycledWithoutLosingATask) {
   PoolOptions options = small_options(2);
   options.recycle_after_tasks = 16;

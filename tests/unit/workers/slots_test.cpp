@@ -23,8 +23,8 @@ class SlotsTest : public testing::Test {
   void open(std::uint64_t region_bytes, std::uint64_t body_bytes_max) {
     pool_.reset();
     shape_ = *slot_shape(region_bytes, body_bytes_max);
-    const SharedFile file = *make_shared_file("inputs", shape_.address_bytes());
-    region_ = *Region::map(file.writable, shape_.address_bytes(), Access::read_write);
+    file_ = *make_shared_file("inputs", shape_.address_bytes());
+    region_ = *Region::map(file_.writable, shape_.address_bytes(), Access::read_write);
     pool_ = std::make_unique<SlotPool>(region_.all(), shape_, crowd, [this] { ++hints_; });
   }
 
@@ -70,7 +70,22 @@ class SlotsTest : public testing::Test {
     return count;
   }
 
+  // As a worker does that may only read.
+  void read_page(std::uint64_t offset) const {
+    static_cast<void>(*static_cast<const volatile std::byte*>(region_.all().data() + offset));
+  }
+  // Turns of the housekeeping, each of which must give back no more than its portion.
+  void give_all_strays_back() {
+    for (bool more = true; more;) {
+      const std::uint64_t before = pool_->stray_bytes(file_.readable);
+      pool_->housekeeping(SlotPool::Clock::now());
+      more = pool_->give_back_strays(file_.readable);
+      EXPECT_LE(before - pool_->stray_bytes(file_.readable), SlotPool::give_back_bytes_max);
+    }
+  }
+
   SlotShape shape_;
+  SharedFile file_;
   Region region_;
   int hints_ = 0;
   std::unique_ptr<SlotPool> pool_;
@@ -445,6 +460,45 @@ TEST_F(SlotsTest, IdleRangesGoBackInPortionsAndOnlyWhenIdleForLong) {
   while (pool_->housekeeping(later)) {
   }
   EXPECT_EQ(pool_->usage().resident_bytes, 0U);
+}
+
+TEST_F(SlotsTest, PagesThatOnlyReadingMadeAreCountedAndGoBack) {
+  // Exact, since a small slot's one page is written to at once.
+  const Slot small = lease();
+  EXPECT_EQ(pool_->stray_bytes(file_.readable), 0U);
+  const std::uint64_t small_end = shape_.small_count * small_slot_bytes;
+  const std::uint64_t dense_end = small_end + shape_.medium_count * medium_slot_bytes;
+  std::uint64_t pages = 0;
+  for (const std::uint64_t from :
+       {small_slot_bytes, small_end - 300 * page_bytes, small_end, dense_end - 20 * page_bytes,
+        dense_end + page_bytes, shape_.address_bytes() - 300 * page_bytes})
+    for (std::uint64_t page = 0; page < 20; ++page, ++pages) read_page(from + page * page_bytes);
+  EXPECT_EQ(pool_->stray_bytes(file_.readable), pages * page_bytes);
+  give_all_strays_back();
+  EXPECT_EQ(pool_->stray_bytes(file_.readable), 0U);
+  EXPECT_EQ(pages_present(), 1U);
+  EXPECT_EQ(small.pipeline(), "[]");
+}
+
+TEST_F(SlotsTest, PagesOfSlotsStayWhenStraysGoBack) {
+  Slot small = lease();
+  ASSERT_TRUE(append(small, "small"));
+  Slot medium = lease(50'000);
+  ASSERT_TRUE(append(medium, std::string(50'000, 'm')));
+  Slot large = lease(MiB);
+  ASSERT_TRUE(append(large, std::string(200'000, 'l')));
+  // All of every large range, in use or not.
+  const std::uint64_t large_begin =
+      shape_.small_count * small_slot_bytes + shape_.medium_count * medium_slot_bytes;
+  for (std::uint64_t at = large_begin; at < large_begin + 3 * shape_.large_slot_bytes;
+       at += page_bytes)
+    read_page(at);
+  ASSERT_GT(pool_->stray_bytes(file_.readable), 2 * MiB);
+  give_all_strays_back();
+  EXPECT_LE(pages_present() * page_bytes, pool_->usage().resident_bytes);
+  EXPECT_EQ(small.body(), "small");
+  EXPECT_TRUE(medium.body() == std::string(50'000, 'm'));
+  EXPECT_TRUE(large.body() == std::string(200'000, 'l'));
 }
 
 TEST_F(SlotsTest, WarmPagesMakeRoomWhenOthersNeedIt) {
