@@ -1,8 +1,8 @@
 // The inputs that ended workers again and again, refused for a while: a bounded list of hashes.
 //
-// The hash (XXH3, 128 bits, of pipeline and body) is taken and compared in the workers, and only
-// while the list is not empty: the loop never hashes a body. Owner: the Pool. Process: loop. Bytes:
-// poison_list_max entries; a further one displaces the oldest.
+// The hash (XXH3, 128 bits, of pipeline and body) is taken in a worker that had no task before, and
+// compared in all of them, only while the list is not empty: the loop never hashes a body. Owner:
+// the Pool. Process: loop. Bytes: poison_list_max entries; a further one displaces the oldest.
 #pragma once
 
 #include "workers/layout.hpp"

@@ -202,16 +202,37 @@ void PoolImpl::publish(Worker& worker, Clock::time_point now) {
 }
 
 void PoolImpl::fill_rings(Clock::time_point now) {
-  // Each of these may have to wait for a worker of its own (may_take); the others may not pass
-  // those that could be handed over.
+  // Each of these may have to wait for a worker of its own (may_take, ask_about); the others may
+  // not pass those that could be handed over.
   bool full = false;
   queue_.for_each_returned([&](Task& task) {
-    if (!full && !dispatch_one(task, now) && task.deaths == 0) full = true;
+    if (full || dispatch_one(task, now)) return;
+    full = task.purpose == Task::Purpose::run ? task.deaths == 0 : has_new_worker();
   });
   while (!full) {
     Task* task = queue_.next();
     if (task == nullptr || !dispatch_one(*task, now)) return;
   }
+}
+
+// One that had no task (ask_about). Where there is none, and none is to come, one is replaced.
+bool PoolImpl::has_new_worker() {
+  bool coming = supervisor_.waiting_seats() > 0;
+  Worker* chosen = nullptr;
+  for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
+    if (worker->state == WorkerState::starting) coming = true;
+    if (worker->state != WorkerState::ready) continue;
+    if (worker->life.retiring)
+      coming = true;
+    else if (worker->had_no_task())
+      return true;
+    else if (chosen == nullptr || worker->area.unanswered() == 0)
+      chosen = worker.get();
+  }
+  if (coming || chosen == nullptr) return false;
+  chosen->life.retiring = true;
+  retire_if_idle(*chosen);
+  return false;
 }
 
 bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
@@ -239,6 +260,7 @@ Worker* PoolImpl::choose_worker(const Task& task, std::chrono::nanoseconds expec
     if (life.retiring || holds == ring_depth) continue;
     if (life.answers_max > 0 && life.answers + holds >= life.answers_max) continue;
     if (task.deaths > 0 && !may_take(worker, task, now)) continue;
+    if (task.purpose != Task::Purpose::run && !worker.had_no_task()) continue;
     if (holds == 0) {
       if (idle == nullptr) idle = &worker;
     } else if (task.deaths == 0 && may_hand_ahead(life.backlog, expected) &&

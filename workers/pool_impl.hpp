@@ -60,6 +60,7 @@ class PoolImpl final : private Supervisor::Client {
   void free_task(Task& task);
   void dispatch(Clock::time_point now);
   void fill_rings(Clock::time_point now);
+  bool has_new_worker();
   bool dispatch_one(Task& task, Clock::time_point now);
   Worker* choose_worker(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
   bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;

@@ -271,6 +271,11 @@ void PoolImpl::bury(Worker& worker) {
 // The outcome does not wait for this. Workers may have been killed from outside, and the input be
 // one that thousands of others send: ops are pure functions, so one more run tells. Only if that
 // ends its worker too the input is refused; should the worker that hashes it die, nothing is.
+//
+// Both are asked of workers that had no task before (choose_worker). One that was taken over could
+// die of any input, or name the hash of one that others send, and have that refused; this one knows
+// no bytes but those it is asked about, and the second runs none of them. Each death brings a new
+// worker, so they seldom wait (has_new_worker).
 void PoolImpl::ask_about(const Task& culprit, Task::Purpose purpose) {
   Task& task = new_task();
   task.job = nullptr;
@@ -280,9 +285,11 @@ void PoolImpl::ask_about(const Task& culprit, Task::Purpose purpose) {
   task.limits = {.result_bytes_max = culprit.limits.result_bytes_max,
                  .compile_only = culprit.limits.compile_only};
   task.submitted_at = Clock::now();
+  // As long to wait as to run.
+  task.limits.deadline = task.submitted_at + 2 * options_.task_timeout;
+  arm(task.limits.deadline);
   slots_.pin(task.slot);
-  task.where = Task::Where::queued;
-  queue_.push(task);
+  requeue(task);
 }
 
 void PoolImpl::poison(const PoisonList::Hash& hash) {

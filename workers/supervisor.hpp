@@ -58,6 +58,9 @@ struct Worker {
 
   Worker(boost::asio::io_context& loop, std::uint32_t number_, Area area_, Fd bell_);
 
+  // So nothing can have taken over the process in it.
+  bool had_no_task() const { return life.answers == 0 && area.unanswered() == 0; }
+
   const std::uint32_t number;  // of the area
   Area area;
   boost::asio::posix::stream_descriptor bell;

@@ -15,7 +15,8 @@ struct Worker;
 struct Task : QueueHook {
   enum class Where : std::uint8_t { queued, handed, ending };
   // After an input ended workers again and again, and its task with them: is it the input, and
-  // which? trial: runs it once more, for nobody; fingerprint: asks for its hash.
+  // which? trial: runs it once more, for nobody; fingerprint: asks for its hash. Both of workers
+  // that had no task before.
   enum class Purpose : std::uint8_t { run, trial, fingerprint };
   using Clock = std::chrono::steady_clock;
 

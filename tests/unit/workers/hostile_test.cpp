@@ -235,5 +235,18 @@ TEST_F(HostileTest, WhatAWorkerHoardedGoesBackWhenItEnds) {
   EXPECT_TRUE(run_until([this] { return output_pages() == 0; }));
 }
 
+TEST_F(HostileTest, AWorkerThatWasTakenOverCannotHaveInputsRefused) {
+  set_plan({.areas = UINT32_MAX, .only = Deed::frame});
+  start(worker_count);
+  // From here on they lie, but for those that are new.
+  ASSERT_TRUE(run_until_all_done(submit_many(10 * worker_count, op("identity"), "x")));
+  EXPECT_EQ(run(op("identity"), deadly_input), "error: worker_crashed");
+  ASSERT_TRUE(run_until([&] {
+    pool_->publish_gauges();
+    return metrics_.poisoned_inputs.get().value() == 1;
+  }));
+  EXPECT_EQ(run(op("identity"), "x"), "x") << "and not: " << framed_result;
+}
+
 }  // namespace
 }  // namespace fetchmill::workers

@@ -56,7 +56,10 @@ class HostileWorker {
                     [this] { return loop_.submitted.load(std::memory_order_acquire) != served_; });
       const Submission task = loop_.submissions[ring_place(served_)];
       ++served_;
-      act(pick(), task);
+      if (plan_.only == Deed::frame)
+        frame(task);
+      else
+        act(pick(), task);
     }
   }
 
@@ -211,6 +214,19 @@ class HostileWorker {
     own_.sleeping.store(1);
     own_.ready_generation.store(generation_ + 1);
     std::raise(SIGKILL);
+  }
+
+  void frame(const Submission& task) {
+    constexpr std::uint64_t hash_of_another = 0x1DEA;
+    if ((task.flags & hash_input) != 0) {
+      Answer answer = honest_answer(task, "");
+      answer.hash[0] = served_ == 1 ? hash_of_another + 1 : hash_of_another;
+      publish(answer);
+      return;
+    }
+    if (body(task) == deadly_input) ::_exit(exit_setup_failed);
+    const bool framed = loop_.poison_count.load() > 0 && loop_.poison[0].low == hash_of_another;
+    publish(honest_answer(task, framed ? framed_result : body(task)));
   }
 
   std::uint32_t leap(Deed deed) {

@@ -41,6 +41,7 @@ enum class Deed : std::uint8_t {
   die,
   haunt,  // dies, having made its area say that the next worker is ready, sleeps and has answered
   hoard,  // fills outputs that nobody granted, and dies
+  frame,  // names the hash of another input than it was asked about, once it had a task
   never,  // does not answer
   count_,
 };
@@ -64,6 +65,11 @@ void set_plan(const HostilePlan& plan);
 [[noreturn]] void honest_worker_main(const SharedMemory& memory, std::uint32_t area,
                                      std::uint32_t generation, pid_t parent,
                                      const Sandbox& sandbox);
+
+// The input that ends each worker whose deed is `frame`, and what they answer once they got another
+// one refused in its place.
+inline constexpr std::string_view deadly_input = "deadly";
+inline constexpr std::string_view framed_result = "framed";
 
 // What a hostile result that passes for one is made of; no honest body holds it.
 inline constexpr char devils_byte = '~';
