@@ -2,8 +2,9 @@
 // once, before the spawner forks.
 //
 // Owner: main makes it, the spawner inherits a copy, then the Pool takes it, maps it and closes the
-// descriptors. Process: loop and spawner. Errors: invalid_request (settings that do not fit
-// together), internal_error (what the system said).
+// descriptors, but for the one it looks at the inputs' pages with. Process: loop and spawner.
+// Errors: invalid_request (settings that do not fit together), internal_error (what the system
+// said).
 #pragma once
 
 #include "config/error.hpp"

@@ -3,6 +3,9 @@
 #include "workers/shared_memory.hpp"
 
 #include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include <fcntl.h>
@@ -46,6 +49,24 @@ TEST(Region, OneSideSeesWhatTheOtherWrites) {
   ASSERT_TRUE(reader);
   writer->all()[page_bytes] = std::byte{42};
   EXPECT_EQ(reader->all()[page_bytes], std::byte{42});
+}
+
+TEST(Region, HasNoHugePages) {
+  if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage"))
+    GTEST_SKIP() << "nothing has, here";
+  const auto file = make_shared_file("test", file_bytes);
+  ASSERT_TRUE(file);
+  const auto region = Region::map(file->writable, file_bytes, Access::read_write);
+  ASSERT_TRUE(region);
+  char start[32];
+  std::snprintf(start, sizeof start, "%lx-", reinterpret_cast<unsigned long>(region->all().data()));
+  std::ifstream maps("/proc/self/smaps");
+  std::string line;
+  while (std::getline(maps, line) && !line.starts_with(start)) {
+  }
+  while (std::getline(maps, line) && !line.starts_with("VmFlags:")) {
+  }
+  EXPECT_NE(line.find(" nh"), std::string::npos) << line;
 }
 
 TEST(Region, NoSpanLeavesIt) {
