@@ -469,6 +469,7 @@ TEST_F(PoolTest, NoDescriptorIsLeftBehind) {
   // Eight workers died; a new one's pidfd may still be on its way.
   EXPECT_LT(open_descriptors(), serving + 4);
   pool_.reset();
+  inputs_file_.reset();
   // What is left is the event loop's own.
   EXPECT_LE(open_descriptors(), before + 3);
 }
