@@ -20,13 +20,6 @@ namespace {
 // same would be searched during handshakes: file I/O on the loop.
 constexpr const char* system_bundle = "/etc/ssl/certs/ca-certificates.crt";
 
-// Called by OpenSSL when the upstream hands out a ticket; 1 takes the reference over.
-int keep_resumption(SSL* session, SSL_SESSION* resumption) {
-  auto* kept = static_cast<TlsResumption*>(SSL_get_app_data(session));
-  kept->reset(resumption);
-  return 1;
-}
-
 std::string last_error() {
   std::array<char, 256> text{};
   const unsigned long code = ERR_peek_error();
@@ -144,6 +137,20 @@ void TlsDelete::operator()(ssl_session_st* resumption) const {
   SSL_SESSION_free(resumption);
 }
 
+// Called by OpenSSL when the upstream hands out a ticket; 1 takes the reference over.
+int TlsResumption::on_ticket(SSL* session, SSL_SESSION* ticket) {
+  auto& kept = *static_cast<TlsResumption*>(SSL_get_app_data(session));
+  if (kept.context_ != SSL_get_SSL_CTX(session)) return 0;
+  kept.ticket_.reset(ticket);
+  return 1;
+}
+
+void TlsResumption::use(const SSL_CTX* context) {
+  if (context_ == context) return;
+  context_ = context;
+  ticket_.reset();
+}
+
 config::Result<TlsContext> TlsContext::make(const TlsFiles& files, std::string_view section_name,
                                             bool http2) {
   const std::string section = std::string(section_name) + '.';
@@ -160,7 +167,7 @@ config::Result<TlsContext> TlsContext::make(const TlsFiles& files, std::string_v
   // Whole records in one read instead of a header and a record.
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-  SSL_CTX_sess_set_new_cb(context, keep_resumption);
+  SSL_CTX_sess_set_new_cb(context, &TlsResumption::on_ticket);
   const std::span<const unsigned char> offered = protocols_of(http2 ? Alpn::http2 : Alpn::http1);
   SSL_CTX_set_alpn_protos(context, offered.data(), static_cast<unsigned>(offered.size()));
 
@@ -200,7 +207,8 @@ TlsSession TlsContext::session(const Host& host, TlsResumption& resumption, Alpn
     const std::span<const unsigned char> offered = protocols_of(alpn);
     SSL_set_alpn_protos(session, offered.data(), static_cast<unsigned>(offered.size()));
   }
-  if (resumption) SSL_set_session(session, resumption.get());
+  resumption.use(context_.get());
+  if (resumption) SSL_set_session(session, resumption.ticket_.get());
   SSL_set_connect_state(session);
   return made;
 }

@@ -27,8 +27,24 @@ struct TlsDelete {
   void operator()(ssl_session_st* resumption) const;
 };
 using TlsSession = std::unique_ptr<ssl_st, TlsDelete>;
-// What shortens the next handshake with the same origin.
-using TlsResumption = std::unique_ptr<ssl_session_st, TlsDelete>;
+
+// What shortens the next handshake with the same origin. A session that is resumed is not verified
+// again, so it rests on what the context trusted under which it was verified: only tickets of the
+// context in use now are kept, however late others come.
+class TlsResumption {
+ public:
+  explicit operator bool() const { return ticket_ != nullptr; }
+  // Forgets the ticket, and takes none until a context uses it.
+  void reset() { use(nullptr); }
+
+ private:
+  friend class TlsContext;
+  static int on_ticket(ssl_st* session, ssl_session_st* ticket);
+  void use(const ssl_ctx_st* context);
+
+  std::unique_ptr<ssl_session_st, TlsDelete> ticket_;
+  const ssl_ctx_st* context_ = nullptr;  // only compared; a session keeps its own alive
+};
 
 // PEM files by their settings' names; all may be empty, the last two together.
 struct TlsFiles {

@@ -3,6 +3,8 @@
 #include "tests/unit/server/fetch_certificates.hpp"
 #include "tests/unit/server/fetch_fixture.hpp"
 
+#include <future>
+
 namespace fetchmill::server::fetch::testing {
 namespace {
 
@@ -314,6 +316,47 @@ TEST_F(ProxyTest, CertificatesAreVerifiedOfBoth) {
   Fetched at_target;
   fetch("https://192.0.2.1/", at_target);
   EXPECT_EQ(at_target.error(), "tls_failed");
+}
+
+TEST_F(ProxyTest, IsVerifiedAnewUnderOtherAuthorities) {
+  const Authority authority, other;
+  settings.fetch.ca_file = authority.file();
+  const TlsServer proxy_tls = authority.server("IP:127.0.0.1");
+  SSL_CTX_set_num_tickets(proxy_tls.get(), 0);
+  std::promise<void> asked_for_tunnel, replaced;
+  Upstream proxy({[&](Peer& peer) {
+                    peer.read_request();
+                    asked_for_tunnel.set_value();
+                    replaced.get_future().wait();
+                    peer.offer_ticket();
+                    peer.send(established);
+                    peer.answer_all(ok_response("before"));
+                  },
+                  [](Peer& peer) {
+                    EXPECT_FALSE(peer.tls_resumed());
+                    EXPECT_EQ(peer.read_request(), "");
+                  }},
+                 proxy_tls.get());
+  use(proxy, "", "https");
+  Activity activity(deadlines);
+  FetchRequest first = request("http://192.0.2.1/");
+  Fetched before;
+  start(activity, first, before);
+  const std::future<void> is_asked = asked_for_tunnel.get_future();
+  while (!before.outcome && is_asked.wait_for(milliseconds(0)) != std::future_status::ready) {
+    io.restart();
+    io.run_one_for(milliseconds(5));
+  }
+  settings.fetch.ca_file = other.file();
+  fetcher().replace_origins(OriginRules::make(settings.fetch, {}).value());
+  replaced.set_value();
+  run();
+  EXPECT_EQ(before.sink.body, "before") << before.detail();
+  Fetched after;
+  fetch("http://192.0.2.1/", after);
+  EXPECT_EQ(after.error(), "connect_failed");
+  EXPECT_TRUE(after.detail().starts_with("at the proxy: the TLS handshake failed"))
+      << after.detail();
 }
 
 TEST(Proxy, IsParsed) {

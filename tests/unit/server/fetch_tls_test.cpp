@@ -2,6 +2,8 @@
 #include "tests/unit/server/fetch_certificates.hpp"
 #include "tests/unit/server/fetch_fixture.hpp"
 
+#include <future>
+
 namespace fetchmill::server::fetch::testing {
 namespace {
 
@@ -300,6 +302,45 @@ TEST_F(FetchTls, ResumesSessions) {
   }
   upstream.join();
   EXPECT_EQ(resumed, (std::vector<bool>{false, true}));
+}
+
+// The upstream hands out its ticket when its authority has been taken away already.
+TEST_F(FetchTls, ResumesNothingThatWasVerifiedBeforeTheRulesOfNow) {
+  const TlsServer tls = authority.server("IP:127.0.0.1");
+  SSL_CTX_set_num_tickets(tls.get(), 0);
+  std::promise<void> asked, replaced;
+  Upstream upstream({[&](Peer& peer) {
+                       peer.read_request();
+                       asked.set_value();
+                       replaced.get_future().wait();
+                       peer.offer_ticket();
+                       peer.send(ok_response("before"));
+                       peer.wait_for_close();
+                     },
+                     [](Peer& peer) {
+                       EXPECT_FALSE(peer.tls_resumed());
+                       EXPECT_EQ(peer.read_request(), "");
+                     }},
+                    tls.get());
+  Activity activity(deadlines);
+  FetchRequest first = request(upstream.url("/", "127.0.0.1", "https"));
+  Fetched before;
+  start(activity, first, before);
+  const std::future<void> is_asked = asked.get_future();
+  while (!before.outcome && is_asked.wait_for(milliseconds(0)) != std::future_status::ready) {
+    io.restart();
+    io.run_one_for(milliseconds(5));
+  }
+  const Authority other;
+  settings.fetch.ca_file = other.file();
+  fetcher().replace_origins(OriginRules::make(settings.fetch, {}).value());
+  replaced.set_value();
+  run();
+  EXPECT_EQ(before.sink.body, "before") << before.detail();
+  Fetched after;
+  fetch(upstream.url("/", "127.0.0.1", "https"), after);
+  EXPECT_EQ(after.error(), "tls_failed");
+  EXPECT_NE(after.detail().find("issuer is unknown"), std::string::npos) << after.detail();
 }
 
 TEST_F(FetchTls, SaysAtStartWhatIsWrongWithTheCaFile) {

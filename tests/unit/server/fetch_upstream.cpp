@@ -146,6 +146,10 @@ bool Peer::tls_resumed() const {
   return SSL_session_reused(tls_) == 1;
 }
 
+void Peer::offer_ticket() {
+  EXPECT_EQ(SSL_new_session_ticket(tls_), 1);
+}
+
 std::size_t Peer::answer_all(std::string_view response) {
   std::size_t count = 0;
   for (; !read_request().empty(); ++count) send(response);

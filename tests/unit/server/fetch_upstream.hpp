@@ -37,6 +37,8 @@ class Peer {
   // Closes in order, but without TLS's goodbye.
   void cut();
   bool tls_resumed() const;
+  // Hands out one more ticket, with the next bytes that are sent.
+  void offer_ticket();
   // Goes on in TLS, within the TLS that is there already, if any.
   void start_tls(SSL_CTX* tls);
   // The client showed a certificate that was verified.
