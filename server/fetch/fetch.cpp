@@ -47,6 +47,14 @@ struct AttemptEnd {
   bool followed = false;  // a redirect: the request is its next hop now
 };
 
+// When the time to connect ends during the lookup, that says nothing about the upstream.
+Error lookup_failed(Error error) {
+  if (error.code != ErrorCode::connect_failed) return error;
+  error.code = ErrorCode::dns_failed;
+  error.transient = true;
+  return error;
+}
+
 // False: the activity was interrupted. A sequence of its own, so that the frame of every fetch has
 // no room for what few wait for.
 Task<bool> sleep_for(Activity& activity, Clock::duration time) {
@@ -351,7 +359,7 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   TimePoint from = Clock::now();
   DeadlineScope limit(activity, from + connect_timeout, ErrorCode::connect_failed);
   const Resolved addresses = co_await resolver->resolve(activity, url.host);
-  if (!addresses) co_return addresses.error();
+  if (!addresses) co_return lookup_failed(addresses.error());
   TimePoint to = Clock::now();
   if (!url.host.address) record(timings.dns, phases.dns, from, to);
 

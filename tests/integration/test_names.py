@@ -189,14 +189,27 @@ class Failures(NamesTest):
         self.assertEqual(self.names.asked("a.onion"), 0)
 
     def test_a_name_server_that_never_answers_ends_with_the_connect_timeout(self):
-        server = self.start_with({"mute.test": NEVER}, **{"fetch.connect_timeout_ms": 300})
-        begun = time.monotonic()
-        self.assert_problem(
-            self.get(server, "mute.test"),
-            "connect_failed",
-            detail="the time ran out while resolving the host name",
+        server = self.start_with(
+            {"mute.test": NEVER},
+            **{
+                "fetch.connect_timeout_ms": 300,
+                "fetch.retries": 1,
+                "fetch.breaker_failures": 1,
+                "fetch.breaker_failing_ms": 0,
+            },
         )
-        self.assertLess(time.monotonic() - begun, bound(3))
+        begun = time.monotonic()
+        # The second time too: it is no reason to leave the origin alone.
+        for _ in range(2):
+            self.assert_problem(
+                self.get(server, "mute.test"),
+                "dns_failed",
+                detail="the time ran out while resolving the host name",
+            )
+        self.assertLess(time.monotonic() - begun, bound(6))
+        metrics = server.metrics()
+        self.assertEqual(metrics.value("fetch_retries_total", reason="dns_failed"), 2)
+        self.assertEqual(metrics.value("fetch_circuit_changes_total"), 0)
 
     def test_nobody_at_the_name_servers_address(self):
         server = self.start({"fetch.dns_servers": f"127.0.0.1:{free_port()}", **ONCE_AND_PATIENT})
