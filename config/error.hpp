@@ -62,6 +62,7 @@ struct Error {
   FetchFault fault = FetchFault::none;
   bool transient = false;  // with dns_failed and tls_failed: another try may go better
   bool permanent = false;  // with connect_failed: another try ends the same
+  bool at_proxy = false;   // with connect_failed: it says nothing about the upstream
 
   Error() = default;
   explicit Error(ErrorCode code_, std::string detail_ = {}, std::string field_ = {})

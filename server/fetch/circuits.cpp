@@ -9,7 +9,7 @@ using config::Error;
 using config::ErrorCode;
 
 bool is_failure_to_connect(const Error& error) {
-  return (error.code == ErrorCode::connect_failed && !error.permanent) ||
+  return (error.code == ErrorCode::connect_failed && !error.permanent && !error.at_proxy) ||
          (error.code == ErrorCode::tls_failed && error.transient);
 }
 

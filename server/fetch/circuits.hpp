@@ -47,7 +47,7 @@ class Circuits::Dialling {
   // Errors: circuit_open, with retry_after.
   config::Result<void> admit();
   // What connecting ended in. Whatever says nothing about the origin (a name that was not resolved,
-  // an interruption, a certificate) changes nothing.
+  // a proxy in trouble, an interruption, a certificate) changes nothing.
   void ended(const config::Result<void>& outcome);
 
  private:

@@ -49,6 +49,7 @@ Error tunnel_refusal(unsigned status) {
   if (status == 407) detail += ": it wants (other) credentials than fetch.proxy has";
   Error error(ErrorCode::connect_failed, std::move(detail));
   error.permanent = status < 500 && status != 408 && status != 429;
+  error.at_proxy = !is_about_the_address(status);
   return error;
 }
 

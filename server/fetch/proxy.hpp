@@ -31,7 +31,8 @@ config::Result<Proxy> parse_proxy(std::string_view text);
 // The whole request for a tunnel to `target`.
 std::string connect_request(const Proxy& proxy, const Address& target, std::uint16_t port);
 
-// A refusal with this status. Error: connect_failed; `permanent` where another try ends the same.
+// A refusal with this status. Error: connect_failed; `permanent` where another try ends the same,
+// `at_proxy` where it is not about the address.
 config::Error tunnel_refusal(unsigned status);
 
 // Whether another address of the same name may fare better: the proxy could not reach this one.

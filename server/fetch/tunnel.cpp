@@ -19,15 +19,18 @@ using config::ErrorCode;
 constexpr std::size_t addresses_max = 4;
 
 Error proxy_error(std::string detail) {
-  return Error(ErrorCode::connect_failed, std::move(detail));
+  Error error(ErrorCode::connect_failed, std::move(detail));
+  error.at_proxy = true;
+  return error;
 }
 
 // What is wrong with the way to the proxy is connect_failed for whoever fetches through it. The
 // proxy's name is the operator's business.
-Error at_proxy(const Error& error) {
+Error at_proxy(Error error) {
   if (error.code == ErrorCode::dns_failed)
     return proxy_error("the proxy's name cannot be resolved");
   if (error.code == ErrorCode::tls_failed) return proxy_error("at the proxy: " + error.detail);
+  error.at_proxy = true;
   return error;
 }
 
@@ -55,7 +58,7 @@ Task<config::Result<void>> Tunnels::dial(Activity& activity, Connection& connect
   Error failure = proxy_error("no address to connect to");
   for (std::size_t i = 0; i < addresses.size() && i < addresses_max; ++i) {
     const config::Result<void> reached = co_await reach_proxy(activity, connection);
-    if (!reached) co_return reached;
+    if (!reached) co_return at_proxy(reached.error());
     const config::Result<unsigned> status = co_await ask(activity, connection, addresses[i], port);
     if (!status) co_return status.error();
     if (*status < 300) {
@@ -73,14 +76,13 @@ Task<config::Result<void>> Tunnels::dial(Activity& activity, Connection& connect
 
 Task<config::Result<void>> Tunnels::reach_proxy(Activity& activity, Connection& connection) {
   const Resolved addresses = co_await resolver_.resolve(activity, proxy_.host);
-  if (!addresses) co_return at_proxy(addresses.error());
+  if (!addresses) co_return addresses.error();
   std::vector<Address> order = dial_order(*addresses, false);
   config::Result<void> step = co_await fetch::dial(activity, poller_, connection, std::move(order),
                                                    proxy_.port, nullptr, "proxy");
   if (!step || !proxy_.tls) co_return step;
   step =
       co_await connection.handshake(activity, tls_->session(proxy_.host, resumption_, Alpn::http1));
-  if (!step) co_return at_proxy(step.error());
   co_return step;
 }
 

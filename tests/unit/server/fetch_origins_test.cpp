@@ -198,6 +198,8 @@ TEST_F(CircuitsTest, LeavesOnlyTheOriginAloneThatFails) {
 TEST_F(CircuitsTest, CountsOnlyFailuresToConnect) {
   Error cut(ErrorCode::tls_failed);
   cut.transient = true;
+  Error at_proxy(ErrorCode::connect_failed);
+  at_proxy.at_proxy = true;
   const struct {
     config::Result<void> outcome;
     std::string third;
@@ -205,6 +207,7 @@ TEST_F(CircuitsTest, CountsOnlyFailuresToConnect) {
       {Error(ErrorCode::connect_failed), "refused"},
       {cut, "refused"},
       {config::Result<void>(), "admitted"},
+      {at_proxy, "admitted"},
       {Error(ErrorCode::tls_failed), "admitted"},
       {Error(ErrorCode::dns_failed), "admitted"},
       {Error(ErrorCode::address_denied), "admitted"},

@@ -207,6 +207,30 @@ TEST_F(ProxyTest, RefusalsForGoodDoNotShutTheOrigin) {
   }
 }
 
+TEST_F(ProxyTest, InTroubleDoesNotShutTheOrigin) {
+  settings.fetch.breaker_failures = 1;
+  settings.fetch.breaker_failing_ms = 0;
+  const auto fails = [&] {
+    for (int i = 0; i < 2; ++i) {
+      Fetched fetched;
+      fetch("http://192.0.2.1/", fetched);
+      EXPECT_EQ(fetched.error(), "connect_failed");
+    }
+    renew();
+  };
+  settings.fetch.proxy = "http://127.0.0.1:" + std::to_string(closed_port());
+  fails();
+  const Script silent = [](Peer& peer) { peer.read_request(); };
+  const Script busy = [](Peer& peer) {
+    peer.read_request();
+    peer.send("HTTP/1.1 429 Too Many Requests\r\n\r\n");
+  };
+  Upstream proxy({silent, silent, busy, busy});
+  use(proxy);
+  fails();
+  fails();
+}
+
 TEST_F(ProxyTest, InterimResponsesArePassedOverAndLengthsOfAnAcceptanceMeanNothing) {
   Upstream proxy({[](Peer& peer) {
     peer.read_request();
