@@ -112,6 +112,7 @@ struct Fetcher::State final : cache::Upstream {
   std::optional<Clock::duration> wait_before_retry(const Error& error, const AttemptEnd& end,
                                                    const Activity& activity,
                                                    const FetchRequest& request, unsigned retries);
+  config::Result<void> judge_host(const Url& url);
   config::Result<void> judge_peer(const Url& url, Connections::Pooled& connection);
   config::Result<void> turn_away(NextStep next, FetchRequest& request,
                                  const wire::ResponseHead& head);
@@ -358,6 +359,8 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   FetchTrace* const trace = response.trace.get();
   TimePoint from = Clock::now();
   DeadlineScope limit(activity, from + connect_timeout, ErrorCode::connect_failed);
+  config::Result<void> step = judge_host(url);
+  if (!step) co_return step;
   const Resolved addresses = co_await resolver->resolve(activity, url.host);
   if (!addresses) co_return lookup_failed(addresses.error());
   TimePoint to = Clock::now();
@@ -370,7 +373,6 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   from = to;
   std::vector<Address> order = dial_order(*addresses, ipv6_route.exists(from));
   if (trace) record_addresses(*trace, order, url.port);
-  config::Result<void> step;
   if (tunnels)
     step = co_await tunnels->dial(activity, connection, std::move(order), url.port, trace);
   else
@@ -412,9 +414,21 @@ void Fetcher::State::record_addresses(FetchTrace& trace, const std::vector<Addre
     trace.attempt().addresses.push_back({address, rules.addresses.judge(address, port), {}});
 }
 
+// The URL passed the lists of hosts when it came; a fetch may have waited since.
+config::Result<void> Fetcher::State::judge_host(const Url& url) {
+  DenyReason reason = DenyReason::none;
+  config::Result<void> listed = check_lists(url, rules.hosts, reason);
+  if (!listed) count_denial(reason);
+  return listed;
+}
+
 // What was checked is what is used: the peer the kernel names, under the policy of now.
 config::Result<void> Fetcher::State::judge_peer(const Url& url, Connections::Pooled& connection) {
   if (connection.judged_by == rules_generation) return {};
+  if (config::Result<void> listed = judge_host(url); !listed) {
+    connection.retire();
+    return listed;
+  }
   const std::optional<Address> peer = connection.peer();
   const std::optional<Address> own_end = connection.own_end();
   if (!peer || !own_end)

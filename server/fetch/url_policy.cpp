@@ -33,19 +33,6 @@ config::Result<void> check_text(std::string_view text) {
   return {};
 }
 
-config::Result<void> check_lists(const Url& url, const HostPolicy& hosts, DenyReason& reason) {
-  const HostVerdict verdict = hosts.judge(to_string(url.scheme), url.host);
-  if (verdict == HostVerdict::allowed) return {};
-  reason = verdict == HostVerdict::scheme ? DenyReason::scheme : DenyReason::host;
-  if (verdict == HostVerdict::scheme)
-    return denied(std::string(to_string(url.scheme)) +
-                  " URLs are not allowed here (fetch.schemes)");
-  const std::string_view list = verdict == HostVerdict::denied_host
-                                    ? " is refused here (fetch.deny_hosts)"
-                                    : " is not among those allowed here (fetch.allow_hosts)";
-  return denied("the host " + url.host.text + std::string(list));
-}
-
 config::Result<void> check_parsed(const Url& url, const UrlRules& rules, DenyReason& reason) {
   if (url.userinfo)
     return denied(
@@ -129,6 +116,19 @@ config::Result<UrlRules> make_url_rules(const config::Settings::Fetch& settings,
   Error both = addresses.error();
   if (!hosts) both.detail += "; " + hosts.error().detail;
   return both;
+}
+
+config::Result<void> check_lists(const Url& url, const HostPolicy& hosts, DenyReason& reason) {
+  const HostVerdict verdict = hosts.judge(to_string(url.scheme), url.host);
+  if (verdict == HostVerdict::allowed) return {};
+  reason = verdict == HostVerdict::scheme ? DenyReason::scheme : DenyReason::host;
+  if (verdict == HostVerdict::scheme)
+    return denied(std::string(to_string(url.scheme)) +
+                  " URLs are not allowed here (fetch.schemes)");
+  const std::string_view list = verdict == HostVerdict::denied_host
+                                    ? " is refused here (fetch.deny_hosts)"
+                                    : " is not among those allowed here (fetch.allow_hosts)";
+  return denied("the host " + url.host.text + std::string(list));
 }
 
 config::Result<Url> check_url(std::string_view text, const UrlRules& rules, DenyReason* reason) {

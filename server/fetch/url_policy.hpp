@@ -41,6 +41,9 @@ config::Result<Url> check_url(std::string_view text, const UrlRules& rules,
 config::Result<Url> check_redirect(const Url& base, std::string_view location,
                                    const UrlRules& rules, DenyReason* reason = nullptr);
 
+// The lists of hosts and schemes, for a URL that passed them when they may have been others.
+config::Result<void> check_lists(const Url& url, const HostPolicy& hosts, DenyReason& reason);
+
 // A refusal by AddressPolicy in words for the caller. Requires: !verdict.allowed().
 config::Error denial(const Url& url, Verdict verdict);
 

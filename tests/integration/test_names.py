@@ -259,6 +259,16 @@ class Policy(NamesTest):
         self.assert_problem(last[-1], "address_denied")
         self.assertGreaterEqual(server.metrics().value("fetch_denied_total"), 1)
 
+    def test_a_retry_is_held_against_what_the_name_means_by_then(self):
+        rebound = [at_loopback("evil.test", 1), Answer(address("evil.test", 60, "10.0.0.1"))]
+        server = self.start_with(
+            {"evil.test": rebound}, **{"fetch.retries": 10, "fetch.breaker_failures": 0}
+        )
+        response = server.fetch(f"http://evil.test:{free_port()}/")
+        self.assert_problem(response, "address_denied")
+        self.assertEqual(self.names.asked("evil.test", A), 2)
+        self.assertGreaterEqual(server.metrics().value("fetch_retries_total"), 1)
+
     def test_rebinding_to_loopback_is_refused_by_default(self):
         rebound = [Answer(address("evil.test", 1, "192.0.2.1")), at_loopback("evil.test")]
         server = self.start_with({"evil.test": rebound}, **{"fetch.allow_networks": "192.0.2.0/24"})

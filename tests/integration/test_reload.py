@@ -1,5 +1,6 @@
 """SIGHUP: what is taken over, what is not, and that nothing is lost meanwhile."""
 
+import concurrent.futures
 import os
 import pathlib
 import signal
@@ -10,7 +11,7 @@ import time
 import harness
 from harness import ServerTest
 from processes import bound, eventually
-from upstreams import Certificates, Origin
+from upstreams import AnsweringUpstream, Certificates, Origin
 
 OPEN = "[fetch]\nallow_networks = ['127.0.0.0/8']\n"
 
@@ -55,6 +56,26 @@ class TakenOver(Reloading):
         self.reload(server, OPEN + "deny_hosts = ['localhost']\n")
         self.assert_ok(server.fetch(url))
         self.assert_problem(server.fetch(url.replace("127.0.0.1", "localhost")), "url_denied")
+
+    def test_the_lists_of_now_hold_for_a_retry(self):
+        lists = "[fetch]\nallow_networks = ['127.0.0.0/8', '::1/128']\n"
+        asked, replaced = threading.Event(), threading.Event()
+
+        def answer(_head, _number):
+            asked.set()
+            replaced.wait(timeout=bound(20))
+            return b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+
+        upstream = self.enterContext(AnsweringUpstream(answer))
+        pool = self.enterContext(concurrent.futures.ThreadPoolExecutor(1))
+        server = self.serve(lists)
+        fetching = pool.submit(server.fetch, upstream.url("/", host="localhost"))
+        self.assertTrue(asked.wait(timeout=bound(20)))
+        self.reload(server, lists + "deny_hosts = ['localhost']\n")
+        replaced.set()
+        self.assert_problem(fetching.result(), "url_denied")
+        self.assertEqual(len(upstream.heads), 1)
+        self.assertEqual(server.metrics().value("fetch_denied_total", reason="host"), 1)
 
     def test_pipelines(self):
         url = self.origin.url("/json?records=2")

@@ -278,6 +278,23 @@ TEST_F(FetchTest, JudgesIdleConnectionsByThePolicyOfNow) {
   EXPECT_EQ(fetcher().stats().connections_idle, 0u);
 }
 
+// Whose URL was checked before the lists were replaced.
+TEST_F(FetchTest, HoldsAWaitingFetchAgainstTheListsOfNow) {
+  Upstream upstream({[](Peer& peer) { peer.answer_all(ok_response("x")); }});
+  Fetched before;
+  fetch(upstream.url(), before);
+  EXPECT_EQ(before.error(), "ok");
+  settings.fetch.deny_hosts = {"127.0.0.1"};
+  fetcher().replace_rules(make_url_rules(settings.fetch, {}).value());
+  for (const char* connection : {"idle", "new"}) {
+    Fetched after;
+    fetch(upstream.url(), after);
+    EXPECT_EQ(after.error(), "url_denied") << connection;
+    EXPECT_EQ(fetcher().stats().connections_idle, 0u);
+  }
+  EXPECT_EQ(denials("host"), 2u);
+}
+
 TEST_F(FetchTest, ChecksAndCountsUrls) {
   EXPECT_TRUE(fetcher().check_url("http://127.0.0.1:9/"));
   EXPECT_EQ(fetcher().check_url("http://192.168.0.1/").error().code, ErrorCode::address_denied);
