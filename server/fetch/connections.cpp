@@ -136,7 +136,8 @@ Connections::Obstacle Connections::grant(Take& take) {
 
 Connections::Obstacle Connections::grant_stream(Take& take) {
   Pooled& shared = *take.origin_.shared;
-  if (shared.streams_ >= shared.http2_->streams_max()) return Obstacle::origin_full;
+  const std::size_t streams_max = std::min(shared.http2_->streams_max(), take.origin_.open_max);
+  if (shared.streams_ >= streams_max) return Obstacle::origin_full;
   if (shared.idle_) set_active(shared);
   ++shared.streams_;
   take.granted_ = &shared;

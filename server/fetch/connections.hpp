@@ -96,8 +96,9 @@ class Connections {
   ~Connections();
 
   // Awaitable: a connection to the URL's origin, open (to be used) or not yet dialled. The lease is
-  // empty only when the activity was interrupted. `origin_max` is how many the origin may have: the
-  // same for an origin every time. One that was idle for longer than `idle_max` is not used again.
+  // empty only when the activity was interrupted. `origin_max` is how many the origin may have, and
+  // how many streams: the same for an origin every time. One that was idle for longer than
+  // `idle_max` is not used again.
   Take take(Activity& activity, const Url& url, std::size_t origin_max, Clock::duration idle_max);
 
   // Lets no connection made so far, and none of their TLS sessions, be used again: what was trusted

@@ -71,6 +71,21 @@ TEST_F(FetchHttp2, AHerdSharesOneConnection) {
   fetcher().stop();
 }
 
+TEST_F(FetchHttp2, AsManyAtOnceAsTheOriginMayHaveConnections) {
+  settings.fetch.max_connections_per_origin = 2;
+  Upstream upstream({http2(answer_all)}, tls.get());
+  Fetched first;
+  fetch(url(upstream), first);
+  EXPECT_EQ(first.detail(), "");
+  std::vector<Started*> all;
+  for (int i = 0; i < 5; ++i) all.push_back(&start(upstream));
+  EXPECT_EQ(fetcher().stats().connections_active, 1u);
+  EXPECT_EQ(fetcher().stats().connections_waiting, 3u);
+  run();
+  for (const Started* one : all) EXPECT_EQ(one->fetched.detail(), "");
+  fetcher().stop();
+}
+
 TEST_F(FetchHttp2, AHerdDoesNotWaitLongForTheFirstHandshake) {
   Upstream silent({[](Peer& peer) { peer.wait_for_close(); }});
   Started& first = start(silent);
