@@ -105,7 +105,9 @@ struct Fetcher::State final : cache::Upstream {
                                      Connections::Pooled& connection, FetchResponse& response);
   Task<bool> drained(Activity& activity, UpstreamExchange& exchange);
   Task<Connections::Lease> take(Activity& activity, const FetchRequest& request);
-  Task<config::Result<void>> paced(Activity& activity, const Url& url, const Pacing::Limits& pace);
+  Task<config::Result<Connections::Lease>> take_in_turn(Activity& activity,
+                                                        const FetchRequest& request,
+                                                        const Pacing::Limits& pace);
 
   void record_addresses(FetchTrace& trace, const std::vector<Address>& addresses,
                         std::uint16_t port) const;
@@ -269,11 +271,12 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
                                                    FetchResponse& response, BodySink& sink,
                                                    AttemptEnd& end) {
   response.timings = {};
-  if (const Pacing::Limits& pace = origins.of(request.url).pace; pace.per_second > 0) {
-    config::Result<void> granted = co_await paced(activity, request.url, pace);
-    if (!granted) co_return granted;
-  }
   Connections::Lease lease;
+  if (const Pacing::Limits& pace = origins.of(request.url).pace; pace.per_second > 0) {
+    config::Result<Connections::Lease> taken = co_await take_in_turn(activity, request, pace);
+    if (!taken) co_return taken.error();
+    lease = std::move(*taken);
+  }
   UpstreamExchange exchange(shared);
   for (bool again = false;; again = true) {
     if (!lease) lease = co_await take(activity, request);
@@ -402,10 +405,15 @@ Task<Connections::Lease> Fetcher::State::take(Activity& activity, const FetchReq
 }
 
 // The same.
-Task<config::Result<void>> Fetcher::State::paced(Activity& activity, const Url& url,
-                                                 const Pacing::Limits& pace) {
-  Pacing::Turn turn = pacing.turn(activity, url, pace);
-  co_return co_await turn;
+Task<config::Result<Connections::Lease>> Fetcher::State::take_in_turn(Activity& activity,
+                                                                      const FetchRequest& request,
+                                                                      const Pacing::Limits& pace) {
+  Pacing::Turn turn = pacing.turn(activity, request.url, pace);
+  const config::Result<void> granted = co_await turn;
+  if (!granted) co_return granted.error();
+  Connections::Lease lease = co_await take(activity, request);
+  if (lease) turn.spend();
+  co_return config::Result<Connections::Lease>(std::move(lease));
 }
 
 void Fetcher::State::record_addresses(FetchTrace& trace, const std::vector<Address>& addresses,

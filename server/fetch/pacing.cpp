@@ -17,13 +17,18 @@ Pacing::Turn Pacing::turn(Activity& activity, const Url& url, const Limits& limi
   return Turn(activity, origin);
 }
 
+Pacing::Turn::~Turn() {
+  if (granted_) origin_.end_turn();
+}
+
 bool Pacing::Turn::await_ready() {
   if (interrupted()) return true;
   const TimePoint now = Clock::now();
   // Whoever waits already comes first.
-  granted_ = origin_.waiting.empty() && origin_.bucket.try_take(now);
+  granted_ = origin_.waiting.empty() && origin_.may_grant(now);
+  if (granted_) origin_.in_turn = true;
   if (granted_) return true;
-  const auto ahead = static_cast<double>(origin_.waiting_count);
+  const auto ahead = static_cast<double>(origin_.waiting_count + (origin_.in_turn ? 1 : 0));
   const Clock::duration wait = origin_.bucket.until(ahead + 1, now);
   if (wait >= activity().limit() - now) too_long_ = wait;
   return too_long_ > Clock::duration::zero();
@@ -33,7 +38,8 @@ void Pacing::Turn::await_suspend(std::coroutine_handle<> sequence) {
   origin_.waiting.push_back(*this);
   ++origin_.waiting_count;
   suspend(sequence);
-  if (!origin_.next_token.armed() && !origin_.serving) origin_.await_token(Clock::now());
+  const bool is_served_later = origin_.next_token.armed() || origin_.serving || origin_.in_turn;
+  if (!is_served_later) origin_.await_token(Clock::now());
 }
 
 config::Result<void> Pacing::Turn::await_resume() {
@@ -47,6 +53,12 @@ config::Result<void> Pacing::Turn::await_resume() {
   return fetch::interrupted(activity(), "waiting for the next request this origin may get");
 }
 
+void Pacing::Turn::spend() {
+  granted_ = false;
+  origin_.bucket.try_take(Clock::now());
+  origin_.end_turn();
+}
+
 void Pacing::Turn::withdraw() {
   unlink();
   --origin_.waiting_count;
@@ -56,18 +68,22 @@ void Pacing::Origin::await_token(TimePoint now) {
   next_token.arm(now + bucket.until(1, now));
 }
 
+void Pacing::Origin::end_turn() {
+  in_turn = false;
+  if (!serving && !waiting.empty()) serve();
+}
+
 void Pacing::Origin::serve() {
-  const TimePoint now = Clock::now();
   serving = true;
-  while (!waiting.empty() && bucket.try_take(now)) {
+  while (!waiting.empty() && may_grant(Clock::now())) {
     Turn& turn = waiting.front();
     turn.unlink();
     --waiting_count;
-    turn.granted_ = true;
+    in_turn = turn.granted_ = true;
     turn.complete();
   }
   serving = false;
-  if (!waiting.empty()) await_token(now);
+  if (!waiting.empty() && !in_turn) await_token(Clock::now());
 }
 
 }  // namespace fetchmill::server::fetch

@@ -1,5 +1,8 @@
 // The rate of requests to each origin: a token bucket, and who has to wait is served in order.
 //
+// Whose turn it is spends the token once it has a connection, and the others wait for that: else
+// all who were granted theirs while connections were short would send at once when some come free.
+//
 // Owner: the Fetcher. Lifetime: outlives its turns. Process: loop. Bytes: an origin is forgotten
 // once its bucket is full again.
 #pragma once
@@ -25,9 +28,10 @@ class Pacing {
 
   explicit Pacing(Deadlines& deadlines) : deadlines_(deadlines) {}
 
-  // Awaitable: Result<void>, when one request may go to the URL's origin. Errors: rate_limited, at
-  // once, when the activity's deadline would come first; the activity's code. Requires:
-  // limits.per_second > 0. Other limits than before hold from now on.
+  // Awaitable: Result<void>, when one request may go to the URL's origin. The turn is over when it
+  // is spent or destroyed. Errors: rate_limited, at once, when the activity's deadline would come
+  // first; the activity's code. Requires: limits.per_second > 0. Other limits than before hold from
+  // now on.
   Turn turn(Activity& activity, const Url& url, const Limits& limits);
 
   // Origins with requests of late.
@@ -43,16 +47,19 @@ class Pacing {
 class [[nodiscard]] Pacing::Turn : public Wait, public ListHook {
  public:
   Turn(Activity& activity, Origin& origin) : Wait(activity), origin_(origin) {}
+  ~Turn();
   bool await_ready();
   void await_suspend(std::coroutine_handle<> sequence);
   config::Result<void> await_resume();
+  // The request goes. Requires: it was granted.
+  void spend();
 
  private:
   friend struct Origin;
   void withdraw() override;
 
   Origin& origin_;
-  bool granted_ = false;
+  bool granted_ = false;        // and not over
   Clock::duration too_long_{};  // how long it would wait, when that is longer than it may
 };
 
@@ -60,7 +67,11 @@ struct Pacing::Origin {
   Origin(Deadlines& deadlines, const Limits& limits)
       : bucket(limits.per_second, limits.burst), next_token(deadlines, *this) {}
   bool idle(TimePoint now) { return bucket.full(now); }
-  bool in_use() const { return !waiting.empty() || serving; }
+  bool in_use() const { return !waiting.empty() || serving || in_turn; }
+  bool may_grant(TimePoint now) {
+    return !in_turn && bucket.until(1, now) == Clock::duration::zero();
+  }
+  void end_turn();
   void serve();
   void await_token(TimePoint now);
 
@@ -75,6 +86,7 @@ struct Pacing::Origin {
   IntrusiveList<Turn> waiting;
   std::size_t waiting_count = 0;
   NextToken next_token;
+  bool in_turn = false;  // somebody is
   bool serving = false;
 };
 

@@ -320,6 +320,7 @@ class PacingTest : public server::testing::LoopTest {
     Pacing::Turn turn = test.pacing->turn(asked.activity, url, test.limits);
     const config::Result<void> granted = co_await turn;
     asked.end = granted ? "granted" : config::info(granted.error().code).name;
+    if (granted) turn.spend();
     if (!granted) asked.retry_after = granted.error().retry_after;
     test.order.push_back(&asked);
   }
@@ -360,6 +361,35 @@ TEST_F(PacingTest, LetsNobodyPassThoseWhoWait) {
   EXPECT_EQ(ask(1).end, "");
   ASSERT_TRUE(run_until([&] { return order.size() == 3; }));
   EXPECT_EQ(order[1], asked[1].get());
+}
+
+TEST_F(PacingTest, KeepsItsRateWhenAConnectionComesLate) {
+  start(10, 1);
+  Activity activity(deadlines);
+  const Url url = origin(1);
+  Pacing::Turn stalled = pacing->turn(activity, url, limits);
+  ASSERT_TRUE(stalled.await_ready());
+  EXPECT_TRUE(stalled.await_resume());
+  for (int i = 0; i < 3; ++i) ask(1);
+  const TimePoint later = Clock::now() + milliseconds(350);
+  ASSERT_TRUE(run_until([&] { return Clock::now() > later; }));
+  EXPECT_EQ(order.size(), 0u);
+  const TimePoint from = Clock::now();
+  stalled.spend();
+  ASSERT_TRUE(run_until([&] { return order.size() == 3; }));
+  EXPECT_GE(Clock::now() - from, milliseconds(299));
+}
+
+TEST_F(PacingTest, HandsOnTheTurnOfOneWhoDidNotUseIt) {
+  start(1, 1);
+  Activity activity(deadlines);
+  const Url url = origin(1);
+  {
+    Pacing::Turn left = pacing->turn(activity, url, limits);
+    ASSERT_TRUE(left.await_ready());
+    EXPECT_EQ(ask(1).end, "");
+  }
+  EXPECT_EQ(asked[0]->end, "granted");
 }
 
 TEST_F(PacingTest, RefusesAtOnceWhatWouldComeTooLate) {

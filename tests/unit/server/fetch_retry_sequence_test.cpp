@@ -4,6 +4,7 @@
 #include <array>
 #include <ctime>
 #include <deque>
+#include <future>
 
 namespace fetchmill::server::fetch::testing {
 namespace {
@@ -364,6 +365,36 @@ TEST_F(RetryTest, KeepsToTheRateOfAnOrigin) {
     ASSERT_EQ(fetched.error(), "ok");
   }
   EXPECT_GE(Clock::now() - before, milliseconds(200));
+  fetcher().stop();
+}
+
+TEST_F(RetryTest, KeepsToTheRateWhenConnectionsWereShort) {
+  settings.fetch.rate_per_origin = 10;
+  settings.fetch.burst_per_origin = 1;
+  settings.fetch.max_connections_per_origin = 1;
+  std::promise<void> go;
+  Upstream upstream({[&](Peer& peer) {
+    peer.read_request();
+    go.get_future().wait();
+    peer.send(ok_response("x"));
+    peer.answer_all(ok_response("x"));
+  }});
+  std::deque<Activity> activities;
+  std::deque<FetchRequest> requests;
+  std::array<Fetched, 4> fetched;
+  for (Fetched& one : fetched)
+    start(activities.emplace_back(deadlines), requests.emplace_back(request(upstream.url())), one);
+  // The turn of all of them would have come.
+  const TimePoint stalled_until = Clock::now() + milliseconds(500);
+  while (Clock::now() < stalled_until) {
+    io.restart();
+    io.run_one_for(milliseconds(5));
+  }
+  const TimePoint from = Clock::now();
+  go.set_value();
+  run();
+  EXPECT_GE(Clock::now() - from, milliseconds(199));
+  for (const Fetched& one : fetched) EXPECT_EQ(one.error(), "ok");
   fetcher().stop();
 }
 
