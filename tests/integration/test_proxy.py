@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import unittest
 
 import harness
 from harness import ServerTest, free_port
@@ -56,10 +55,10 @@ class Tinyproxy:
         self._folder.cleanup()
 
 
-@unittest.skipUnless(TINYPROXY, "tinyproxy is not installed")
 class RealProxy(ServerTest):
     @classmethod
     def setUpClass(cls):
+        harness.need(TINYPROXY, "tinyproxy is not installed")
         cls.certificates = cls.enterClassContext(Certificates())
         cls.proxy = cls.enterClassContext(Tinyproxy("user secret"))
         cls.settings = {

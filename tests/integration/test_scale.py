@@ -3,7 +3,6 @@
 import concurrent.futures
 import json
 import resource
-import unittest
 
 import harness
 from harness import ServerTest
@@ -25,8 +24,8 @@ class Scale(ServerTest):
 
     @classmethod
     def setUpClass(cls):
-        if DESCRIPTORS[1] < FETCHES + 1000:
-            raise unittest.SkipTest(f"only {DESCRIPTORS[1]} descriptors are allowed here")
+        are_enough = DESCRIPTORS[1] >= FETCHES + 1000
+        harness.need(are_enough, f"only {DESCRIPTORS[1]} descriptors are allowed here")
         resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS[1], DESCRIPTORS[1]))
         cls.addClassCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, DESCRIPTORS)
         super().setUpClass()
