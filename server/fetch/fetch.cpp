@@ -7,6 +7,7 @@
 #include "server/fetch/dial.hpp"
 #include "server/fetch/drain_sink.hpp"
 #include "server/fetch/fetch_metrics.hpp"
+#include "server/fetch/holds.hpp"
 #include "server/fetch/interrupted.hpp"
 #include "server/fetch/ipv6_route.hpp"
 #include "server/fetch/own_addresses.hpp"
@@ -105,6 +106,8 @@ struct Fetcher::State final : cache::Upstream {
                                      Connections::Pooled& connection, FetchResponse& response);
   Task<bool> drained(Activity& activity, UpstreamExchange& exchange);
   Task<Connections::Lease> take(Activity& activity, const FetchRequest& request);
+  Task<config::Result<Connections::Lease>> take_when_wanted(Activity& activity,
+                                                            const FetchRequest& request);
   Task<config::Result<Connections::Lease>> take_in_turn(Activity& activity,
                                                         const FetchRequest& request,
                                                         const Pacing::Limits& pace);
@@ -114,6 +117,7 @@ struct Fetcher::State final : cache::Upstream {
   std::optional<Clock::duration> wait_before_retry(const Error& error, const AttemptEnd& end,
                                                    const Activity& activity,
                                                    const FetchRequest& request, unsigned retries);
+  bool is_held(const FetchRequest& request);
   config::Result<void> judge_host(const Url& url);
   config::Result<void> judge_peer(const Url& url, Connections::Pooled& connection);
   config::Result<void> turn_away(NextStep next, FetchRequest& request,
@@ -141,6 +145,7 @@ struct Fetcher::State final : cache::Upstream {
   Ipv6Route ipv6_route;
   Connections connections;
   Pacing pacing;
+  Holds holds;
   Circuits circuits;
   RetryBudget retry_budget;
   cache::CachedFetch cache;
@@ -271,12 +276,9 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
                                                    FetchResponse& response, BodySink& sink,
                                                    AttemptEnd& end) {
   response.timings = {};
-  Connections::Lease lease;
-  if (const Pacing::Limits& pace = origins.of(request.url).pace; pace.per_second > 0) {
-    config::Result<Connections::Lease> taken = co_await take_in_turn(activity, request, pace);
-    if (!taken) co_return taken.error();
-    lease = std::move(*taken);
-  }
+  config::Result<Connections::Lease> taken = co_await take_when_wanted(activity, request);
+  if (!taken) co_return taken.error();
+  Connections::Lease lease = std::move(*taken);
   UpstreamExchange exchange(shared);
   for (bool again = false;; again = true) {
     if (!lease) lease = co_await take(activity, request);
@@ -404,7 +406,24 @@ Task<Connections::Lease> Fetcher::State::take(Activity& activity, const FetchReq
   co_return co_await taking;
 }
 
-// The same.
+// The same, when the upstream and the origin's rate let the request go.
+Task<config::Result<Connections::Lease>> Fetcher::State::take_when_wanted(
+    Activity& activity, const FetchRequest& request) {
+  for (;;) {
+    while (is_held(request)) {
+      const config::Result<void> waited = co_await holds.wait(activity, request, random());
+      if (!waited) co_return waited.error();
+    }
+    config::Result<Connections::Lease> taken = Connections::Lease();
+    if (const Pacing::Limits& pace = origins.of(request.url).pace; pace.per_second > 0)
+      taken = co_await take_in_turn(activity, request, pace);
+    else
+      taken = co_await take(activity, request);
+    // The upstream may have asked for a pause meanwhile.
+    if (!taken || !*taken || !is_held(request)) co_return taken;
+  }
+}
+
 Task<config::Result<Connections::Lease>> Fetcher::State::take_in_turn(Activity& activity,
                                                                       const FetchRequest& request,
                                                                       const Pacing::Limits& pace) {
@@ -420,6 +439,10 @@ void Fetcher::State::record_addresses(FetchTrace& trace, const std::vector<Addre
                                       std::uint16_t port) const {
   for (const Address& address : addresses)
     trace.attempt().addresses.push_back({address, rules.addresses.judge(address, port), {}});
+}
+
+bool Fetcher::State::is_held(const FetchRequest& request) {
+  return !holds.empty() && holds.until(request, Clock::now());
 }
 
 // The URL passed the lists of hosts when it came; a fetch may have waited since.
@@ -463,6 +486,8 @@ config::Result<void> Fetcher::State::turn_away(NextStep next, FetchRequest& requ
   if (const wire::Field* when = head.fields.find(wire::FieldId::retry_after))
     error.retry_after =
         parse_retry_after(when->value, std::chrono::system_clock::now()).value_or(milliseconds(0));
+  if (head.status == 429 || head.status == 503)
+    holds.hold(request, error.retry_after, Clock::now());
   return error;
 }
 

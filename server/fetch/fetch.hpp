@@ -72,11 +72,10 @@ class Fetcher {
   config::Result<Url> check_url(std::string_view text);
 
   // Consumes the request. Errors: address_denied, url_denied (of a redirect), dns_failed,
-  // connect_failed, circuit_open, rate_limited (by our own rule for the origin), tls_failed,
-  // upstream_protocol, upstream_status, upstream_body_too_large, too_many_redirects,
-  // upstream_timeout, not_cached, the sink's own, and whatever interrupted the activity. After
-  // retries it is the last attempt's.
-  // Every error has stage "fetch".
+  // connect_failed, circuit_open, rate_limited (by our own rule for the origin, or its
+  // Retry-After), tls_failed, upstream_protocol, upstream_status, upstream_body_too_large,
+  // too_many_redirects, upstream_timeout, not_cached, the sink's own, and whatever interrupted the
+  // activity. After retries it is the last attempt's. Every error has stage "fetch".
   Task<config::Result<void>> fetch(Activity& activity, FetchRequest& request,
                                    FetchResponse& response, BodySink& sink);
 

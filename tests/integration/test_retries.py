@@ -5,7 +5,7 @@ import time
 import harness
 from harness import ServerTest, free_port
 from processes import eventually, with_more_time
-from upstreams import CLOSE, HOLD, READ, RESET, RawUpstream
+from upstreams import CLOSE, HOLD, READ, RESET, AnsweringUpstream, RawUpstream
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nback"
 
@@ -53,16 +53,29 @@ class Retries(ServerTest):
             self.assertEqual(upstream.connections, 2)
 
     def test_a_task_may_ask_for_none(self):
-        with RawUpstream([READ, unavailable("Retry-After: 7"), CLOSE]) as upstream:
-            for response in (
-                self.server.fetch(upstream.url(), retries=0),
-                self.server.get("/v1/fetch", url=upstream.url(), retries=0),
-            ):
+        forms = (
+            lambda url: self.server.fetch(url, retries=0),
+            lambda url: self.server.get("/v1/fetch", url=url, retries=0),
+        )
+        for fetch in forms:
+            with RawUpstream([READ, unavailable("Retry-After: 7"), CLOSE]) as upstream:
+                response = fetch(upstream.url())
                 self.assert_problem(
                     response, "upstream_status", upstream_status=503, retry_after_ms=7000
                 )
                 self.assertEqual(response.header("retry-after"), "7")
-            self.assertEqual(len(upstream.heads), 2)
+                self.assertEqual(len(upstream.heads), 1)
+
+    def test_a_batch_leaves_an_upstream_alone_that_asks_for_it(self):
+        with AnsweringUpstream(lambda *_: unavailable("Retry-After: 50")) as upstream:
+            tasks = [{"url": upstream.url(f"/{n}")} for n in range(200)]
+            outcomes = self.server.batch(tasks, concurrency=4).outcomes
+            self.assertLessEqual(len(upstream.heads), 4)
+        ends = [outcome["error"]["code"] for outcome in outcomes]
+        self.assertEqual(ends.count("upstream_status"), len(upstream.heads))
+        self.assertEqual(ends.count("rate_limited"), len(tasks) - len(upstream.heads))
+        for outcome in outcomes:
+            self.assertGreater(outcome["error"]["retry_after_ms"], 20_000)
 
     def test_a_wait_that_takes_too_long_is_not_begun(self):
         with RawUpstream([READ, unavailable("Retry-After: 3600"), HOLD]) as upstream:

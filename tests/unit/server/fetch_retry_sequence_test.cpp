@@ -158,6 +158,44 @@ TEST_F(RetryTest, WaitsAsManySecondsAsTheUpstreamAsks) {
   fetcher().stop();
 }
 
+TEST_F(RetryTest, OthersWaitToo) {
+  Upstream upstream({answering({unavailable_until("1"), ok_response("back")})});
+  const TimePoint before = Clock::now();
+  Fetched first;
+  fetch(request(upstream.url("/a"), 0), first);
+  EXPECT_EQ(first.error(), "upstream_status");
+  Fetched second;
+  fetch(request(upstream.url("/b"), 0), second);
+  EXPECT_EQ(second.sink.body, "back") << second.detail();
+  EXPECT_EQ(second.response.attempts, 1u);
+  EXPECT_GE(Clock::now() - before, std::chrono::seconds(1));
+  fetcher().stop();
+}
+
+// Also one that waits for a connection when the upstream asks for a pause.
+TEST_F(RetryTest, WhoCannotWaitThatLongIsToldSoAtOnce) {
+  settings.fetch.max_connections_per_origin = 1;
+  Upstream upstream({answering({unavailable_until("30")}), answering({ok_response("mine")})});
+  Activity activities[2] = {Activity(deadlines), Activity(deadlines)};
+  FetchRequest requests[] = {request(upstream.url("/a")), request(upstream.url("/b"))};
+  Fetched fetched[2];
+  for (int i = 0; i < 2; ++i) start(activities[i], requests[i], fetched[i]);
+  EXPECT_EQ(fetcher().stats().connections_waiting, 1u);
+  run();
+  EXPECT_EQ(fetched[0].error(), "upstream_status");
+  EXPECT_EQ(fetched[1].error(), "rate_limited");
+  EXPECT_EQ(fetched[1].response.attempts, 0u);
+  EXPECT_GT(fetched[1].outcome->error().retry_after, std::chrono::seconds(15));
+  EXPECT_LE(fetched[1].outcome->error().retry_after, std::chrono::seconds(30));
+  // Whose own limit may be another one.
+  FetchRequest asked = request(upstream.url("/c"));
+  asked.headers = {{"Authorization", "mine"}};
+  Fetched mine;
+  fetch(asked, mine);
+  fetcher().stop();
+  EXPECT_EQ(mine.sink.body, "mine") << mine.detail();
+}
+
 TEST_F(RetryTest, WaitsUntilTheDateTheUpstreamNames) {
   const auto date = std::chrono::system_clock::now() + std::chrono::seconds(2);
   Upstream upstream({answering({unavailable_until(http_date(date)), ok_response("back")})});
