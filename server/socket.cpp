@@ -106,8 +106,8 @@ void Socket::on_events(std::uint32_t events) {
   if (events & EPOLLOUT || broken) writable_ = true;
   // Completing a wait may destroy this socket, so at most one is completed here: a sequence has one
   // wait, and the two sides of a socket never belong to two sequences.
-  if (readable_ && reader_) return std::exchange(reader_, nullptr)->complete();
-  if (writable_ && writer_) return std::exchange(writer_, nullptr)->complete();
+  if (readable_ && reader_) return reader_->end();
+  if (writable_ && writer_) return writer_->end();
   unawaited();
 }
 

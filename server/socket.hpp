@@ -57,27 +57,36 @@ class Socket : public EventSink {
 
   class [[nodiscard]] Readiness : public Wait {
    public:
-    Readiness(Activity& activity, Socket& socket, bool for_read)
-        : Wait(activity), socket_(socket), for_read_(for_read) {}
+    // For one of them or either.
+    Readiness(Activity& activity, Socket& socket, bool for_read, bool for_write)
+        : Wait(activity), socket_(socket), for_read_(for_read), for_write_(for_write) {}
     bool await_ready() const {
-      return interrupted() || (for_read_ ? socket_.readable_ : socket_.writable_);
+      return interrupted() || (for_read_ && socket_.readable_) || (for_write_ && socket_.writable_);
     }
     void await_suspend(std::coroutine_handle<> sequence) {
-      slot() = this;
+      if (for_read_) socket_.reader_ = this;
+      if (for_write_) socket_.writer_ = this;
       suspend(sequence);
     }
     // False when the activity was interrupted.
     bool await_resume() const { return !interrupted(); }
+    void end() {
+      withdraw();
+      complete();
+    }
 
    private:
-    void withdraw() override { slot() = nullptr; }
-    Readiness*& slot() { return for_read_ ? socket_.reader_ : socket_.writer_; }
+    void withdraw() override {
+      if (for_read_) socket_.reader_ = nullptr;
+      if (for_write_) socket_.writer_ = nullptr;
+    }
     Socket& socket_;
     bool for_read_;
+    bool for_write_;
   };
 
-  Readiness readable(Activity& activity) { return Readiness(activity, *this, true); }
-  Readiness writable(Activity& activity) { return Readiness(activity, *this, false); }
+  Readiness readable(Activity& activity) { return Readiness(activity, *this, true, false); }
+  Readiness writable(Activity& activity) { return Readiness(activity, *this, false, true); }
 
   // Ends whatever waits for the socket; called by the poller. A derived class that wants events of
   // its own overrides unawaited().

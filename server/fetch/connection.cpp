@@ -172,7 +172,7 @@ void Connection::hear_why_sending_failed() {
 Transfer Connection::receive(std::span<const iovec> into) {
   waits_for_write_ = false;
   if (!tls_) {
-    if (!may_read()) return {Transfer::Status::would_block, 0, 0};
+    if (!may_have_input()) return {Transfer::Status::would_block, 0, 0};
     return into.size() == 1 ? read({static_cast<char*>(into[0].iov_base), into[0].iov_len})
                             : read(into);
   }
@@ -181,8 +181,10 @@ Transfer Connection::receive(std::span<const iovec> into) {
 
 Transfer Connection::send(std::span<const iovec> from) {
   waits_for_write_ = true;
-  if (!tls_) return write(from);
-  return send_tls({static_cast<const char*>(from[0].iov_base), from[0].iov_len});
+  if (tls_) return send_tls({static_cast<const char*>(from[0].iov_base), from[0].iov_len});
+  const Transfer transfer = write(from);
+  if (transfer.status == Transfer::Status::closed) send_failed_ = true;
+  return transfer;
 }
 
 bool Connection::is_quiet() {

@@ -44,10 +44,16 @@ class Connection : public Socket {
   // upstream said so (close_notify): a cut connection is an error.
   Transfer receive(std::span<const iovec> into);
   Transfer send(std::span<const iovec> from);
-  // For the way TLS reads: asking the kernel may be worth it.
+  // Asking the kernel may be worth it: what ended the sending may have words in front of it.
   bool may_have_input() const { return may_read() || send_failed_; }
   // What the last operation that would have blocked waits for.
-  Readiness ready(Activity& activity) { return Readiness(activity, *this, !waits_for_write_); }
+  Readiness ready(Activity& activity) {
+    return Readiness(activity, *this, !waits_for_write_, waits_for_write_);
+  }
+  // The same, or until it takes more than it did.
+  Readiness ready_or_writable(Activity& activity) {
+    return Readiness(activity, *this, !waits_for_write_, waits_for_write_ || !may_write());
+  }
 
   // Why the upstream ended TLS, when receive() or send() said `closed` for that reason; else null.
   const char* alert() const { return alert_; }

@@ -3,6 +3,7 @@
 #include "server/fetch/interrupted.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 namespace fetchmill::server::fetch {
@@ -19,24 +20,18 @@ iovec part(std::string_view bytes) {
 
 Task<config::Result<void>> Exchange::request(Activity& activity, const FetchRequest& request,
                                              BodySink& sink) {
-  const Transfer first = send_first(request);
-  if (first.status == Transfer::Status::closed) co_return broken_off(first);
-  const std::size_t head_sent = std::min(first.bytes, shared_.request_head.size());
-  if (first.bytes < shared_.request_head.size() + request.body.size()) {
-    Task<config::Result<void>> sending =
-        send_rest(activity, shared_.request_head.substr(head_sent),
-                  std::string_view(request.body).substr(first.bytes - head_sent));
-    config::Result<void> sent = co_await sending;
-    if (!sent) co_return sent;
-  }
+  send_first(request);
   for (;;) {
+    if (rest_) send_on();
     const Transfer transfer = receive();
     if (transfer.status == Transfer::Status::closed) co_return broken_off(transfer);
     if (transfer.status == Transfer::Status::would_block) {
       hold_buffered();
-      const bool ready = co_await connection_.ready(activity);
-      if (!ready) co_return interrupted(activity, "waiting for the upstream's answer");
-      if (sink.holds_back()) {
+      const bool ready = co_await ready_to_go_on(activity);
+      if (!ready)
+        co_return interrupted(activity,
+                              rest_ ? "sending the request" : "waiting for the upstream's answer");
+      if (connection_.may_read() && sink.holds_back()) {
         Task<bool> waiting = sink.wait_to_read(activity);
         const bool went_on = co_await waiting;
         if (!went_on) co_return interrupted(activity, "waiting to read the upstream's answer");
@@ -45,12 +40,15 @@ Task<config::Result<void>> Exchange::request(Activity& activity, const FetchRequ
     }
     config::Result<bool> complete = parse_head(request.method);
     if (!complete) co_return complete.error();
-    if (*complete) co_return config::Result<void>();
+    if (!*complete) continue;
+    if (ends_upload(shared_.head.status)) rest_.reset();
+    co_return config::Result<void>();
   }
 }
 
-// What all of it takes where the socket has room for it, as it mostly has.
-Transfer Exchange::send_first(const FetchRequest& request) {
+// What all of it takes where the socket has room for it, as it mostly has. What fails is told by
+// the next read, behind the answer that an upstream may have sent before it closed.
+void Exchange::send_first(const FetchRequest& request) {
   std::string& head = shared_.request_head;
   head.clear();
   append_request_head(head, request);
@@ -59,29 +57,43 @@ Transfer Exchange::send_first(const FetchRequest& request) {
   sent_at_ = Clock::now();
   sent_ = first.bytes > 0;
   shared_.bytes_out.increment(first.bytes);
-  return first;
+  sent_whole_ = first.bytes == head.size() + request.body.size();
+  send_error_ = first.error;
+  if (sent_whole_ || first.status == Transfer::Status::closed) return;
+  const std::size_t head_sent = std::min(first.bytes, head.size());
+  rest_ = std::make_unique<Rest>();
+  rest_->head = head.substr(head_sent);
+  rest_->body = std::string_view(request.body).substr(first.bytes - head_sent);
 }
 
-Task<config::Result<void>> Exchange::send_rest(Activity& activity, std::string held_head,
-                                               std::string_view body) {
-  std::string_view head = held_head;
-  for (;;) {
-    if (head.empty()) std::swap(head, body);
-    if (head.empty()) co_return config::Result<void>();
+// As far as the socket takes it now. Requires: a rest.
+void Exchange::send_on() {
+  std::string_view head = std::string_view(rest_->head).substr(rest_->head_sent);
+  std::string_view& body = rest_->body;
+  while (connection_.may_write()) {
     const std::array parts{part(head), part(body)};
-    const Transfer transfer = connection_.send({parts.data(), body.empty() ? 1u : 2u});
-    if (transfer.status == Transfer::Status::closed) co_return broken_off(transfer);
-    if (transfer.status == Transfer::Status::would_block) {
-      const bool ready = co_await connection_.ready(activity);
-      if (!ready) co_return interrupted(activity, "sending the request");
-      continue;
+    const std::span<const iovec> from(parts);
+    const Transfer transfer = connection_.send(head.empty()   ? from.last(1)
+                                               : body.empty() ? from.first(1)
+                                                              : from);
+    if (transfer.status == Transfer::Status::would_block) return;
+    if (transfer.status == Transfer::Status::closed) {
+      send_error_ = transfer.error;
+      return rest_.reset();
     }
     sent_ = true;
     shared_.bytes_out.increment(transfer.bytes);
     const std::size_t head_sent = std::min(transfer.bytes, head.size());
     head.remove_prefix(head_sent);
+    rest_->head_sent += head_sent;
     body.remove_prefix(transfer.bytes - head_sent);
+    sent_whole_ = head.empty() && body.empty();
+    if (sent_whole_) return rest_.reset();
   }
+}
+
+Connection::Readiness Exchange::ready_to_go_on(Activity& activity) {
+  return rest_ ? connection_.ready_or_writable(activity) : connection_.ready(activity);
 }
 
 // One read: into the space of the sink, if there is some, and the shared buffer behind it.
@@ -94,8 +106,12 @@ Transfer Exchange::receive() {
     into = into.last(1);
   else if (into_space < framer_.due())
     into = into.first(1);
-  const Transfer transfer = connection_.receive(into);
-  if (transfer.status != Transfer::Status::done) return transfer;
+  Transfer transfer = connection_.receive(into);
+  if (transfer.status != Transfer::Status::done) {
+    // The kernel tells of a reset once, and then of an orderly end. EPIPE says that there was one.
+    const bool is_over = send_error_ != 0 && send_error_ != EPIPE && transfer.error == 0;
+    return is_over ? Transfer{Transfer::Status::closed, 0, send_error_} : transfer;
+  }
   shared_.bytes_in.increment(transfer.bytes);
   turn_bytes_ += transfer.bytes;
   if (!answered_) {
@@ -215,11 +231,12 @@ Task<config::Result<void>> Exchange::body(Activity& activity, BodySink& sink) {
       const bool went_on = co_await shared_.turns.next(activity);
       if (!went_on) co_return interrupted(activity, "reading the body");
     }
+    if (rest_) send_on();
     const std::size_t into_space = bytes_into_space();
     const Transfer transfer = receive();
     if (transfer.status == Transfer::Status::would_block) {
       hold_buffered();
-      const bool ready = co_await connection_.ready(activity);
+      const bool ready = co_await ready_to_go_on(activity);
       if (!ready)
         co_return interrupted(activity,
                               "reading the body, " + std::to_string(received_) + " bytes in");

@@ -1,6 +1,8 @@
 // One HTTP/1.1 request and its answer on one connection.
 //
-// A request is one write. The first read goes into a buffer that all exchanges of the loop share:
+// A request is one write, or as many as its body takes. An answer that comes before its end is read
+// beside it: one that is no success stops it, and so does the end of any; the connection closes
+// then. The first read goes into a buffer that all exchanges of the loop share:
 // head and small body come in one recv, and nothing is held while waiting. The rest of a body is
 // read straight into the sink, with the shared buffer behind it for what follows (the next chunk's
 // line, or bytes that should not be there), so that a read is also known to have emptied the
@@ -21,6 +23,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +35,12 @@ inline constexpr unsigned interim_responses_max = 8;
 // What the upstream sent is not HTTP, or not an answer.
 inline config::Error protocol_error(std::string detail) {
   return config::Error(config::ErrorCode::upstream_protocol, std::move(detail));
+}
+
+// Nothing would come of the rest of a request that is answered so early (RFC 9112 9.5); where it is
+// redirected, its body may not go any further.
+inline bool ends_upload(unsigned status) {
+  return status >= 300;
 }
 
 // Of the loop, shared by its exchanges: what stands in it is gone at the next suspension.
@@ -54,7 +63,8 @@ class Exchange {
   Exchange& operator=(const Exchange&) = delete;
 
   // Sends the request and reads up to the end of the final head, as soon as the sink wants the
-  // answer. Errors: upstream_protocol, the activity's code.
+  // answer. What is left of the request by then goes out during body(). Errors: upstream_protocol,
+  // the activity's code.
   Task<config::Result<void>> request(Activity& activity, const FetchRequest& request,
                                      BodySink& sink);
 
@@ -78,7 +88,7 @@ class Exchange {
   bool sent() const { return sent_; }          // any byte of the request
   bool answered() const { return answered_; }  // any byte of an answer
   // After the body: both sides agree on where the answer ended, and want to go on.
-  bool reusable() const { return complete_ && keep_alive_ && buffered_.empty(); }
+  bool reusable() const { return complete_ && sent_whole_ && keep_alive_ && buffered_.empty(); }
 
   std::uint64_t body_bytes() const { return received_; }
   TimePoint sent_at() const { return sent_at_; }
@@ -87,9 +97,16 @@ class Exchange {
  private:
   enum class Step : std::uint8_t { complete, needs_space, needs_bytes };
 
-  Transfer send_first(const FetchRequest& request);
-  Task<config::Result<void>> send_rest(Activity& activity, std::string held_head,
-                                       std::string_view body);
+  // Of a request that the socket did not take whole; few have one.
+  struct Rest {
+    std::string head;
+    std::size_t head_sent = 0;
+    std::string_view body;
+  };
+
+  void send_first(const FetchRequest& request);
+  void send_on();
+  Connection::Readiness ready_to_go_on(Activity& activity);
   config::Result<bool> parse_head(wire::Method method);
   config::Result<Step> advance(BodySink& sink);
   Transfer receive();
@@ -104,6 +121,7 @@ class Exchange {
 
   ExchangeShared& shared_;
   Connection& connection_;
+  std::unique_ptr<Rest> rest_;
   std::string held_;           // input that has to outlive a suspension
   std::string_view buffered_;  // input not yet looked at: in the shared buffer or in held_
   std::string_view head_bytes_;
@@ -117,7 +135,9 @@ class Exchange {
   unsigned interim_ = 0;
   TimePoint sent_at_;
   TimePoint answered_at_;
+  int send_error_ = 0;
   bool sent_ = false;  // any byte of the request
+  bool sent_whole_ = false;
   bool answered_ = false;
   bool head_complete_ = false;
   bool keep_alive_ = false;

@@ -20,9 +20,10 @@ Task<config::Result<void>> Http2Exchange::request(Activity& activity, const Fetc
     const bool went_on = co_await stream_.changed(activity);
     if (!went_on) co_return interrupted(activity, "waiting for the upstream's answer");
   }
-  stream_.cut_upload();
   if (!stream_.has_answer()) co_return *stream_.failure();
-  co_return parse_head(request.method);
+  config::Result<void> parsed = parse_head(request.method);
+  if (parsed && ends_upload(shared_.head.status)) stream_.cut_upload();
+  co_return parsed;
 }
 
 config::Result<void> Http2Exchange::parse_head(wire::Method method) {

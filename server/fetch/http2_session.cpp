@@ -117,9 +117,7 @@ struct Http2Callbacks {
     if (!is_data && frame->hd.type != NGHTTP2_HEADERS) return 0;
     if (is_data) own.progress();
     Http2Stream* stream = own.find(frame->hd.stream_id);
-    if (!stream) return 0;
-    if (!is_data) stream->was_sent();
-    if (ends(frame)) stream->upload_was_sent();
+    if (stream && !is_data) stream->was_sent();
     return 0;
   }
 

@@ -43,11 +43,6 @@ void Http2Stream::was_sent() {
   sent_at_ = Clock::now();
 }
 
-void Http2Stream::upload_was_sent() {
-  upload_sent_ = true;
-  leave_word();
-}
-
 // A head behind the final one is trailers.
 void Http2Stream::head_begins() {
   fields_ = 0;

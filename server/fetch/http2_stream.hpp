@@ -30,7 +30,6 @@ class Http2Stream final : private Deferred {
   // The session's side. False: the answer is refused, and failure() says why.
   void opened(std::int32_t id, std::string_view upload);
   void was_sent();                                // the head of the request
-  void upload_was_sent();                         // the request to its end
   std::string_view& upload() { return upload_; }  // what is still to be sent
   void head_begins();
   [[nodiscard]] bool field(std::string_view name, std::string_view value);
@@ -48,7 +47,7 @@ class Http2Stream final : private Deferred {
 
   // The exchange's side.
   std::int32_t id() const { return id_; }  // 0: not open
-  bool has_answer() const { return head_complete_ && (upload_sent_ || ended_); }
+  bool has_answer() const { return head_complete_; }
   // As text in the form of HTTP/1.1.
   std::string_view head() const { return head_; }
   std::string_view body() const { return std::string_view(body_).substr(taken_); }
@@ -104,7 +103,6 @@ class Http2Stream final : private Deferred {
   TimePoint answered_at_;
   bool has_news_ = false;
   bool sent_ = false;
-  bool upload_sent_ = false;
   bool refused_ = false;
   bool answered_ = false;
   bool head_complete_ = false;

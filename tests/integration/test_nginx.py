@@ -23,13 +23,13 @@ class Nginxes(ServerTest):
         failed = [outcome for outcome in batch.outcomes if outcome["type"] != "result"]
         self.assertEqual(batch.summary["ok"], count, failed[:3])
 
+    def assert_served(self, nginx, count, target="/small.json"):
+        """So many requests and no more."""
+        eventually(lambda: len(nginx.requests(target)) >= count, "nginx has logged them")
+        self.assertEqual(len(nginx.requests(target)), count)
+
 
 class Connections(Nginxes):
-    def assert_served(self, nginx, count):
-        """So many requests and no more."""
-        eventually(lambda: len(nginx.requests("/small.json")) >= count, "nginx has logged them")
-        self.assertEqual(len(nginx.requests("/small.json")), count)
-
     def test_a_kept_connection_serves_more_than_99_of_100(self):
         nginx = self.nginx()
         url = nginx.file("small.json", b"{}")
@@ -99,6 +99,19 @@ class Bodies(Nginxes):
         nginx = self.nginx(http="client_max_body_size 1k;", server="location = /post { return 200; }")
         response = self.server.fetch(nginx.url("/post"), method="POST", body="x" * 500_000)
         self.assert_problem(response, "upstream_status", upstream_status=413)
+
+    def test_a_request_body_that_nginx_refuses_without_reading_it(self):
+        nginx = self.nginx(
+            http="client_max_body_size 1k; lingering_time 1ms;",
+            server="location /post { return 200; }",
+        )
+        for method in ("POST", "PUT"):
+            with self.subTest(method):
+                response = self.server.fetch(
+                    nginx.url("/post"), method=method, body="x" * 12_000_000
+                )
+                self.assert_problem(response, "upstream_status", upstream_status=413)
+        self.assert_served(nginx, 2, "/post")
 
 
 class Tls(Nginxes):

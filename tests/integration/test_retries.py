@@ -43,6 +43,21 @@ class Retries(ServerTest):
                 )
                 self.assertEqual(len(upstream.heads), 1)
 
+    def test_an_answer_that_comes_before_the_body_was_sent(self):
+        refusal = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"
+        for method in ("POST", "PUT"):
+            # It closes with most of the body unread, which makes a reset of it.
+            with self.subTest(method), RawUpstream([READ, refusal]) as upstream:
+                response = self.server.fetch(upstream.url(), method=method, body="x" * 12_000_000)
+                self.assert_problem(response, "upstream_status", upstream_status=413)
+                self.assertEqual(upstream.connections, 1)
+
+    def test_a_post_that_is_cut_short_is_never_sent_twice(self):
+        with RawUpstream([READ, RESET]) as upstream:
+            response = self.server.fetch(upstream.url(), method="POST", body="x" * 12_000_000)
+            self.assert_problem(response, "upstream_protocol")
+            self.assertEqual(upstream.connections, 1)
+
     def test_a_post_never_meets_a_connection_that_may_be_about_to_close(self):
         # The upstream closes what was idle for a while at the very moment the next request comes.
         with RawUpstream([READ, OK, READ, RESET], [READ, OK, HOLD]) as upstream:

@@ -244,6 +244,90 @@ TEST_F(FetchExchange, SendsTheBodyWithTheHead) {
   EXPECT_EQ(received.substr(received.size() - body.size()) == body, true);
 }
 
+// More than the buffers of both sockets hold.
+constexpr std::size_t large_bytes = 12'000'000;
+
+TEST_F(FetchExchange, AnEarlyRefusalStopsTheUpload) {
+  for (const wire::Method method : {wire::Method::post, wire::Method::put})
+    for (const bool closes_in_order : {false, true}) {
+      Upstream upstream({[&](Peer& peer) {
+        peer.read(1000);
+        peer.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n");
+        // Else what was not read makes a reset of the close.
+        if (closes_in_order) peer.wait_for_close();
+      }});
+      FetchRequest asked = request(upstream.url());
+      asked.method = method;
+      asked.body = std::string(large_bytes, 'b');
+      asked.retries = 2;
+      Fetched fetched;
+      fetch(asked, fetched);
+      EXPECT_EQ(fetched.error(), "upstream_status") << fetched.detail();
+      EXPECT_EQ(fetched.response.status, 413u);
+      EXPECT_EQ(fetched.response.attempts, 1u);
+    }
+}
+
+TEST_F(FetchExchange, AnUploadThatIsCutWithoutAnAnswerIsSaidToBe) {
+  Upstream upstream({[](Peer& peer) {
+    peer.read(1000);
+    peer.reset();
+  }});
+  FetchRequest asked = request(upstream.url());
+  asked.method = wire::Method::post;
+  asked.body = std::string(large_bytes, 'b');
+  asked.retries = 2;
+  Fetched fetched;
+  fetch(asked, fetched);
+  EXPECT_EQ(fetched.error(), "upstream_protocol");
+  EXPECT_NE(fetched.detail().find("without an answer"), std::string::npos) << fetched.detail();
+  EXPECT_EQ(fetched.response.attempts, 1u);
+}
+
+TEST_F(FetchExchange, AResetDuringTheUploadIsNoEndOfABody) {
+  Upstream upstream({[](Peer& peer) {
+    peer.read(1000);
+    peer.send("HTTP/1.1 200 OK\r\n\r\npart");
+    peer.reset();
+  }});
+  FetchRequest asked = request(upstream.url());
+  asked.method = wire::Method::put;
+  asked.body = std::string(large_bytes, 'b');
+  Fetched fetched;
+  fetch(asked, fetched);
+  EXPECT_EQ(fetched.error(), "upstream_protocol");
+}
+
+TEST_F(FetchExchange, AnswersAndUploadsPassEachOther) {
+  const std::string up = pattern(large_bytes);
+  const std::string down = pattern(8'000'000);
+  std::string received;
+  Upstream upstream({[&](Peer& peer) {
+    std::string request = peer.read(1000);
+    peer.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: " +
+              std::to_string(down.size() + 1) + "\r\n\r\n" + down);
+    const std::size_t head_bytes = request.find("\r\n\r\n") + 4;
+    request += peer.read(head_bytes + up.size() - request.size());
+    received = request.substr(head_bytes);
+    peer.send("!");
+    peer.read_request();
+    peer.send(ok_response("again"));
+  }});
+  FetchRequest asked = request(upstream.url());
+  asked.method = wire::Method::post;
+  asked.body = up;
+  asked.max_bytes = down.size() + 1;
+  Fetched fetched;
+  fetch(asked, fetched);
+  EXPECT_EQ(fetched.detail(), "");
+  EXPECT_EQ(fetched.sink.body == down + "!", true);
+  Fetched next;
+  fetch(upstream.url(), next);
+  EXPECT_EQ(next.sink.body, "again") << "both are complete: the connection is used again";
+  upstream.join();
+  EXPECT_EQ(received == up, true);
+}
+
 TEST_F(FetchExchange, KeepsTheHeadForTheCaller) {
   Fetched fetched;
   fetch_from(ok_response("x",

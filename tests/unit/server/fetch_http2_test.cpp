@@ -43,6 +43,60 @@ TEST_F(FetchHttp2, SendsTheRequestInItsForm) {
   EXPECT_EQ(asked.body == post.body, true);
 }
 
+// So that no more of an upload comes than was sent before the settings were read.
+const SettingList no_window{{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0}};
+
+TEST_F(FetchHttp2, AnEarlyRefusalStopsTheUpload) {
+  Upstream upstream({http2(
+                        [](Http2Peer& peer) {
+                          const Frame head = peer.wait_for(NGHTTP2_HEADERS);
+                          peer.send_head(head.id, {{":status", "413"}});
+                          EXPECT_EQ(peer.wait_for(NGHTTP2_RST_STREAM).id, head.id);
+                          answer_all(peer);
+                        },
+                        no_window)},
+                    tls.get());
+  FetchRequest post = request(url(upstream));
+  post.method = wire::Method::post;
+  post.body = std::string(300'000, 'b');
+  Fetched refused;
+  fetch(post, refused);
+  EXPECT_EQ(refused.error(), "upstream_status") << refused.detail();
+  EXPECT_EQ(refused.response.status, 413u);
+  Fetched next;
+  fetch(url(upstream, "/next"), next);
+  EXPECT_EQ(next.sink.body, "/next") << "the connection serves on";
+  fetcher().stop();
+}
+
+TEST_F(FetchHttp2, AnswersAndUploadsPassEachOther) {
+  const std::string down(500'000, 'a');
+  std::string received;
+  Upstream upstream({http2(
+                        [&](Http2Peer& peer) {
+                          const std::uint32_t id = peer.wait_for(NGHTTP2_HEADERS).id;
+                          peer.send_head(id, {{":status", "200"}});
+                          peer.send_body(id, down, false);
+                          const std::string one_mib("\0\x10\0\0", 4);
+                          peer.send(NGHTTP2_WINDOW_UPDATE, 0, id, one_mib);
+                          received = peer.request().body;
+                          peer.send_data(id, "!", true);
+                          peer.wait_for_close();
+                        },
+                        no_window)},
+                    tls.get());
+  FetchRequest post = request(url(upstream));
+  post.method = wire::Method::post;
+  post.body = std::string(900'000, 'b');
+  Fetched fetched;
+  fetch(post, fetched);
+  EXPECT_EQ(fetched.detail(), "");
+  EXPECT_EQ(fetched.sink.body == down + "!", true);
+  fetcher().stop();
+  upstream.join();
+  EXPECT_EQ(received == post.body, true);
+}
+
 TEST_F(FetchHttp2, IsNotOfferedWhenTurnedOff) {
   settings.fetch.http2 = config::Switch::off;
   Upstream upstream({[](Peer& peer) { peer.answer_all(ok_response("one")); }}, tls.get());

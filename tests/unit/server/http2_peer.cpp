@@ -98,7 +98,7 @@ void Http2Peer::send_data(std::uint32_t id, std::string_view bytes, bool ends) {
   send(NGHTTP2_DATA, ends ? NGHTTP2_FLAG_END_STREAM : 0, id, bytes);
 }
 
-void Http2Peer::send_body(std::uint32_t id, std::string_view bytes) {
+void Http2Peer::send_body(std::uint32_t id, std::string_view bytes, bool ends) {
   do {
     const auto room = std::min(window(0), window(id));
     if (room <= 0) {
@@ -108,7 +108,7 @@ void Http2Peer::send_body(std::uint32_t id, std::string_view bytes) {
     const std::string_view piece =
         bytes.substr(0, std::min(frame_bytes_max, static_cast<std::size_t>(room)));
     bytes.remove_prefix(piece.size());
-    send_data(id, piece, bytes.empty());
+    send_data(id, piece, ends && bytes.empty());
   } while (!bytes.empty());
 }
 

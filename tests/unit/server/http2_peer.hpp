@@ -53,7 +53,7 @@ class Http2Peer {
   void send_head(std::uint32_t id, const FieldList& fields, bool ends = false);
   void send_data(std::uint32_t id, std::string_view bytes, bool ends = false);
   // A body of any size, as the other side's windows allow.
-  void send_body(std::uint32_t id, std::string_view bytes);
+  void send_body(std::uint32_t id, std::string_view bytes, bool ends = true);
   void answer(std::uint32_t id, std::string_view body);
   void reset(std::uint32_t id, std::uint32_t code);
   void go_away(std::uint32_t last_id, std::uint32_t code = NGHTTP2_NO_ERROR);
