@@ -106,7 +106,7 @@ Transfer Exchange::receive() {
     into = into.last(1);
   else if (into_space < framer_.due())
     into = into.first(1);
-  Transfer transfer = connection_.receive(into);
+  const Transfer transfer = connection_.receive(into);
   if (transfer.status != Transfer::Status::done) {
     // The kernel tells of a reset once, and then of an orderly end. EPIPE says that there was one.
     const bool is_over = send_error_ != 0 && send_error_ != EPIPE && transfer.error == 0;

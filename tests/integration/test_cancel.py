@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import threading
 
 import harness
 from harness import ServerTest
@@ -13,6 +14,13 @@ from upstreams import HOLD, READ, RawUpstream
 
 PART = b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 100_000
 BUSY = {"op": "cpu.loop", "iterations": 10**12}
+# Far longer than a test waits for a task to end: nothing but the client's leaving ends one.
+ENDLESS = {
+    "fetch.timeout_ms": 600_000,
+    "fetch.connect_timeout_ms": 600_000,
+    "workers.task_timeout_ms": 600_000,
+    "workers.task_cpu_ms": 600_000,
+}
 
 
 class Cancel(ServerTest):
@@ -21,6 +29,9 @@ class Cancel(ServerTest):
     @classmethod
     def setUpClass(cls):
         cls.origin = cls.enterClassContext(harness.Origin())
+
+    def start(self, settings=None):
+        return super().start({**ENDLESS, **(settings or {})})
 
     def assert_ends(self, server, task, under_way, over=lambda: True):
         """A task hangs at a stage until its client leaves; then nothing of it is left."""
@@ -47,7 +58,8 @@ class Cancel(ServerTest):
 
     def test_while_the_name_is_resolved(self):
         names = self.enterContext(NameServer({"mute.test": NEVER}))
-        server = self.start({"fetch.dns_servers": names.address})
+        # The questions are given up at some time, but asked again.
+        server = self.start({"fetch.dns_servers": names.address, "fetch.retries": 10})
         self.assert_ends(server, {"url": "http://mute.test/"}, lambda: names.asked("mute.test"))
 
     def test_while_connecting(self):
@@ -70,6 +82,16 @@ class Cancel(ServerTest):
                 {"url": f"https://127.0.0.1:{upstream.port}/"},
                 lambda: upstream.connections == 1,
                 lambda: upstream.closed_by_peer == 1,
+            )
+
+    def test_while_the_request_is_sent(self):
+        gone = threading.Event()
+        self.addCleanup(gone.set)
+        with RawUpstream([READ, gone.wait]) as upstream:
+            self.assert_ends(
+                self.start(),
+                {"url": upstream.url(), "method": "POST", "body": "x" * 12_000_000},
+                lambda: len(upstream.heads) == 1,
             )
 
     def test_while_it_waits_for_the_answer(self):
