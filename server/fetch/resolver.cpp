@@ -4,6 +4,7 @@
 #include "server/fetch/interrupted.hpp"
 
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include <ares.h>
@@ -67,7 +68,13 @@ struct Resolver::Lookup {
   Question ipv4{this, Family::ipv4, {}};
   Question ipv6{this, Family::ipv6, {}};
   IntrusiveList<Resolve> waiting;
+  std::optional<Timer> patience;
+  bool went_ahead = false;
 
+  // An address ends the walk through the search domains.
+  bool lacks_ipv6_only() const {
+    return unanswered == 1 && ipv4.answer.outcome == DnsOutcome::found;
+  }
   // There may be another of that name only where this one is known not to exist.
   bool may_ask_on() const {
     return answer.outcome <= DnsOutcome::no_address && asked < names_to_ask.size();
@@ -84,28 +91,30 @@ struct Resolver::Watch {
   bool awaits_write = false;
 };
 
-Resolver::Resolver(asio::io_context& io, HostsFile hosts, ResolvConf conf)
+Resolver::Resolver(asio::io_context& io, HostsFile hosts, ResolvConf conf, milliseconds patience)
     : io_(io),
       hosts_(std::move(hosts)),
       conf_(std::move(conf)),
+      patience_(patience),
       cache_(cached_names_max),
       timer_(io) {}
 
 config::Result<std::unique_ptr<Resolver>> Resolver::make(asio::io_context& io, HostsFile hosts,
                                                          ResolvConf conf,
-                                                         const std::vector<std::string>& servers) {
+                                                         const std::vector<std::string>& servers,
+                                                         milliseconds patience) {
   const auto failed = [](int status) {
     return Error(ErrorCode::invalid_request,
                  std::string("the resolver cannot be started: ") + ares_strerror(status));
   };
   if (const int status = ares_library_init(ARES_LIB_INIT_ALL); status != ARES_SUCCESS)
     return failed(status);
-  std::unique_ptr<Resolver> made(new Resolver(io, std::move(hosts), std::move(conf)));
-  const ResolvConf& patience = made->conf_;
+  std::unique_ptr<Resolver> made(new Resolver(io, std::move(hosts), std::move(conf), patience));
+  const ResolvConf& own_conf = made->conf_;
   ares_options options{};
   options.timeout =
-      static_cast<int>((patience.timeout.count() > 0 ? patience.timeout : default_timeout).count());
-  options.tries = patience.attempts > 0 ? patience.attempts : default_attempts;
+      static_cast<int>((own_conf.timeout.count() > 0 ? own_conf.timeout : default_timeout).count());
+  options.tries = own_conf.attempts > 0 ? own_conf.attempts : default_attempts;
   options.sock_state_cb = &Resolver::watch;
   options.sock_state_cb_data = made.get();
   int status = ares_init_options(&made->channel_, &options,
@@ -153,8 +162,12 @@ bool Resolver::has_room_for(const std::string& name) const {
 }
 
 void Resolver::join(Resolve& wait, const std::string& name) {
-  if (const auto under_way = lookups_.find(name); under_way != lookups_.end())
-    return under_way->second->waiting.push_back(wait);
+  if (const auto under_way = lookups_.find(name); under_way != lookups_.end()) {
+    under_way->second->waiting.push_back(wait);
+    // What it went ahead with was kept for less time than AAAA takes.
+    if (under_way->second->went_ahead) asio::post(io_, [this, name] { go_ahead(name); });
+    return;
+  }
   Lookup& lookup = *lookups_.emplace(name, std::make_unique<Lookup>()).first->second;
   lookup.resolver = this;
   lookup.name = name;
@@ -200,7 +213,9 @@ void Resolver::answered(void* question_, int status, int, unsigned char* message
   if (status == ARES_EDESTRUCTION) return;
   question.answer =
       read_answer(status, {message, static_cast<std::size_t>(bytes)}, question.family);
-  if (--lookup.unanswered > 0) return;
+  --lookup.unanswered;
+  if (lookup.lacks_ipv6_only()) lookup.resolver->grow_impatient(lookup);
+  if (lookup.unanswered > 0) return;
   lookup.answer = merge(std::move(lookup.answer), lookup.ipv4.answer);
   lookup.answer = merge(std::move(lookup.answer), lookup.ipv6.answer);
   Resolver& self = *lookup.resolver;
@@ -208,14 +223,35 @@ void Resolver::answered(void* question_, int status, int, unsigned char* message
   asio::post(self.io_, [&self, name = lookup.name] { self.finish(name); });
 }
 
+// Not the other way round: who has an IPv6 address only may be unable to use it.
+void Resolver::grow_impatient(Lookup& lookup) {
+  lookup.patience.emplace(io_, patience_);
+  lookup.patience->async_wait([this, name = lookup.name](const boost::system::error_code& error) {
+    if (!error) go_ahead(name);
+  });
+}
+
+// The lookup may have come to its end meanwhile.
+void Resolver::go_ahead(const std::string& name) {
+  const auto found = lookups_.find(name);
+  if (found == lookups_.end() || !found->second->lacks_ipv6_only()) return;
+  Lookup& lookup = *found->second;
+  lookup.went_ahead = true;
+  tell(lookup, merge(lookup.answer, lookup.ipv4.answer));
+}
+
 void Resolver::finish(const std::string& name) {
   const auto found = lookups_.find(name);
   const std::unique_ptr<Lookup> lookup = std::move(found->second);
   lookups_.erase(found);
-  const Resolved outcome = resolved(name, lookup->answer);
-  cache_.remember(name, outcome, Clock::now() + kept_for(lookup->answer));
-  while (!lookup->waiting.empty()) {
-    Resolve& wait = lookup->waiting.front();
+  tell(*lookup, lookup->answer);
+}
+
+void Resolver::tell(Lookup& lookup, const DnsAnswer& answer) {
+  const Resolved outcome = resolved(lookup.name, answer);
+  cache_.remember(lookup.name, outcome, Clock::now() + kept_for(answer));
+  while (!lookup.waiting.empty()) {
+    Resolve& wait = lookup.waiting.front();
     wait.unlink();
     wait.resolved_ = &outcome;
     wait.complete();

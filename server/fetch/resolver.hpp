@@ -2,8 +2,10 @@
 // as they say, also those that there is nothing.
 //
 // Literals, the hosts file and localhost (RFC 6761) are answered at once; everything else is asked
-// of the name servers, A and AAAA in parallel, with the search domains of resolv.conf. A lookup
-// belongs to nobody: whoever waits for it may go away.
+// of the name servers, A and AAAA in parallel, with the search domains of resolv.conf. Where the
+// answer to AAAA is missing although there are IPv4 addresses, those are the answer after a moment
+// (RFC 8305 3), and all of them once they are known. A lookup belongs to nobody: whoever waits for
+// it may go away.
 //
 // Owner: the Fetcher. Lifetime: outlives io_context::run(). Process: loop. Trust: answers are
 // untrusted: every address is judged before it is dialled.
@@ -30,13 +32,19 @@ struct ares_channeldata;
 
 namespace fetchmill::server::fetch {
 
+struct DnsAnswer;
+
 class Resolver {
  public:
+  static constexpr milliseconds resolution_delay{50};
+
   // `servers` ("192.0.2.1", "[2001:db8::1]:53") are asked instead of those named in resolv.conf,
-  // which c-ares reads: blocking, for start-up. Errors: invalid_request, for the operator.
+  // which c-ares reads: blocking, for start-up. `patience` is how long IPv4 addresses wait for
+  // IPv6. Errors: invalid_request, for the operator.
   static config::Result<std::unique_ptr<Resolver>> make(asio::io_context& io, HostsFile hosts,
                                                         ResolvConf conf,
-                                                        const std::vector<std::string>& servers);
+                                                        const std::vector<std::string>& servers,
+                                                        milliseconds patience = resolution_delay);
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();
@@ -55,7 +63,7 @@ class Resolver {
   struct Question;
   struct Watch;
 
-  Resolver(asio::io_context& io, HostsFile hosts, ResolvConf conf);
+  Resolver(asio::io_context& io, HostsFile hosts, ResolvConf conf, milliseconds patience);
   // Null: it has to be asked for. Valid until the next call.
   const Resolved* known(const Host& host);
   bool has_room_for(const std::string& name) const;
@@ -63,7 +71,10 @@ class Resolver {
 
   static void answered(void* question, int status, int timeouts, unsigned char* message, int bytes);
   void ask(Lookup& lookup);
+  void grow_impatient(Lookup& lookup);
+  void go_ahead(const std::string& name);
   void finish(const std::string& name);
+  void tell(Lookup& lookup, const DnsAnswer& answer);
 
   static void watch(void* resolver, int fd, int readable, int writable);
   void await_events(const std::shared_ptr<Watch>& socket, bool for_read);
@@ -73,6 +84,7 @@ class Resolver {
   ares_channeldata* channel_ = nullptr;
   HostsFile hosts_;
   ResolvConf conf_;
+  milliseconds patience_;
   Resolved at_once_;  // scratch: what needs no question
   NameCache cache_;
   std::unordered_map<std::string, std::unique_ptr<Lookup>> lookups_;

@@ -39,15 +39,28 @@ class Answer:
     """What is said to one question: records, or a code, and how.
 
     `negative_ttl` adds the zone's SOA record; `truncated` cuts it over UDP; `when` is an Event that
-    is waited for first. NEVER is no answer at all.
+    is waited for first; `ipv6` says of AAAA that it is answered "first", before A, or "never".
+    NEVER is no answer at all.
     """
 
-    def __init__(self, *records, code=NOERROR, negative_ttl=None, truncated=False, when=None):
+    def __init__(
+        self, *records, code=NOERROR, negative_ttl=None, truncated=False, when=None, ipv6=None
+    ):
         self.records = [one for group in records for one in group]
         self.code = code
         self.negative_ttl = negative_ttl
         self.truncated = truncated
         self.when = when
+        self.ipv6 = ipv6
+        self.ipv6_answered = threading.Event()
+
+    def holds_back(self, kind):
+        """Whether a question is not answered; waits where another is answered before it."""
+        if self.when and not self.when.wait(timeout=60):
+            return True
+        if self.ipv6 == "first" and kind == A:
+            return not self.ipv6_answered.wait(timeout=60)
+        return self.ipv6 == "never" and kind == AAAA
 
 
 NEVER = object()
@@ -110,9 +123,11 @@ class NameServer:
             threading.Thread(target=self._answer_udp, args=(query, client), daemon=True).start()
 
     def _answer_udp(self, query, client):
-        answer = self._answer(query, "udp")
-        if answer and not self._stopped.is_set():
-            self._udp.sendto(answer, client)
+        def send(answer):
+            if not self._stopped.is_set():
+                self._udp.sendto(answer, client)
+
+        self._answer(query, "udp", send)
 
     def _serve_tcp(self):
         while True:
@@ -125,11 +140,13 @@ class NameServer:
     def _answer_tcp(self, connection):
         with connection, connection.makefile("rb") as stream:
             while len(head := stream.read(2)) == 2:
-                answer = self._answer(stream.read(int.from_bytes(head, "big")), "tcp")
-                if answer:
-                    connection.sendall(len(answer).to_bytes(2, "big") + answer)
+                query = stream.read(int.from_bytes(head, "big"))
+                send = lambda answer: connection.sendall(  # noqa: E731
+                    len(answer).to_bytes(2, "big") + answer
+                )
+                self._answer(query, "tcp", send)
 
-    def _answer(self, query, way):
+    def _answer(self, query, way, send):
         labels, at = [], 12
         while query[at]:
             labels.append(query[at + 1 : at + 1 + query[at]].decode())
@@ -147,10 +164,12 @@ class NameServer:
                 self._questions.append((name, kind, way))
             if said is NEVER or said.code in (NOERROR, NXDOMAIN):
                 self._settled.add(this)
-        if said is NEVER or (said.when and not said.when.wait(timeout=60)):
-            return None
+        if said is NEVER or said.holds_back(kind):
+            return
         question = query[12 : at + 5]
-        return self._message(query[:2], question, kind, said, said.truncated and way == "udp")
+        send(self._message(query[:2], question, kind, said, said.truncated and way == "udp"))
+        if kind == AAAA:
+            said.ipv6_answered.set()
 
     @staticmethod
     def _message(number, question, kind, said, truncated):

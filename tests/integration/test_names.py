@@ -67,6 +67,13 @@ class Answers(NamesTest):
             self.assert_fetched(server, "a.test")
         self.assertEqual((self.names.asked("a.test", A), self.names.asked("a.test", AAAA)), (1, 1))
 
+    def test_ipv4_does_not_wait_for_ipv6_that_never_comes(self):
+        half = at_loopback("half.test", ipv6="never")
+        # The question is given up after 14 s.
+        server = self.start_with({"half.test": half}, **{"fetch.connect_timeout_ms": 12_000})
+        self.assert_fetched(server, "half.test")
+        self.assertEqual(self.names.asked("half.test", AAAA), 1)
+
     def test_an_alias_is_followed(self):
         chain = alias("www.test", 60, "cdn.test") + alias("cdn.test", 60, "edge.test")
         names = {"www.test": Answer(chain, address("edge.test", 60, "127.0.0.1"))}
@@ -233,7 +240,8 @@ class Policy(NamesTest):
     def test_one_forbidden_address_refuses_the_name(self):
         forbidden = {"a.test": "10.0.0.1", "b.test": "fd00::1", "c.test": "169.254.169.254"}
         names = {
-            name: Answer(address(name, 60, "127.0.0.1", more)) for name, more in forbidden.items()
+            name: Answer(address(name, 60, "127.0.0.1", more), ipv6="first")
+            for name, more in forbidden.items()
         }
         server = self.start_with(names)
         self.origin.reset_counters()
