@@ -1,6 +1,6 @@
 // Answers with random faults, in random pieces, into random room: how they end depends on their
-// bytes alone. The fuzzers of tests/fuzz do this for the parsers; here are the buffers between
-// them.
+// bytes alone. tests/fuzz/fuzz_exchange.cpp searches for such bytes; here are answers larger than
+// its inputs, and the rest of a fetch around them.
 #include "tests/unit/server/fetch_fixture.hpp"
 
 #include <algorithm>
