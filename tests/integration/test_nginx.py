@@ -72,6 +72,70 @@ class Connections(Nginxes):
             self.all_ok(server.batch([url_task(url)] * 1000, concurrency=16), 1000)
 
 
+class Posts(Nginxes):
+    """A POST is served once, or its outcome says that it was lost: it is never sent twice."""
+
+    def setUp(self):
+        super().setUp()
+        self.ok, self.lost = [], []
+
+    def nginx(self, **how):
+        return super().nginx(server='location = /post { return 200 "done"; }', **how)
+
+    def post(self, server, nginx, count, **how):
+        first = len(self.ok) + len(self.lost)
+        targets = [f"/post?{number}" for number in range(first, first + count)]
+        fields = {"method": "POST", "body": "once", **how}
+        batch = server.batch([url_task(nginx.url(target), **fields) for target in targets])
+        for outcome in batch.outcomes:
+            target = targets[outcome["index"]]
+            if outcome["type"] == "result":
+                self.ok.append(target)
+            else:
+                self.assertIn(outcome["error"]["code"], ("upstream_protocol", "connect_failed"))
+                self.lost.append(target)
+
+    def served(self, nginx):
+        return [target for *_, target in nginx.requests() if target.startswith("/post?")]
+
+    def assert_told_truly(self, nginx):
+        eventually(lambda: set(self.ok) <= set(self.served(nginx)), "nginx has logged them")
+        self.assertCountEqual(self.served(nginx), self.ok)
+        self.assertGreater(len(self.ok), 9 * len(self.lost), self.lost)
+
+    def test_nginx_closes_idle_connections_at_the_worst_moments(self):
+        nginx = self.nginx(http="keepalive_timeout 3ms;")
+        for _ in range(60):
+            self.post(self.server, nginx, 20, retries=0)
+        self.assert_told_truly(nginx)
+
+    def test_nginx_ends_connections_after_few_requests(self):
+        nginx = self.nginx(http="keepalive_requests 7;")
+        self.post(self.server, nginx, 1000, retries=0)
+        self.assert_told_truly(nginx)
+        self.assertEqual(self.lost, [])
+
+    def test_a_reload_under_load(self):
+        nginx = self.nginx()
+        with Repeating(nginx.reload, 0.05):
+            for _ in range(3):
+                self.post(self.server, nginx, 1000)
+        self.assert_told_truly(nginx)
+
+    def test_a_restart_under_load(self):
+        nginx = self.nginx()
+        server = self.start({"fetch.retries": 8, "fetch.breaker_failures": 0})
+        restart = threading.Timer(0.02, nginx.restart)
+        restart.start()
+        while restart.is_alive():
+            self.post(server, nginx, 1000)
+        # What was served just before it ended may be in no log; what is in there twice came twice.
+        nginx.stop()
+        served = self.served(nginx)
+        self.assertEqual(len(served), len(set(served)), "none twice")
+        self.assertGreater(len(self.ok), 9 * len(self.lost))
+
+
 class Bodies(Nginxes):
     def test_sizes_byte_by_byte(self):
         nginx = self.nginx()
