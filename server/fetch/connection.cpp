@@ -2,9 +2,12 @@
 
 #include "server/fetch/interrupted.hpp"
 
+#include <array>
 #include <cerrno>
 #include <string>
+#include <utility>
 
+#include <netinet/tcp.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -187,6 +190,21 @@ Transfer Connection::send(std::span<const iovec> from) {
   return transfer;
 }
 
+void Connection::probe() {
+  if (std::exchange(probed_, true)) return;
+  struct Option {
+    int level;
+    int name;
+    int value;
+  };
+  constexpr std::array<Option, 4> options{{{SOL_SOCKET, SO_KEEPALIVE, 1},
+                                           {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+                                           {IPPROTO_TCP, TCP_KEEPINTVL, 15},
+                                           {IPPROTO_TCP, TCP_KEEPCNT, 4}}};
+  for (const Option& option : options)
+    ::setsockopt(fd(), option.level, option.name, &option.value, sizeof option.value);
+}
+
 bool Connection::is_quiet() {
   if (!is_open() || hung_up()) return false;
   char byte;
@@ -220,6 +238,7 @@ void Connection::close() {
   tunnelled_to_.reset();
   alert_ = nullptr;
   send_failed_ = false;
+  probed_ = false;
   Socket::close();
 }
 

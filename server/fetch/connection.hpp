@@ -13,6 +13,7 @@
 #include "server/fetch/tls.hpp"
 #include "server/socket.hpp"
 
+#include <chrono>
 #include <optional>
 #include <span>
 
@@ -58,6 +59,11 @@ class Connection : public Socket {
   // Why the upstream ended TLS, when receive() or send() said `closed` for that reason; else null.
   const char* alert() const { return alert_; }
 
+  // How long a peer that is gone without a word may go unnoticed: probes that the kernel sends find
+  // out by then. They are for who may wait for longer. Idempotent.
+  static constexpr std::chrono::minutes unnoticed_max{2};
+  void probe();
+
   // True while an idle connection has said nothing: it can be used again.
   bool is_quiet();
 
@@ -75,6 +81,7 @@ class Connection : public Socket {
   const char* alert_ = nullptr;
   bool waits_for_write_ = false;
   bool send_failed_ = false;
+  bool probed_ = false;
 };
 
 }  // namespace fetchmill::server::fetch

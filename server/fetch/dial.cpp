@@ -2,7 +2,6 @@
 
 #include "server/fetch/interrupted.hpp"
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <list>
@@ -48,23 +47,6 @@ Error connect_error(int error, std::string_view whom) {
   return failure;
 }
 
-// Keep-alive probes find out within two minutes that a silent upstream is gone, where a task's
-// deadline or the idle timeout are longer than that.
-void set_options(int fd) {
-  struct Option {
-    int level;
-    int name;
-    int value;
-  };
-  constexpr std::array<Option, 5> options{{{IPPROTO_TCP, TCP_NODELAY, 1},
-                                           {SOL_SOCKET, SO_KEEPALIVE, 1},
-                                           {IPPROTO_TCP, TCP_KEEPIDLE, 60},
-                                           {IPPROTO_TCP, TCP_KEEPINTVL, 15},
-                                           {IPPROTO_TCP, TCP_KEEPCNT, 4}}};
-  for (const Option& option : options)
-    ::setsockopt(fd, option.level, option.name, &option.value, sizeof option.value);
-}
-
 // The attempts under way. Closes what is left of them at its end.
 class Attempts {
  public:
@@ -87,7 +69,8 @@ class Attempts {
     const int fd =
         ::socket(target.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     if (fd < 0) return errno;
-    set_options(fd);
+    constexpr int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     Attempt& attempt = open_.emplace_back(*this, address, fd);
     // Connecting comes before watching: an unconnected socket reports a hang-up.
     const bool started =
@@ -110,7 +93,7 @@ class Attempts {
       if (!attempt->decided) continue;
       Outcome outcome{attempt->address, 0};
       socklen_t bytes = sizeof outcome.error;
-      ::getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &outcome.error, &bytes);
+      if (attempt->broken) ::getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &outcome.error, &bytes);
       if (outcome.error != 0) {
         give_up(*attempt);
       } else {
@@ -129,11 +112,12 @@ class Attempts {
   struct Attempt final : EventSink {
     Attempt(Attempts& all_, const Address& address_, int fd_)
         : all(all_), address(address_), fd(fd_) {}
-    void on_events(std::uint32_t) override;
+    void on_events(std::uint32_t events) override;
     Attempts& all;
     Address address;
     int fd;
     bool decided = false;
+    bool broken = false;  // there is an error to be asked for
   };
 
   void give_up(Attempt& attempt) {
@@ -190,8 +174,9 @@ Attempts::Decided Attempts::decided(Activity& activity, TimePoint at) {
 }
 
 // The end of the wait may be the end of this attempt.
-void Attempts::Attempt::on_events(std::uint32_t) {
+void Attempts::Attempt::on_events(std::uint32_t events) {
   decided = true;
+  if (events & (EPOLLERR | EPOLLHUP)) broken = true;
   if (all.waiting_) all.waiting_->end();
 }
 

@@ -79,6 +79,7 @@ struct Fetcher::State final : cache::Upstream {
         rules(std::move(rules_)),
         metrics(metrics_),
         connect_timeout(settings.connect_timeout_ms),
+        idles_long(milliseconds(settings.idle_timeout_ms) > Connection::unnoticed_max),
         outcomes(metrics_),
         phases(metrics_),
         turns(io),
@@ -134,6 +135,7 @@ struct Fetcher::State final : cache::Upstream {
   OwnAddresses own_addresses;
   config::Metrics& metrics;
   milliseconds connect_timeout;
+  bool idles_long;
   OutcomeCounters outcomes;
   PhaseHistograms phases;
   Turns turns;
@@ -294,6 +296,8 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     }
     if (!step) co_return step;
     if (response.trace) record_connection(*response.trace, *lease);
+    if (idles_long || request.deadline - EventTime::now() > Connection::unnoticed_max)
+      lease->probe();
     exchange.begin(*lease);
     step = co_await exchange.request(activity, request, sink);
     end.sent = exchange.sent();

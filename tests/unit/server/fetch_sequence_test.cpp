@@ -2,6 +2,9 @@
 
 #include <future>
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 namespace fetchmill::server::fetch::testing {
 namespace {
 
@@ -25,6 +28,40 @@ TEST_F(FetchTest, UsesOneConnectionForMany) {
   fetcher().stop();
   upstream.join();
   EXPECT_EQ(answered, 20u);
+}
+
+// Whether the kernel probes our end of the only connection to that port of 127.0.0.1.
+bool is_probed(std::uint16_t port) {
+  for (int fd = 0; fd < 1024; ++fd) {
+    sockaddr_in peer{};
+    socklen_t bytes = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &bytes) != 0 ||
+        peer.sin_family != AF_INET || ntohs(peer.sin_port) != port)
+      continue;
+    int on = 0;
+    bytes = sizeof on;
+    EXPECT_EQ(::getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &bytes), 0);
+    return on != 0;
+  }
+  ADD_FAILURE() << "there is no connection";
+  return false;
+}
+
+TEST_F(FetchTest, HasAPeerProbedWhereATaskMayWaitForLong) {
+  for (const bool idles_long : {false, true}) {
+    settings.fetch.idle_timeout_ms = idles_long ? 180'000 : 30'000;
+    renew();
+    Upstream upstream({[](Peer& peer) { peer.answer_all(ok_response("x")); }});
+    for (const bool waits_long : {false, true}) {
+      FetchRequest asked = request(upstream.url());
+      if (waits_long) asked.deadline = Clock::now() + std::chrono::minutes(3);
+      Fetched fetched;
+      fetch(asked, fetched);
+      EXPECT_EQ(fetched.detail(), "");
+      EXPECT_EQ(is_probed(upstream.port()), idles_long || waits_long);
+    }
+    fetcher().stop();
+  }
 }
 
 TEST_F(FetchTest, DoesNotReuseWhatIsNotUnambiguouslyOver) {
