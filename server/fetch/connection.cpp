@@ -128,7 +128,8 @@ Transfer Connection::tls_outcome(int result, std::size_t bytes) {
     case SSL_ERROR_ZERO_RETURN:
       return {Transfer::Status::closed, 0, 0};
     default:
-      alert_ = tls_alert();
+      // Told once only.
+      if (!alert_) alert_ = tls_alert();
       return {Transfer::Status::closed, 0, errno != 0 ? errno : EPROTO};
   }
 }
