@@ -85,6 +85,23 @@ Script expect_no_request() {
   return [](Peer& peer) { EXPECT_EQ(peer.read_request(), ""); };
 }
 
+TEST_F(FetchTls, HearsARefusalThatComesBeforeTheBodyWasSent) {
+  const TlsServer tls = authority.server("IP:127.0.0.1");
+  Upstream upstream({[](Peer& peer) {
+                      peer.read(1000);
+                      peer.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n");
+                    }},
+                    tls.get());
+  FetchRequest asked = request(upstream.url("/", "127.0.0.1", "https"));
+  asked.method = wire::Method::put;
+  asked.body = std::string(12'000'000, 'b');
+  asked.retries = 2;
+  Fetched fetched;
+  fetch(asked, fetched);
+  EXPECT_EQ(fetched.error(), "upstream_status") << fetched.detail();
+  EXPECT_EQ(fetched.response.attempts, 1u);
+}
+
 TEST_F(FetchTls, RefusesAnotherName) {
   Fetched fetched;
   fetch_from("IP:127.0.0.2,DNS:localhost", expect_no_request(), fetched);
