@@ -50,7 +50,8 @@ Result<Files> open_files(const BatchOrder& order) {
   if (!input) return input.error();
   Files files{std::move(*input), std::nullopt};
   if (order.resume) {
-    Result<ResumeFile> resume = open_resume_file(*order.resume);
+    Result<ResumeFile> resume =
+        open_resume_file(*order.resume, ResumeIndex::order_line(order.stream.defaults));
     if (!resume) return resume.error();
     files.resume.emplace(std::move(*resume));
   }
@@ -73,7 +74,11 @@ class FileLines final : public LineSource::Lines {
 
   LineTask parse(simdjson::dom::parser& parser, std::string_view line) override {
     LineTask task = task_from_line(parser, line, defaults_, app_.settings);
-    if (!index_ || !task || !*task || !index_->take(**task, run_.counts().added)) return task;
+    if (!index_ || !task || !*task) return task;
+    if (!index_->is_first_of_its_id(**task))
+      return Error(ErrorCode::invalid_request,
+                   "a task before it has this id, and --resume could not tell them apart", "id");
+    if (!index_->take(**task, run_.counts().added)) return task;
     run_.skip();
     return std::nullopt;
   }

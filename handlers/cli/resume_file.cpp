@@ -23,9 +23,17 @@ Error unusable(const std::string& path, std::string_view why) {
   return Error(ErrorCode::invalid_request, "the file '" + path + "' " + std::string(why), "resume");
 }
 
+Error cannot_be_written(const std::string& path) {
+  return unusable(path, std::string("cannot be written: ") + std::strerror(errno));
+}
+
+bool write_all(int file, std::string_view bytes) {
+  return ::write(file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
+}
+
 }  // namespace
 
-Result<ResumeFile> open_resume_file(const std::string& path) {
+Result<ResumeFile> open_resume_file(const std::string& path, const std::string& order_line) {
   workers::Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666));
   if (!file) return unusable(path, std::string("cannot be opened: ") + std::strerror(errno));
   struct stat status {};
@@ -39,6 +47,7 @@ Result<ResumeFile> open_resume_file(const std::string& path) {
   std::array<char, 64 * 1024> piece;
   off_t bytes_read = 0;
   off_t whole_lines = 0;
+  bool of_another_order = false;
   for (;;) {
     const ssize_t count = ::read(resume.file.get(), piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
@@ -50,11 +59,21 @@ Result<ResumeFile> open_resume_file(const std::string& path) {
     if (const std::size_t end = bytes.rfind('\n'); end != std::string_view::npos)
       whole_lines = bytes_read + static_cast<off_t>(end) + 1;
     bytes_read += count;
-    lines.feed(bytes, [&](const LineReader::Line& line) { resume.index.add(line.text); });
+    lines.feed(bytes, [&](const LineReader::Line& line) {
+      resume.index.add(line.text);
+      of_another_order = of_another_order || (line.number == 1 && line.text != order_line &&
+                                              ResumeIndex::is_order_line(line.text));
+    });
+    if (of_another_order)
+      return unusable(path,
+                      "has the results of another op, pipeline, method or body, which its first "
+                      "line tells: ask for the same, or name another file");
   }
   if (whole_lines != bytes_read && ::ftruncate(resume.file.get(), whole_lines) != 0)
-    return unusable(path, std::string("cannot be written: ") + std::strerror(errno));
+    return cannot_be_written(path);
   ::lseek(resume.file.get(), 0, SEEK_END);
+  if (whole_lines == 0 && !write_all(resume.file.get(), order_line + '\n'))
+    return cannot_be_written(path);
   return resume;
 }
 

@@ -1,7 +1,7 @@
 // The file that `batch --resume` goes on with: read once, then appended to.
 //
 // Errors: invalid_request, in words for the user: it cannot be opened, is no regular file, holds
-// something else than outcomes, or another run writes to it.
+// something else than outcomes, its first line is of another order, or another run writes to it.
 #pragma once
 
 #include "config/error.hpp"
@@ -17,8 +17,9 @@ struct ResumeFile {
   ResumeIndex index;
 };
 
-// Makes the file where there is none. Cuts off a last line that was not written to its end; its
-// task counts as not done.
-config::Result<ResumeFile> open_resume_file(const std::string& path);
+// Makes the file where there is none, and begins it with `order_line` (ResumeIndex). Outcomes that
+// have no such line above them, because they were written to standard output, may be of anything.
+// Cuts off a last line that was not written to its end; its task counts as not done.
+config::Result<ResumeFile> open_resume_file(const std::string& path, const std::string& order_line);
 
 }  // namespace fetchmill::handlers::cli

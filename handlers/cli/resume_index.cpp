@@ -1,5 +1,7 @@
 #include "handlers/cli/resume_index.hpp"
 
+#include "handlers/json_output.hpp"
+
 #include <functional>
 #include <string>
 
@@ -7,6 +9,7 @@ namespace fetchmill::handlers::cli {
 namespace {
 
 constexpr std::string_view outcome_start = R"({"type":")";
+constexpr std::string_view order_start = R"({"type":"batch")";
 
 // By its hash: with a million results, two that differ meet with a probability of 1 in 10^7.
 std::uint64_t key_of(std::string_view id, std::string_view url) {
@@ -50,9 +53,32 @@ bool ResumeIndex::take(const TaskSpec& task, std::uint64_t index) {
   return true;
 }
 
+bool ResumeIndex::is_first_of_its_id(const TaskSpec& task) {
+  return task.id.empty() || ids_.insert(key_of(task.id, {})).second;
+}
+
 bool ResumeIndex::looks_like_outcomes(std::string_view beginning) {
   const std::string_view start = beginning.substr(0, outcome_start.size());
   return outcome_start.starts_with(start);
+}
+
+std::string ResumeIndex::order_line(const TaskSpec& defaults) {
+  std::string line(order_start);
+  append_member(line, "method", boost::beast::http::to_string(defaults.method));
+  append_member_name(line, "pipeline");
+  line += std::string_view(defaults.pipeline);
+  // It may be large, and a secret.
+  if (const std::string_view body = defaults.body; !body.empty()) {
+    append_member_name(line, "body_hash");
+    line += '"';
+    append_number(line, std::hash<std::string_view>()(body));
+    line += '"';
+  }
+  return line + '}';
+}
+
+bool ResumeIndex::is_order_line(std::string_view line) {
+  return line.starts_with(order_start);
 }
 
 }  // namespace fetchmill::handlers::cli

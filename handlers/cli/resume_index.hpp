@@ -7,14 +7,16 @@
 // place is that of another one, or its result stands at a place that was passed without it; then
 // the URL alone tells. What is still in doubt is fetched again.
 //
-// Bytes: some 110 for each line with a result. Requires: lines as outcome.cpp writes them. Trust:
-// the file is the user's; what looks like no outcome counts for nothing.
+// Bytes: some 110 for each line with a result, some 30 for each task with an id. Requires: lines as
+// outcome.cpp writes them. Trust: the file is the user's; what looks like no outcome counts for
+// nothing.
 #pragma once
 
 #include "handlers/task.hpp"
 
 #include <cstdint>
 #include <set>
+#include <string>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -31,14 +33,23 @@ class ResumeIndex {
   // task: of three tasks with one URL and two results, one is left to do. Requires: tasks come in
   // the order of their places.
   bool take(const TaskSpec& task, std::uint64_t index);
+  // Whether it is the first one of the input with its id, or has none.
+  bool is_first_of_its_id(const TaskSpec& task);
 
   // Whether a file that begins so holds outcomes.
   static bool looks_like_outcomes(std::string_view beginning);
+
+  // The first line of a file, without its newline: what all of its results were asked for. What
+  // only decides which results there are (limits, accept_status) or changes from run to run
+  // (headers with a token) is not in it.
+  static std::string order_line(const TaskSpec& defaults);
+  static bool is_order_line(std::string_view line);
 
  private:
   simdjson::dom::parser parser_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> results_;  // key, index; not taken yet
   std::unordered_set<std::uint64_t> places_;                   // the indexes of all results
+  std::unordered_set<std::uint64_t> ids_;  // the keys of those seen in the input
 };
 
 }  // namespace fetchmill::handlers::cli

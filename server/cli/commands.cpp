@@ -124,10 +124,11 @@ constexpr std::string_view batch_description =
     "On a terminal, standard error shows how far it is; at the end it has one line that sums up. "
     "Ctrl-C starts nothing more, waits for what runs and sums up; a second one stops at once.\n\n"
     "With --resume OUT, the outcomes are appended to OUT, and tasks that have a result there are "
-    "left out: the same call goes on after an interruption, and tries again what failed. A task is "
-    "known by its `id`, which no other may have; without one by its URL and its place among the "
-    "tasks, so lines may be added at the end. Where lines were moved or removed it is the URL "
-    "alone: there, tasks with the same URL need an `id`.";
+    "left out: the same call goes on after an interruption, and tries again what failed. The first "
+    "line of OUT says what its results are of; a call with another op, pipeline, method or body is "
+    "refused. A task is known by its `id`; a second one with it fails. Without one it is known by "
+    "its URL and its place among the tasks, so lines may be added at the end. Where lines were "
+    "moved or removed it is the URL alone: there, tasks with the same URL need an `id`.";
 
 constexpr std::string_view process_description =
     "The input is FILE, or standard input where that is - or left out. It is POST /v1/process "

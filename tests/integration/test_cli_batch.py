@@ -177,6 +177,12 @@ class Streams(BatchTest):
         self.assertEqual(indexes, list(range(4000)))
 
 
+def outcomes_in(path):
+    """Of the file of a run with --resume: its first line says what they are of."""
+    order, *lines = map(json.loads, path.read_text().splitlines())
+    return lines if order["type"] == "batch" else [order, *lines]
+
+
 class Resume(BatchTest):
     def setUp(self):
         super().setUp()
@@ -188,7 +194,40 @@ class Resume(BatchTest):
         return code, err
 
     def outcomes(self):
-        return [json.loads(line) for line in self.out.read_text().splitlines()]
+        return outcomes_in(self.out)
+
+    def test_results_of_something_else_are_not_gone_on_with(self):
+        urls = self.file("urls", *self.urls(2))
+        self.assertEqual(self.resume("--op", "hash", urls), (0, ""))
+        before = self.out.read_text()
+        for other in (["--op", "text.stats"], [], ["--op", "hash", "--data", "x"]):
+            with self.subTest(other):
+                code, err = self.resume(*other, urls)
+                self.assertEqual(code, 2)
+                self.assertIn("has the results of another op, pipeline, method or body", err)
+                self.assertEqual(self.out.read_text(), before)
+        self.assertEqual(self.resume("--op", "hash", "--timeout-ms", "9000", urls), (0, ""))
+        self.assertEqual(self.out.read_text(), before)
+
+    def test_outcomes_of_standard_output_are_gone_on_with(self):
+        urls = self.file("urls", *self.urls(2))
+        with self.out.open("wb") as file:
+            batch(urls, stdout=file)
+        before = self.out.read_text()
+        self.assertEqual(self.resume(urls), (0, ""))
+        self.assertEqual(self.out.read_text(), before)
+
+    def test_an_id_that_stands_twice(self):
+        tasks = [{"id": "x", "url": url} for url in self.urls(2)]
+        lines = self.file("tasks", *map(json.dumps, tasks))
+        for _ in range(2):
+            self.assertEqual(self.resume(lines)[0], 3)
+            error = self.outcomes()[-1]
+            self.assertEqual((error["index"], error["id"], error["line"]), (1, "x", 2))
+            self.assertEqual(error["error"]["field"], "id")
+            self.assertIn("a task before it has this id", error["error"]["detail"])
+        self.assertEqual([o["type"] for o in self.outcomes()].count("result"), 1)
+        self.assertEqual(batch(lines)[0], 0, "without --resume nothing is looked up by it")
 
     def test_only_what_has_no_result_is_fetched(self):
         missing = self.origin.url("/status?code=404")
@@ -275,13 +314,10 @@ class CtrlC(BatchTest):
         self.assertLess(done, 20)
         self.assertTrue(err.startswith(f"20 tasks: {done} ok, 0 failed, {20 - done} left out; "), err)
         self.assertTrue(err.endswith("; stopped before the end\n"), err)
-        self.assertEqual(len(out.read_text().splitlines()), done)
+        self.assertEqual(len(outcomes_in(out)), done)
         code, _, _ = batch("--resume", out, urls)
         self.assertEqual(code, 0)
-        self.assertEqual(
-            sorted(json.loads(line)["index"] for line in out.read_text().splitlines()),
-            list(range(20)),
-        )
+        self.assertEqual(sorted(o["index"] for o in outcomes_in(out)), list(range(20)))
 
     def held(self):
         """An upstream whose answer waits until it may be given, and the function that lets it."""

@@ -1,6 +1,8 @@
 #include "handlers/cli/resume_index.hpp"
 #include "handlers/outcome.hpp"
 
+#include <iterator>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -144,6 +146,40 @@ TEST(ResumeIndex, TellsOutcomesFromOtherFiles) {
     EXPECT_TRUE(ResumeIndex::looks_like_outcomes(outcomes)) << outcomes;
   for (const std::string_view other : {"http://a/\n", R"({"url":"http://a/"})", "\n", "#"})
     EXPECT_FALSE(ResumeIndex::looks_like_outcomes(other)) << other;
+}
+
+TEST(ResumeIndex, TellsTheFirstTaskOfAnId) {
+  ResumeIndex index;
+  for (const char* id : {"x", "y", ""})
+    EXPECT_TRUE(index.is_first_of_its_id(task("http://a/", id)));
+  EXPECT_FALSE(index.is_first_of_its_id(task("http://b/", "x")));
+  EXPECT_TRUE(index.is_first_of_its_id(task("http://a/")))
+      << "those without one are told otherwise";
+}
+
+TEST(ResumeIndex, TheOrderIsWhatResultsAreOf) {
+  TaskSpec defaults;
+  const std::string line = ResumeIndex::order_line(defaults);
+  EXPECT_EQ(line, R"({"type":"batch","method":"GET","pipeline":[]})");
+  EXPECT_TRUE(ResumeIndex::is_order_line(line));
+  EXPECT_TRUE(ResumeIndex::looks_like_outcomes(line));
+  EXPECT_FALSE(ResumeIndex::is_order_line(result_of(task("http://a/"))));
+
+  defaults.timeout_ms = 7;
+  defaults.headers.push_back({"Authorization", "Bearer x"});
+  EXPECT_EQ(ResumeIndex::order_line(defaults), line);
+  const auto changed = [&](auto change) {
+    TaskSpec other = defaults;
+    change(other);
+    return ResumeIndex::order_line(other);
+  };
+  const std::string lines[] = {
+      line, changed([](TaskSpec& other) { other.body = "a=1"; }),
+      changed([](TaskSpec& other) { other.body = "a=2"; }),
+      changed([](TaskSpec& other) { other.pipeline = "[{}]"; }),
+      changed([](TaskSpec& other) { other.method = server::wire::Method::post; })};
+  EXPECT_EQ(std::set<std::string>(std::begin(lines), std::end(lines)).size(), std::size(lines));
+  EXPECT_EQ(lines[1].find("a=1"), std::string::npos);
 }
 
 }  // namespace
