@@ -96,8 +96,9 @@ void Loader::check_relations() {
                  "batch.max_concurrency");
   const auto region_holds = [&](std::string_view key, std::uint64_t body_bytes_max) {
     check_relation("workers.region_mb", s.workers.region_mb,
-                   s.workers.region_mb == 0 || s.workers.region_mb * MiB > body_bytes_max,
-                   "0, or more than " + std::string(key) + ", " + amount(body_bytes_max, "bytes"),
+                   s.workers.region_mb == 0 || s.workers.region_mb >= region_mb_min(body_bytes_max),
+                   "0, or at least " + std::to_string(region_mb_min(body_bytes_max)) + " where " +
+                       std::string(key) + " is " + amount(body_bytes_max, "bytes"),
                    key);
   };
   region_holds("fetch.max_bytes", s.fetch.max_bytes);

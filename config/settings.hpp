@@ -19,6 +19,12 @@ inline constexpr std::uint64_t KiB = 1024;
 inline constexpr std::uint64_t MiB = 1024 * KiB;
 inline constexpr std::uint64_t GiB = 1024 * MiB;
 
+// The least workers.region_mb for bodies of this size. Shared memory holds three of the largest and
+// what stands beside them (the proof is in workers/slots.cpp), or none could be promised its end.
+constexpr std::uint64_t region_mb_min(std::uint64_t body_bytes_max) {
+  return (3 * body_bytes_max + MiB - 1) / MiB + 1;
+}
+
 // A list of C++ names as the words that people write.
 template <std::size_t size>
 constexpr std::array<char, size> with_hyphens(const char (&names)[size]) {

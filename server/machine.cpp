@@ -142,10 +142,11 @@ config::Settings fit_to_machine(config::Settings settings, const Machine& machin
     settings.workers.count = std::max<std::uint64_t>(1, machine.cpus / loops);
   const std::uint64_t body_bytes_max =
       std::max(settings.fetch.max_bytes, settings.server.max_body_bytes);
-  // On a small machine a quarter may not hold one body of the allowed size: then that decides.
+  // On a small machine a quarter may be too little for bodies of the allowed size: they decide
+  // then.
   if (settings.workers.region_mb == 0)
     settings.workers.region_mb =
-        std::max(machine.memory_bytes / 4 / loops / MiB, body_bytes_max / MiB + 1);
+        std::max(machine.memory_bytes / 4 / loops / MiB, config::region_mb_min(body_bytes_max));
   settings.merge.max_bytes = std::min(
       settings.merge.max_bytes, std::max(settings.workers.region_mb * MiB / 4, body_bytes_max));
   return settings;

@@ -463,11 +463,13 @@ TEST(Load, SettingsMustAgreeWithEachOther) {
                   "expected at most batch.max_concurrency, 10"});
   EXPECT_EQ(mistakes_of_flags({"--workers.region_mb=16", "--server.max_body_bytes=1024"}),
             Lines{"--workers.region_mb: workers.region_mb = 16: "
-                  "expected 0, or more than fetch.max_bytes, 16777216 bytes (16 MiB)"});
-  EXPECT_EQ(mistakes_of_flags({"--workers.region_mb=16", "--fetch.max_bytes=1024"}),
-            Lines{"--workers.region_mb: workers.region_mb = 16: "
-                  "expected 0, or more than server.max_body_bytes, 16777216 bytes (16 MiB)"});
-  EXPECT_EQ(mistakes_of_flags({"--workers.region_mb=17"}), Lines{});
+                  "expected 0, or at least 49 where fetch.max_bytes is 16777216 bytes (16 MiB)"});
+  EXPECT_EQ(
+      mistakes_of_flags({"--workers.region_mb=16", "--fetch.max_bytes=1024"}),
+      Lines{"--workers.region_mb: workers.region_mb = 16: "
+            "expected 0, or at least 49 where server.max_body_bytes is 16777216 bytes (16 MiB)"});
+  EXPECT_EQ(mistakes_of_flags({"--workers.region_mb=48"}).size(), 1U);
+  EXPECT_EQ(mistakes_of_flags({"--workers.region_mb=49"}), Lines{});
 }
 
 TEST(Load, NothingIsSaidAboutTheRelationOfAMistakenSetting) {

@@ -1,8 +1,10 @@
 #include "workers/slots.hpp"
 
+#include "config/settings.hpp"
 #include "tests/unit/workers/mebibytes.hpp"
 #include "workers/region.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -100,6 +102,14 @@ TEST_F(SlotsTest, ShapeKeepsItsSums) {
               sizeof(SlotHeader) + pipeline_bytes_max + MiB + final_url_bytes_max);
   }
   EXPECT_FALSE(slot_shape(MiB, MiB));
+}
+
+TEST_F(SlotsTest, ARegionThatTheSettingsAllowIsEnough) {
+  for (const std::uint64_t body : {std::uint64_t{1024}, MiB, 16 * MiB, 50 * MiB + 1, 1024 * MiB}) {
+    const std::uint64_t region = config::region_mb_min(body) * MiB;
+    EXPECT_TRUE(slot_shape(region, body)) << body;
+    EXPECT_TRUE(slot_shape(region, std::max(body, region / 4))) << body << ", with a merge's";
+  }
 }
 
 TEST_F(SlotsTest, ASealedSlotSaysWhereEverythingIs) {
