@@ -1,6 +1,7 @@
 #include "handlers/engine.hpp"
 
 #include "config/version.hpp"
+#include "handlers/metric_series.hpp"
 #include "server/fetch/fetch.hpp"
 #include "server/memory_reserve.hpp"
 #include "workers/sandbox_report.hpp"
@@ -81,6 +82,7 @@ Engine::Engine(const config::Settings& given, LoopSeat* seat)
   if (seat_) log_.speak_as_loop(seat_->number);
   // A peer that closes early shows as an error of the write, not as the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
+  begin_series(metrics_);
   metrics_.build_info.with({config::version, config::revision}).set(1);
   server::raise_open_files_limit();
 }

@@ -127,7 +127,8 @@ Service::RouteSeries& Service::series(const Route* route) {
   RouteSeries& cached = series_[index];
   if (!cached.duration) {
     const std::string_view name = name_of(route);
-    cached.ok_get = &metrics.http_requests_total.with({name, "GET", "200"});
+    if (route && (route->methods & method_get) != 0)
+      cached.ok_get = &metrics.http_requests_total.with({name, "GET", "200"});
     cached.duration = &metrics.http_request_duration_seconds.with({name});
   }
   return cached;
@@ -135,7 +136,7 @@ Service::RouteSeries& Service::series(const Route* route) {
 
 void Service::count_response(const Answered& answered) {
   RouteSeries& cached = series(answered.route);
-  if (answered.method == wire::Method::get && answered.status == 200) {
+  if (cached.ok_get && answered.method == wire::Method::get && answered.status == 200) {
     cached.ok_get->increment();
   } else {
     metrics.http_requests_total

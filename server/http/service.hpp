@@ -118,7 +118,7 @@ class Service {
  private:
   friend class Session;
   struct RouteSeries {
-    config::Counter* ok_get = nullptr;  // method GET, status 200: the hot series
+    config::Counter* ok_get = nullptr;  // method GET, status 200: the hot series; null: cannot be
     config::Histogram* duration = nullptr;
   };
   RouteSeries& series(const Route* route);

@@ -75,6 +75,29 @@ class Exposition(ServerTest):
                 self.assertNotIn(leak, text)
 
 
+class Fresh(ServerTest):
+    def test_counters_of_few_series_begin_at_zero(self):
+        """A series that begins at 1 hides its first increment from increase()."""
+        metrics = self.server.metrics()
+        for name, label in (
+            ("config_reloads_total", {"result": "failed"}),
+            ("http_refused_total", {"reason": "bare_lf"}),
+            ("fetch_denied_total", {"reason": "private"}),
+            ("fetch_retries_total", {"reason": "connect_failed"}),
+            ("fetch_circuit_changes_total", {"state": "open"}),
+            ("loop_restarts_total", {"reason": "signal"}),
+        ):
+            self.assertIn(("fetchmill_" + name, label, 0), metrics.series)
+
+    def test_there_are_no_series_that_cannot_be(self):
+        self.server.batch([{"url": self.origin.url("/json")}])
+        self.server.get("/nothing-here")
+        series = [labels for name, labels, _ in self.server.metrics().series
+                  if name == "fetchmill_http_requests_total" and labels["method"] == "GET"]
+        self.assertNotIn("batch", {labels["route"] for labels in series})
+        self.assertFalse([s for s in series if s["route"] == "none" and s["code"] == "200"])
+
+
 class Truth(ServerTest):
     def test_requests_are_counted(self):
         before = self.server.metrics()
