@@ -52,6 +52,9 @@ Result<BatchStream> read_stream_options(const App& app, const Exchange& exchange
   Result<QueryPairs> query = parse_query(exchange.request().query);
   if (!query) return query.error();
   Result<BatchStream> stream = stream_from_query(*query, app.settings);
+  const bool has_url =
+      std::ranges::any_of(*query, [](const auto& pair) { return pair.first == "url"; });
+  if (!stream && has_url) return may_belong_to_url(stream.error());
   if (stream && input == Input::text_lines && !stream->defaults.url.empty())
     return Error(ErrorCode::invalid_request, "where every line is a URL none is left out", "url");
   return stream;

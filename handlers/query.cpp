@@ -41,12 +41,19 @@ config::Result<QueryPairs> parse_query(std::string_view query) {
 }
 
 config::Error unknown_parameter(std::string_view name) {
-  return config::Error(
-      config::ErrorCode::unknown_field,
-      "unknown query parameter '" + std::string(name.substr(0, 100)) +
-          "'; if it belongs to the URL to fetch, percent-encode the whole value of `url` "
-          "(curl: -G --data-urlencode 'url=…')",
-      std::string(name.substr(0, 100)));
+  return may_belong_to_url(
+      config::Error(config::ErrorCode::unknown_field,
+                    "unknown query parameter '" + std::string(name.substr(0, 100)) + '\'',
+                    std::string(name.substr(0, 100))));
+}
+
+config::Error may_belong_to_url(config::Error error) {
+  constexpr std::string_view hint =
+      "f it belongs to the URL to fetch, percent-encode the whole value of `url` (curl: -G "
+      "--data-urlencode 'url=…')";
+  if (error.code != config::ErrorCode::unknown_field || error.detail.ends_with(hint)) return error;
+  error.detail.append(error.detail.ends_with('?') ? " I" : "; i").append(hint);
+  return error;
 }
 
 std::string first_parameter(std::string_view query) {

@@ -448,7 +448,8 @@ Result<TaskSpec> task_from_query(QueryPairs query, const config::Settings& setti
   if (url.empty())
     return Error(ErrorCode::invalid_request, "the parameter `url` is missing or empty", "url");
   Result<TaskSpec> task = defaults_from_query(rest, settings);
-  if (task) task->url = std::move(url);
+  if (!task) return may_belong_to_url(task.error());
+  task->url = std::move(url);
   return task;
 }
 

@@ -142,6 +142,15 @@ class MalformedRequests(ServerTest):
         )
         self.assertIn("url", problem["detail"])
         self.assertRegex(problem["detail"], "encode")
+        for target in (target + "&op=hash", target + "&pipeline=[]"):
+            problem = self.assert_problem(
+                self.server.request("GET", target), "unknown_field", field="page"
+            )
+            self.assertIn("percent-encode the whole value of `url`", problem["detail"])
+        lines = {"Content-Type": "application/x-ndjson"}
+        response = self.server.request("POST", "/v1/batch?url=http://a/?b&c=1&op=hash", b"", lines)
+        problem = self.assert_problem(response, "unknown_field", field="c")
+        self.assertIn("percent-encode the whole value of `url`", problem["detail"])
         url = self.origin.url("/json")
         both = {"pointer": "/0", "algorithm": "md5"}
         response = self.server.get("/v1/fetch", url=url, op="json.select", **both)

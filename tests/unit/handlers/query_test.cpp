@@ -52,6 +52,22 @@ TEST(QueryTest, AnUnknownParameterMayBelongToTheUrl) {
   EXPECT_LT(unknown_parameter(std::string(9000, 'x')).detail.size(), 400u);
 }
 
+TEST(QueryTest, SoMayWhatAnOpDoesNotKnow) {
+  using config::Error;
+  using config::ErrorCode;
+  const auto told = [](ErrorCode code, std::string detail) {
+    return may_belong_to_url(Error(code, std::move(detail), "x")).detail;
+  };
+  const std::string hint =
+      "f it belongs to the URL to fetch, percent-encode the whole value of `url` (curl: -G "
+      "--data-urlencode 'url=…')";
+  EXPECT_EQ(told(ErrorCode::unknown_field, "hash has none"), "hash has none; i" + hint);
+  EXPECT_EQ(told(ErrorCode::unknown_field, "did you mean y?"), "did you mean y? I" + hint);
+  EXPECT_EQ(told(ErrorCode::invalid_request, "is none"), "is none");
+  const Error once = unknown_parameter("page");
+  EXPECT_EQ(may_belong_to_url(once).detail, once.detail);
+}
+
 TEST(QueryTest, ABodyWithAllOptionsLeavesNoneToTheQuery) {
   EXPECT_TRUE(refuse_query(""));
   for (const std::string_view query : {"concurrency=5", "concurrency", "concurrency=5&b=1"}) {
