@@ -47,6 +47,15 @@ Result<void> read_tasks(object batch, const config::Settings& settings, BatchSpe
 
 }  // namespace
 
+std::string_view hint_in_batch(std::string_view name) {
+  if (name == "url" || name == "urls")
+    return R"(URLs stand in `tasks`, as in {"tasks":["https://…"]})";
+  if (name == "op" || name == "pipeline")
+    return R"(what is done with every body stands in `defaults`, as in )"
+           R"({"defaults":{"pipeline":[{"op":"hash"}]}})";
+  return is_task_field(name) ? "what holds for every task stands in `defaults`" : "";
+}
+
 Result<void> read_choice(object document, std::string_view name, std::string_view first,
                          std::string_view second, bool& is_second) {
   element value;
@@ -100,9 +109,16 @@ Result<void> check_task_count(std::size_t count, const config::Settings& setting
 Result<TaskSpec> read_batch_task(element task, const std::string& field, const TaskSpec& defaults,
                                  const config::Settings& settings) {
   TaskSpec parsed = defaults;
-  if (auto read = read_task(task, field, settings, parsed, nullptr); !read) return read.error();
-  if (auto checked = refuse_unused_vars(task, field); !checked) return checked.error();
-  if (auto checked = require_url(parsed, field + ".url"); !checked) return checked.error();
+  if (std::string_view url; !task.get(url)) {
+    parsed.url = url;
+    parsed.is_template = false;
+  } else if (!task.is_object()) {
+    return wrong_type(field, "a task object or a URL as a string");
+  } else {
+    if (auto read = read_task(task, field, settings, parsed, nullptr); !read) return read.error();
+    if (auto checked = refuse_unused_vars(task, field); !checked) return checked.error();
+  }
+  if (auto checked = require_url(parsed, join(field, "url")); !checked) return checked.error();
   return parsed;
 }
 
@@ -113,7 +129,8 @@ Result<BatchSpec> parse_batch(const std::string& body, const config::Settings& s
   object batch;
   if (document->get(batch))
     return wrong_type("", "an object with `tasks`, as in {\"tasks\":[{\"url\":\"https://…\"}]}");
-  if (auto checked = check_members(batch, batch_fields, ""); !checked) return checked.error();
+  if (auto checked = check_members(batch, batch_fields, "", hint_in_batch); !checked)
+    return checked.error();
   BatchSpec spec;
   if (auto read = read_batch_options(batch, settings, spec.options); !read) return read.error();
   if (auto read = read_tasks(batch, settings, spec); !read) return read.error();
@@ -177,20 +194,9 @@ LineTask task_from_json_line(simdjson::dom::parser& parser, std::string_view lin
   if (line.find_first_not_of(" \t") == std::string_view::npos) return std::nullopt;
   Result<element> parsed = parse_json(parser, std::string(line), "line");
   if (!parsed) return parsed.error();
-  TaskSpec task = defaults;
-  std::string_view url;
-  if (!parsed->get(url)) {
-    task.url = url;
-    task.is_template = false;
-  } else if (!parsed->is_object()) {
-    return wrong_type("", "a task object or a URL as a string");
-  } else if (Result<void> read = read_task(*parsed, "", settings, task, nullptr); !read) {
-    return read.error();
-  } else if (Result<void> checked = refuse_unused_vars(*parsed, ""); !checked) {
-    return checked.error();
-  }
-  if (auto checked = require_url(task, "url"); !checked) return checked.error();
-  if (Result<void> filled = fill_url(task); !filled) return filled.error();
+  Result<TaskSpec> task = read_batch_task(*parsed, "", defaults, settings);
+  if (!task) return task.error();
+  if (Result<void> filled = fill_url(*task); !filled) return filled.error();
   return task;
 }
 

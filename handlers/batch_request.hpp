@@ -38,8 +38,10 @@ config::Result<void> read_choice(simdjson::dom::object document, std::string_vie
 // The defaults that the document has for its tasks.
 config::Result<TaskSpec> read_defaults(simdjson::dom::object document,
                                        const config::Settings& settings);
+// Where that belongs which neither has as a field.
+std::string_view hint_in_batch(std::string_view name);
 config::Result<void> check_task_count(std::size_t count, const config::Settings& settings);
-// `field`: "tasks[3]".
+// A task object, or a URL as a string. `field` is what errors call it: "tasks[3]", or "".
 config::Result<TaskSpec> read_batch_task(simdjson::dom::element task, const std::string& field,
                                          const TaskSpec& defaults,
                                          const config::Settings& settings);
@@ -57,7 +59,7 @@ config::Result<BatchStream> stream_from_query(const QueryPairs& query,
 
 // Nothing: the line says nothing (it is blank, or a comment).
 using LineTask = std::optional<config::Result<TaskSpec>>;
-// A task object, or a URL as a JSON string. Errors: as read_task.
+// As read_batch_task, with its url filled in.
 LineTask task_from_json_line(simdjson::dom::parser& parser, std::string_view line,
                              const TaskSpec& defaults, const config::Settings& settings);
 // Of a line that is no task: what its outcome repeats of it, as far as that can be read.

@@ -1,10 +1,12 @@
 #include "handlers/json_input.hpp"
 
+#include "config/suggest.hpp"
 #include "handlers/as_written.hpp"
 #include "workers/json/json_locate.hpp"
 #include "workers/json/json_number.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace fetchmill::handlers {
 
@@ -12,6 +14,18 @@ using config::Error;
 using config::ErrorCode;
 using config::Result;
 using simdjson::dom::element;
+
+namespace {
+
+std::string hint_for(std::string_view name, std::span<const std::string_view> known,
+                     MemberHint hint) {
+  if (const std::string_view text = hint(name); !text.empty()) return "; " + std::string(text);
+  const std::vector<std::string> names(known.begin(), known.end());
+  const std::string near = config::nearest(name, names);
+  return near.empty() ? std::string() : "; did you mean " + near + '?';
+}
+
+}  // namespace
 
 Result<element> parse_json(simdjson::dom::parser& parser, const std::string& text,
                            std::string_view what) {
@@ -36,17 +50,16 @@ Error wrong_type(std::string field, std::string_view expected) {
   return Error(ErrorCode::invalid_request, "expected " + std::string(expected), std::move(field));
 }
 
-Error unknown_member(std::string_view name, std::string field) {
-  return Error(ErrorCode::unknown_field, "unknown field '" + std::string(name.substr(0, 100)) + "'",
-               std::move(field));
-}
-
 Result<void> check_members(simdjson::dom::object object, std::span<const std::string_view> known,
-                           const std::string& field) {
+                           const std::string& field, MemberHint hint) {
   std::uint64_t given = 0;  // a bit for each that is known
   for (const auto& [name, value] : object) {
     const auto row = std::ranges::find(known, name);
-    if (row == known.end()) return unknown_member(name, join(field, name));
+    if (row == known.end())
+      return Error(
+          ErrorCode::unknown_field,
+          "unknown field '" + std::string(name.substr(0, 100)) + '\'' + hint_for(name, known, hint),
+          join(field, name));
     const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(row - known.begin());
     if ((given & bit) != 0)
       return Error(ErrorCode::invalid_request, "given twice", join(field, name));

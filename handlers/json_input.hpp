@@ -21,11 +21,12 @@ config::Result<simdjson::dom::element> parse_json(simdjson::dom::parser& parser,
                                                   const std::string& text,
                                                   std::string_view what = "body");
 config::Error wrong_type(std::string field, std::string_view expected);
-config::Error unknown_member(std::string_view name, std::string field);
+// What to say behind "unknown field 'NAME'"; empty: what it may be a misspelling of.
+using MemberHint = std::string_view (*)(std::string_view name);
 // Whether each member is one of the known names, at most 64, and stands once.
 config::Result<void> check_members(simdjson::dom::object object,
                                    std::span<const std::string_view> known,
-                                   const std::string& field);
+                                   const std::string& field, MemberHint hint);
 // Of a number that is one, also where it is written as 1.0 or 1e3.
 std::optional<std::uint64_t> whole_number(simdjson::dom::element value);
 config::Result<std::uint64_t> read_integer(simdjson::dom::element value, const std::string& field,

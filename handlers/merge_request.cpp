@@ -91,7 +91,8 @@ Result<MergeSpec> parse_merge(const std::string& body, const config::Settings& s
   if (!document) return document.error();
   object merge;
   if (document->get(merge)) return wrong_type("", "an object with `tasks` and `pipeline`");
-  if (auto checked = check_members(merge, merge_fields, ""); !checked) return checked.error();
+  if (auto checked = check_members(merge, merge_fields, "", hint_in_batch); !checked)
+    return checked.error();
   MergeSpec spec;
   if (auto read = read_merge_options(merge, settings, spec.options); !read) return read.error();
   if (std::string_view text; !merge.at_key("pipeline").get(text)) {

@@ -11,7 +11,7 @@ namespace {
 std::string merge_schema(const config::Settings& settings) {
   const config::Settings::Batch& batch = settings.batch;
   const std::string count = std::to_string(batch.max_tasks);
-  const std::string task = schema_reference("BatchTask");
+  const std::string task = schema_reference("TaskOrUrl");
   const auto batch_field = [](std::string_view name) {
     return member(name, object({member("$ref", text("#/components/schemas/Batch/properties/" +
                                                     std::string(name)))}));

@@ -24,8 +24,7 @@ constexpr std::array contents{
         R"(string; blank lines say nothing. Of any length: it is read while outcomes are written.)"
         R"( Options and defaults stand in the query. Where fail_fast, deadline_ms or the )"
         R"(server's own end ends it, one outcome, with its line, stands for all lines )"
-        R"(that had come but were not read.","anyOf":[)"
-        R"({"$ref":"#/components/schemas/BatchTask"},{"type":"string"}]}},)"
+        R"(that had come but were not read.","$ref":"#/components/schemas/TaskOrUrl"}},)"
         R"("text/plain":{"schema":{"description":"The same with a URL a line; # begins a comment.",)"
         R"("type":"string"}}})"},
     Content{"error", R"({"application/json":{"schema":{"$ref":"#/components/schemas/ErrorInfo"}},)"

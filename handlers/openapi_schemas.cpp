@@ -145,7 +145,7 @@ std::string fetch_call_schema() {
 std::string batch_schema(const config::Settings& settings) {
   const config::Settings::Batch& batch = settings.batch;
   const auto tasks = R"("type":"array","maxItems":)" + std::to_string(batch.max_tasks) +
-                     R"(,"items":)" + schema_reference("BatchTask");
+                     R"(,"items":)" + schema_reference("TaskOrUrl");
   return object(
       {member("description", text("Many tasks.")),
        fields(
@@ -325,6 +325,8 @@ std::string schemas(const config::Settings& settings) {
       member("FetchCall", fetch_call_schema()),
       member("BatchTask",
              of_task_fields("One task of a batch. Its url may come from defaults.", {}, {})),
+      member("TaskOrUrl", object({member("anyOf", array({schema_reference("BatchTask"),
+                                                         R"({"type":"string"})"}))})),
       member(
           "BatchDefaults",
           object({member("description",

@@ -265,6 +265,10 @@ constexpr auto task_names = [] {
   return names;
 }();
 
+std::string_view hint_in_task(std::string_view name) {
+  return name == "op" ? R"(ops stand in `pipeline`, as in [{"op":"hash"}])" : "";
+}
+
 Result<void> check_bodies(simdjson::dom::object object, const std::string& field) {
   int bodies = 0;
   for (std::string_view name : {"body", "body_base64", "json"})
@@ -303,6 +307,10 @@ Result<void> check_conditions(const TaskSpec& task, const std::string& field) {
 }
 
 }  // namespace
+
+bool is_task_field(std::string_view name) {
+  return std::ranges::find(task_fields, name, &TaskField::name) != task_fields.end();
+}
 
 Result<void> require_url(const TaskSpec& task, std::string field) {
   if (!task.url.empty()) return {};
@@ -365,8 +373,9 @@ Result<void> read_task(element object_or_other, const std::string& field,
   simdjson::dom::object object;
   if (object_or_other.get(object)) return wrong_type(field.empty() ? "" : field, "a task object");
   const std::span<const std::string_view> known(task_names);
-  if (Result<void> checked = check_members(
-          object, envelope == nullptr ? known.first(task_fields.size()) : known, field);
+  if (Result<void> checked =
+          check_members(object, envelope == nullptr ? known.first(task_fields.size()) : known,
+                        field, hint_in_task);
       !checked)
     return checked.error();
   if (Result<void> checked = check_bodies(object, field); !checked) return checked.error();

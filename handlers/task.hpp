@@ -77,6 +77,8 @@ TaskSpec default_task(const config::Settings& settings);
 config::Result<void> read_task(simdjson::dom::element object, const std::string& field,
                                const config::Settings& settings, TaskSpec& task, bool* envelope);
 
+// Whether a task may have a field of this name everywhere.
+bool is_task_field(std::string_view name);
 // Errors: invalid_request, with `field`, where the task has no url.
 config::Result<void> require_url(const TaskSpec& task, std::string field);
 // Of a task that is not the defaults of others: no template takes `vars` beside a url of its own.

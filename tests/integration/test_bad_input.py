@@ -121,6 +121,20 @@ class MalformedRequests(ServerTest):
             self.server.post("/v1/batch", batch), "unknown_field", field="defaults.timeout"
         )
 
+    def test_what_stands_elsewhere_is_said(self):
+        url = self.origin.url("/json")
+        for target, body, field, hint in (
+            ("/v1/fetch", {"url": url, "op": "hash"}, "op", "ops stand in `pipeline`"),
+            ("/v1/fetch", {"url": url, "pipelines": []}, "pipelines", "did you mean pipeline?"),
+            ("/v1/batch", {"tasks": [url], "pipeline": []}, "pipeline", "stands in `defaults`"),
+            ("/v1/batch", {"urls": [url]}, "urls", "URLs stand in `tasks`"),
+            ("/v1/merge", {"urls": [url]}, "urls", "URLs stand in `tasks`"),
+        ):
+            with self.subTest(body=body):
+                response = self.server.post(target, body)
+                problem = self.assert_problem(response, "unknown_field", field=field)
+                self.assertIn(hint, problem["detail"])
+
     def test_unknown_ops(self):
         url = self.origin.url("/json")
         for step in ("json.selekt", "IDENTITY", "json", "crash", "echo", "spin_forever"):
@@ -142,7 +156,7 @@ class MalformedRequests(ServerTest):
         )
         self.assertIn("url", problem["detail"])
         self.assertRegex(problem["detail"], "encode")
-        for target in (target + "&op=hash", target + "&pipeline=[]"):
+        for target in (target + "&op=hash", target + "&pipeline=%5B%5D"):
             problem = self.assert_problem(
                 self.server.request("GET", target), "unknown_field", field="page"
             )

@@ -43,6 +43,28 @@ TEST(BatchRequestTest, TakesEveryOption) {
   EXPECT_FALSE(batch->tasks[1].has_pipeline());
 }
 
+TEST(BatchRequestTest, ATaskMayBeItsUrl) {
+  const auto batch = parse_batch(
+      R"({"tasks":["http://a/{b}"],"defaults":{"url":"http://c/{d}","pipeline":[{"op":"hash"}]}})",
+      {});
+  ASSERT_TRUE(batch) << said(batch);
+  EXPECT_EQ(batch->tasks[0].url, "http://a/{b}");
+  EXPECT_FALSE(batch->tasks[0].is_template);
+  EXPECT_EQ(batch->tasks[0].first_op(), "hash");
+}
+
+TEST(BatchRequestTest, WhatStandsElsewhereIsSaid) {
+  const std::pair<std::string, std::string_view> cases[] = {
+      {R"({"urls":["http://a/"]})", "URLs stand in `tasks`"},
+      {R"({"tasks":[],"pipeline":[]})", "stands in `defaults`, as in {\"defaults\":{\"pipeline\""},
+      {R"({"tasks":[],"timeout_ms":1})", "stands in `defaults`"},
+      {R"({"tasks":[{"url":"a","op":"hash"}]})", "ops stand in `pipeline`"},
+      {R"({"tasks":[],"concurency":1})", "did you mean concurrency?"},
+  };
+  for (const auto& [json, hint] : cases)
+    EXPECT_NE(parse_batch(json, {}).error().detail.find(hint), std::string::npos) << json;
+}
+
 TEST(BatchRequestTest, MayBeEmpty) {
   const auto batch = parse_batch(R"({"tasks":[]})", {});
   ASSERT_TRUE(batch);
@@ -59,6 +81,7 @@ TEST(BatchRequestTest, ErrorsNameTheField) {
       {R"({"tasks":{}})", "invalid_request tasks"},
       {R"({"tasks":[{"url":"a"},7]})", "invalid_request tasks[1]"},
       {R"({"tasks":[{"url":"a"},{}]})", "invalid_request tasks[1].url"},
+      {R"({"tasks":["a",""]})", "invalid_request tasks[1].url"},
       {R"({"tasks":[{"url":"a"},{"url":2}]})", "invalid_request tasks[1].url"},
       {R"({"tasks":[{"url":"a","x":1}]})", "unknown_field tasks[0].x"},
       {R"({"tasks":[{"url":"a","envelope":true}]})", "unknown_field tasks[0].envelope"},

@@ -68,6 +68,8 @@ TEST(MergeRequest, ErrorsNameTheField) {
       {R"({"tasks":[]})", "ok"},
       {R"({"tasks":{}})", "ok"},
       {R"({"tasks":[],"order":"input"})", "ok"},
+      {R"({"tasks":["u"]})", "ok"},
+      {R"({"tasks":{"a":"u"}})", "ok"},
       {"[]", "invalid_request "},
       {"{", "invalid_request "},
       {"{}", "invalid_request tasks"},
