@@ -23,6 +23,7 @@ Refusal read_version(std::string_view text, unsigned& minor_version, Refusal mal
 Refusal refusal_of_target_char(char c) {
   if (c == ' ' || c == '\t') return Refusal::malformed_request_line;
   if (c == '#') return Refusal::fragment_in_target;
+  if (c == '"' || c == '<' || c == '>') return Refusal::unencoded_in_target;
   return static_cast<unsigned char>(c) >= 0x80 ? Refusal::non_ascii_in_target
                                                : Refusal::invalid_target;
 }
