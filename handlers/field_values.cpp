@@ -56,6 +56,17 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return out;
 }
 
+Result<std::string> read_id(element value, const std::string& field) {
+  Result<std::string> id = read_string(value, field, SIZE_MAX);
+  const auto begins_character = [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  };
+  if (id && std::ranges::count_if(*id, begins_character) > std::ptrdiff_t{id_characters_max})
+    return wrong_type(field,
+                      "a string of at most " + std::to_string(id_characters_max) + " characters");
+  return id;
+}
+
 Result<std::string> read_entity_tags(element value, const std::string& field) {
   const Result<std::string> text = read_string(value, field, condition_bytes_max);
   if (!text) return text.error();
@@ -91,6 +102,8 @@ Result<void> add_field_name(std::string_view name, const std::string& field,
 Result<std::vector<std::string>> read_field_names(element value, const std::string& field) {
   simdjson::dom::array array;
   if (value.get(array)) return wrong_type(field, "an array of header field names");
+  if (array.size() > include_headers_max)
+    return wrong_type(field, "at most " + std::to_string(include_headers_max) + " names");
   std::vector<std::string> names;
   std::size_t index = 0;
   for (element item : array) {

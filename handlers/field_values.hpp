@@ -17,12 +17,16 @@ namespace fetchmill::handlers {
 
 inline constexpr std::size_t condition_bytes_max = 4096;
 inline constexpr std::size_t include_headers_max = 32;
+inline constexpr std::size_t id_characters_max = 256;
 inline constexpr std::size_t variables_max = 64;
 // Of their names and values together: more than this fits into no URL.
 inline constexpr std::size_t variable_bytes_max = 16 * 1024;
 
 // RFC 4648 base64, with or without padding. Nothing when it is not.
 std::optional<std::string> decode_base64(std::string_view text);
+
+// Of at most id_characters_max, as JSON Schema counts them.
+config::Result<std::string> read_id(simdjson::dom::element value, const std::string& field);
 
 // The value of an If-None-Match.
 config::Result<std::string> read_entity_tags(simdjson::dom::element value,

@@ -248,6 +248,7 @@ std::string about() {
           text(
               "Unknown JSON fields, query parameters and ops are refused with 400 and named, "
               "and so are fields given twice; only outside /v1 query parameters are not looked at. "
+              "HEAD is answered wherever GET is, OPTIONS everywhere, with Allow. "
               "Clients should ignore fields of an answer that they do not know.")),
       R"("license":{"name":"Apache-2.0","identifier":"Apache-2.0"})",
   });

@@ -8,7 +8,7 @@ namespace {
 
 // One entity tag after the other (RFC 9110 §8.8.3), or "*".
 std::string entity_tags(const std::string& example) {
-  const std::string tag = R"((W/)?\"[!#-~\\x80-\\uFFFF]*\")";
+  const std::string tag = R"((W/)?\"[^\\x00-\\x20\"\\x7F]*\")";
   return R"("type":"string","maxLength":)" + std::to_string(condition_bytes_max) +
          R"(,"pattern":"^(\\*|[ \\t,]*)" + tag + R"(([ \\t]*,[ \\t,]*)" + tag +
          R"()*[ \\t,]*)$","examples":[)" + text(example) + ']';

@@ -28,7 +28,8 @@ std::vector<std::string> request_fields() {
           "Header fields for the upstream. With an Accept-Encoding among them the body is left "
           "in the coding that it comes in; without one, codings are asked for and undone.",
           R"("type":"object","maxProperties":64,"additionalProperties":{"type":"string",)"
-          R"("pattern":"^[\\t -~\\x80-\\uFFFF]*$"})"),
+          R"("pattern":"^([^\\x00-\\x20\\x7F]([^\\x00-\\x08\\x0A-\\x1F\\x7F]*)"
+          R"([^\\x00-\\x20\\x7F])?)?$"})"),
       property("credential",
                "The name of a secret of the operator's, to be sent along to the origins that it is "
                "for; the cache then takes no part.",

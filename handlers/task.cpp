@@ -115,13 +115,6 @@ Result<void> read_pipeline_field(const FieldReader& in) {
   return {};
 }
 
-Result<void> read_id(const FieldReader& in) {
-  Result<std::string> id = read_string(in.value, in.field, id_bytes_max);
-  if (!id) return id.error();
-  in.task.id = std::move(*id);
-  return {};
-}
-
 // As parse_json has it: its text.
 Result<void> read_meta(const FieldReader& in) {
   Result<std::string> text = read_string(in.value, in.field, SIZE_MAX);
@@ -239,7 +232,7 @@ constexpr std::array task_fields{
     TaskField{"body_base64", read_body_base64, false},
     TaskField{"json", read_json_body, false},
     TaskField{"pipeline", read_pipeline_field, false},
-    TaskField{"id", read_id, false},
+    TaskField{"id", read_value<&TaskSpec::id, read_id>, false},
     TaskField{"meta", read_meta, false},
     TaskField{"timeout_ms", read_timeout_ms, true},
     TaskField{"max_bytes", read_max_bytes, true},

@@ -30,7 +30,6 @@ struct TraceContext;
 namespace fetchmill::handlers {
 
 inline constexpr std::size_t meta_bytes_max = 4096;
-inline constexpr std::size_t id_bytes_max = 256;
 
 // Of all tasks that have no steps.
 inline const server::fetch::SharedBytes empty_pipeline = "[]";

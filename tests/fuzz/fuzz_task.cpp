@@ -35,7 +35,7 @@ void check_error(const config::Error& error) {
 }
 
 void check_task(const TaskSpec& task) {
-  require(task.id.size() <= id_bytes_max);
+  require(task.id.size() <= 4 * id_characters_max);
   require(task.meta.size() <= meta_bytes_max);
   require(task.timeout_ms > 0);
   require(task.max_bytes > 0 && task.max_bytes <= settings.fetch.max_bytes);

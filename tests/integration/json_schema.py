@@ -68,7 +68,7 @@ class Schemas:
             sized = schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value))
             return sized and all(self.valid(item, schema.get("items", {})) for item in value)
         if isinstance(value, str):
-            sized = len(value.encode()) <= schema.get("maxLength", len(value.encode()))
+            sized = len(value) <= schema.get("maxLength", len(value))
             return sized and bool(re.search(schema.get("pattern", ""), value))
         if is_a(value, "number"):
             return schema.get("minimum", value) <= value <= schema.get("maximum", value)

@@ -128,6 +128,30 @@ class Documents(ServerTest):
                     status = self.server.request(method.upper(), target, body).status
                     self.assertNotIn(status, (404, 405, 500, 501))
 
+    def test_schemas_and_server_agree_about_characters(self):
+        fields = self.openapi()["components"]["schemas"]["TaskFields"]["properties"]
+        pattern = fields["headers"]["additionalProperties"]["pattern"]
+        url = self.origin.url("/json")
+        for value in ("", "x", "a b\tc", "\U0001f642", "\u00e9", " x", "x\t", "a\x01b", "\x7f"):
+            with self.subTest(value=value):
+                response = self.server.fetch(url, headers={"X-Any": value})
+                self.assertEqual(bool(re.search(pattern, value)), response.status == 200, response)
+        longest = fields["id"]["maxLength"]
+        for length, status in ((longest, 200), (longest + 1, 400)):
+            response = self.server.fetch(url, id="\u00e9" * length)
+            self.assertEqual(response.status, status)
+        most = fields["include_headers"]["maxItems"]
+        for count, status in ((most, 200), (most + 1, 400)):
+            response = self.server.fetch(url, include_headers=["etag"] * count)
+            self.assertEqual(response.status, status)
+
+    def test_the_list_of_errors_is_what_openapi_says(self):
+        responses = self.openapi()["paths"]["/errors/"]["get"]["responses"]
+        schema = responses["200"]["content"]["application/json"]["schema"]
+        listed = self.assert_ok(self.server.get("/errors/")).json()
+        self.assertEqual(set(listed), set(schema["required"]))
+        self.assertEqual([error["code"] for error in listed["errors"]], list(ERRORS))
+
     def test_readiness_is_what_openapi_says(self):
         responses = self.openapi()["paths"]["/readyz"]["get"]["responses"]
         schema = responses["200"]["content"]["application/json"]["schema"]

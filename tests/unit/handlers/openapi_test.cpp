@@ -64,7 +64,8 @@ TEST_F(OpenApi, HasEveryRouteOfTheApi) {
                                        "post /v1/batch", "post /v1/process",  "get /v1/ops",
                                        "get /metrics",   "get /livez",        "get /healthz",
                                        "get /readyz",    "get /openapi.json", "get /errors/{code}",
-                                       "get /",          "get /v1/pipelines", "post /v1/merge"};
+                                       "get /",          "get /v1/pipelines", "post /v1/merge",
+                                       "get /errors/"};
   EXPECT_EQ(found, expected);
 }
 

@@ -205,6 +205,12 @@ TEST(TaskTest, AJsonBodyIsTypedUnlessTheHeadersSay) {
 }
 
 TEST(TaskTest, ErrorsNameTheField) {
+  const auto repeated = [](std::string_view text, int times) {
+    std::string all;
+    for (; times > 0; --times) all += text;
+    return all;
+  };
+  const std::string same_names = R"({"include_headers":["n")" + repeated(R"(,"n")", 32) + "]}";
   std::string many_names = R"({"include_headers":["n")";
   std::string many_vars = R"({"vars":{"v":1)";
   for (int i = 1; i <= 64; ++i) {
@@ -247,6 +253,8 @@ TEST(TaskTest, ErrorsNameTheField) {
       {R"({"pipeline":[{"op":"hash"},{"op":"hash","x":1}]})", "unknown_field pipeline[1].x"},
       {R"({"id":1})", "invalid_request id"},
       {R"({"id":")" + std::string(257, 'x') + "\"}", "invalid_request id"},
+      {R"({"id":")" + repeated("\xc3\xa9", 256) + "\"}", "ok"},
+      {R"({"id":")" + repeated("\xc3\xa9", 257) + "\"}", "invalid_request id"},
       {large_meta, "invalid_request meta"},
       {R"({"timeout_ms":0})", "invalid_request timeout_ms"},
       {R"({"timeout_ms":"5"})", "invalid_request timeout_ms"},
@@ -269,7 +277,8 @@ TEST(TaskTest, ErrorsNameTheField) {
       {R"({"include_headers":["ETag",1]})", "invalid_request include_headers[1]"},
       {R"({"include_headers":["a b"]})", "invalid_request include_headers[0]"},
       {R"({"include_headers":[""]})", "invalid_request include_headers[0]"},
-      {many_names, "invalid_request include_headers[32]"},
+      {many_names, "invalid_request include_headers"},
+      {same_names, "invalid_request include_headers"},
       {R"({"if_none_match":"a"})", "invalid_request if_none_match"},
       {R"({"if_none_match":""})", "invalid_request if_none_match"},
       {R"({"if_none_match":["\"a\""]})", "invalid_request if_none_match"},
