@@ -20,7 +20,8 @@ constexpr std::uint64_t deadline_ms_max = 86'400'000;
 std::vector<std::string> request_fields() {
   return {
       property("url", "An absolute http or https URL.", R"("type":"string","maxLength":16384)"),
-      property("method", "The upstream request's method.",
+      property("method",
+               "The upstream request's method; also where there is a body, POST must be said.",
                R"("type":"string","default":"GET",)"
                R"("enum":["GET","HEAD","POST","PUT","PATCH","DELETE","OPTIONS"])"),
       property(

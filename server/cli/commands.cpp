@@ -21,7 +21,7 @@ constexpr std::array pipeline_options{
 
 // What one request is: of `fetch`, and of every line of `batch`.
 constexpr std::array request_options{
-    Option{"method", 'X', "METHOD", "GET unless there is a body, then POST."},
+    Option{"method", 'X', "METHOD", "GET unless --data or --json is given, then POST."},
     Option{"header", 'H', "'NAME: VALUE'", "A request header; may be repeated."},
     Option{"data", 'd', "TEXT|@FILE",
            "The request's body: the text as it is, or the bytes of a file."},
@@ -117,9 +117,9 @@ constexpr std::array completions_examples{
 
 constexpr std::string_view batch_description =
     "Lines come from FILE or standard input, as many as there are: a URL, or a task as a JSON "
-    "object with the fields that POST /v1/fetch takes; blank lines and lines that begin with # are "
-    "left out. Each task's outcome goes to standard output as one line of JSON. Options hold for "
-    "every "
+    "object with the fields that POST /v1/fetch takes (its method is GET unless it or an option "
+    "says otherwise, also where it has a body); blank lines and lines that begin with # are left "
+    "out. Each task's outcome goes to standard output as one line of JSON. Options hold for every "
     "task that does not say otherwise.\n\n"
     "On a terminal, standard error shows how far it is; at the end it has one line that sums up. "
     "Ctrl-C starts nothing more, waits for what runs and sums up; a second one stops at once.\n\n"
