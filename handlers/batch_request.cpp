@@ -75,7 +75,8 @@ Result<void> read_batch_limits(object document, const config::Settings& settings
   element value;
   options.concurrency = settings.batch.concurrency;
   if (!document.at_key("concurrency").get(value)) {
-    auto number = read_integer(value, "concurrency", 1, settings.batch.max_concurrency);
+    auto number = read_integer(value, "concurrency", 1, settings.batch.max_concurrency,
+                               "batch.max_concurrency");
     if (!number) return number.error();
     options.concurrency = *number;
   }

@@ -77,12 +77,13 @@ std::optional<std::uint64_t> whole_number(element value) {
 }
 
 Result<std::uint64_t> read_integer(element value, const std::string& field, std::uint64_t min,
-                                   std::uint64_t max) {
+                                   std::uint64_t max, std::string_view max_setting) {
   const std::optional<std::uint64_t> number = whole_number(value);
-  if (!number || *number < min || *number > max)
-    return wrong_type(field,
-                      "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
-  return *number;
+  if (number && *number >= min && *number <= max) return *number;
+  std::string expected =
+      "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
+  if (!max_setting.empty()) expected.append(", which is ").append(max_setting);
+  return wrong_type(field, expected);
 }
 
 Result<std::string> read_string(element value, const std::string& field, std::size_t bytes_max) {

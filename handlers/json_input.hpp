@@ -29,8 +29,10 @@ config::Result<void> check_members(simdjson::dom::object object,
                                    const std::string& field, MemberHint hint);
 // Of a number that is one, also where it is written as 1.0 or 1e3.
 std::optional<std::uint64_t> whole_number(simdjson::dom::element value);
+// `max_setting`: the setting that `max` is of; empty: none.
 config::Result<std::uint64_t> read_integer(simdjson::dom::element value, const std::string& field,
-                                           std::uint64_t min, std::uint64_t max);
+                                           std::uint64_t min, std::uint64_t max,
+                                           std::string_view max_setting = {});
 config::Result<std::string> read_string(simdjson::dom::element value, const std::string& field,
                                         std::size_t bytes_max);
 // "tasks[3]" and "url" → "tasks[3].url"; "" and "url" → "url".

@@ -34,8 +34,9 @@ struct FieldReader {
 using ReadField = Result<void> (*)(const FieldReader&);
 
 template <auto Member>
-Result<void> read_bounded(const FieldReader& in, std::uint64_t min, std::uint64_t max) {
-  Result<std::uint64_t> number = read_integer(in.value, in.field, min, max);
+Result<void> read_bounded(const FieldReader& in, std::uint64_t min, std::uint64_t max,
+                          std::string_view max_setting = {}) {
+  Result<std::uint64_t> number = read_integer(in.value, in.field, min, max, max_setting);
   if (!number) return number.error();
   in.task.*Member = *number;
   return {};
@@ -172,16 +173,18 @@ Result<void> read_timeout_ms(const FieldReader& in) {
   return read_bounded<&TaskSpec::timeout_ms>(in, 1, 3'600'000);
 }
 Result<void> read_max_bytes(const FieldReader& in) {
-  return read_bounded<&TaskSpec::max_bytes>(in, 1, in.settings.fetch.max_bytes);
+  return read_bounded<&TaskSpec::max_bytes>(in, 1, in.settings.fetch.max_bytes, "fetch.max_bytes");
 }
 Result<void> read_max_result_bytes(const FieldReader& in) {
-  return read_bounded<&TaskSpec::max_result_bytes>(in, 1, in.settings.workers.max_result_bytes);
+  return read_bounded<&TaskSpec::max_result_bytes>(in, 1, in.settings.workers.max_result_bytes,
+                                                   "workers.max_result_bytes");
 }
 Result<void> read_max_redirects(const FieldReader& in) {
-  return read_bounded<&TaskSpec::max_redirects>(in, 0, in.settings.fetch.max_redirects);
+  return read_bounded<&TaskSpec::max_redirects>(in, 0, in.settings.fetch.max_redirects,
+                                                "fetch.max_redirects");
 }
 Result<void> read_retries(const FieldReader& in) {
-  return read_bounded<&TaskSpec::retries>(in, 0, in.settings.fetch.retries);
+  return read_bounded<&TaskSpec::retries>(in, 0, in.settings.fetch.retries, "fetch.retries");
 }
 
 Result<void> read_credential(const FieldReader& in) {

@@ -22,7 +22,7 @@ using server::Transfer;
 
 ReadFile file_reader(const config::Settings& settings) {
   return [bytes_max = settings.server.max_body_bytes](const std::string& path) {
-    return config::read_file_up_to(path, bytes_max);
+    return config::read_file_up_to(path == "-" ? "/dev/stdin" : path, bytes_max);
   };
 }
 

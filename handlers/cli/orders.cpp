@@ -19,7 +19,7 @@ using config::Result;
 
 // Options that are no query parameters of the HTTP API.
 constexpr auto own_options = std::to_array<std::string_view>(
-    {"method", "header", "data", "json", "include", "envelope", "resume"});
+    {"method", "header", "data", "json", "include_headers", "include", "envelope", "resume"});
 // Those of `process`, which takes the others for an op's parameters.
 constexpr auto own_process_options =
     std::to_array<std::string_view>({"content_type", "include", "envelope"});
@@ -69,7 +69,15 @@ Result<std::string> header_members(const CommandLine& line) {
   return members;
 }
 
-// Method, headers and body, on top of what the task has.
+Result<std::vector<std::string>> field_names(const CommandLine& line) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : line.options)
+    if (name == "include_headers")
+      if (auto added = add_field_name(value, name, names); !added) return added.error();
+  return names;
+}
+
+// Method, headers, body and what outcomes repeat of the answer, on top of what the task has.
 Result<void> add_request(const CommandLine& line, const config::Settings& settings,
                          const ReadFile& read_file, TaskSpec& task) {
   const std::string* data = line.find("data");
@@ -95,6 +103,9 @@ Result<void> add_request(const CommandLine& line, const config::Settings& settin
   Result<simdjson::dom::element> object = parse_json(parser, document);
   if (!object) return object.error();
   if (auto read = read_task(*object, "", settings, task, nullptr); !read) return read.error();
+  Result<std::vector<std::string>> names = field_names(line);
+  if (!names) return names.error();
+  task.include_headers = std::move(*names);
   if (!data) return {};
   if (!data->starts_with('@')) {
     task.body = *data;
@@ -103,6 +114,18 @@ Result<void> add_request(const CommandLine& line, const config::Settings& settin
   std::optional<std::string> bytes = read_file(data->substr(1));
   if (!bytes) return cannot_read(data->substr(1), "data");
   task.body = std::move(*bytes);
+  return {};
+}
+
+// An option that tells what would be printed nowhere.
+Result<void> refuse_untold(const TaskOrder& order) {
+  if (order.task.debug && !order.include && !order.envelope)
+    return Error(ErrorCode::invalid_request,
+                 "it is told in the head (--include) or in the outcome (--envelope): give one too",
+                 "debug");
+  if (!order.task.include_headers.empty() && !order.envelope)
+    return Error(ErrorCode::invalid_request, "they are told in the outcome: give --envelope too",
+                 "include_headers");
   return {};
 }
 
@@ -123,8 +146,10 @@ Result<TaskOrder> fetch_order(const CommandLine& line, const config::Settings& s
   if (!task) return for_command_line(task.error(), line);
   if (auto added = add_request(line, settings, read_file, *task); !added) return added.error();
   task->url = line.words.at(0);
-  return TaskOrder{std::move(*task), line.find("include") != nullptr,
-                   line.find("envelope") != nullptr};
+  TaskOrder order{std::move(*task), line.find("include") != nullptr,
+                  line.find("envelope") != nullptr};
+  if (auto told = refuse_untold(order); !told) return told.error();
+  return order;
 }
 
 Result<ProcessOrder> process_order(const CommandLine& line, const config::Settings& settings,
@@ -157,11 +182,16 @@ Result<BatchOrder> batch_order(const CommandLine& line, const config::Settings& 
   if (!query) return query.error();
   Result<BatchStream> stream = stream_from_query(*query, settings);
   if (!stream) return for_command_line(stream.error(), line);
+  std::string input = line.words.empty() ? "-" : line.words[0];
+  if (const std::string* data = line.find("data"); data && *data == "@-" && input == "-")
+    return Error(ErrorCode::invalid_request,
+                 "the lines come from standard input, so the body cannot: name a FILE of lines",
+                 "data");
   if (auto added = add_request(line, settings, read_file, stream->defaults); !added)
     return added.error();
   BatchOrder order;
   order.stream = std::move(*stream);
-  if (!line.words.empty()) order.input = line.words[0];
+  order.input = std::move(input);
   if (const std::string* path = line.find("resume")) order.resume = *path;
   return order;
 }

@@ -19,7 +19,8 @@ namespace fetchmill::handlers::cli {
 
 using server::cli::CommandLine;
 
-// The bytes of a file; nothing when it cannot be read or is larger than a body may be.
+// The bytes of a file, or of standard input where the path is "-"; nothing when it cannot be read
+// or is larger than a body may be.
 using ReadFile = std::function<std::optional<std::string>(const std::string& path)>;
 
 // Of a command that runs one task.

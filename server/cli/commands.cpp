@@ -24,7 +24,7 @@ constexpr std::array request_options{
     Option{"method", 'X', "METHOD", "GET unless --data or --json is given, then POST."},
     Option{"header", 'H', "'NAME: VALUE'", "A request header; may be repeated."},
     Option{"data", 'd', "TEXT|@FILE",
-           "The request's body: the text as it is, or the bytes of a file."},
+           "The request's body: the text as it is, or the bytes of a file; @- is standard input."},
     Option{"json", 0, "JSON", "The request's body as JSON, with the Content-Type for it."},
     Option{"timeout-ms", 0, "N", "Time for the fetch, redirects and retries included."},
     Option{"max-bytes", 0, "N", "Largest body, decoded."},
@@ -33,6 +33,8 @@ constexpr std::array request_options{
     Option{"retries", 0, "N", "How often to try again."},
     Option{"accept-status", 0, "2xx|N", "A status whose body is wanted; may be repeated."},
     Option{"cache", 0, "WORD", "default, bypass, only_if_cached or refresh."},
+    Option{"include-headers", 0, "NAME",
+           "A header field of the answer that the outcome repeats; may be repeated."},
     Option{"credential", 0, "NAME", "A configured credential to send, by its name."},
     Option{"debug", 0, "", "Tell how the fetch went: in the outcome, or with --include."},
 };

@@ -80,6 +80,17 @@ class Results(FetchTest):
         self.assertEqual(failed.returncode, 1)
         self.assertEqual(json.loads(failed.stdout)["error"]["code"], "upstream_status")
 
+    def test_what_an_outcome_repeats_of_the_answer(self):
+        names = ["--include-headers", "content-type", "--include-headers", "x-missing"]
+        outcome = json.loads(self.fetch_text("/json?records=1", "--envelope", *names))
+        self.assertEqual(outcome["upstream"]["headers"], {"content-type": "application/json"})
+
+    def test_a_body_from_standard_input(self):
+        with Running("fetch", self.origin.url("/echo"), "-d", "@-") as running:
+            out, _ = running.child.communicate(b"piped")
+        seen = json.loads(out)
+        self.assertEqual((seen["method"], seen["body"]), ("POST", "piped"))
+
     def test_controls_in_an_outcome_are_escaped_on_a_terminal(self):
         url = self.origin.url("/text?text=%7F%C2%9B2J")
         _, line, _ = commands.on_a_terminal("fetch", url, "--envelope")
@@ -138,6 +149,9 @@ class Failures(FetchTest):
             (["--pipeline", "/nonexistent"], "--pipeline: the file '/nonexistent'"),
             (["--header", "x"], "--header: expected 'NAME: VALUE'"),
             (["--timeout-ms", "0"], "--timeout-ms: expected a whole number"),
+            (["--retries", "3"], "--retries: expected a whole number from 0 to 2, which is fetch.retries"),
+            (["--debug"], "--debug: it is told in the head (--include) or in the outcome (--envelope)"),
+            (["--include-headers", "ETag"], "--include-headers: they are told in the outcome"),
             (["--fetch.timeout_ms", "0"], "--fetch.timeout_ms: fetch.timeout_ms = 0"),
             (["http://second/"], "unexpected argument 'http://second/'"),
         ]

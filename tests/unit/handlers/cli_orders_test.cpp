@@ -15,7 +15,8 @@ const config::Settings cli_settings;
 std::optional<std::string> read_file(const std::string& path) {
   const std::map<std::string, std::string> files{{"./steps", R"([{"op":"hash"}])"},
                                                  {"steps.json", R"([{"op":"identity"}])"},
-                                                 {"bytes", "\xff"}};
+                                                 {"bytes", "\xff"},
+                                                 {"-", "typed"}};
   const auto file = files.find(path);
   return file == files.end() ? std::nullopt : std::optional(file->second);
 }
@@ -70,6 +71,7 @@ TEST(FetchOrder, ABodyIsPosted) {
   EXPECT_TRUE(text->task.headers.empty());
 
   EXPECT_EQ(fetch({{"data", "@bytes"}})->task.body, "\xff");
+  EXPECT_EQ(fetch({{"data", "@-"}})->task.body, "typed");
 
   const auto json = fetch({{"json", R"({ "a": 1 })"}, {"method", "PUT"}});
   ASSERT_TRUE(json);
@@ -77,6 +79,17 @@ TEST(FetchOrder, ABodyIsPosted) {
   EXPECT_EQ(json->task.method, server::wire::Method::put);
   ASSERT_EQ(json->task.headers.size(), 1u);
   EXPECT_EQ(json->task.headers[0].value, "application/json");
+}
+
+TEST(FetchOrder, AnOutcomeTellsMore) {
+  const auto order = fetch({{"envelope", "true"},
+                            {"debug", "true"},
+                            {"include_headers", "ETag"},
+                            {"include_headers", "Link"}});
+  ASSERT_TRUE(order) << order.error().detail;
+  EXPECT_TRUE(order->task.debug);
+  EXPECT_EQ(order->task.include_headers, (std::vector<std::string>{"ETag", "Link"}));
+  EXPECT_TRUE(fetch({{"include", "true"}, {"debug", "true"}}));
 }
 
 TEST(FetchOrder, MistakesNameTheOption) {
@@ -97,6 +110,17 @@ TEST(FetchOrder, MistakesNameTheOption) {
       {{{"data", "@missing"}}, "--data: the file 'missing' cannot be read"},
       {{{"pipeline", "./missing"}}, "--pipeline: the file './missing' cannot be read"},
       {{{"method", "FLY"}}, "--method: "},
+      {{{"retries", "5"}},
+       "--retries: expected a whole number from 0 to 2, which is fetch.retries."},
+      {{{"debug", "true"}}, "--debug: it is told in the head (--include) or in the outcome"},
+      {{{"include_headers", "ETag"}}, "--include-headers: they are told in the outcome"},
+      {{{"include_headers", "a b"}}, "--include-headers: expected the name of a header field"},
+      {{{"pipeline", "nope"}},
+       "--pipeline: there is no pipeline 'nope'; `fetchmill print-config` lists those there are."},
+      {{{"op", "json.select"}}, "--pointer: json.select needs --pointer.\n"},
+      {{{"op", "json.validate"}, {"schema", "{"}},
+       "--schema: schema must be a JSON value; it is not JSON: expected a string or '}', not the "
+       "end of the text at line 1, column 2 (byte 1).\n"},
   };
   for (const auto& [options, message] : cases) {
     const auto order = fetch(options);
@@ -159,6 +183,7 @@ TEST(BatchOrder, HasOptionsAndDefaults) {
                                    {"order", "input"},
                                    {"resume", "out"},
                                    {"header", "A: b"},
+                                   {"include_headers", "ETag"},
                                    {"op", "hash"}},
                                   {"urls.txt"},
                                   {}},
@@ -168,9 +193,14 @@ TEST(BatchOrder, HasOptionsAndDefaults) {
   EXPECT_TRUE(order->stream.options.input_order);
   EXPECT_EQ(order->stream.defaults.pipeline, R"([{"op":"hash"}])");
   EXPECT_EQ(order->stream.defaults.headers.size(), 1u);
+  EXPECT_EQ(order->stream.defaults.include_headers, std::vector<std::string>{"ETag"});
   EXPECT_EQ(order->input, "urls.txt");
   EXPECT_EQ(*order->resume, "out");
   EXPECT_EQ(batch_order({}, cli_settings, read_file)->input, "-");
+  const auto body_from_where_lines_come =
+      batch_order({{{"data", "@-"}}, {}, {}}, cli_settings, read_file);
+  ASSERT_FALSE(body_from_where_lines_come);
+  EXPECT_EQ(body_from_where_lines_come.error().field, "data");
 }
 
 TEST(BatchLine, IsAUrlOrATask) {
@@ -198,6 +228,15 @@ TEST(BatchLine, IsAUrlOrATask) {
   const LineTask bad = task_from_line(parser, "{", defaults, cli_settings);
   ASSERT_TRUE(bad);
   EXPECT_FALSE(*bad);
+}
+
+TEST(Failure, SpeaksNoHttp) {
+  for (const config::ErrorInfo& row : config::error_catalogue()) {
+    const std::string text = failure("u", config::Error(row.code));
+    for (const char* word : {"`detail`", "`field`", "GET /v1", "accept_status", "Raise max_bytes",
+                             "timeout_ms,", "deadline_ms or", "cache=", "raise max_redirects"})
+      EXPECT_EQ(text.find(word), std::string::npos) << text;
+  }
 }
 
 TEST(Failure, SaysWhatToDo) {
