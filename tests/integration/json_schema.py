@@ -146,9 +146,12 @@ class Schemas:
     # One fault.
 
     def places(self, value, schema):
-        """(container, key, schema) of everything within a value; schemas of unions left out."""
+        """(container, key, schema) of everything within a value; of unions, within objects only."""
         schema = self.resolved(schema)
         if isinstance(value, dict):
+            for part in schema.get("anyOf", []):
+                if self.valid(value, part):
+                    schema = self.resolved(part)
             known = self.properties(schema)
             for name, member in value.items():
                 part = known.get(name)

@@ -94,8 +94,10 @@ class AnyBody(ServerTest):
 
     @staticmethod
     def tasks_of(body):
+        """Those that are more than a URL."""
         tasks = body.get("tasks", [])
-        return list(tasks.values()) if isinstance(tasks, dict) else tasks
+        tasks = tasks.values() if isinstance(tasks, dict) else tasks
+        return [task for task in tasks if isinstance(task, dict)]
 
     def rounds(self):
         """Bodies for every operation in turn, while there is time."""
