@@ -254,6 +254,9 @@ int batch(const config::Settings& settings, const server::cli::CommandLine& line
     say(cannot_start(started.error()));
     return server::cli::exit_failed;
   }
+  if (files->resume && !files->resume->tells_order)
+    say("fetchmill batch: the file '" + config::printable(*order->resume) +
+        "' does not say what its results are of; they are taken for those of this call.\n");
   files->input.ask("Reading URLs from the terminal, one per line; Ctrl-D ends them.\n");
   Batching batching(engine, *order, *files);
   batching.start();

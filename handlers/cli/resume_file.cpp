@@ -47,7 +47,7 @@ Result<ResumeFile> open_resume_file(const std::string& path, const std::string& 
   std::array<char, 64 * 1024> piece;
   off_t bytes_read = 0;
   off_t whole_lines = 0;
-  bool of_another_order = false;
+  bool is_of_another_order = false;
   for (;;) {
     const ssize_t count = ::read(resume.file.get(), piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
@@ -61,10 +61,11 @@ Result<ResumeFile> open_resume_file(const std::string& path, const std::string& 
     bytes_read += count;
     lines.feed(bytes, [&](const LineReader::Line& line) {
       resume.index.add(line.text);
-      of_another_order = of_another_order || (line.number == 1 && line.text != order_line &&
-                                              ResumeIndex::is_order_line(line.text));
+      if (line.number != 1) return;
+      resume.tells_order = ResumeIndex::is_order_line(line.text);
+      is_of_another_order = resume.tells_order && line.text != order_line;
     });
-    if (of_another_order)
+    if (is_of_another_order)
       return unusable(path,
                       "has the results of another op, pipeline, method or body, which its first "
                       "line tells: ask for the same, or name another file");

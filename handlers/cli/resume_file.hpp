@@ -15,10 +15,12 @@ namespace fetchmill::handlers::cli {
 struct ResumeFile {
   workers::Fd file;  // at its end; locked
   ResumeIndex index;
+  bool tells_order = true;  // by its first line
 };
 
 // Makes the file where there is none, and begins it with `order_line` (ResumeIndex). Outcomes that
-// have no such line above them, because they were written to standard output, may be of anything.
+// have no such line above them, because they were written to standard output, may be of anything:
+// tells_order is false.
 // Cuts off a last line that was not written to its end; its task counts as not done.
 config::Result<ResumeFile> open_resume_file(const std::string& path, const std::string& order_line);
 

@@ -214,7 +214,9 @@ class Resume(BatchTest):
         with self.out.open("wb") as file:
             batch(urls, stdout=file)
         before = self.out.read_text()
-        self.assertEqual(self.resume(urls), (0, ""))
+        code, err = self.resume(urls)
+        self.assertEqual(code, 0)
+        self.assertIn("does not say what its results are of", err)
         self.assertEqual(self.out.read_text(), before)
 
     def test_an_id_that_stands_twice(self):
