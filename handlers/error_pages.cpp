@@ -5,6 +5,7 @@
 #include "handlers/html.hpp"
 #include "handlers/media_type.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -83,7 +84,7 @@ void make_list_json(Response& response) {
 }  // namespace
 
 void error_page(const Request& request, Response& response) {
-  const std::string_view code = request.path.substr(prefix.size());
+  const std::string_view code = request.path.substr(std::min(prefix.size(), request.path.size()));
   const ErrorInfo* row = config::find_error(code);
   if (!row && !code.empty()) {
     response = server::http::problem(

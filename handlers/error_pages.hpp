@@ -8,7 +8,7 @@
 
 namespace fetchmill::handlers {
 
-// An immediate handler for the path "/errors/" and what is below it.
+// An immediate handler for the path "/errors" and what is below it.
 void error_page(const server::http::Request& request, server::http::Response& response);
 
 }  // namespace fetchmill::handlers

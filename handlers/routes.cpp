@@ -107,6 +107,7 @@ std::vector<Route> routes(App& app, const std::function<std::string()>& expose) 
       {"/v1/ops", "ops", read_only, ops_handler()},
       {"/v1/pipelines", "pipelines", read_only, pipelines_handler(app)},
       {"/openapi.json", "openapi", read_only, openapi_handler(app.settings)},
+      {"/errors", "errors", read_only, ImmediateHandler(error_page)},
       {"/errors/", "errors", read_only, ImmediateHandler(error_page)},
   };
   for (Route& route : admin_routes(app, expose)) table.push_back(std::move(route));

@@ -224,7 +224,7 @@ class Resume(BatchTest):
         lines = self.file("tasks", *map(json.dumps, tasks))
         for _ in range(2):
             self.assertEqual(self.resume(lines)[0], 3)
-            error = self.outcomes()[-1]
+            error = [o for o in self.outcomes() if o["type"] == "error"][-1]
             self.assertEqual((error["index"], error["id"], error["line"]), (1, "x", 2))
             self.assertEqual(error["error"]["field"], "id")
             self.assertIn("a task before it has this id", error["error"]["detail"])

@@ -146,9 +146,9 @@ class Documents(ServerTest):
             self.assertEqual(response.status, status)
 
     def test_the_list_of_errors_is_what_openapi_says(self):
-        responses = self.openapi()["paths"]["/errors/"]["get"]["responses"]
+        responses = self.openapi()["paths"]["/errors"]["get"]["responses"]
         schema = responses["200"]["content"]["application/json"]["schema"]
-        listed = self.assert_ok(self.server.get("/errors/")).json()
+        listed = self.assert_ok(self.server.get("/errors")).json()
         self.assertEqual(set(listed), set(schema["required"]))
         self.assertEqual([error["code"] for error in listed["errors"]], list(ERRORS))
 
