@@ -4,7 +4,8 @@
 
 Theirs is theirs.py: aiohttp and a ProcessPoolExecutor. Ours is one POST /v1/batch. Both fetch the
 same bodies from one local origin and compute the same function of each with two workers; the
-kill comes with the same result. Every result is checked. Ends with 1 if ours lost anything.
+kill comes with the same result. Every result is checked. Ends with 1 if ours lost anything or
+replaced no worker.
 
 Binaries: as for tests/integration.
 """
@@ -65,7 +66,11 @@ def run_ours(urls, kill_after):
                 kill_one(server)
         elapsed = time.monotonic() - begin
         afterwards = server.batch(tasks[:1]).outcomes[0]
-        replaced = server.metrics().value("worker_restarts_total", reason="signal")
+        # SIGKILL comes from outside: of the reasons it has one of its own.
+        replaced = processes.eventually(
+            lambda: server.metrics().value("worker_restarts_total", reason="killed"),
+            "the killed worker is replaced",
+        )
     return {
         "elapsed_s": elapsed,
         "results": results,
@@ -112,7 +117,7 @@ def main():
     )
     report("aiohttp and ProcessPoolExecutor", theirs, sizes)
     whole = report("fetchmill", ours, sizes)
-    sys.exit(0 if whole and ours["replaced"] else 1)
+    sys.exit(0 if whole else 1)
 
 
 def parse_arguments():

@@ -1,17 +1,19 @@
 """The benchmark suite without its peers: its tables fit together, its ratios and reports are right.
 
-And no op is without a benchmark and a fuzzer.
+And no op is without a benchmark and a fuzzer, and what is said of a killed worker is so.
 """
 
+import importlib.util
 import json
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
 from harness import free_port, run_command
-from processes import alive, eventually
+from processes import alive, bound, eventually
 from upstreams import ROOT
 
 sys.path.insert(0, str(ROOT / "bench"))
@@ -87,6 +89,23 @@ class Ops(unittest.TestCase):
         folder = ROOT / "tests/fuzz"
         paths = [*folder.glob("fuzz_*.cpp"), *folder.glob("corpus/*/*")]
         self.assertEqual(self.missing('"%s"', paths), [])
+
+
+class BrokenPool(unittest.TestCase):
+    @unittest.skipUnless(importlib.util.find_spec("aiohttp"), "aiohttp is not installed")
+    def test_theirs_is_broken_and_ours_is_whole(self):
+        program = ROOT / "bench/broken_pool/compare.py"
+        ended = subprocess.run(
+            [sys.executable, program, "--tasks", "60", "--kill-after", "20"],
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=bound(60),
+            check=False,
+        )
+        self.assertEqual(ended.returncode, 0, ended.stdout)
+        self.assertRegex(ended.stdout, r"[1-9]\d* of them by BrokenProcessPool\n.* broken for good")
+        self.assertIn("fetchmill: 60 of 60 results, 0 wrong, 0 lost", ended.stdout)
+        self.assertIn("workers killed and replaced: 1\n", ended.stdout)
 
 
 class Servers(unittest.TestCase):
