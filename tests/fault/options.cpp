@@ -22,7 +22,7 @@ constexpr const char* usage =
     "  --workers N       workers.count of the server (2)\n"
     "  --rate N          shots a second, on average (25)\n"
     "  --ways LIST       SIGKILL,SIGSEGV,SIGABRT,SIGTERM,SIGSTOP,garbage (all)\n"
-    "  --probes N        rounds of each time measured after the load (50)\n"
+    "  --probes N        rounds of each time measured after the load (100)\n"
     "  --patience N      multiplies every bound on time, for slow builds (1)\n"
     "  --verbose         the server's warnings on stderr as they come\n";
 

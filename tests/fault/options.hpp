@@ -20,7 +20,7 @@ struct Options {
   std::uint32_t workers = 2;
   double rate = 25;  // shots a second, on average
   std::string ways;  // comma-separated; empty: all
-  std::uint32_t probes = 50;
+  std::uint32_t probes = 100;
   // Bounds on times are relaxed by this: a sanitized build is slower.
   std::uint32_t patience = 1;
   bool verbose = false;

@@ -19,7 +19,9 @@ const char* text(Promise promise) {
       "results are those of their task, byte for byte",
       "a task that must fail says why",
       "no outcome comes long after its deadline",
+      "outcomes and replacements come at once",
       "innocent tasks hardly ever fail",
+      "tasks are served all the while",
       "the server's process stays the same",
       "nothing is held once the load is over",
       "the pool is whole soon after the last shot",
@@ -43,6 +45,12 @@ double Times::at(double quantile) {
   std::sort(values_.begin(), values_.end());
   const double place = std::ceil(quantile * static_cast<double>(values_.size())) - 1;
   return values_[static_cast<std::size_t>(std::max(place, 0.0))];
+}
+
+double Times::all_but_few() {
+  if (count() < 2) return max();
+  std::sort(values_.begin(), values_.end());
+  return values_[count() - 1 - std::max<std::size_t>(1, count() / 100)];
 }
 
 void Score::broken(Promise promise, const std::string& what) {

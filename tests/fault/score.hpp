@@ -23,7 +23,9 @@ enum class Promise : std::uint8_t {
   right,        // the bytes are those of this very task
   named,        // a task that must fail does, and says why
   in_time,      // no outcome long after its deadline
+  prompt,       // nearly all outcomes, and answers of replacements, come at once
   honest,       // innocent tasks hardly ever fail because workers were killed
+  served,       // right answers come all the while, and hardly a request is refused
   one_server,   // the server's process is the one that was started
   no_leak,      // nothing is held once the load is over
   whole,        // all workers are ready soon after the last shot
@@ -36,6 +38,8 @@ class Times {
   std::size_t count() const { return values_.size(); }
   double at(double quantile);
   double max() { return at(1.0); }
+  // p99, which lets one be later where they are fewer than a hundred too.
+  double all_but_few();
 
  private:
   std::vector<double> values_;
