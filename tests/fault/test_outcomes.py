@@ -16,7 +16,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 
 import harness
 import processes
-from harness import ERRORS, Batch, ServerTest
+from harness import ERRORS, ServerTest
+from http_client import ConnectionOver
 from processes import SANITIZED, alive, bound, eventually, with_more_time
 
 ITERATIONS = 3_000_000
@@ -204,22 +205,34 @@ class SilentWorkers(OutcomeTest):
 
 class Deaths(OutcomeTest):
     def under_load(self, server, pool):
-        """A batch of long tasks, under way."""
-        tasks = [{"url": self.origin.url("/bytes?n=9"), "pipeline": [{"op": "spin_forever"}]}] * 8
-        # It ends in whatever way: what counts is that it ends.
-        call = pool.submit(lambda: server.post("/v1/batch", {"tasks": tasks}))
+        """Calls of each kind under way, none of which ends soon; a batch comes first."""
+        url = self.origin.url("/bytes?n=9")
+        tasks = [{"url": url, "pipeline": [{"op": "spin_forever"}]}] * 8
+        calls = [
+            pool.submit(server.batch, tasks),
+            pool.submit(server.process, b"x", "spin_forever"),
+            pool.submit(server.fetch, url, "spin_forever"),
+            pool.submit(server.fetch, self.origin.url("/hang")),
+        ]
+        eventually(
+            lambda: server.metrics().value("http_requests_in_flight") == len(calls), "all are sent"
+        )
         self.busy_worker(server)
-        return call
+        return calls
 
     def test_the_spawner_dies_under_load(self):
         server = self.start()
         family = processes.descendants(server.pid)
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            call = self.under_load(server, pool)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            calls = self.under_load(server, pool)
             os.kill(server.spawner(), signal.SIGKILL)
-            self.assertGreater(server.wait(), 0)
-            concurrent.futures.wait([call], timeout=bound(5))
-            self.assertTrue(call.done())
+            # It stops, having told everybody.
+            self.assertEqual(server.wait(), 1)
+            batch, *responses = [call.result(timeout=bound(5)) for call in calls]
+        self.assert_batch_is_whole(batch, 8)
+        self.assertEqual([o["error"]["code"] for o in batch.outcomes], ["draining"] * 8)
+        for response in responses:
+            self.assert_problem(response, "draining")
         said = [entry["level"] for entry in server.log if "spawner" in json.dumps(entry)]
         self.assertIn("error", said)
         eventually(lambda: not any(map(alive, family)), "no process is left", 5)
@@ -227,12 +240,14 @@ class Deaths(OutcomeTest):
     def test_the_loop_dies_under_load(self):
         server = self.start()
         family = processes.descendants(server.pid)
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            call = self.under_load(server, pool)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            calls = self.under_load(server, pool)
             os.kill(server.pid, signal.SIGKILL)
             eventually(lambda: not any(map(alive, family)), "no process is left", 5)
-            concurrent.futures.wait([call], timeout=bound(5))
-        server.wait()
+            # Nobody is left to answer, and nothing passes for an answer.
+            for call in calls:
+                self.assertIsInstance(call.exception(timeout=bound(5)), (ConnectionOver, OSError))
+        self.assertEqual(server.wait(), -signal.SIGKILL)
 
     def test_a_drain_completes_a_batch_whose_workers_die(self):
         # More work where the batch is over before a worker of it is found.
