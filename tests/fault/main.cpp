@@ -173,8 +173,7 @@ class Run {
     const auto held = [&](const char* what, double now) {
       if (now > 0) score_.broken(Promise::no_leak, std::string(what) + ": " + std::to_string(now));
     };
-    // The scrape itself is one request in flight.
-    const auto in_flight = [&] { return server_.metric("fetchmill_http_requests_in_flight") - 1; };
+    const auto in_flight = [&] { return server_.metric("fetchmill_http_requests_in_flight"); };
     const auto leased = [&] { return server_.metric("fetchmill_region_bytes{state=\"used\"}"); };
     until(within(patience), [&] { return in_flight() <= 0 && leased() <= 0; });
     held("requests in flight", in_flight());
