@@ -68,7 +68,7 @@ double start_seconds(pid_t process) {
 }
 
 // From Linux 6.2 on the size of the folder is their number; before, it is 0 and they are counted.
-double open_descriptors(const std::string& folder) {
+std::optional<double> open_descriptors(const std::string& folder) {
   struct stat status {};
   if (stat(folder.c_str(), &status) == 0 && status.st_size > 0)
     return static_cast<double>(status.st_size);
@@ -76,12 +76,13 @@ double open_descriptors(const std::string& folder) {
   std::size_t count = 0;
   for (std::filesystem::directory_iterator at(folder, failed), end; at != end; at.increment(failed))
     ++count;
-  return static_cast<double>(count > 0 ? count - 1 : 0);  // one of them reads the folder
+  if (count == 0) return std::nullopt;
+  return static_cast<double>(count - 1);  // one of them reads the folder
 }
 
-double max_descriptors(pid_t process) {
+std::optional<double> max_descriptors(pid_t process) {
   rlimit limit{};
-  prlimit(process, RLIMIT_NOFILE, nullptr, &limit);
+  if (prlimit(process, RLIMIT_NOFILE, nullptr, &limit) != 0) return std::nullopt;
   return static_cast<double>(limit.rlim_cur);
 }
 
@@ -106,13 +107,15 @@ constexpr std::array process_rows{
 
 using ProcessValues = std::array<double, process_rows.size()>;
 
-// In the order of the rows. Nothing of one that has ended: a loop may die at any moment of a
-// scrape, and its parent clears its page a little later.
+// In the order of the rows. Nothing where any cannot be read, rather than a zero: a loop may die at
+// any moment of a scrape, and its parent clears its page a little later.
 std::optional<ProcessValues> measure(const MetricsExposition::Process& process) {
   const std::string folder = proc_folder(process.pid);
   const std::optional<std::chrono::nanoseconds> cpu = config::cpu_time(process.pid);
   const std::optional<std::string> pages = config::read_file(folder + "/statm");
-  if (!cpu || !pages) return std::nullopt;
+  const std::optional<double> descriptors = open_descriptors(folder + "/fd");
+  const std::optional<double> descriptors_max = max_descriptors(process.pid);
+  if (!cpu || !pages || !descriptors || !descriptors_max) return std::nullopt;
   const auto page_bytes = static_cast<double>(sysconf(_SC_PAGESIZE));
   const auto bytes = [&](std::size_t index) {
     return static_cast<double>(number_at(*pages, index).value_or(0)) * page_bytes;
@@ -120,8 +123,8 @@ std::optional<ProcessValues> measure(const MetricsExposition::Process& process) 
   return ProcessValues{std::chrono::duration<double>(*cpu).count(),
                        bytes(0),
                        bytes(1),
-                       open_descriptors(folder + "/fd"),
-                       max_descriptors(process.pid),
+                       *descriptors,
+                       *descriptors_max,
                        process.start_seconds};
 }
 
