@@ -70,12 +70,14 @@ def alive(pid):
     return stat is not None and stat[0] not in "ZX"
 
 
-def children(pid):
-    """The pids of the running children of `pid`, in ascending order."""
+def children(pid, ended=False):
+    """The pids of the running children of `pid`, in ascending order; `ended`: of all that were not
+    waited for."""
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     stats = [(child, _stat(child)) for child in pids]
+    left_out = "X" if ended else "ZX"
     return sorted(
-        child for child, stat in stats if stat and int(stat[1]) == pid and stat[0] not in "ZX"
+        child for child, stat in stats if stat and int(stat[1]) == pid and stat[0] not in left_out
     )
 
 
@@ -85,10 +87,10 @@ def kill(pid, number=signal.SIGKILL):
         os.kill(pid, number)
 
 
-def descendants(pid):
+def descendants(pid, ended=False):
     found = []
-    for child in children(pid):
-        found += [child, *descendants(child)]
+    for child in children(pid, ended):
+        found += [child, *descendants(child, ended)]
     return found
 
 

@@ -15,9 +15,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <iconv.h>
 #include <ifaddrs.h>
 #include <link.h>
 #include <poll.h>
@@ -158,12 +160,17 @@ Function* next(const char* name) {
 TORTURED(ssize_t, readv, (int fd, const iovec* to, int n), (fd, to, n), ECONNRESET)
 TORTURED(ssize_t, preadv2, (int fd, const iovec* to, int n, off_t at, int flags),
          (fd, to, n, at, flags), EIO)
+TORTURED(ssize_t, pread, (int fd, void* to, size_t n, off_t at), (fd, to, n, at), EIO)
+TORTURED(ssize_t, pwrite, (int fd, const void* from, size_t n, off_t at), (fd, from, n, at), ENOSPC)
 TORTURED(ssize_t, recv, (int fd, void* to, size_t n, int flags), (fd, to, n, flags), ECONNRESET)
 TORTURED(ssize_t, recvmsg, (int fd, msghdr* to, int flags), (fd, to, flags), ENOBUFS)
 TORTURED(ssize_t, writev, (int fd, const iovec* from, int n), (fd, from, n), ECONNRESET)
 TORTURED(ssize_t, send, (int fd, const void* from, size_t n, int flags), (fd, from, n, flags),
          ENOBUFS)
 TORTURED(ssize_t, sendmsg, (int fd, const msghdr* from, int flags), (fd, from, flags), ENOBUFS)
+TORTURED(ssize_t, sendto,
+         (int fd, const void* from, size_t n, int flags, const sockaddr* to, socklen_t to_n),
+         (fd, from, n, flags, to, to_n), ENOBUFS)
 TORTURED(int, socket, (int domain, int type, int protocol), (domain, type, protocol), EMFILE)
 TORTURED(int, socketpair, (int domain, int type, int protocol, int* ends),
          (domain, type, protocol, ends), EMFILE)
@@ -186,24 +193,38 @@ TORTURED(int, eventfd, (unsigned value, int flags), (value, flags), EMFILE)
 TORTURED(int, timerfd_create, (int clock, int flags), (clock, flags), EMFILE)
 TORTURED(int, memfd_create, (const char* name, unsigned flags), (name, flags), EMFILE)
 TORTURED(int, ftruncate, (int fd, off_t bytes), (fd, bytes), ENOSPC)
+TORTURED(int, fallocate, (int fd, int mode, off_t from, off_t n), (fd, mode, from, n), ENOSPC)
+TORTURED(int, fstat, (int fd, struct stat* to), (fd, to), EIO)
+TORTURED(int, stat, (const char* path, struct stat* to), (path, to), EACCES)
+TORTURED(int, access, (const char* path, int how), (path, how), EACCES)
 TORTURED(int, fchmod, (int fd, mode_t mode), (fd, mode), EPERM)
 TORTURED(void*, mmap, (void* at, size_t n, int prot, int flags, int fd, off_t from),
          (at, n, prot, flags, fd, from), ENOMEM)
 TORTURED(int, madvise, (void* at, size_t n, int advice), (at, n, advice), ENOMEM)
+TORTURED(int, mprotect, (void* at, size_t n, int prot), (at, n, prot), ENOMEM)
 TORTURED(int, pipe, (int* ends), (ends), EMFILE)
+TORTURED(int, pipe2, (int* ends, int flags), (ends, flags), EMFILE)
 TORTURED(int, dup, (int fd), (fd), EMFILE)
 TORTURED(int, close_range, (unsigned first, unsigned last, int flags), (first, last, flags), EINVAL)
 TORTURED(int, setrlimit, (__rlimit_resource_t what, const rlimit* to), (what, to), EPERM)
 TORTURED(int, getrlimit, (__rlimit_resource_t what, rlimit* to), (what, to), EPERM)
+TORTURED(int, prlimit, (pid_t pid, __rlimit_resource what, const rlimit* to, rlimit* was),
+         (pid, what, to, was), EPERM)
+TORTURED(int, sched_setscheduler, (pid_t pid, int policy, const sched_param* to), (pid, policy, to),
+         EPERM)
 TORTURED(int, sched_getaffinity, (pid_t pid, size_t n, cpu_set_t* to), (pid, n, to), EPERM)
 TORTURED(int, getifaddrs, (ifaddrs * *to), (to), ENOMEM)
+TORTURED(iconv_t, iconv_open, (const char* to, const char* from), (to, from), EMFILE)
+// The child keeps its parent's role: it tries something for it.
+TORTURED(pid_t, fork, (), (), EAGAIN)
 
 // Of a file only: reading a pipe that is ready cannot fail, and neither can writing to one or to an
 // eventfd, which is all that write() is used for besides stderr.
 extern "C" [[gnu::visibility("default")]] ssize_t read(int fd, void* to, size_t n) {
   static auto* const real = next<ssize_t(int, void*, size_t)>("read");
+  static auto* const look = next<int(int, struct stat*)>("fstat");
   struct stat about {};
-  if (::fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && fails("read", false)) {
+  if (look(fd, &about) == 0 && S_ISREG(about.st_mode) && fails("read", false)) {
     errno = EIO;
     return -1;
   }
@@ -230,7 +251,36 @@ extern "C" [[gnu::visibility("default")]] int epoll_wait(int fd, epoll_event* ev
   return real(fd, events, n, timeout);
 }
 
-// With a third argument that depends.
+// The CPU time of another process, which may have ended.
+extern "C" [[gnu::visibility("default")]] int clock_getcpuclockid(pid_t pid,
+                                                                  clockid_t* to) noexcept {
+  static auto* const real = next<int(pid_t, clockid_t*)>("clock_getcpuclockid");
+  return fails("clock_getcpuclockid", false) ? ESRCH : real(pid, to);
+}
+extern "C" [[gnu::visibility("default")]] int clock_gettime(clockid_t clock,
+                                                            timespec* to) noexcept {
+  static auto* const real = next<int(clockid_t, timespec*)>("clock_gettime");
+  if (clock < 0 && fails("clock_gettime", false)) {
+    errno = EINVAL;
+    return -1;
+  }
+  return real(clock, to);
+}
+
+// With a last argument that depends.
+extern "C" [[gnu::visibility("default")]] void* mremap(void* at, size_t was, size_t n, int flags,
+                                                       ...) noexcept {
+  static auto* const real = next<void*(void*, size_t, size_t, int, ...)>("mremap");
+  va_list list;
+  va_start(list, flags);
+  void* to = va_arg(list, void*);
+  va_end(list);
+  if (fails("mremap", false)) {
+    errno = ENOMEM;
+    return MAP_FAILED;
+  }
+  return real(at, was, n, flags, to);
+}
 extern "C" [[gnu::visibility("default")]] int open(const char* path, int flags, ...) {
   static auto* const real = next<int(const char*, int, ...)>("open");
   va_list list;
@@ -242,6 +292,15 @@ extern "C" [[gnu::visibility("default")]] int open(const char* path, int flags, 
     return -1;
   }
   return real(path, flags, mode);
+}
+// NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the C library's name
+extern "C" [[gnu::visibility("default")]] int __open_2(const char* path, int flags) {
+  static auto* const real = next<int(const char*, int)>("__open_2");
+  if (fails("open", false)) {
+    errno = EMFILE;
+    return -1;
+  }
+  return real(path, flags);
 }
 extern "C" [[gnu::visibility("default")]] int fcntl(int fd, int command, ...) {
   static auto* const real = next<int(int, int, ...)>("fcntl");

@@ -1,10 +1,13 @@
 """Each system call and each allocation of the loop, the spawner and a worker fails once. The server is
 started again and again until nothing new fails."""
 
+import gzip
 import mmap
 import os
 import pathlib
+import re
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,16 +18,29 @@ sys.path.insert(0, str(ROOT / "tests/integration"))
 
 # pylint: disable=wrong-import-position
 import processes  # noqa: E402
-from harness import ERRORS, Fetchmill  # noqa: E402
+from exempt import EXEMPT  # noqa: E402
+from harness import ERRORS, FETCHMILL_BIN, Fetchmill  # noqa: E402
 from http_client import ConnectionOver  # noqa: E402
-from processes import eventually  # noqa: E402
+from processes import alive, eventually  # noqa: E402
+from service_manager import Manager  # noqa: E402
 from upstreams import Origin  # noqa: E402
 
 SHIM = os.environ.get(
     "FETCHMILL_TORTURE_SHIM", str(ROOT / "build/release/tests/torture/libtorture_shim.so")
 )
 SITES_MAX, SITE_BYTES = 1 << 14, 32
+SETTINGS = {
+    # The same small workload again and again: it must not count as poison.
+    "workers.poison_ms": 0,
+    "workers.scheduling": "batch",
+}
+# Two workers, the standby and the spawner.
+FAMILY = 4
 BODY = b'{"a":[1,2,3]}'
+# Grows a buffer of the worker's more than once.
+LARGE = b"x" * 1_000_000
+# Long enough to be watched.
+ITERATIONS = 40_000_000
 
 
 class State:
@@ -56,8 +72,9 @@ class State:
 class Tortured(Fetchmill):
     """A server that may fail to start: then `child` has ended, with an explanation in its log."""
 
-    def __init__(self, state, role, what):
+    def __init__(self, state, role, what, environment):
         environment = {
+            **environment,
             "LD_PRELOAD": SHIM,
             "TORTURE_STATE": state.path,
             "TORTURE_ROLE": role,
@@ -65,8 +82,7 @@ class Tortured(Fetchmill):
         }
         self.serves = False
         try:
-            # The same small workload again and again: it must not count as poison.
-            super().__init__({"workers.poison_ms": 0}, testing=True, environment=environment)
+            super().__init__(SETTINGS, testing=True, environment=environment)
             self.serves = True
         except AssertionError:
             pass
@@ -82,10 +98,36 @@ class Tortured(Fetchmill):
             return None
 
 
+def symbols(of, which):
+    """What a binary has of others, or for others, as {name: version}."""
+    listed = subprocess.run(["nm", "-D", which, of], stdout=subprocess.PIPE, text=True, check=True)
+    names = (line.split()[-1].partition("@") for line in listed.stdout.splitlines())
+    return {name: version.lstrip("@") for name, _, version in names}
+
+
+class Completeness(unittest.TestCase):
+    """Nothing that the server asks of the system is forgotten here."""
+
+    def setUp(self):
+        self.tortured = set(symbols(SHIM, "--defined-only"))
+        named = {name for names in EXEMPT.values() for name in names.split()}
+        self.exempt = named | {f"__{name}_chk" for name in named}
+
+    def test_what_the_server_imports_is_made_to_fail_or_exempt(self):
+        imported = symbols(FETCHMILL_BIN, "--undefined-only")
+        of_system = {name for name, version in imported.items() if re.match("GLIBC_", version)}
+        self.assertIn("epoll_wait", of_system)
+        self.assertEqual(sorted(of_system - self.tortured - self.exempt), [])
+
+    def test_nothing_is_both(self):
+        self.assertEqual(sorted(self.exempt & self.tortured), [])
+
+
 class TortureTest(unittest.TestCase):
     def setUp(self):
         self.origin = self.enterContext(Origin())
-        with Fetchmill(testing=True) as untouched:
+        self.manager = self.enterContext(Manager(f"@fetchmill-torture-{os.getpid()}"))
+        with Fetchmill(SETTINGS, testing=True) as untouched:
             for _, request, _ in self.workload(untouched):
                 request()
             self.descriptors = untouched.descriptor_count()
@@ -98,15 +140,26 @@ class TortureTest(unittest.TestCase):
             ("fetch", lambda: server.get("/v1/fetch", url=url), b"hello"),
             ("process", lambda: server.process(BODY, "json.select", pointer="/a/1"), b"2"),
             ("large", lambda: server.process(b"x" * 70_000, "identity"), b"x" * 70_000),
+            ("coded", lambda: self.coded(server), LARGE),
+            (
+                "long",
+                lambda: server.process(b"x", "cpu.loop", iterations=ITERATIONS),
+                b"%d" % (ITERATIONS * (ITERATIONS - 1) // 2),
+            ),
             ("batch", lambda: server.post("/v1/batch", {"tasks": [task, task]}), None),
             ("metrics", lambda: server.get("/metrics"), None),
             ("ready", lambda: server.get("/readyz"), None),
         ]
 
+    @staticmethod
+    def coded(server):
+        return server.process(gzip.compress(LARGE), "identity", {"Content-Encoding": "gzip"})
+
     def run_once(self, state, role, what):
         """One life of a server, with failures until the clean-up."""
         state.arm(True)
-        server = Tortured(state, role, what)
+        server = Tortured(state, role, what, self.manager.environment)
+        family = []
         try:
             if not server.serves:
                 code = server.child.poll()
@@ -117,6 +170,7 @@ class TortureTest(unittest.TestCase):
             for name, request, right in self.workload(server):
                 response = server.attempt(request)
                 self.check(name, response, right)
+            family += processes.descendants(server.pid)
             self.kill_a_worker(server)
             server.attempt(lambda: server.process(BODY, "identity"))
             state.arm(False)
@@ -124,12 +178,14 @@ class TortureTest(unittest.TestCase):
             if self.spawner_was_lost(server):
                 self.assertEqual(server.wait(), 1, server.log[-8:])
                 return
+            family += processes.descendants(server.pid)
             state.arm(True)
             server.terminate()
             eventually(lambda: server.child.poll() is not None, "it ends on SIGTERM", 10)
             self.assertEqual(server.wait(), 0, f"{role}/{what}: {server.log[-8:]}")
         finally:
             server.kill()
+            eventually(lambda: not any(map(alive, family)), "no process is left")
 
     @staticmethod
     def ended_before_main(server, what):
@@ -175,10 +231,11 @@ class TortureTest(unittest.TestCase):
             metrics = server.attempt(server.metrics)
             return (
                 metrics is not None
-                and metrics.value("http_requests_in_flight") <= 1
+                and metrics.value("http_requests_in_flight") == 0
                 and metrics.value("region_bytes", state="used") == 0
                 and metrics.value("workers", state="idle") == 2
                 and server.descriptor_count() <= self.descriptors + 2
+                and len(processes.descendants(server.pid, ended=True)) == FAMILY
             )
 
         eventually(at_rest, "nothing is held and the pool is whole")
