@@ -28,6 +28,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -190,6 +191,7 @@ TORTURED(int, epoll_create1, (int flags), (flags), EMFILE)
 TORTURED(int, epoll_ctl, (int fd, int op, int target, epoll_event* event), (fd, op, target, event),
          ENOSPC)
 TORTURED(int, eventfd, (unsigned value, int flags), (value, flags), EMFILE)
+TORTURED(int, signalfd, (int fd, const sigset_t* signals, int flags), (fd, signals, flags), EMFILE)
 TORTURED(int, timerfd_create, (int clock, int flags), (clock, flags), EMFILE)
 TORTURED(int, memfd_create, (const char* name, unsigned flags), (name, flags), EMFILE)
 TORTURED(int, ftruncate, (int fd, off_t bytes), (fd, bytes), ENOSPC)
@@ -329,8 +331,26 @@ extern "C" [[gnu::visibility("default")]] int prctl(int option, ...) {
   }
   return real(option, a, b, c, d);
 }
-// clone and futex; signalling a child of one's own cannot fail. What comes out of a clone is the
-// next role.
+
+// What is called by its number. Not among them: pidfd_send_signal to a process of one's own, which
+// fails only when that has ended, as it may in any run.
+namespace {
+struct Numbered {
+  long number;
+  const char* name;
+  int error;
+};
+constexpr std::array numbered{
+    Numbered{SYS_clone, "clone", EAGAIN},
+    Numbered{SYS_futex, "futex", EINTR},
+    Numbered{SYS_capset, "capset", EPERM},
+    Numbered{SYS_seccomp, "seccomp", EPERM},
+    Numbered{SYS_landlock_create_ruleset, "landlock_create_ruleset", EOPNOTSUPP},
+    Numbered{SYS_landlock_restrict_self, "landlock_restrict_self", EPERM},
+};
+}  // namespace
+
+// What comes out of a clone is the next role.
 extern "C" [[gnu::visibility("default")]] long syscall(long number, ...) {
   static auto* const real = next<long(long, ...)>("syscall");
   va_list list;
@@ -338,14 +358,11 @@ extern "C" [[gnu::visibility("default")]] long syscall(long number, ...) {
   std::array<long, 6> arguments;
   for (long& argument : arguments) argument = va_arg(list, long);
   va_end(list);
-  if (number == SYS_clone && fails("clone", false)) {
-    errno = EAGAIN;
-    return -1;
-  }
-  if (number == SYS_futex && fails("futex", false)) {
-    errno = EINTR;
-    return -1;
-  }
+  for (const Numbered& call : numbered)
+    if (call.number == number && fails(call.name, false)) {
+      errno = call.error;
+      return -1;
+    }
   const long result = real(number, arguments[0], arguments[1], arguments[2], arguments[3],
                            arguments[4], arguments[5]);
   if (number == SYS_clone && result == 0) role = role == Role::loop ? Role::spawner : Role::worker;
