@@ -2,6 +2,7 @@
 
 #include "workers/child_setup.hpp"
 #include "workers/fd.hpp"
+#include "workers/wait_for_end.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -84,8 +85,7 @@ std::vector<Error> found_in_child(const std::vector<std::string>& fields, const 
   if (pid == 0) tell_in_child(fields.size(), find, theirs.get(), parent);
   theirs.reset();
   const std::string text = read_to_end(ours.get());
-  int status = 0;
-  ::waitpid(pid, &status, 0);
+  const int status = wait_for_end(pid);
   for (std::string_view rest = text; !rest.empty();) {
     std::string field = take_part(rest);
     if (field == told_all)

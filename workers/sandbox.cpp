@@ -2,6 +2,7 @@
 
 #include "workers/child_setup.hpp"
 #include "workers/fd.hpp"
+#include "workers/wait_for_end.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +13,6 @@
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #if defined(FETCHMILL_ADDRESS_SANITIZER)
@@ -120,7 +120,7 @@ Result<Trial> try_parts(const SandboxFilter& filter) {
   theirs.reset();
   Trial trial{};
   const ssize_t got = ::read(ours.get(), &trial, sizeof trial);
-  ::waitpid(pid, nullptr, 0);
+  wait_for_end(pid);
   if (got != static_cast<ssize_t>(sizeof trial)) return failed("the process in it died", "");
   return trial;
 }

@@ -4,6 +4,7 @@
 #include "workers/layout.hpp"
 #include "workers/ops/registry.hpp"
 #include "workers/preload.hpp"
+#include "workers/wait_for_end.hpp"
 #include "workers/worker_main.hpp"
 
 #include <algorithm>
@@ -121,7 +122,7 @@ class SpawnerProcess {
     if (pid > 0 && !status) {
       // What cannot be watched must not run.
       kill(pidfd);
-      ::waitpid(pid, nullptr, 0);
+      wait_for_end(pid);
     }
     const Descriptors descriptors{pidfd.get(), status.get()};
     if (status) children_.push_back({pid, std::move(pidfd), request});
@@ -195,7 +196,7 @@ class SpawnerProcess {
     // Waiting for one that could not be killed would keep the loop waiting too; PDEATHSIG is behind
     // it.
     for (const Child& child : children_)
-      if (kill(child.pidfd)) ::waitpid(child.pid, nullptr, 0);
+      if (kill(child.pidfd)) wait_for_end(child.pid);
     ::_exit(exit_ok);
   }
 
@@ -296,7 +297,7 @@ void SpawnerHandle::stop() {
   pollfd gone{pidfd_.get(), POLLIN, 0};
   if (::poll(&gone, 1, static_cast<int>(stop_time.count())) <= 0)
     ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-  ::waitpid(pid_, nullptr, 0);
+  wait_for_end(pid_);
   pidfd_.reset();
 }
 

@@ -253,6 +253,16 @@ extern "C" [[gnu::visibility("default")]] int epoll_wait(int fd, epoll_event* ev
   return real(fd, events, n, timeout);
 }
 
+// So does it.
+extern "C" [[gnu::visibility("default")]] pid_t waitpid(pid_t pid, int* status, int options) {
+  static auto* const real = next<pid_t(pid_t, int*, int)>("waitpid");
+  if ((options & WNOHANG) == 0 && fails("waitpid", false)) {
+    errno = EINTR;
+    return -1;
+  }
+  return real(pid, status, options);
+}
+
 // The CPU time of another process, which may have ended.
 extern "C" [[gnu::visibility("default")]] int clock_getcpuclockid(pid_t pid,
                                                                   clockid_t* to) noexcept {

@@ -5,6 +5,7 @@
 #include "workers/python/interpreter.hpp"
 #include "workers/python/python_ops.hpp"
 #include "workers/python/step.hpp"
+#include "workers/wait_for_end.hpp"
 
 #include <cerrno>
 #include <chrono>
@@ -195,8 +196,7 @@ std::vector<std::string> load_modules(const std::string& path) {
   const std::optional<std::string> text = read_all(ours.get());
   // Whatever it still does is not waited for.
   ::kill(pid, SIGKILL);
-  int status = 0;
-  ::waitpid(pid, &status, 0);
+  const int status = wait_for_end(pid);
   Told told = understand(text.value_or(""));
   if (!told.done && told.mistakes.empty()) told.mistakes.push_back(ending(text, status, told));
   if (made_ops().size() > modules_max)
