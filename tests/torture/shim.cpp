@@ -164,6 +164,9 @@ TORTURED(ssize_t, preadv2, (int fd, const iovec* to, int n, off_t at, int flags)
 TORTURED(ssize_t, pread, (int fd, void* to, size_t n, off_t at), (fd, to, n, at), EIO)
 TORTURED(ssize_t, pwrite, (int fd, const void* from, size_t n, off_t at), (fd, from, n, at), ENOSPC)
 TORTURED(ssize_t, recv, (int fd, void* to, size_t n, int flags), (fd, to, n, flags), ECONNRESET)
+TORTURED(ssize_t, recvfrom,
+         (int fd, void* to, size_t n, int flags, sockaddr* from, socklen_t* from_n),
+         (fd, to, n, flags, from, from_n), ECONNREFUSED)
 TORTURED(ssize_t, recvmsg, (int fd, msghdr* to, int flags), (fd, to, flags), ENOBUFS)
 TORTURED(ssize_t, writev, (int fd, const iovec* from, int n), (fd, from, n), ECONNRESET)
 TORTURED(ssize_t, send, (int fd, const void* from, size_t n, int flags), (fd, from, n, flags),

@@ -21,9 +21,10 @@ import processes  # noqa: E402
 from exempt import EXEMPT  # noqa: E402
 from harness import ERRORS, FETCHMILL_BIN, Fetchmill  # noqa: E402
 from http_client import ConnectionOver  # noqa: E402
+from name_server import Answer, NameServer, address  # noqa: E402
 from processes import alive, eventually  # noqa: E402
 from service_manager import Manager  # noqa: E402
-from upstreams import Origin  # noqa: E402
+from upstreams import Certificates, Origin  # noqa: E402
 
 SHIM = os.environ.get(
     "FETCHMILL_TORTURE_SHIM", str(ROOT / "build/release/tests/torture/libtorture_shim.so")
@@ -72,7 +73,7 @@ class State:
 class Tortured(Fetchmill):
     """A server that may fail to start: then `child` has ended, with an explanation in its log."""
 
-    def __init__(self, state, role, what, environment):
+    def __init__(self, settings, state, role, what, environment):
         environment = {
             **environment,
             "LD_PRELOAD": SHIM,
@@ -82,7 +83,7 @@ class Tortured(Fetchmill):
         }
         self.serves = False
         try:
-            super().__init__(SETTINGS, testing=True, environment=environment)
+            super().__init__(settings, testing=True, environment=environment)
             self.serves = True
         except AssertionError:
             pass
@@ -124,19 +125,43 @@ class Completeness(unittest.TestCase):
 
 
 class TortureTest(unittest.TestCase):
-    def setUp(self):
-        self.origin = self.enterContext(Origin())
-        self.manager = self.enterContext(Manager(f"@fetchmill-torture-{os.getpid()}"))
-        with Fetchmill(SETTINGS, testing=True) as untouched:
-            for _, request, _ in self.workload(untouched):
-                request()
-            self.descriptors = untouched.descriptor_count()
+    @classmethod
+    def setUpClass(cls):
+        certificates = cls.enterClassContext(Certificates())
+        cls.origin = cls.enterClassContext(Origin(certificates))
+        never_kept = Answer(address("hello.test", 0, "127.0.0.1"))
+        names = cls.enterClassContext(NameServer({"hello.test": never_kept}))
+        cls.manager = cls.enterClassContext(Manager(f"@fetchmill-torture-{os.getpid()}"))
+        # The allocations of TLS are its library's, and too many.
+        cls.settings = {
+            "memory": SETTINGS,
+            "calls": {
+                **SETTINGS,
+                "fetch.ca_file": certificates.ca_file,
+                "fetch.dns_servers": names.address,
+                "fetch.connect_timeout_ms": 2000,
+            },
+        }
 
-    def workload(self, server):
+    def descriptors_of_untouched(self, what):
+        with Fetchmill(self.settings[what], testing=True) as server:
+            for _, request, _ in self.workload(server, what):
+                request()
+            return server.descriptor_count()
+
+    def workload(self, server, what):
         """(name, request, the right answer) of everything a server does, in a small way."""
-        url = f"http://127.0.0.1:{self.origin.port}/text?text=hello"
+        target = "/text?text=hello"
+        url = self.origin.url(target)
         task = {"url": url, "pipeline": [{"op": "identity"}]}
+        over_tls = self.origin.tls_url(target)
+        by_name = self.origin.url(target, host="hello.test")
+        outbound = [
+            ("tls", lambda: server.get("/v1/fetch", url=over_tls), b"hello"),
+            ("name", lambda: server.get("/v1/fetch", url=by_name), b"hello"),
+        ]
         return [
+            *(outbound if what == "calls" else []),
             ("fetch", lambda: server.get("/v1/fetch", url=url), b"hello"),
             ("process", lambda: server.process(BODY, "json.select", pointer="/a/1"), b"2"),
             ("large", lambda: server.process(b"x" * 70_000, "identity"), b"x" * 70_000),
@@ -158,7 +183,7 @@ class TortureTest(unittest.TestCase):
     def run_once(self, state, role, what):
         """One life of a server, with failures until the clean-up."""
         state.arm(True)
-        server = Tortured(state, role, what, self.manager.environment)
+        server = Tortured(self.settings[what], state, role, what, self.manager.environment)
         family = []
         try:
             if not server.serves:
@@ -167,14 +192,14 @@ class TortureTest(unittest.TestCase):
                     self.assertIn(code, (1, 2), f"{role}/{what}: {server.log[-8:]}")
                 self.assertTrue(server.log, "it says why it cannot start")
                 return
-            for name, request, right in self.workload(server):
+            for name, request, right in self.workload(server, what):
                 response = server.attempt(request)
                 self.check(name, response, right)
             family += processes.descendants(server.pid)
             self.kill_a_worker(server)
             server.attempt(lambda: server.process(BODY, "identity"))
             state.arm(False)
-            self.check_whole(server)
+            self.check_whole(server, what)
             if self.spawner_was_lost(server):
                 self.assertEqual(server.wait(), 1, server.log[-8:])
                 return
@@ -216,9 +241,9 @@ class TortureTest(unittest.TestCase):
         elif right is not None:
             self.assertEqual(response.body, right, name)
 
-    def check_whole(self, server):
+    def check_whole(self, server, what):
         """Once nothing fails any more it serves as if nothing had been, unless its spawner ended."""
-        for name, request, right in self.workload(server):
+        for name, request, right in self.workload(server, what):
             eventually(
                 lambda r=request, b=right: self.spawner_was_lost(server)
                 or self.is_right(server, r, b),
@@ -251,6 +276,7 @@ class TortureTest(unittest.TestCase):
 
     def torture(self, role, what, within, to_the_end=True):
         state = State()
+        self.descriptors = self.descriptors_of_untouched(what)
         end = time.monotonic() + within
         runs, before = 0, -1
         while state.failed != before and time.monotonic() < end:
