@@ -47,7 +47,4 @@ EXEMPT = {
     "loads the part of libvips for HEIF, without which that is an unknown format": """
         dlopen
     """,
-    "is not tried yet": """
-        pthread_create
-    """,
 }

@@ -23,6 +23,7 @@
 #include <ifaddrs.h>
 #include <link.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -280,6 +281,15 @@ extern "C" [[gnu::visibility("default")]] int clock_gettime(clockid_t clock,
     return -1;
   }
   return real(clock, to);
+}
+
+extern "C" [[gnu::visibility("default")]] int pthread_create(pthread_t* to,
+                                                             const pthread_attr_t* how,
+                                                             void* (*begin)(void*),
+                                                             void* argument) {
+  static auto* const real =
+      next<int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)>("pthread_create");
+  return fails("pthread_create", false) ? EAGAIN : real(to, how, begin, argument);
 }
 
 // With a last argument that depends.

@@ -6,6 +6,7 @@ import mmap
 import os
 import pathlib
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -132,11 +133,15 @@ class TortureTest(unittest.TestCase):
         never_kept = Answer(address("hello.test", 0, "127.0.0.1"))
         names = cls.enterClassContext(NameServer({"hello.test": never_kept}))
         cls.manager = cls.enterClassContext(Manager(f"@fetchmill-torture-{os.getpid()}"))
-        # The allocations of TLS are its library's, and too many.
+        config = cls.enterClassContext(tempfile.NamedTemporaryFile("w", suffix=".toml"))
+        config.write("[pipelines.same]\nsteps = [{op = 'identity'}]\n")
+        config.flush()
+        # The allocations of TLS and of a reload are their libraries', and too many.
         cls.settings = {
             "memory": SETTINGS,
             "calls": {
                 **SETTINGS,
+                "config": config.name,
                 "fetch.ca_file": certificates.ca_file,
                 "fetch.dns_servers": names.address,
                 "fetch.connect_timeout_ms": 2000,
@@ -195,6 +200,8 @@ class TortureTest(unittest.TestCase):
             for name, request, right in self.workload(server, what):
                 response = server.attempt(request)
                 self.check(name, response, right)
+            if what == "calls":
+                self.reload(server)
             family += processes.descendants(server.pid)
             self.kill_a_worker(server)
             server.attempt(lambda: server.process(BODY, "identity"))
@@ -241,8 +248,25 @@ class TortureTest(unittest.TestCase):
         elif right is not None:
             self.assertEqual(response.body, right, name)
 
+    def reload(self, server, message=""):
+        """SIGHUP, until the log tells what came of it."""
+
+        def told():
+            return sum(
+                entry.get("component") == "reload" and message in entry["message"]
+                for entry in server.log
+            )
+
+        before = told()
+        server.child.send_signal(signal.SIGHUP)
+        eventually(
+            lambda: told() > before or self.spawner_was_lost(server), f"a reload ends {message}"
+        )
+
     def check_whole(self, server, what):
         """Once nothing fails any more it serves as if nothing had been, unless its spawner ended."""
+        if what == "calls":
+            self.reload(server, "settings reloaded")
         for name, request, right in self.workload(server, what):
             eventually(
                 lambda r=request, b=right: self.spawner_was_lost(server)
