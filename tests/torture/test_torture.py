@@ -322,7 +322,7 @@ class TortureTest(unittest.TestCase):
         print(f"{role} {what}: {state.failed} sites in {runs} runs", file=sys.stderr)
 
     def test_system_calls_of_the_loop(self):
-        self.torture("loop", "calls", 120)
+        self.torture("loop", "calls", 180)
 
     def test_system_calls_of_the_spawner(self):
         self.torture("spawner", "calls", 60)
