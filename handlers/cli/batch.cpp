@@ -83,6 +83,10 @@ class FileLines final : public LineSource::Lines {
     return std::nullopt;
   }
 
+  TaskSpec echo(simdjson::dom::parser& parser, std::string_view line) override {
+    return echo_of_line(parser, line, app_.settings);
+  }
+
   bool broke_off(const Error&) override { return true; }
 
   std::uint64_t bytes_read() const { return stream_.bytes_read(); }
