@@ -82,10 +82,8 @@ void Loader::add_mistake(std::string key, std::string_view value, std::string so
 
 void Loader::add_unknown(std::string_view name, std::string source,
                          std::span<const std::string> known) {
-  std::string expected_text = "a known name";
-  if (const std::string near = nearest(name, known); !near.empty())
-    expected_text += "; did you mean " + near + '?';
-  add_mistake(std::string(name), {}, std::move(source), std::move(expected_text));
+  add_mistake(std::string(name), {}, std::move(source),
+              "a known name" + did_you_mean(name, views(known)));
 }
 
 void Loader::check_relations() {

@@ -1,6 +1,9 @@
 #include "config/suggest.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <numeric>
 #include <vector>
@@ -27,25 +30,45 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
   return row.back();
 }
 
+// In some order: sha265 may be meant to be sha256, but sha512 not to be sha1.
+bool have_same_digits(std::string_view left, std::string_view right) {
+  const auto digits = [](std::string_view text) {
+    std::array<std::size_t, 10> counts{};
+    for (const char c : text)
+      if (ascii::is_digit(c)) ++counts[static_cast<std::size_t>(c - '0')];
+    return counts;
+  };
+  return digits(left) == digits(right);
+}
+
 }  // namespace
 
-std::string nearest(std::string_view name, std::span<const std::string> candidates) {
+std::string_view nearest(std::string_view name, std::span<const std::string_view> candidates) {
   if (name.empty() || name.size() > name_bytes_max) return {};
-  // A third of the name wrong is still recognisable; more is another name.
-  std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
-  std::string best;
-  for (const std::string& candidate : candidates) {
+  // A third of the name wrong is still recognisable; more, or all of it, is another name.
+  std::size_t best_distance = std::min(std::max<std::size_t>(1, name.size() / 3) + 1, name.size());
+  std::string_view best;
+  for (const std::string_view candidate : candidates) {
     const std::size_t distance = edit_distance(name, candidate);
-    if (distance >= best_distance) continue;
+    if (distance >= best_distance || !have_same_digits(name, candidate)) continue;
     best_distance = distance;
     best = candidate;
   }
   if (!best.empty()) return best;
   name.remove_prefix(std::min(name.find_first_not_of('-'), name.size()));
   const std::string tail = '.' + std::string(name);
-  for (const std::string& candidate : candidates)
+  for (const std::string_view candidate : candidates)
     if (candidate.ends_with(tail)) return candidate;
   return {};
+}
+
+std::string did_you_mean(std::string_view name, std::span<const std::string_view> candidates) {
+  const std::string_view near = nearest(name, candidates);
+  return near.empty() ? std::string() : "; did you mean " + std::string(near) + '?';
+}
+
+std::vector<std::string_view> views(std::span<const std::string> names) {
+  return {names.begin(), names.end()};
 }
 
 }  // namespace fetchmill::config

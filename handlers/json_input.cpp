@@ -6,7 +6,6 @@
 #include "workers/json/json_number.hpp"
 
 #include <algorithm>
-#include <vector>
 
 namespace fetchmill::handlers {
 
@@ -20,9 +19,7 @@ namespace {
 std::string hint_for(std::string_view name, std::span<const std::string_view> known,
                      MemberHint hint) {
   if (const std::string_view text = hint(name); !text.empty()) return "; " + std::string(text);
-  const std::vector<std::string> names(known.begin(), known.end());
-  const std::string near = config::nearest(name, names);
-  return near.empty() ? std::string() : "; did you mean " + near + '?';
+  return config::did_you_mean(name, known);
 }
 
 }  // namespace

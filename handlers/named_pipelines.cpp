@@ -1,7 +1,7 @@
 #include "handlers/named_pipelines.hpp"
 
 #include "config/json_string.hpp"
-#include "workers/ops/params.hpp"
+#include "config/suggest.hpp"
 
 #include <utility>
 #include <vector>
@@ -21,8 +21,7 @@ Result<std::string> named_pipeline(std::string_view name, std::string field,
   }
   return Error(ErrorCode::invalid_request,
                "there is no pipeline '" + std::string(name.substr(0, 100)) + '\'' +
-                   workers::ops::did_you_mean(name, known) +
-                   "; GET /v1/pipelines lists those there are",
+                   config::did_you_mean(name, known) + "; GET /v1/pipelines lists those there are",
                std::move(field));
 }
 

@@ -75,11 +75,11 @@ std::string help_text(const Command& command) {
 }
 
 std::string unknown_command(std::string_view name) {
-  std::vector<std::string> names;
-  for (const Command& command : commands()) names.emplace_back(command.name);
-  const std::string near = config::nearest(name, names);
+  std::vector<std::string_view> names;
+  for (const Command& command : commands()) names.push_back(command.name);
+  const std::string_view near = config::nearest(name, names);
   std::string out = "fetchmill: unknown command '" + std::string(name) + "'.";
-  if (!near.empty()) out += " Did you mean '" + near + "'?";
+  if (!near.empty()) out += " Did you mean '" + std::string(near) + "'?";
   return out + " `fetchmill help` lists the commands.\n";
 }
 

@@ -1,7 +1,7 @@
 #include "workers/ops/csv_reader.hpp"
 
+#include "config/suggest.hpp"
 #include "workers/ops/media_type.hpp"
-#include "workers/ops/params.hpp"
 
 #include <algorithm>
 #include <unordered_map>
@@ -138,7 +138,7 @@ Result<std::size_t> find_column(std::span<const std::string> header, std::string
   const std::vector<std::string_view> known(header.begin(), header.end());
   return Error(ErrorCode::processing_failed, "there is no column " + in_quotes(name) +
                                                  " (columns: " + columns_in_words(header) + ")" +
-                                                 did_you_mean(name, known));
+                                                 config::did_you_mean(name, known));
 }
 
 Error wrong_field_count(const CsvReader& reader, std::size_t columns) {

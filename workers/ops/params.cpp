@@ -1,7 +1,7 @@
 #include "workers/ops/params.hpp"
 
-#include "config/ascii.hpp"
 #include "config/printable.hpp"
+#include "config/suggest.hpp"
 #include "workers/json/json_locate.hpp"
 #include "workers/json/json_number.hpp"
 #include "workers/json/json_text.hpp"
@@ -40,9 +40,10 @@ const ParamSpec* find_spec(const Op& op, std::string_view name) {
 Error unknown_parameter(const Op& op, std::string_view name, std::string field) {
   std::vector<std::string_view> known;
   for (const ParamSpec& spec : op.params) known.push_back(spec.name);
-  return Error(ErrorCode::unknown_field,
-               std::string(op.name) + " has no parameter of this name" + did_you_mean(name, known),
-               std::move(field));
+  return Error(
+      ErrorCode::unknown_field,
+      std::string(op.name) + " has no parameter of this name" + config::did_you_mean(name, known),
+      std::move(field));
 }
 
 // ---- One value, out of JSON or a query, by its row. Nothing when its form is not accepted.
@@ -185,7 +186,7 @@ std::string string_fault(const ParamSpec& spec, const std::string& text) {
     detail += value == spec.values.front() ? " " : ", ";
     detail += value;
   }
-  return detail + did_you_mean(text, spec.values);
+  return detail + config::did_you_mean(text, spec.values);
 }
 
 std::string range_fault(const ParamSpec& spec, double number) {
@@ -303,31 +304,6 @@ struct AppendJson {
     out += '}';
   }
 };
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
-// In some order: sha265 may be meant to be sha256, but sha512 not to be sha1.
-bool have_same_digits(std::string_view a, std::string_view b) {
-  const auto digits = [](std::string_view text) {
-    std::array<std::size_t, 10> counts{};
-    for (const char c : text)
-      if (ascii::is_digit(c)) ++counts[static_cast<std::size_t>(c - '0')];
-    return counts;
-  };
-  return digits(a) == digits(b);
-}
 
 }  // namespace
 
@@ -448,21 +424,6 @@ std::string accepted_forms(const ParamSpec& spec) {
     text += word;
   }
   return text;
-}
-
-std::string did_you_mean(std::string_view name, std::span<const std::string_view> known) {
-  constexpr std::size_t longest = 64;  // keeps the cost of a hostile name small
-  if (name.size() > longest) return {};
-  std::string_view nearest;
-  std::size_t nearest_distance = name.size() / 3 + 2;
-  for (const std::string_view candidate : known) {
-    const std::size_t distance = edit_distance(name, candidate);
-    if (distance >= std::min(nearest_distance, name.size()) || !have_same_digits(name, candidate))
-      continue;
-    nearest = candidate;
-    nearest_distance = distance;
-  }
-  return nearest.empty() ? std::string() : "; did you mean " + std::string(nearest) + "?";
 }
 
 }  // namespace fetchmill::workers::ops

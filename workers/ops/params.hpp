@@ -40,8 +40,4 @@ void append_step_json(std::string& out, const Op& op, const Params& params);
 // "pointer must be a string or an array of strings": what a row accepts, in words.
 std::string accepted_forms(const ParamSpec& spec);
 
-// The name among `known` that `name` was probably meant to be, as "; did you mean …?", else
-// nothing. Slips of letters are thought of, not of digits, and not of all letters.
-std::string did_you_mean(std::string_view name, std::span<const std::string_view> known);
-
 }  // namespace fetchmill::workers::ops

@@ -1,5 +1,6 @@
 #include "workers/ops/pipeline.hpp"
 
+#include "config/suggest.hpp"
 #include "workers/json/json_locate.hpp"
 #include "workers/json/json_tree.hpp"
 #include "workers/ops/params.hpp"
@@ -22,10 +23,10 @@ Error unknown_op(std::string_view name, std::string field) {
                  "the op '" + std::string(name) + "' is disabled on this server", std::move(field));
   std::vector<std::string_view> known;
   for (const Op* op : all_ops()) known.push_back(op->name);
-  return Error(
-      ErrorCode::unknown_op,
-      "there is no op '" + std::string(name.substr(0, 100)) + '\'' + did_you_mean(name, known),
-      std::move(field));
+  return Error(ErrorCode::unknown_op,
+               "there is no op '" + std::string(name.substr(0, 100)) + '\'' +
+                   config::did_you_mean(name, known),
+               std::move(field));
 }
 
 void append_step(const JsonTree& tree, JsonTree::Index step, const std::string& field,

@@ -1,8 +1,8 @@
 #include "workers/ops/prometheus_metrics.hpp"
 
 #include "config/ascii.hpp"
+#include "config/suggest.hpp"
 #include "workers/json/json_pointer.hpp"
-#include "workers/ops/params.hpp"
 
 #include <algorithm>
 
@@ -83,7 +83,8 @@ Result<void> read_labels(const std::string& field, dom::element value,
 Result<void> read_member(Entry& entry, std::string_view member, dom::element value) {
   const std::string field = entry.field + "." + std::string(member);
   if (std::ranges::find(member_names, member) == std::end(member_names))
-    return bad_entry(field, "a metric has no such member" + did_you_mean(member, member_names));
+    return bad_entry(field,
+                     "a metric has no such member" + config::did_you_mean(member, member_names));
   if (member == "labels") return read_labels(field, value, entry.sample.labels);
   std::string_view text;
   if (value.get(text)) return bad_entry(field, "must be a string");

@@ -1,6 +1,6 @@
 #include "workers/ops/registry.hpp"
 
-#include "workers/ops/params.hpp"
+#include "config/suggest.hpp"
 
 #include <algorithm>
 #include <array>
@@ -54,7 +54,7 @@ void judge(std::span<const std::string> patterns, std::string_view field,
       continue;
     mistakes.emplace_back(ErrorCode::unknown_op,
                           "ops that `fetchmill ops` lists, and '" + pattern + "' is none" +
-                              (pattern.ends_with(".*") ? "" : did_you_mean(pattern, names)),
+                              (pattern.ends_with(".*") ? "" : config::did_you_mean(pattern, names)),
                           std::string(field));
   }
 }
