@@ -101,13 +101,14 @@ class Posts(Nginxes):
     def assert_told_truly(self, nginx):
         eventually(lambda: set(self.ok) <= set(self.served(nginx)), "nginx has logged them")
         self.assertCountEqual(self.served(nginx), self.ok)
-        self.assertGreater(len(self.ok), 9 * len(self.lost), self.lost)
 
     def test_nginx_closes_idle_connections_at_the_worst_moments(self):
         nginx = self.nginx(http="keepalive_timeout 3ms;")
         for _ in range(60):
             self.post(self.server, nginx, 20, retries=0)
         self.assert_told_truly(nginx)
+        # How many meet such a moment is the machine's choice.
+        self.assertGreater(len(self.ok), len(self.lost))
 
     def test_nginx_ends_connections_after_few_requests(self):
         nginx = self.nginx(http="keepalive_requests 7;")
@@ -121,6 +122,7 @@ class Posts(Nginxes):
             for _ in range(3):
                 self.post(self.server, nginx, 1000)
         self.assert_told_truly(nginx)
+        self.assertGreater(len(self.ok), 9 * len(self.lost))
 
     def test_a_restart_under_load(self):
         nginx = self.nginx()

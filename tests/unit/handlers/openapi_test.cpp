@@ -65,7 +65,7 @@ TEST_F(OpenApi, HasEveryRouteOfTheApi) {
                                        "get /metrics",   "get /livez",        "get /healthz",
                                        "get /readyz",    "get /openapi.json", "get /errors/{code}",
                                        "get /",          "get /v1/pipelines", "post /v1/merge",
-                                       "get /errors/"};
+                                       "get /errors"};
   EXPECT_EQ(found, expected);
 }
 
