@@ -59,7 +59,7 @@ def connections(place, names, effort):
 
 def body_size(place, names, effort):
     points = {}
-    large = {"fetch.max_bytes": 64 << 20}
+    large = {"fetch.max_bytes": 64 << 20, "workers.max_result_bytes": 64 << 20}
     with contextlib.ExitStack() as stack:
         servers = {name: stack.enter_context(place.server(name, settings=large)) for name in names}
         for size, clients in BODIES.items():
