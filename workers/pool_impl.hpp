@@ -91,6 +91,7 @@ class PoolImpl final : private Supervisor::Client {
   void worker_lied(Worker& worker);
   void kill(Worker& worker, EndReason reason);
   void settle(Worker& worker);
+  void see_off(Worker& worker);
   void evacuate(Worker& worker);
   void requeue(Task& task);
   void blame(Worker& worker);

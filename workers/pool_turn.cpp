@@ -123,11 +123,14 @@ bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
         const std::chrono::nanoseconds took = std::min(taken.processed, elapsed);
         elapsed -= took;
         worker.life.running_since = now;
-        worker.life.gave_last_answer = taken.is_last;
         account(worker, taken.owed, took);
         slots_.unpin(taken.owed.slot);
+        // Before done(), which may submit.
+        if (taken.is_last) worker.life.retiring = true;
         if (Task* task = taken.owed.task) end_task(*task, std::move(*taken.output), took);
-        break;
+        if (!taken.is_last || stopped_) break;
+        see_off(worker);
+        return true;
       }
       case Area::Take::later:
         more = true;
@@ -221,9 +224,22 @@ void PoolImpl::settle(Worker& worker) {
   supervisor_.release(worker);
 }
 
-// The oldest unanswered task is the one that ran, by our own books; none did behind a last answer.
+// It gave its last answer, and ends. What was handed over behind that did not run, so nothing of it
+// is blamed, and nothing waits for the death to be reported.
+void PoolImpl::see_off(Worker& worker) {
+  worker.attention = false;
+  evacuate(worker);
+  if (worker.state == WorkerState::dead) {
+    bury(worker);
+    supervisor_.release(worker);
+  } else {
+    supervisor_.kill(worker, EndReason::recycled);
+  }
+}
+
+// The oldest unanswered task is the one that ran, by our own books.
 void PoolImpl::blame(Worker& worker) {
-  if (worker.area.unanswered() == 0 || worker.life.gave_last_answer) return;
+  if (worker.area.unanswered() == 0) return;
   Owed& owed = worker.area.owed(0);
   worker.life.culprit_ops = ops::op_names(slots_.pipeline(owed.slot));
   worker.life.culprit_bytes = slots_.body_bytes(owed.slot);

@@ -89,7 +89,6 @@ struct Worker {
     std::uint64_t answers_at_look = 0;         // when it was last looked at as all are
     std::chrono::nanoseconds cpu_at_look{0};   // its CPU time then; 0: it was not
     bool retiring = false;                     // is given nothing more
-    bool gave_last_answer = false;             // and ends
     std::string culprit_ops;                   // of the task at hand when it ended
     std::uint64_t culprit_bytes = 0;
   };

@@ -137,6 +137,12 @@ class LeakStep final : public Step {
   }
 };
 
+class WearOutStep final : public Step {
+ public:
+  Result<void> run(const Input&, Output&) override { return {}; }
+  bool wore_out_worker() const override { return true; }
+};
+
 class EchoStep final : public Step {
  public:
   explicit EchoStep(const ParamValue* text) {
@@ -268,6 +274,15 @@ const Op leak_op{
     .input = input_types,
     .output = "text/plain",
     .compile = compile_plain<LeakStep>,
+};
+
+extern const Op wear_out_op;
+const Op wear_out_op{
+    .name = "wear_out",
+    .summary = "Answers, as the last that its worker does.",
+    .input = input_types,
+    .output = "text/plain",
+    .compile = compile_plain<WearOutStep>,
 };
 
 extern const Op echo_op;

@@ -129,6 +129,37 @@ TEST_F(PoolDeathsTest, WhatADeadWorkerAnsweredCounts) {
   FAIL() << "they were never handed over together";
 }
 
+// It ends by itself, and nothing waits for that to be reported.
+TEST_F(PoolDeathsTest, AWorkerThatGaveItsLastAnswerIsGivenNoTask) {
+  start(1);
+  constexpr int rounds = 10;
+  for (int i = 0; i < rounds; ++i) {
+    EXPECT_EQ(run(op("wear_out"), "x"), "");
+    TestJob next;
+    submit(next, op("echo"), "next");
+    ASSERT_TRUE(run_until([&] { return next.is_done(); }));
+    EXPECT_EQ(next.outcome(), "next");
+    EXPECT_EQ(next.result().runs, 1U);
+  }
+  ASSERT_TRUE(wait_for_workers(2));
+  EXPECT_EQ(restarts("recycled"), std::uint64_t{rounds}) << "each counts once";
+  for (const char* other : {"exit", "killed", "protocol"}) EXPECT_EQ(restarts(other), 0U) << other;
+}
+
+TEST_F(PoolDeathsTest, WhatWaitedBehindALastAnswerRunsElsewhereWithoutBlame) {
+  start(1);
+  // Known to be quick, they are handed ahead.
+  for (int i = 0; i < 40; ++i) ASSERT_EQ(run(op("echo"), "x"), "x");
+  TestJob last;
+  submit(last, op("wear_out"), "x");
+  const auto behind = submit_many(20, op("echo"), "behind");
+  ASSERT_TRUE(run_until_all_done(behind));
+  for (const auto& job : behind) EXPECT_EQ(job->outcome(), "behind");
+  EXPECT_EQ(last.outcome(), "");
+  EXPECT_EQ(restarts("recycled"), 1U);
+  EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
+}
+
 TEST_F(PoolDeathsTest, TheLargeOutputOfADeadWorkerGoesBackToTheSystem) {
   start(1);
   ASSERT_TRUE(wait_for_workers(2));
