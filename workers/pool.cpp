@@ -172,7 +172,7 @@ void PoolImpl::free_task(Task& task) {
   slots_.unpin(task.slot);
   task.job = nullptr;
   task.worker = nullptr;
-  task.runs = task.deaths = task.guilt = 0;
+  task.runs = task.deaths = task.guilt = task.suspicions = 0;
   task.limits.flow = nullptr;
   free_tasks_.push_back(&task);
 }
@@ -248,6 +248,7 @@ bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
 // the task is known to be tiny.
 Worker* PoolImpl::choose_worker(const Task& task, std::chrono::nanoseconds expected,
                                 Clock::time_point now) {
+  if (task.suspicions > 0 && suspect_runs()) return nullptr;
   Worker* idle = nullptr;
   Worker* ahead = nullptr;
   std::uint32_t busy = 0;
@@ -285,6 +286,16 @@ std::uint32_t PoolImpl::idle_workers() const {
   const std::uint32_t ready = std::min(supervisor_.ready_workers(), options_.worker_count);
   const std::uint32_t busy = busy_workers();
   return ready > busy ? ready - busy : 0;
+}
+
+bool PoolImpl::suspect_runs() const {
+  const auto& workers = supervisor_.workers();
+  return std::any_of(workers.begin(), workers.end(), [](const auto& worker) {
+    if (worker->state != WorkerState::ready || worker->area.unanswered() == 0) return false;
+    // It is the first where it is: it lost a worker, so it was not handed ahead.
+    const Task* task = worker->area.owed(0).task;
+    return task != nullptr && task->suspicions > 0;
+  });
 }
 
 // When all workers are killed at once, their deaths come to be known one after the other. A task

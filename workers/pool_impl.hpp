@@ -63,6 +63,7 @@ class PoolImpl final : private Supervisor::Client {
   bool has_new_worker();
   bool dispatch_one(Task& task, Clock::time_point now);
   Worker* choose_worker(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
+  bool suspect_runs() const;
   bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;
   void hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
                  Clock::time_point now);

@@ -248,7 +248,8 @@ void PoolImpl::blame(Worker& worker) {
   // Not now: what replaces the worker is younger than its death, and may take the task at once.
   task->died_at = worker.ended_at;
   ++task->deaths;
-  task->guilt += guilt(worker.reason);
+  if (worker.reason == EndReason::strays) ++task->suspicions;
+  task->guilt += guilt(worker.reason, worker.life.answers == 0, task->suspicions);
   if (task->purpose == Task::Purpose::run && task->guilt < guilt_max)
     return arm(task->died_at + outlived_time);
   owed.task = nullptr;
@@ -298,6 +299,8 @@ void PoolImpl::ask_about(const Task& culprit, Task::Purpose purpose) {
   task.purpose = purpose;
   task.slot = culprit.slot;
   task.cost_key = culprit.cost_key;
+  // It runs the input; a fingerprint does not.
+  if (purpose == Task::Purpose::trial) task.suspicions = culprit.suspicions;
   task.limits = {.result_bytes_max = culprit.limits.result_bytes_max,
                  .compile_only = culprit.limits.compile_only};
   task.submitted_at = Clock::now();

@@ -134,8 +134,8 @@ void PoolImpl::look_between_tasks(Worker& worker) {
 
 // A worker that reads where nothing was written makes pages that last: they are the file's, and
 // outlive it. What its own page tables say it can undo (MADV_DONTNEED), and keep the pages. So it
-// is not known who did it, and all end who may have; nobody can do it again without being given a
-// task. Their tasks move, for half the guilt of a crash.
+// is not known who did it, and all end who may have: those that had a task. Nobody can do it again
+// without being given one. Their tasks move; from the second time on it is held against them.
 void PoolImpl::look_at_inputs() {
   const std::uint64_t strays = slots_.stray_bytes(inputs_file_);
   const bool more = strays > strays_known_ + strays_max;
@@ -144,7 +144,8 @@ void PoolImpl::look_at_inputs() {
   if (!more) return;
   log_.error("pool", "workers read where nothing was written", {{"bytes", std::to_string(strays)}});
   for (const std::unique_ptr<Worker>& worker : supervisor_.workers())
-    if (worker->state == WorkerState::ready) kill(*worker, EndReason::protocol);
+    if (worker->state == WorkerState::ready && !worker->had_no_task())
+      kill(*worker, EndReason::strays);
   arm(Clock::now());
 }
 

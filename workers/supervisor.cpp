@@ -28,7 +28,7 @@ std::string_view to_string(EndReason reason) {
   using namespace std::literals;
   constexpr std::array names{"exit"sv,   "signal"sv,   "killed"sv,   "stopped"sv,
                              "start"sv,  "timeout"sv,  "cpu_time"sv, "unwanted"sv,
-                             "memory"sv, "protocol"sv, "recycled"sv};
+                             "memory"sv, "protocol"sv, "strays"sv,   "recycled"sv};
   static_assert(names.size() == end_reason_count);
   return names[static_cast<std::size_t>(reason)];
 }
@@ -259,7 +259,7 @@ void Supervisor::vacate(Worker& worker, EndReason reason) {
   // It was of use, whatever it answered.
   if (reason == EndReason::recycled || reason == EndReason::unwanted)
     seat->short_lives = 0;
-  else
+  else if (reason != EndReason::strays)  // who was innocent was of use as well
     seat->short_lives = short_lives(seat->short_lives, now - worker.asked_at, worker.life.answers);
   seat->start_at = now + restart_delay(seat->short_lives);
   if (stopped_) return;

@@ -47,10 +47,11 @@ enum class EndReason : std::uint8_t {
   cpu_time,  // a task over its CPU time, or CPU time without a task
   unwanted,  // a task ran on that nobody waited for any more
   memory,    // above workers.memory_limit_mb, or an allocation failed
-  protocol,  // it lied, or may be the one that filled the inputs with pages
+  protocol,  // it lied
+  strays,    // it may be the one that filled the inputs with pages
   recycled,  // it did nothing wrong: workers.recycle_*
 };
-inline constexpr std::size_t end_reason_count = 11;
+inline constexpr std::size_t end_reason_count = 12;
 std::string_view to_string(EndReason reason);
 
 struct Worker {

@@ -31,9 +31,12 @@ struct Task : QueueHook {
   std::uint64_t cost_key = 0;
   Clock::time_point submitted_at{};
   Clock::time_point handed_at{};
-  unsigned runs = 0;            // that it was not called back from
-  unsigned deaths = 0;          // workers that died running it
-  unsigned guilt = 0;           // how much of that was its own doing (guilt.hpp)
+  unsigned runs = 0;    // that it was not called back from
+  unsigned deaths = 0;  // workers that died running it
+  unsigned guilt = 0;   // how much of that was its own doing (guilt.hpp)
+  // How often it ran while somebody filled the inputs with pages. From the first time on it does
+  // not run beside another such task, so the one that does it convicts itself.
+  unsigned suspicions = 0;
   Clock::time_point died_at{};  // the last of them
   config::ErrorCode ending = config::ErrorCode::internal_error;
 };

@@ -248,5 +248,17 @@ TEST_F(HostileTest, AWorkerThatWasTakenOverCannotHaveInputsRefused) {
   EXPECT_EQ(run(op("identity"), "x"), "x") << "and not: " << framed_result;
 }
 
+// What such a worker does can be no other input's doing.
+TEST_F(HostileTest, AnInputThatMakesNewWorkersLieIsRefused) {
+  set_plan({.areas = UINT32_MAX, .only = Deed::frame});
+  start(worker_count);
+  EXPECT_EQ(run(op("identity"), lying_input), "error: worker_crashed");
+  EXPECT_TRUE(run_until([&] {
+    pool_->publish_gauges();
+    return metrics_.poisoned_inputs.get().value() == 1;
+  }));
+  EXPECT_GE(restarts("protocol"), 3U);
+}
+
 }  // namespace
 }  // namespace fetchmill::workers

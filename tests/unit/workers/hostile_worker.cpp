@@ -225,6 +225,12 @@ class HostileWorker {
       return;
     }
     if (body(task) == deadly_input) ::_exit(exit_setup_failed);
+    if (body(task) == lying_input) {
+      Answer answer = honest_answer(task, "");
+      ++answer.task;
+      publish(answer);
+      return;
+    }
     const bool framed = loop_.poison_count.load() > 0 && loop_.poison[0].low == hash_of_another;
     publish(honest_answer(task, framed ? framed_result : body(task)));
   }

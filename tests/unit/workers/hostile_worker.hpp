@@ -41,7 +41,8 @@ enum class Deed : std::uint8_t {
   die,
   haunt,  // dies, having made its area say that the next worker is ready, sleeps and has answered
   hoard,  // fills outputs that nobody granted, and dies
-  frame,  // names the hash of another input than it was asked about, once it had a task
+  frame,  // ends or lies where the input says so; names the hash of another input than it was asked
+          // about, once it had a task
   never,  // does not answer
   count_,
 };
@@ -70,6 +71,8 @@ void set_plan(const HostilePlan& plan);
 // one refused in its place.
 inline constexpr std::string_view deadly_input = "deadly";
 inline constexpr std::string_view framed_result = "framed";
+// The input that makes each of them lie.
+inline constexpr std::string_view lying_input = "lying";
 
 // What a hostile result that passes for one is made of; no honest body holds it.
 inline constexpr char devils_byte = '~';

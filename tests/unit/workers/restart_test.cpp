@@ -1,6 +1,7 @@
 #include "workers/restart.hpp"
 
 #include "workers/ahead.hpp"
+#include "workers/guilt.hpp"
 
 #include <gtest/gtest.h>
 
@@ -39,6 +40,15 @@ TEST(Ahead, OnlyTasksKnownToBeTinyWaitBehindOthers) {
   EXPECT_TRUE(may_hand_ahead(nanoseconds(0), microseconds(200)));
   EXPECT_TRUE(may_hand_ahead(microseconds(199), microseconds(1)));
   EXPECT_FALSE(may_hand_ahead(microseconds(200), nanoseconds(1)));
+}
+
+TEST(Guilt, OfWhatMayBeAnothersDoingIsLess) {
+  EXPECT_EQ(guilt(EndReason::signal, false, 0), guilt_max / 2);
+  EXPECT_EQ(guilt(EndReason::killed, true, 0), guilt_max / 4);
+  EXPECT_EQ(guilt(EndReason::protocol, false, 0), guilt_max / 4);
+  EXPECT_EQ(guilt(EndReason::protocol, true, 0), guilt_max / 2);
+  EXPECT_EQ(guilt(EndReason::strays, true, 1), 0U);
+  EXPECT_EQ(guilt(EndReason::strays, false, 2), guilt_max / 2);
 }
 
 }  // namespace
