@@ -15,6 +15,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -108,6 +109,7 @@ class PoolImpl final : private Supervisor::Client {
   void give_outputs_back(Clock::time_point now);
   void end_run(Worker& worker, EndReason reason);
   Clock::time_point look_at_all(Clock::time_point now);
+  static std::optional<std::uint64_t> grown_bytes(const Worker& worker);
   void look_between_tasks(Worker& worker);
   void look_at_inputs();
   void start_watching();

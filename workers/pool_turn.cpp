@@ -1,6 +1,7 @@
 #include "workers/guilt.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/pool_impl.hpp"
+#include "workers/usage.hpp"
 
 #include <algorithm>
 #include <string>
@@ -34,7 +35,8 @@ std::string detail_of(const Task& task) {
 
 // ---- what the supervisor says
 
-void PoolImpl::worker_ready(Worker&) {
+void PoolImpl::worker_ready(Worker& worker) {
+  worker.life.private_bytes_first = read_private_bytes(worker.status.get()).value_or(0);
   if (!all_ready_ && supervisor_.ready_workers() >= options_.worker_count) {
     all_ready_ = true;
     if (events_.ready) events_.ready();

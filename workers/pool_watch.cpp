@@ -113,11 +113,19 @@ PoolImpl::Clock::time_point PoolImpl::look_at_all(Clock::time_point now) {
   return look_at_all_at_;
 }
 
+// What it holds beyond what it began with: the spawner's pages count as its own, and are as many as
+// what the operator's modules loaded.
+std::optional<std::uint64_t> PoolImpl::grown_bytes(const Worker& worker) {
+  const std::optional<std::uint64_t> bytes = read_private_bytes(worker.status.get());
+  if (!bytes) return std::nullopt;
+  return *bytes - std::min(*bytes, worker.life.private_bytes_first);
+}
+
 void PoolImpl::look_between_tasks(Worker& worker) {
   Worker::Life& life = worker.life;
   const bool idle = worker.area.unanswered() == 0;
-  const std::optional<std::uint64_t> bytes = read_private_bytes(worker.status.get());
-  if (bytes && *bytes > options_.memory_limit_bytes) {
+  const std::optional<std::uint64_t> grown = grown_bytes(worker);
+  if (grown && *grown > options_.memory_limit_bytes && !worker.had_no_task()) {
     if (idle) return kill(worker, EndReason::memory);
     // The task at hand may have nothing to do with it.
     life.retiring = true;
@@ -185,8 +193,8 @@ void PoolImpl::watch_run(Worker& worker, Clock::time_point now) {
     worker.attention = true;
     return post_turn();
   }
-  const std::optional<std::uint64_t> bytes = read_private_bytes(worker.status.get());
-  if (bytes && *bytes > options_.memory_limit_bytes) return kill(worker, EndReason::memory);
+  const std::optional<std::uint64_t> grown = grown_bytes(worker);
+  if (grown && *grown > options_.memory_limit_bytes) return kill(worker, EndReason::memory);
   // If the pid names another process by now, the worker is dead: the answer only ends it.
   const std::optional<std::chrono::nanoseconds> used = config::cpu_time(worker.pid);
   if (!used) return;
@@ -235,12 +243,10 @@ void PoolImpl::look_for_growth(Worker& worker, std::chrono::nanoseconds task_tim
   Worker::Life& life = worker.life;
   if (options_.recycle_growth_bytes == 0) return;
   life.work_since_look += task_time;
-  if (life.answers > 1 && life.work_since_look < work_between_looks) return;
+  if (life.work_since_look < work_between_looks) return;
   life.work_since_look = std::chrono::nanoseconds{0};
-  const std::optional<std::uint64_t> bytes = read_private_bytes(worker.status.get());
-  if (!bytes) return;
-  if (life.private_bytes_first == 0) life.private_bytes_first = *bytes;
-  if (*bytes > life.private_bytes_first + options_.recycle_growth_bytes) life.retiring = true;
+  const std::optional<std::uint64_t> grown = grown_bytes(worker);
+  if (grown && *grown > options_.recycle_growth_bytes) life.retiring = true;
 }
 
 void PoolImpl::retire_if_idle(Worker& worker) {

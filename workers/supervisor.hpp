@@ -81,7 +81,7 @@ struct Worker {
     std::chrono::nanoseconds backlog{0};    // what the unanswered tasks are expected to take
     std::uint64_t answers = 0;              // of tasks
     std::uint64_t answers_max = 0;          // then it is recycled; 0: no bound
-    std::uint64_t private_bytes_first = 0;  // its memory when it was looked at first
+    std::uint64_t private_bytes_first = 0;  // its memory when it reported for work
     std::chrono::nanoseconds work_since_look{0};
     std::uint64_t watched_task = 0;            // the one whose CPU time is watched
     std::chrono::nanoseconds watched_from{0};  // the worker's CPU time when that began

@@ -176,6 +176,22 @@ TEST_F(IdleWorkerTest, EndsWhenItTakesMemory) {
   EXPECT_EQ(run(op("echo"), "next"), "next");
 }
 
+// A fork has its parent's pages: Python modules hold their tables there.
+TEST_F(IdleWorkerTest, StaysWhateverTheSpawnerHolds) {
+  if (sanitized) GTEST_SKIP() << "a sanitizer's shadow memory counts too";
+  const std::vector<char> tables(std::size_t{96} << 20U, 'x');
+  start_with_frequent_looks();
+  ASSERT_TRUE(wait_for_workers(2));
+  // Longer than it takes until busy workers are looked at.
+  EXPECT_EQ(run(op("burn"), "100"), "100");
+  loop_.restart();
+  loop_.run_for(milliseconds(700));
+  EXPECT_EQ(restarts("memory"), 0U);
+  linger("take_memory");
+  EXPECT_TRUE(run_until([&] { return restarts("memory") == 1; }));
+  EXPECT_EQ(tables.back(), 'x');
+}
+
 TEST_F(IdleWorkerTest, EndsWhenItUsesTheCpu) {
   start_with_frequent_looks();
   linger("spin");
