@@ -202,12 +202,12 @@ void PoolImpl::publish(Worker& worker, Clock::time_point now) {
 }
 
 void PoolImpl::fill_rings(Clock::time_point now) {
-  // Each of these may have to wait for a worker of its own (may_take, ask_about); the others may
-  // not pass those that could be handed over.
+  queue_.for_each_inquiry([&](Task& task) { inquire(task, now); });
+  // Each of these may have to wait for a worker of its own (may_take); the others may not pass
+  // those that could be handed over.
   bool full = false;
   queue_.for_each_returned([&](Task& task) {
-    if (full || dispatch_one(task, now)) return;
-    full = task.purpose == Task::Purpose::run ? task.deaths == 0 : has_new_worker();
+    if (!full && !dispatch_one(task, now)) full = task.deaths == 0;
   });
   while (!full) {
     Task* task = queue_.next();
@@ -215,24 +215,17 @@ void PoolImpl::fill_rings(Clock::time_point now) {
   }
 }
 
-// One that had no task (ask_about). Where there is none, and none is to come, one is replaced.
-bool PoolImpl::has_new_worker() {
-  bool coming = supervisor_.waiting_seats() > 0;
-  Worker* chosen = nullptr;
-  for (const std::unique_ptr<Worker>& worker : supervisor_.workers()) {
-    if (worker->state == WorkerState::starting) coming = true;
-    if (worker->state != WorkerState::ready) continue;
-    if (worker->life.retiring)
-      coming = true;
-    else if (worker->had_no_task())
-      return true;
-    else if (chosen == nullptr || worker->area.unanswered() == 0)
-      chosen = worker.get();
-  }
-  if (coming || chosen == nullptr) return false;
-  chosen->life.retiring = true;
-  retire_if_idle(*chosen);
-  return false;
+// Of one that had no task (ask_about), before that is given any, and whatever else runs: for as
+// long as it takes the standby may work beside worker_count others.
+void PoolImpl::inquire(Task& task, Clock::time_point now) {
+  if (task.suspicions > 0 && suspect_runs()) return;
+  const auto& workers = supervisor_.workers();
+  const auto newcomer = std::find_if(workers.begin(), workers.end(), [](const auto& worker) {
+    return worker->state == WorkerState::ready && worker->had_no_task();
+  });
+  if (newcomer == workers.end()) return;
+  queue_.erase(task);
+  hand_over(task, **newcomer, costs_.expected(task.cost_key), now);
 }
 
 bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
@@ -261,7 +254,6 @@ Worker* PoolImpl::choose_worker(const Task& task, std::chrono::nanoseconds expec
     if (life.retiring || holds == ring_depth) continue;
     if (life.answers_max > 0 && life.answers + holds >= life.answers_max) continue;
     if (task.deaths > 0 && !may_take(worker, task, now)) continue;
-    if (task.purpose != Task::Purpose::run && !worker.had_no_task()) continue;
     if (holds == 0) {
       if (idle == nullptr) idle = &worker;
     } else if (task.deaths == 0 && may_hand_ahead(life.backlog, expected) &&

@@ -61,7 +61,7 @@ class PoolImpl final : private Supervisor::Client {
   void free_task(Task& task);
   void dispatch(Clock::time_point now);
   void fill_rings(Clock::time_point now);
-  bool has_new_worker();
+  void inquire(Task& task, Clock::time_point now);
   bool dispatch_one(Task& task, Clock::time_point now);
   Worker* choose_worker(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
   bool suspect_runs() const;

@@ -275,7 +275,7 @@ void PoolImpl::evacuate(Worker& worker) {
 void PoolImpl::requeue(Task& task) {
   task.where = Task::Where::queued;
   task.worker = nullptr;
-  queue_.push_returned(task);
+  task.purpose == Task::Purpose::run ? queue_.push_returned(task) : queue_.push_inquiry(task);
 }
 
 void PoolImpl::bury(Worker& worker) {
@@ -291,10 +291,11 @@ void PoolImpl::bury(Worker& worker) {
 // one that thousands of others send: ops are pure functions, so one more run tells. Only if that
 // ends its worker too the input is refused; should the worker that hashes it die, nothing is.
 //
-// Both are asked of workers that had no task before (choose_worker). One that was taken over could
-// die of any input, or name the hash of one that others send, and have that refused; this one knows
-// no bytes but those it is asked about, and the second runs none of them. Each death brings a new
-// worker, so they seldom wait (has_new_worker).
+// Both are asked of workers that had no task before (inquire). One that was taken over could die of
+// any input, or name the hash of one that others send, and have that refused; this one knows no
+// bytes but those it is asked about, and the second runs none of them. Each death brings a new
+// worker, which is asked first, so they hardly wait; where it cannot be started they end with their
+// deadline.
 void PoolImpl::ask_about(const Task& culprit, Task::Purpose purpose) {
   Task& task = new_task();
   task.job = nullptr;

@@ -22,11 +22,21 @@ void RunQueue::push_returned(Task& task) {
   returned_.push_front(task);
 }
 
+void RunQueue::push_inquiry(Task& task) {
+  ++size_;
+  inquiries_.push_back(task);
+}
+
+RunQueue::Tasks& RunQueue::list_of(Task& task) {
+  if (task.purpose != Task::Purpose::run) return inquiries_;
+  if (task.returned) return returned_;
+  return task.limits.flow == nullptr ? interactive_ : task.limits.flow->queued_;
+}
+
 void RunQueue::erase(Task& task) {
   --size_;
+  list_of(task).erase(Tasks::s_iterator_to(task));
   Flow* flow = task.limits.flow;
-  Tasks& tasks = task.returned ? returned_ : flow == nullptr ? interactive_ : flow->queued_;
-  tasks.erase(Tasks::s_iterator_to(task));
   if (!task.returned && flow != nullptr && flow->queued_.empty())
     flows_.erase(Flows::s_iterator_to(*flow));
 }

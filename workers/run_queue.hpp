@@ -1,5 +1,6 @@
 // Which task is next: first those that lost their worker, then interactive ones, then the items of
-// batches; batches share the workers' time fairly.
+// batches; batches share the workers' time fairly. Inquiries (Task::Purpose) wait apart from them:
+// they are for new workers only, and hold up nobody.
 //
 // Interactive tasks (those without a Flow) have a head start of batch_head_start over batch items,
 // not absolute priority: an item that has waited that much longer than any interactive task goes
@@ -33,6 +34,7 @@ class RunQueue {
   void push(Task& task);
   // One that lost its worker: before all others. Call with the youngest first to keep their order.
   void push_returned(Task& task);
+  void push_inquiry(Task& task);
   void erase(Task& task);
   void clear();
 
@@ -43,9 +45,14 @@ class RunQueue {
   void for_each_returned(Visit visit) {
     visit_all(returned_, visit);
   }
+  template <class Visit>
+  void for_each_inquiry(Visit visit) {
+    visit_all(inquiries_, visit);
+  }
   // For every task. `visit` may erase the one it is given.
   template <class Visit>
   void for_each(Visit visit) {
+    visit_all(inquiries_, visit);
     visit_all(returned_, visit);
     visit_all(interactive_, visit);
     for (auto place = flows_.begin(); place != flows_.end();) visit_all((place++)->queued_, visit);
@@ -69,6 +76,9 @@ class RunQueue {
     for (auto place = tasks.begin(); place != tasks.end();) visit(static_cast<Task&>(*place++));
   }
 
+  Tasks& list_of(Task& task);
+
+  Tasks inquiries_;
   Tasks returned_;
   Tasks interactive_;
   Flows flows_;  // those with queued tasks, by the time they used

@@ -53,7 +53,18 @@ TEST_F(PoolTest, AnInputIsRefusedWhileNoWorkerIsWithoutATask) {
     return metrics_.poisoned_inputs.get().value() == 1;
   }));
   EXPECT_EQ(bad.outcome(), "error: worker_crashed");
+  EXPECT_EQ(restarts("recycled"), 0U) << "nobody had to go for it";
   ASSERT_TRUE(run_until_all_done(others));
+}
+
+TEST_F(PoolTest, WhatIsAskedAboutAnInputEndsWithThePool) {
+  PoolOptions options = small_options(1);
+  options.poison_time = std::chrono::minutes(10);
+  start(options);
+  EXPECT_EQ(run(op("crash"), "bad"), "error: worker_crashed");
+  EXPECT_FALSE(nothing_leased()) << "it is to be tried once more";
+  pool_->stop();
+  EXPECT_TRUE(nothing_leased());
 }
 
 TEST_F(PoolTest, ARefusedInputMayBeTriedAgainAfterAWhile) {

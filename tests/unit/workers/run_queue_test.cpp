@@ -111,6 +111,26 @@ TEST_F(RunQueueTest, WhatLostItsWorkerKeepsItsPlaceAtTheFront) {
   EXPECT_EQ(take(), "third");
 }
 
+TEST_F(RunQueueTest, InquiriesAreNobodysNextTask) {
+  Task& first = add("first inquiry", nullptr);
+  Task& second = add("second inquiry", nullptr);
+  for (Task* task : {&first, &second}) {
+    queue_.erase(*task);
+    task->purpose = Task::Purpose::trial;
+    queue_.push_inquiry(*task);
+  }
+  EXPECT_EQ(queue_.size(), 2U);
+  EXPECT_EQ(queue_.next(), nullptr);
+  queue_.for_each_returned([](Task&) { ADD_FAILURE(); });
+  std::string inquiries;
+  queue_.for_each_inquiry([&](Task& task) {
+    inquiries += name(task) + " ";
+    queue_.erase(task);
+  });
+  EXPECT_EQ(inquiries, "first inquiry second inquiry ");
+  EXPECT_TRUE(queue_.empty());
+}
+
 TEST_F(RunQueueTest, EveryTaskIsVisitedAndMayBeErasedMeanwhile) {
   add("a", &first_);
   add("b", &second_);
@@ -118,12 +138,16 @@ TEST_F(RunQueueTest, EveryTaskIsVisitedAndMayBeErasedMeanwhile) {
   Task& back = add("d", &second_);
   queue_.erase(back);
   queue_.push_returned(back);
+  Task& inquiry = add("e", nullptr);
+  queue_.erase(inquiry);
+  inquiry.purpose = Task::Purpose::trial;
+  queue_.push_inquiry(inquiry);
   int visits = 0;
   queue_.for_each([&](Task& task) {
     ++visits;
     queue_.erase(task);
   });
-  EXPECT_EQ(visits, 4);
+  EXPECT_EQ(visits, 5);
   EXPECT_TRUE(queue_.empty());
   EXPECT_EQ(queue_.next(), nullptr);
 }
