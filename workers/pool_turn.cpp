@@ -229,7 +229,6 @@ void PoolImpl::settle(Worker& worker) {
 // It gave its last answer, and ends. What was handed over behind that did not run, so nothing of it
 // is blamed, and nothing waits for the death to be reported.
 void PoolImpl::see_off(Worker& worker) {
-  worker.attention = false;
   evacuate(worker);
   if (worker.state == WorkerState::dead) {
     bury(worker);
@@ -266,8 +265,9 @@ void PoolImpl::blame(Worker& worker) {
 // To the front of the queue, in their order. Their slots stay pinned: this worker may still be
 // reading.
 void PoolImpl::evacuate(Worker& worker) {
-  // Its area may be another worker's before they would be.
+  // Its area may be another worker's before they would be seen, or its answers be looked at.
   worker.unpublished = false;
+  worker.attention = false;
   for (std::uint32_t i = worker.area.unanswered(); i-- > 0;)
     if (Task* task = std::exchange(worker.area.owed(i).task, nullptr)) requeue(*task);
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 namespace fetchmill::workers {
@@ -32,6 +33,18 @@ class PoolDeathsTest : public PoolTest {
     for (std::size_t i = 0; i < areas.size(); ++i)
       if (areas[i] == area) found.push_back(states[i]);
     return found;
+  }
+  // As a worker does that reads where nothing was written.
+  void make_strays() {
+    constexpr std::size_t bytes = std::size_t{24} << 20U;
+    struct stat about {};
+    ASSERT_EQ(::fstat(inputs_file_.get(), &about), 0);
+    void* end = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, inputs_file_.get(),
+                       about.st_size - static_cast<off_t>(bytes));
+    ASSERT_NE(end, MAP_FAILED);
+    for (std::size_t at = 0; at < bytes; at += page_bytes)
+      static_cast<void>(static_cast<const volatile char*>(end)[at]);
+    ::munmap(end, bytes);
   }
   // All that workers wrote and that was not given back.
   std::uint64_t answer_pages_bytes() const {
@@ -130,6 +143,27 @@ TEST_F(PoolDeathsTest, WhatADeadWorkerAnsweredCounts) {
 }
 
 // It ends by itself, and nothing waits for that to be reported.
+TEST_F(PoolDeathsTest, NothingIsTakenOfAWorkerThatWasKilled) {
+  start(1);
+  ASSERT_TRUE(wait_for_workers(2));
+  const std::string large(std::size_t{7} << 20U, 'x');
+  TestJob job;
+  submit(job, op("identity"), large);
+  // It asked for a larger output and answered: that takes many turns, of which one was.
+  WorkerPage& forged = answers_of(0);
+  ASSERT_TRUE(run_until([&] { return forged.answered.load() == 2; }));
+  make_strays();
+  // By now somebody is to look for them.
+  const auto due = steady_clock::now() + milliseconds(10);
+  ASSERT_TRUE(spin_until([&] { return steady_clock::now() >= due; }));
+  forged.answered.store(forged.answered.load() + ring_depth + 5);
+  ASSERT_TRUE(run_until([&] { return job.is_done(); }));
+  EXPECT_TRUE(job.outcome() == large);
+  EXPECT_EQ(job.result().runs, 2U);
+  EXPECT_EQ(restarts("strays"), 1U);
+  EXPECT_EQ(restarts("protocol"), 0U);
+}
+
 TEST_F(PoolDeathsTest, AWorkerThatGaveItsLastAnswerIsGivenNoTask) {
   start(1);
   constexpr int rounds = 10;
