@@ -208,18 +208,18 @@ void Supervisor::log_obituary(const Worker& worker) {
     ending = "exit " + std::to_string(WEXITSTATUS(report.wait_status));
   if (spawned && WIFSIGNALED(report.wait_status))
     ending = "signal " + std::to_string(WTERMSIG(report.wait_status));
-  log_.write(
-      worker.reason == EndReason::recycled ? config::LogLevel::debug : config::LogLevel::warn,
-      "pool", "worker ended",
-      {{"worker", std::to_string(worker.number)},
-       {"pid", std::to_string(report.pid)},
-       {"reason", to_string(worker.reason)},
-       {"ending", ending},
-       {"ops", worker.life.culprit_ops},
-       {"input_bytes", std::to_string(worker.life.culprit_bytes)},
-       {"answers", std::to_string(worker.life.answers)},
-       {"cpu_ms", std::to_string(report.cpu_us / 1000)},
-       {"resident_max_bytes", std::to_string(report.resident_max_bytes)}});
+  // A client may hang up as often as it likes.
+  const bool usual = worker.reason == EndReason::recycled || worker.reason == EndReason::unwanted;
+  log_.write(usual ? config::LogLevel::debug : config::LogLevel::warn, "pool", "worker ended",
+             {{"worker", std::to_string(worker.number)},
+              {"pid", std::to_string(report.pid)},
+              {"reason", to_string(worker.reason)},
+              {"ending", ending},
+              {"ops", worker.life.culprit_ops},
+              {"input_bytes", std::to_string(worker.life.culprit_bytes)},
+              {"answers", std::to_string(worker.life.answers)},
+              {"cpu_ms", std::to_string(report.cpu_us / 1000)},
+              {"resident_max_bytes", std::to_string(report.resident_max_bytes)}});
 }
 
 // ---- ending

@@ -86,6 +86,21 @@ TEST_F(PoolDeathsTest, AnObituarySaysWhatAWorkerDiedOf) {
     EXPECT_GT(std::stoull(bytes), std::uint64_t{1} << 20U);
 }
 
+TEST_F(PoolDeathsTest, ARunThatNobodyWaitsForIsNotWorthALine) {
+  start(1);
+  ASSERT_TRUE(wait_for_workers(2));
+  const JobLimits soon{.deadline = steady_clock::now() + milliseconds(20)};
+  EXPECT_EQ(run(op("spin_forever"), "x", soon), "error: deadline_exceeded");
+  ASSERT_TRUE(run_until([&] { return restarts("unwanted") == 1 && nothing_leased(); }));
+  EXPECT_EQ(logged("worker ended", "reason"), Strings{});
+  log_everything();
+  ASSERT_TRUE(wait_for_workers(2));
+  const JobLimits again{.deadline = steady_clock::now() + milliseconds(20)};
+  EXPECT_EQ(run(op("spin_forever"), "x", again), "error: deadline_exceeded");
+  ASSERT_TRUE(run_until([&] { return restarts("unwanted") == 2 && nothing_leased(); }));
+  EXPECT_EQ(logged("worker ended", "reason"), Strings{"unwanted"});
+}
+
 TEST_F(PoolDeathsTest, EachStepOfAWorkersLifeIsLogged) {
   log_everything();
   PoolOptions options = small_options(1);
