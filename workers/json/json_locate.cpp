@@ -32,7 +32,8 @@ std::size_t valid_utf8_prefix(std::string_view text) {
   return good;
 }
 
-JsonFault fault_at(std::string_view text, std::size_t offset, std::string_view detail) {
+JsonFault fault_at(std::string_view text, std::size_t offset, const JsonLine& line,
+                   std::string_view detail) {
   JsonFault fault{.offset = offset, .detail = std::string(detail)};
   const std::string_view before = text.substr(0, offset);
   fault.line += static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
@@ -41,6 +42,8 @@ JsonFault fault_at(std::string_view text, std::size_t offset, std::string_view d
                                                newline == std::string_view::npos ? 0 : newline + 1);
   fault.column += static_cast<std::size_t>(
       std::count_if(line_start, before.end(), [](char c) { return !is_continuation(c); }));
+  fault.offset += line.offset;
+  if (line.number > 0) fault.line = line.number;
   return fault;
 }
 
@@ -51,22 +54,22 @@ std::string place_of(const JsonFault& fault) {
 
 }  // namespace
 
-std::optional<JsonFault> json_locate(std::string_view text) {
+std::optional<JsonFault> json_locate(std::string_view text, const JsonLine& line) {
   JsonMachine machine(JsonMachine::Whitespace::any);
   const std::size_t offset = machine.feed(text);
   const std::string_view utf8_text = text.substr(0, offset);
   if (!simdjson::validate_utf8(utf8_text.data(), utf8_text.size())) {
     const std::size_t prefix = valid_utf8_prefix(utf8_text);
-    return fault_at(text, prefix, "not valid UTF-8");
+    return fault_at(text, prefix, line, "not valid UTF-8");
   }
   if (offset == text.size() && machine.complete()) return std::nullopt;
   std::string detail(machine.expected());
   if (offset == text.size()) detail += ", not the end of the text";
-  return fault_at(text, offset, detail);
+  return fault_at(text, offset, line, detail);
 }
 
-std::string json_place(std::string_view text, std::size_t offset) {
-  return place_of(fault_at(text, offset, {}));
+std::string json_place(std::string_view text, std::size_t offset, const JsonLine& line) {
+  return place_of(fault_at(text, offset, line, {}));
 }
 
 std::string describe(const JsonFault& fault) {

@@ -18,11 +18,17 @@ struct JsonFault {
   std::string detail;      // "expected ',' or '}'"
 };
 
+// Which line of a larger text a text is: faults are told by their place in that one.
+struct JsonLine {
+  std::size_t number = 0;  // 0: it is all of it
+  std::size_t offset = 0;
+};
+
 // Nothing when `text` is one JSON text.
-std::optional<JsonFault> json_locate(std::string_view text);
+std::optional<JsonFault> json_locate(std::string_view text, const JsonLine& line = {});
 
 // Where a byte of a text is: "line 2, column 5 (byte 17)".
-std::string json_place(std::string_view text, std::size_t offset);
+std::string json_place(std::string_view text, std::size_t offset, const JsonLine& line = {});
 
 // "not JSON: expected ',' or '}' at line 2, column 5 (byte 17)".
 std::string describe(const JsonFault& fault);

@@ -1,6 +1,5 @@
 #include "workers/json/json_text.hpp"
 
-#include "workers/json/json_locate.hpp"
 #include "workers/json/json_machine.hpp"
 
 namespace fetchmill::workers::json {
@@ -30,11 +29,12 @@ simdjson::padded_string_view padded(std::string_view text) {
                                       text.size() + simdjson::SIMDJSON_PADDING);
 }
 
-config::Error not_json(std::string_view text, simdjson::error_code error) {
-  const auto fault = json_locate(text);
-  return config::Error(
-      config::ErrorCode::processing_failed,
-      fault ? describe(*fault) : std::string("cannot read this JSON: ") + error_message(error));
+config::Error not_json(std::string_view text, simdjson::error_code error, const JsonLine& line) {
+  if (const auto fault = json_locate(text, line))
+    return config::Error(config::ErrorCode::processing_failed, describe(*fault));
+  const std::string where = line.number > 0 ? " on line " + std::to_string(line.number) : "";
+  return config::Error(config::ErrorCode::processing_failed,
+                       "cannot read this JSON" + where + ": " + error_message(error));
 }
 
 }  // namespace fetchmill::workers::json

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/error.hpp"
+#include "workers/json/json_locate.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -58,6 +59,7 @@ simdjson::padded_string_view padded(std::string_view text);
 
 // processing_failed for a text that simdjson refused: with the place of the fault when the text is
 // not JSON, else (a number out of range, say) in simdjson's words.
-config::Error not_json(std::string_view text, simdjson::error_code error);
+config::Error not_json(std::string_view text, simdjson::error_code error,
+                       const JsonLine& line = {});
 
 }  // namespace fetchmill::workers::json

@@ -153,11 +153,15 @@ class JqStep final : public Step {
  private:
   // As the command jq runs a program over each of several texts.
   Result<void> run_lines(std::string_view text, std::string& out, std::size_t& count) {
+    const std::size_t bytes = text.size();
     for (std::size_t number = 1; !text.empty(); ++number) {
+      const std::size_t offset = bytes - text.size();
       const std::string_view line = text.substr(0, text.find('\n'));
       text.remove_prefix(std::min(text.size(), line.size() + 1));
       if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-      if (auto done = run_text(line, out, count); !done) {
+      if (!validator_.is_valid(line))
+        return json::not_json(line, simdjson::TAPE_ERROR, {number, offset});
+      if (auto done = run_valid(line, " at line ", out, count); !done) {
         done.error().detail.insert(0, "line " + std::to_string(number) + ": ");
         return done;
       }
@@ -167,14 +171,20 @@ class JqStep final : public Step {
   }
 
   Result<void> run_text(std::string_view text, std::string& out, std::size_t& count) {
+    if (!validator_.is_valid(text)) return json::not_json(text, simdjson::TAPE_ERROR);
+    return run_valid(text, " (while parsing", out, count);
+  }
+
+  // Of what the parser says, what `not_told` begins is left out.
+  Result<void> run_valid(std::string_view text, std::string_view not_told, std::string& out,
+                         std::size_t& count) {
     if (text.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
       return Error(ErrorCode::processing_failed, "the document is larger than 2 GiB");
-    if (!validator_.is_valid(text)) return json::not_json(text, simdjson::TAPE_ERROR);
     jv document = jv_parse_sized(text.data(), static_cast<int>(text.size()));
     if (jv_is_valid(document) == 0) {
       std::string message = message_of(jv_invalid_get_msg(document));
-      // The whole document follows.
-      message.erase(std::min(message.find(" (while parsing"), message.size()));
+      // The place, then the whole document.
+      message.erase(std::min(message.find(not_told), message.size()));
       return Error(ErrorCode::processing_failed, shortened(message));
     }
     if (jq_ == nullptr) compile();

@@ -214,15 +214,14 @@ class AggregateStep final : public Step {
   }
 
   Result<void> add_lines(std::string_view text) {
+    const std::size_t bytes = text.size();
     for (std::size_t number = 1; !text.empty(); ++number) {
+      const std::size_t offset = bytes - text.size();
       const std::string_view line = text.substr(0, text.find('\n'));
       text.remove_prefix(std::min(text.size(), line.size() + 1));
       if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-      if (const error_code error = add_line(line)) {
-        Error failed = cannot_read(line, error);
-        failed.detail = "item on line " + std::to_string(number) + ": " + failed.detail;
-        return failed;
-      }
+      if (const error_code error = add_line(line))
+        return cannot_read(line, error, {number, offset});
     }
     return {};
   }
@@ -258,13 +257,14 @@ class AggregateStep final : public Step {
       refused_number_ = {item.long_integer.data, item.long_integer.size};
   }
 
-  Error cannot_read(std::string_view text, error_code error) const {
+  Error cannot_read(std::string_view text, error_code error,
+                    const json::JsonLine& line = {}) const {
     if (error != simdjson::NUMBER_ERROR || refused_number_.empty() || json::json_locate(text))
-      return json::not_json(text, error);
+      return json::not_json(text, error, line);
     const auto offset = static_cast<std::size_t>(refused_number_.data() - text.data());
     return Error(ErrorCode::processing_failed,
                  "the number " + config::printable(refused_number_, 60) + " at " +
-                     json::json_place(text, offset) + " is out of a double's range");
+                     json::json_place(text, offset, line) + " is out of a double's range");
   }
 
   void add_fields(const ItemFields& item) {

@@ -59,8 +59,11 @@ constexpr Case line_rows[] = {
     {"if . == 2 then halt else . end", "1\n2\n3\n", "[1]"},
     {".a", "{}\n\n[]\n",
      "processing_failed pipeline[0]: line 3: Cannot index array with string \"a\""},
-    {".", "1\n2 3\n", "processing_failed pipeline[0]: line 2: not JSON: expected the end after"},
-    {".", "[1,\n2]\n", "processing_failed pipeline[0]: line 1: not JSON: expected a value"},
+    {".", "1\n2 3\n",
+     "processing_failed pipeline[0]: not JSON: expected the end after the value at line 2, column "
+     "3 "
+     "(byte 4)"},
+    {".", "[1,\n2]\n", "processing_failed pipeline[0]: not JSON: expected a value"},
 };
 TEST(Jq, RunsOnEachLineOfNdjson) {
   Runner runner;
@@ -128,6 +131,9 @@ TEST(JqErrors, AreThoseOfJq) {
   EXPECT_TRUE(jq(".", deep).starts_with(
       "processing_failed pipeline[0]: Exceeds depth limit for parsing at line 1, column 257"))
       << jq(".", deep).substr(0, 300);
+  Runner runner;
+  EXPECT_EQ(run_with(runner, pipeline("."), "1\n" + deep, "application/x-ndjson").bytes,
+            "processing_failed pipeline[0]: line 2: Exceeds depth limit for parsing");
   EXPECT_LT(jq("error", "\"" + std::string(100'000, 'x') + "\"").size(), 1100U);
 }
 
