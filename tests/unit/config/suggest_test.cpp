@@ -8,11 +8,12 @@ namespace fetchmill::config {
 namespace {
 
 TEST(Nearest, IsTheFewestEditsAwayOrEndsInTheName) {
-  const std::array<std::string_view, 5> known{"server.listen", "server.hosts", "log.level",
-                                              "--log.format", "sha256"};
-  const std::array<std::pair<std::string, std::string>, 12> cases{{
+  const std::array<std::string_view, 6> known{"server.listen", "server.hosts", "log.level",
+                                              "--log.format",  "sha256",       "slot"};
+  const std::array<std::pair<std::string, std::string>, 13> cases{{
       {"server.listne", "server.listen"},
       {"servr.host", "server.hosts"},
+      {"solt", "slot"},
       {"log-level", "log.level"},
       {"listen", "server.listen"},
       {"--format", "--log.format"},
