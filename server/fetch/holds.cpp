@@ -62,10 +62,10 @@ Task<config::Result<void>> Holds::wait(Activity& activity, const FetchRequest& r
   const std::optional<TimePoint> held_until = until(request, now);
   if (!held_until) co_return config::Result<void>();
   const TimePoint at = *held_until + backoff(0, random);
-  if (at >= activity.limit()) {
+  if (!request.waits_out_pauses || at >= activity.limit()) {
     config::Error error(
         ErrorCode::rate_limited,
-        "the upstream has asked for a pause, which takes longer than there is time");
+        "the upstream has asked for a pause that is longer than the fetch may wait");
     error.retry_after = std::chrono::ceil<milliseconds>(*held_until - now);
     co_return error;
   }

@@ -36,7 +36,8 @@ class Holds {
   std::optional<TimePoint> until(const FetchRequest& request, TimePoint now);
   // Waits for that, and up to half a second more, so that those who waited do not come all at once.
   // It may be held again by then. `random`: uniform over all values. Errors: rate_limited, at once,
-  // when the activity's deadline would come first; the activity's code. Requires: `request`
+  // when the activity's deadline would come first or the request does not wait; the activity's
+  // code. Requires: `request`
   // outlives it.
   Task<config::Result<void>> wait(Activity& activity, const FetchRequest& request,
                                   std::uint64_t random);

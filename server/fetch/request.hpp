@@ -51,7 +51,8 @@ struct FetchRequest {
   std::uint64_t retries = 0;               // of the whole fetch; which failures: retry.hpp
   std::vector<StatusRange> accept_status;  // empty: 2xx
   CacheMode cache = CacheMode::use_default;
-  bool revalidates = false;  // the conditions among the headers are the cache's own
+  bool revalidates = false;      // the conditions among the headers are the cache's own
+  bool waits_out_pauses = true;  // that the upstream asked for; else they are rate_limited at once
 };
 
 inline constexpr std::size_t request_headers_max = 64;

@@ -31,13 +31,14 @@ Error refused_status(unsigned status) {
   return of_fetch(error);
 }
 
-// No answer came, or one that says the upstream is in trouble.
+// No answer came, or one that says the upstream is in trouble; also when it is not to be asked now.
 bool is_upstream_trouble(const Error& error) {
   switch (error.code) {
     case ErrorCode::dns_failed:
     case ErrorCode::connect_failed:
     case ErrorCode::tls_failed:
     case ErrorCode::circuit_open:
+    case ErrorCode::rate_limited:
     case ErrorCode::upstream_protocol:
     case ErrorCode::upstream_timeout:
       return true;
@@ -212,6 +213,8 @@ Task<Result<void>> CachedFetch::ask(Activity& activity, Visit visit, FetchReques
                          usable_on_error(visit.entry->freshness, visit.asked, Clock::now());
   const std::uint64_t retries = request.retries;
   if (stands_in) request.retries = 0;
+  // What is there instead need not wait, and nobody waits for what goes on in the background.
+  request.waits_out_pauses = !stands_in && !visit.is_background;
   if (visit.entry) add_conditions(visit, request);
   response.cache.forward = visit.asked.no_cache ? Forward::request : visit.why;
   StoringSink storing(store_, visit.url_key(), request, response, sink, visit.lead,

@@ -357,6 +357,44 @@ TEST_F(FetchCacheTest, NoRetriesWhereAStaleAnswerStandsIn) {
   EXPECT_EQ(again.response.attempts, 1u);
 }
 
+std::string unavailable_for(std::string_view seconds) {
+  return "HTTP/1.1 503 Service Unavailable\r\nRetry-After: " + std::string(seconds) +
+         "\r\nContent-Length: 0\r\n\r\n";
+}
+
+// One that is longer than there is time, and one that could be waited for.
+TEST_F(FetchCacheTest, AStaleAnswerStandsInAtOnceWhileTheUpstreamWantsAPause) {
+  for (const char* seconds : {"30", "3"}) {
+    SCOPED_TRACE(seconds);
+    Upstream upstream(
+        {answering({ok_response("old", "Age: 9\r\nCache-Control: max-age=9, stale-if-error=99\r\n"),
+                    unavailable_for(seconds)})});
+    EXPECT_EQ(fetched(upstream.url()), "old miss");
+    EXPECT_EQ(fetched(upstream.url()), "old stale");
+    Fetched held;
+    fetch(upstream.url(), held);
+    EXPECT_EQ(said(held), "old stale");
+    EXPECT_EQ(held.response.attempts, 0u);
+    renew();
+  }
+}
+
+TEST_F(FetchCacheTest, NothingWaitsInTheBackgroundWhileTheUpstreamWantsAPause) {
+  Upstream upstream({answering(
+      {ok_response("old", "Age: 9\r\nCache-Control: max-age=9, stale-while-revalidate=99\r\n"),
+       unavailable_for("5")})});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  EXPECT_EQ(fetched(upstream.url()), "old stale");
+  while (fetches("upstream_status") == 0) {
+    io.restart();
+    io.run_one();
+  }
+  EXPECT_EQ(fetched(upstream.url()), "old stale");
+  settle();
+  EXPECT_EQ(fetches("rate_limited"), 1u);
+  fetcher().stop();
+}
+
 TEST_F(FetchCacheTest, RetriesWhereTheStaleAnswerHasGone) {
   const std::string unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
   Upstream upstream({answering(
