@@ -47,12 +47,13 @@ bool is_upstream_trouble(const Error& error) {
   }
 }
 
-// It says more of who asked, of the time and the room it had, than of the upstream.
+// It says more of who asked, of the time and the room it had, than of the upstream. Not so a body
+// that is too large: most who ask the same have the same limit, and would hear it one after the
+// other.
 bool is_of_the_asker(const Error& error) {
   switch (error.code) {
     case ErrorCode::upstream_timeout:
     case ErrorCode::rate_limited:
-    case ErrorCode::upstream_body_too_large:
     case ErrorCode::overloaded:
       return true;
     default:

@@ -157,8 +157,6 @@ TEST_F(FetchCacheTest, AnotherTakesOverFromALeaderWhoseOwnLimitsEndIt) {
       {"upstream_timeout",
        [](FetchRequest& request, Fetched&) { request.deadline = Clock::now() + milliseconds(100); },
        ""},
-      {"upstream_body_too_large", [](FetchRequest& request, Fetched&) { request.max_bytes = 3; },
-       "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"},
       {"overloaded",
        [](FetchRequest&, Fetched& fetched) {
          fetched.sink.withhold = 2;
@@ -188,6 +186,37 @@ TEST_F(FetchCacheTest, AnotherTakesOverFromALeaderWhoseOwnLimitsEndIt) {
     EXPECT_EQ(said(all[3]), "body collapsed");
     renew();
   }
+}
+
+TEST_F(FetchCacheTest, AllGoAtOnceWhereTheBodyIsTooLargeForTheirLeader) {
+  const std::string chunked =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nCache-Control: max-age=60\r\n\r\n"
+      "4\r\nbody\r\n0\r\n\r\n";
+  std::promise<void> go;
+  Upstream upstream({answering({chunked}),
+                     [&](Peer& peer) {
+                       peer.read_request();
+                       go.get_future().wait();
+                       peer.send(chunked);
+                     },
+                     answering({chunked})});
+  std::deque<Activity> activities;
+  std::deque<FetchRequest> requests;
+  std::deque<Fetched> all(3);
+  for (Fetched& one : all) {
+    requests.push_back(request(upstream.url()));
+    requests.back().max_bytes = 3;
+    start(activities.emplace_back(deadlines), requests.back(), one);
+  }
+  while (!all[0].outcome) {
+    io.restart();
+    io.run_one();
+  }
+  settle();
+  EXPECT_EQ(fetcher().stats().connections_active, 2u);
+  go.set_value();
+  run();
+  for (const Fetched& one : all) EXPECT_EQ(said(one), "upstream_body_too_large");
 }
 
 TEST_F(FetchCacheTest, FollowersKeepTheirOwnLimits) {
