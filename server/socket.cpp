@@ -81,14 +81,18 @@ Transfer Socket::read(std::span<const iovec> into) {
 Transfer Socket::write(std::span<const iovec> from) {
   std::size_t wanted = 0;
   for (const iovec& part : from) wanted += part.iov_len;
-  const ssize_t count = send_parts(fd_, from);
+  ssize_t count = 0;
+  // Again at once: who waits would wait for a change, and the socket has room.
+  do {
+    count = send_parts(fd_, from);
+  } while (count < 0 && errno == EINTR);
   if (count >= 0) {
     const auto bytes = static_cast<std::size_t>(count);
     if (bytes < wanted) writable_ = false;
     return {Transfer::Status::done, bytes, 0};
   }
-  if (errno == EAGAIN || errno == EINTR) {
-    writable_ = errno == EINTR;
+  if (errno == EAGAIN) {
+    writable_ = false;
     return {Transfer::Status::would_block, 0, 0};
   }
   return {Transfer::Status::closed, 0, errno};

@@ -55,17 +55,23 @@ class Socket : public EventSink {
   // The peer has closed its side, or the connection broke. Unread bytes may still be there.
   bool hung_up() const { return hung_up_; }
 
+  // What a wait is for; with both, for whichever comes first.
+  struct Interest {
+    bool read = false;
+    bool write = false;
+  };
+
   class [[nodiscard]] Readiness : public Wait {
    public:
-    // For one of them or either.
-    Readiness(Activity& activity, Socket& socket, bool for_read, bool for_write)
-        : Wait(activity), socket_(socket), for_read_(for_read), for_write_(for_write) {}
+    Readiness(Activity& activity, Socket& socket, Interest interest)
+        : Wait(activity), socket_(socket), interest_(interest) {}
     bool await_ready() const {
-      return interrupted() || (for_read_ && socket_.readable_) || (for_write_ && socket_.writable_);
+      return interrupted() || (interest_.read && socket_.readable_) ||
+             (interest_.write && socket_.writable_);
     }
     void await_suspend(std::coroutine_handle<> sequence) {
-      if (for_read_) socket_.reader_ = this;
-      if (for_write_) socket_.writer_ = this;
+      if (interest_.read) socket_.reader_ = this;
+      if (interest_.write) socket_.writer_ = this;
       suspend(sequence);
     }
     // False when the activity was interrupted.
@@ -77,16 +83,15 @@ class Socket : public EventSink {
 
    private:
     void withdraw() override {
-      if (for_read_) socket_.reader_ = nullptr;
-      if (for_write_) socket_.writer_ = nullptr;
+      if (interest_.read) socket_.reader_ = nullptr;
+      if (interest_.write) socket_.writer_ = nullptr;
     }
     Socket& socket_;
-    bool for_read_;
-    bool for_write_;
+    Interest interest_;
   };
 
-  Readiness readable(Activity& activity) { return Readiness(activity, *this, true, false); }
-  Readiness writable(Activity& activity) { return Readiness(activity, *this, false, true); }
+  Readiness readable(Activity& activity) { return Readiness(activity, *this, {.read = true}); }
+  Readiness writable(Activity& activity) { return Readiness(activity, *this, {.write = true}); }
 
   // Ends whatever waits for the socket; called by the poller. A derived class that wants events of
   // its own overrides unawaited().

@@ -48,12 +48,12 @@ class Connection : public Socket {
   // Asking the kernel may be worth it: what ended the sending may have words in front of it.
   bool may_have_input() const { return may_read() || send_failed_; }
   // What the last operation that would have blocked waits for.
-  Readiness ready(Activity& activity) {
-    return Readiness(activity, *this, !waits_for_write_, waits_for_write_);
-  }
+  Readiness ready(Activity& activity) { return Readiness(activity, *this, needed()); }
   // The same, or until it takes more than it did.
   Readiness ready_or_writable(Activity& activity) {
-    return Readiness(activity, *this, !waits_for_write_, waits_for_write_ || !may_write());
+    Interest interest = needed();
+    interest.write = interest.write || !may_write();
+    return Readiness(activity, *this, interest);
   }
 
   // Why the upstream ended TLS, when receive() or send() said `closed` for that reason; else null.
@@ -70,6 +70,7 @@ class Connection : public Socket {
   void close();
 
  private:
+  Interest needed() const { return {.read = !waits_for_write_, .write = waits_for_write_}; }
   Transfer receive_tls(std::span<char> into);
   Transfer send_tls(std::span<const char> from);
   Transfer tls_outcome(int result, std::size_t bytes);

@@ -3,11 +3,26 @@
 #include "server/coroutine.hpp"
 #include "tests/unit/server/loop_fixture.hpp"
 
+#include <cerrno>
 #include <string>
 
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+namespace {
+
+int sends_to_interrupt = 0;
+
+}  // namespace
+
+// In place of the C library's, so that a signal seems to come while something is sent.
+extern "C" ssize_t send(int fd, const void* from, std::size_t bytes, int flags) {
+  if (sends_to_interrupt == 0) return ::sendto(fd, from, bytes, flags, nullptr, 0);
+  --sends_to_interrupt;
+  errno = EINTR;
+  return -1;
+}
 
 namespace fetchmill::server {
 namespace {
@@ -51,6 +66,16 @@ class SocketTest : public testing::LoopTest {
   int peer = -1;
   std::string outcome = "waiting";
 };
+
+TEST_F(SocketTest, ASignalDoesNotKeepItFromWriting) {
+  char text[] = "abcd";
+  const iovec from{text, 4};
+  sends_to_interrupt = 2;
+  const Transfer transfer = socket.write({&from, 1});
+  EXPECT_EQ(sends_to_interrupt, 0);
+  EXPECT_EQ(transfer.status, Transfer::Status::done);
+  EXPECT_EQ(transfer.bytes, 4u);
+}
 
 TEST_F(SocketTest, KnowsWhatItHasRead) {
   settle();
