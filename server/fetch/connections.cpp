@@ -175,7 +175,6 @@ void Connections::Origin::Patience::fire(Deadline& deadline) {
 
 void Connections::set_idle(Pooled& connection) {
   connection.idle_ = true;
-  connection.idle_since_ = EventTime::now();
   connection.idle_deadline_.arm(kept_until(connection));
   idle_by_age_.push_back(connection);
   ++idle_;
@@ -191,6 +190,22 @@ void Connections::set_active(Pooled& connection) {
 }
 
 void Connections::release(Pooled& connection, bool keep) {
+  connection.idle_since_ = EventTime::now();
+  give_back(connection, keep);
+}
+
+void Connections::put_back(Pooled& connection) {
+  Origin& origin = connection.origin_;
+  // A handshake that was not begun tells nothing: the next connection goes ahead in its place.
+  if (!connection.is_open() && origin.first == &connection) {
+    origin.first = nullptr;
+    origin.dialling = Origin::Dialling::one;
+    origin.patience.disarm();
+  }
+  give_back(connection, true);
+}
+
+void Connections::give_back(Pooled& connection, bool keep) {
   if (connection.http2_) return release_stream(connection);
   if (!keep || stopped_ || limits_.idle == Clock::duration::zero() || is_too_old(connection) ||
       !connection.is_quiet())

@@ -127,6 +127,8 @@ class Connections {
   void established(Pooled& connection);
   void session_changed(Pooled& connection);
   void release(Pooled& connection, bool keep);
+  void put_back(Pooled& connection);
+  void give_back(Pooled& connection, bool keep);
   void release_stream(Pooled& connection);
   void set_idle(Pooled& connection);
   void set_active(Pooled& connection);
@@ -181,6 +183,8 @@ class Connections::Lease {
   Pooled* operator->() const { return connection_; }
   // Gives the connection back to be used again.
   void keep() { pool_->release(*std::exchange(connection_, nullptr), true); }
+  // The same for one that was not used, dialled or not: it has been idle for as long as it had.
+  void put_back() { pool_->put_back(*std::exchange(connection_, nullptr)); }
 
  private:
   friend class Take;

@@ -1,17 +1,16 @@
 #include "server/fetch/fetch.hpp"
 
 #include "server/fetch/address_order.hpp"
+#include "server/fetch/admission.hpp"
 #include "server/fetch/cache/cached_fetch.hpp"
 #include "server/fetch/circuits.hpp"
 #include "server/fetch/connections.hpp"
 #include "server/fetch/dial.hpp"
 #include "server/fetch/drain_sink.hpp"
 #include "server/fetch/fetch_metrics.hpp"
-#include "server/fetch/holds.hpp"
 #include "server/fetch/interrupted.hpp"
 #include "server/fetch/ipv6_route.hpp"
 #include "server/fetch/own_addresses.hpp"
-#include "server/fetch/pacing.hpp"
 #include "server/fetch/redirect.hpp"
 #include "server/fetch/resolver.hpp"
 #include "server/fetch/retry.hpp"
@@ -33,13 +32,6 @@ using config::ErrorCode;
 // connection.
 constexpr std::uint64_t drain_bytes_max = 64 * 1024;
 constexpr milliseconds drain_time_max{100};
-
-// What may not be sent twice must not meet an upstream that is about to close the connection: none
-// in use closes one sooner than after a second without a request (nginx 75 s, Node and Apache 5 s).
-constexpr milliseconds idle_max{500};
-Clock::duration idle_max_of(const FetchRequest& request) {
-  return is_idempotent(request.method) ? Clock::duration::max() : idle_max;
-}
 
 // What else is known of an attempt at its end.
 struct AttemptEnd {
@@ -91,7 +83,7 @@ struct Fetcher::State final : cache::Upstream {
                     {settings.max_connections, milliseconds(settings.idle_timeout_ms),
                      milliseconds(settings.connection_max_age_ms)},
                     metrics_, settings.http2 == config::Switch::on ? &shared : nullptr),
-        pacing(deadlines),
+        admission(deadlines, connections, origins, random),
         circuits({settings.breaker_failures, milliseconds(settings.breaker_failing_ms),
                   milliseconds(settings.breaker_open_ms)},
                  metrics_),
@@ -106,19 +98,12 @@ struct Fetcher::State final : cache::Upstream {
   Task<config::Result<void>> connect(Activity& activity, const Url& url,
                                      Connections::Pooled& connection, FetchResponse& response);
   Task<bool> drained(Activity& activity, UpstreamExchange& exchange);
-  Task<Connections::Lease> take(Activity& activity, const FetchRequest& request);
-  Task<config::Result<Connections::Lease>> take_when_wanted(Activity& activity,
-                                                            const FetchRequest& request);
-  Task<config::Result<Connections::Lease>> take_in_turn(Activity& activity,
-                                                        const FetchRequest& request,
-                                                        const Pacing::Limits& pace);
 
   void record_addresses(FetchTrace& trace, const std::vector<Address>& addresses,
                         std::uint16_t port) const;
   std::optional<Clock::duration> wait_before_retry(const Error& error, const AttemptEnd& end,
                                                    const Activity& activity,
                                                    const FetchRequest& request, unsigned retries);
-  bool is_held(const FetchRequest& request);
   config::Result<void> judge_host(const Url& url);
   config::Result<void> judge_peer(const Url& url, Connections::Pooled& connection);
   config::Result<void> turn_away(NextStep next, FetchRequest& request,
@@ -141,17 +126,16 @@ struct Fetcher::State final : cache::Upstream {
   Turns turns;
   ExchangeShared shared;
   DrainSink drain;
+  std::mt19937_64 random{std::random_device{}()};
   OriginRules origins;
   std::unique_ptr<Resolver> resolver;
   std::optional<Tunnels> tunnels;  // with a proxy
   Ipv6Route ipv6_route;
   Connections connections;
-  Pacing pacing;
-  Holds holds;
+  Admission admission;
   Circuits circuits;
   RetryBudget retry_budget;
   cache::CachedFetch cache;
-  std::mt19937_64 random{std::random_device{}()};
 };
 
 Fetcher::Fetcher(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -278,12 +262,12 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
                                                    FetchResponse& response, BodySink& sink,
                                                    AttemptEnd& end) {
   response.timings = {};
-  config::Result<Connections::Lease> taken = co_await take_when_wanted(activity, request);
+  config::Result<Connections::Lease> taken = co_await admission.admit(activity, request);
   if (!taken) co_return taken.error();
   Connections::Lease lease = std::move(*taken);
   UpstreamExchange exchange(shared);
   for (bool again = false;; again = true) {
-    if (!lease) lease = co_await take(activity, request);
+    if (!lease && again) lease = co_await admission.take(activity, request);
     if (!lease) co_return interrupted(activity, "waiting for a connection");
     const bool reused = lease->is_open();
     if (response.trace) response.trace->begin_attempt(request.url, reused);
@@ -403,50 +387,10 @@ Task<config::Result<void>> Fetcher::State::connect(Activity& activity, const Url
   co_return step;
 }
 
-// A sequence of its own, as sleep_for. Empty: the activity was interrupted.
-Task<Connections::Lease> Fetcher::State::take(Activity& activity, const FetchRequest& request) {
-  Connections::Take taking = connections.take(
-      activity, request.url, origins.of(request.url).connections_max, idle_max_of(request));
-  co_return co_await taking;
-}
-
-// The same, when the upstream and the origin's rate let the request go.
-Task<config::Result<Connections::Lease>> Fetcher::State::take_when_wanted(
-    Activity& activity, const FetchRequest& request) {
-  for (;;) {
-    while (is_held(request)) {
-      const config::Result<void> waited = co_await holds.wait(activity, request, random());
-      if (!waited) co_return waited.error();
-    }
-    config::Result<Connections::Lease> taken = Connections::Lease();
-    if (const Pacing::Limits& pace = origins.of(request.url).pace; pace.per_second > 0)
-      taken = co_await take_in_turn(activity, request, pace);
-    else
-      taken = co_await take(activity, request);
-    // The upstream may have asked for a pause meanwhile.
-    if (!taken || !*taken || !is_held(request)) co_return taken;
-  }
-}
-
-Task<config::Result<Connections::Lease>> Fetcher::State::take_in_turn(Activity& activity,
-                                                                      const FetchRequest& request,
-                                                                      const Pacing::Limits& pace) {
-  Pacing::Turn turn = pacing.turn(activity, request.url, pace);
-  const config::Result<void> granted = co_await turn;
-  if (!granted) co_return granted.error();
-  Connections::Lease lease = co_await take(activity, request);
-  if (lease) turn.spend();
-  co_return config::Result<Connections::Lease>(std::move(lease));
-}
-
 void Fetcher::State::record_addresses(FetchTrace& trace, const std::vector<Address>& addresses,
                                       std::uint16_t port) const {
   for (const Address& address : addresses)
     trace.attempt().addresses.push_back({address, rules.addresses.judge(address, port), {}});
-}
-
-bool Fetcher::State::is_held(const FetchRequest& request) {
-  return !holds.empty() && holds.until(request, Clock::now());
 }
 
 // The URL passed the lists of hosts when it came; a fetch may have waited since.
@@ -490,8 +434,7 @@ config::Result<void> Fetcher::State::turn_away(NextStep next, FetchRequest& requ
   if (const wire::Field* when = head.fields.find(wire::FieldId::retry_after))
     error.retry_after =
         parse_retry_after(when->value, std::chrono::system_clock::now()).value_or(milliseconds(0));
-  if (head.status == 429 || head.status == 503)
-    holds.hold(request, error.retry_after, Clock::now());
+  if (head.status == 429 || head.status == 503) admission.hold(request, error.retry_after);
   return error;
 }
 

@@ -1,9 +1,7 @@
 #include "server/fetch/holds.hpp"
 
 #include "server/fetch/credentials.hpp"
-#include "server/fetch/interrupted.hpp"
 #include "server/fetch/redirect.hpp"
-#include "server/fetch/retry.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -54,26 +52,6 @@ std::optional<TimePoint> Holds::until(const FetchRequest& request, TimePoint now
   if (found->second > now) return found->second;
   held_.erase(found);
   return std::nullopt;
-}
-
-Task<config::Result<void>> Holds::wait(Activity& activity, const FetchRequest& request,
-                                       std::uint64_t random) {
-  const TimePoint now = Clock::now();
-  const std::optional<TimePoint> held_until = until(request, now);
-  if (!held_until) co_return config::Result<void>();
-  const TimePoint at = *held_until + backoff(0, random);
-  if (!request.waits_out_pauses || at >= activity.limit()) {
-    config::Error error(
-        ErrorCode::rate_limited,
-        "the upstream has asked for a pause that is longer than the fetch may wait");
-    error.retry_after = std::chrono::ceil<milliseconds>(*held_until - now);
-    co_return error;
-  }
-  SleepUntil sleeping(activity, at);
-  co_await sleeping;
-  if (activity.interrupted())
-    co_return interrupted(activity, "waiting as long as the upstream has asked for");
-  co_return config::Result<void>();
 }
 
 }  // namespace fetchmill::server::fetch

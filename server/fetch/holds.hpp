@@ -9,14 +9,11 @@
 // come from upstreams, origins and fields from clients.
 #pragma once
 
-#include "config/error.hpp"
-#include "server/activity.hpp"
-#include "server/coroutine.hpp"
 #include "server/fetch/origin_key.hpp"
 #include "server/fetch/request.hpp"
+#include "server/loop.hpp"
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -34,13 +31,6 @@ class Holds {
   void hold(const FetchRequest& request, Clock::duration time, TimePoint now);
   // Empty: it may be asked.
   std::optional<TimePoint> until(const FetchRequest& request, TimePoint now);
-  // Waits for that, and up to half a second more, so that those who waited do not come all at once.
-  // It may be held again by then. `random`: uniform over all values. Errors: rate_limited, at once,
-  // when the activity's deadline would come first or the request does not wait; the activity's
-  // code. Requires: `request`
-  // outlives it.
-  Task<config::Result<void>> wait(Activity& activity, const FetchRequest& request,
-                                  std::uint64_t random);
 
   bool empty() const { return held_.empty(); }
 

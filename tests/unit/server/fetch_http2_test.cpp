@@ -1,6 +1,8 @@
 // Fetches over HTTP/2: what is sent, how connections are shared, what is sent again.
 #include "tests/unit/server/http2_fixture.hpp"
 
+#include <deque>
+
 namespace fetchmill::server::fetch::testing {
 namespace {
 
@@ -162,6 +164,36 @@ TEST_F(FetchHttp2, AHerdGoesOnWhenTheFirstHandshakeFails) {
   for (int i = 0; i < 3; ++i) all.push_back(&start(upstream));
   run();
   for (Started* one : all) EXPECT_EQ(one->fetched.error(), "tls_failed");
+}
+
+// The pause comes before the second gets to dial.
+TEST_F(FetchHttp2, AHerdStillHasOneGoAheadAfterAConnectionThatNobodyDialled) {
+  settings.fetch.max_connections_per_origin = 1;
+  Upstream upstream({http2([](Http2Peer& peer) {
+                      const Http2Request asked = peer.request();
+                      peer.go_away(asked.id);
+                      peer.send_head(asked.id, {{":status", "503"}, {"retry-after", "30"}}, true);
+                      peer.wait_for_close();
+                    })},
+                    tls.get());
+  Started& first = start(upstream);
+  Started& second = start(upstream);
+  run();
+  EXPECT_EQ(first.fetched.error(), "upstream_status");
+  EXPECT_EQ(second.fetched.error(), "rate_limited");
+  settings.fetch.max_connections_per_origin = 2;
+  fetcher().replace_origins(OriginRules::make(settings.fetch, {}).value());
+  std::deque<Activity> activities;
+  std::deque<FetchRequest> requests;
+  std::array<Fetched, 2> herd;
+  for (Fetched& one : herd) {
+    FetchRequest& asked = requests.emplace_back(request(url(upstream)));
+    asked.headers = {{"Authorization", "of others"}};
+    FetchTest::start(activities.emplace_back(deadlines), asked, one);
+  }
+  EXPECT_EQ(fetcher().stats().connections_active, 1u);
+  for (Activity& activity : activities) activity.interrupt(ErrorCode::cancelled);
+  run();
 }
 
 TEST_F(FetchHttp2, KeepsToTheUpstreamsLimitOfStreams) {

@@ -1,10 +1,9 @@
-// What is asked again, the rate and the breaker in whole fetches, against scripted upstreams.
+// What is asked again, and the breaker, in whole fetches against scripted upstreams.
 #include "tests/unit/server/fetch_fixture.hpp"
 
 #include <array>
 #include <ctime>
 #include <deque>
-#include <future>
 
 namespace fetchmill::server::fetch::testing {
 namespace {
@@ -156,44 +155,6 @@ TEST_F(RetryTest, WaitsAsManySecondsAsTheUpstreamAsks) {
   EXPECT_EQ(fetched.sink.body, "back");
   EXPECT_GE(Clock::now() - before, std::chrono::seconds(1));
   fetcher().stop();
-}
-
-TEST_F(RetryTest, OthersWaitToo) {
-  Upstream upstream({answering({unavailable_until("1"), ok_response("back")})});
-  const TimePoint before = Clock::now();
-  Fetched first;
-  fetch(request(upstream.url("/a"), 0), first);
-  EXPECT_EQ(first.error(), "upstream_status");
-  Fetched second;
-  fetch(request(upstream.url("/b"), 0), second);
-  EXPECT_EQ(second.sink.body, "back") << second.detail();
-  EXPECT_EQ(second.response.attempts, 1u);
-  EXPECT_GE(Clock::now() - before, std::chrono::seconds(1));
-  fetcher().stop();
-}
-
-// Also one that waits for a connection when the upstream asks for a pause.
-TEST_F(RetryTest, WhoCannotWaitThatLongIsToldSoAtOnce) {
-  settings.fetch.max_connections_per_origin = 1;
-  Upstream upstream({answering({unavailable_until("30")}), answering({ok_response("mine")})});
-  Activity activities[2] = {Activity(deadlines), Activity(deadlines)};
-  FetchRequest requests[] = {request(upstream.url("/a")), request(upstream.url("/b"))};
-  Fetched fetched[2];
-  for (int i = 0; i < 2; ++i) start(activities[i], requests[i], fetched[i]);
-  EXPECT_EQ(fetcher().stats().connections_waiting, 1u);
-  run();
-  EXPECT_EQ(fetched[0].error(), "upstream_status");
-  EXPECT_EQ(fetched[1].error(), "rate_limited");
-  EXPECT_EQ(fetched[1].response.attempts, 0u);
-  EXPECT_GT(fetched[1].outcome->error().retry_after, std::chrono::seconds(15));
-  EXPECT_LE(fetched[1].outcome->error().retry_after, std::chrono::seconds(30));
-  // Whose own limit may be another one.
-  FetchRequest asked = request(upstream.url("/c"));
-  asked.headers = {{"Authorization", "mine"}};
-  Fetched mine;
-  fetch(asked, mine);
-  fetcher().stop();
-  EXPECT_EQ(mine.sink.body, "mine") << mine.detail();
 }
 
 TEST_F(RetryTest, WaitsUntilTheDateTheUpstreamNames) {
@@ -389,50 +350,6 @@ TEST_F(RetryTest, LeavesAnOriginAloneThatCannotBeReached) {
   Fetched other;
   fetch(request(upstream.url()), other);
   EXPECT_EQ(other.error(), "ok");
-  fetcher().stop();
-}
-
-TEST_F(RetryTest, KeepsToTheRateOfAnOrigin) {
-  settings.fetch.rate_per_origin = 20;
-  settings.fetch.burst_per_origin = 2;
-  Upstream upstream({[](Peer& peer) { peer.answer_all(ok_response("x")); }});
-  const TimePoint before = Clock::now();
-  for (int i = 0; i < 6; ++i) {
-    Fetched fetched;
-    fetch(request(upstream.url()), fetched);
-    ASSERT_EQ(fetched.error(), "ok");
-  }
-  EXPECT_GE(Clock::now() - before, milliseconds(200));
-  fetcher().stop();
-}
-
-TEST_F(RetryTest, KeepsToTheRateWhenConnectionsWereShort) {
-  settings.fetch.rate_per_origin = 10;
-  settings.fetch.burst_per_origin = 1;
-  settings.fetch.max_connections_per_origin = 1;
-  std::promise<void> go;
-  Upstream upstream({[&](Peer& peer) {
-    peer.read_request();
-    go.get_future().wait();
-    peer.send(ok_response("x"));
-    peer.answer_all(ok_response("x"));
-  }});
-  std::deque<Activity> activities;
-  std::deque<FetchRequest> requests;
-  std::array<Fetched, 4> fetched;
-  for (Fetched& one : fetched)
-    start(activities.emplace_back(deadlines), requests.emplace_back(request(upstream.url())), one);
-  // The turn of all of them would have come.
-  const TimePoint stalled_until = Clock::now() + milliseconds(500);
-  while (Clock::now() < stalled_until) {
-    io.restart();
-    io.run_one_for(milliseconds(5));
-  }
-  const TimePoint from = Clock::now();
-  go.set_value();
-  run();
-  EXPECT_GE(Clock::now() - from, milliseconds(199));
-  for (const Fetched& one : fetched) EXPECT_EQ(one.error(), "ok");
   fetcher().stop();
 }
 
