@@ -86,7 +86,7 @@ Task<config::Result<void>> Admission::wait_out(Activity& activity, const FetchRe
     config::Error error(
         ErrorCode::rate_limited,
         "the upstream has asked for a pause that is longer than the fetch may wait");
-    error.retry_after = std::chrono::ceil<milliseconds>(until - Clock::now());
+    error.retry_after = std::chrono::ceil<milliseconds>(until - EventTime::now());
     co_return error;
   }
   SleepUntil sleeping(activity, at);

@@ -46,7 +46,7 @@ class Admission {
   }
   bool is_paced(const FetchRequest& request) const { return pace_of(request).per_second > 0; }
   std::optional<TimePoint> held_until(const FetchRequest& request) {
-    return holds_.empty() ? std::nullopt : holds_.until(request, Clock::now());
+    return holds_.until(request, EventTime::now());
   }
   Connections::Take wanted(Activity& activity, const FetchRequest& request);
   void put_back_where_held(Lease& lease, const FetchRequest& request);

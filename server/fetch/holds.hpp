@@ -2,11 +2,12 @@
 // every further request (RFC 6585 4, RFC 9110 10.2.3), not only about the one it came for.
 //
 // It is about further requests of whoever asked: a limit is often that of a credential, and what
-// one client spent of its own must not hold up the others. Fields not known to be harmless tell who
+// one client spent of its own must not hold up the others. Fields that carry credentials tell who
 // asks.
 //
-// Owner: the Fetcher. Process: loop. Bytes: about 150 an entry, entries_max of them. Trust: times
-// come from upstreams, origins and fields from clients.
+// Owner: the Fetcher. Process: loop. Bytes: about 150 an entry, entries_max of them; what comes
+// when there are so many is not held. Trust: times come from upstreams, origins and fields from
+// clients.
 #pragma once
 
 #include "server/fetch/origin_key.hpp"
@@ -32,15 +33,17 @@ class Holds {
   // Empty: it may be asked.
   std::optional<TimePoint> until(const FetchRequest& request, TimePoint now);
 
-  bool empty() const { return held_.empty(); }
-
  private:
+  // A full table is looked through no more often, however many entries are to be made.
+  static constexpr std::chrono::seconds sweep_interval{1};
+
   void assign_key(const FetchRequest& request);
   bool make_room(TimePoint now);
 
   std::unordered_map<std::string, TimePoint, OriginKeyHash, std::equal_to<>> held_;  // until when
-  TimePoint last_end_;
-  std::string key_;  // scratch
+  TimePoint last_end_;                                                               // of them all
+  TimePoint next_sweep_;  // at the earliest
+  std::string key_;       // scratch
 };
 
 }  // namespace fetchmill::server::fetch
