@@ -60,7 +60,8 @@ Task<config::Result<void>> Tunnels::dial(Activity& activity, Connection& connect
     const config::Result<void> reached = co_await reach_proxy(activity, connection);
     if (!reached) co_return at_proxy(reached.error());
     const config::Result<unsigned> status = co_await ask(activity, connection, addresses[i], port);
-    if (!status) co_return status.error();
+    // Also when no answer came in time: the proxy may hang as well as what is behind it.
+    if (!status) co_return at_proxy(status.error());
     if (*status < 300) {
       if (trace) trace->connect_ended(addresses[i], 0);
       connection.tunnelled(addresses[i]);

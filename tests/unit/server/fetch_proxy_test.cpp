@@ -229,6 +229,11 @@ TEST_F(ProxyTest, InTroubleDoesNotShutTheOrigin) {
   use(proxy);
   fails();
   fails();
+  settings.fetch.connect_timeout_ms = 50;
+  const Script hangs = [](Peer& peer) { peer.wait_for_close(); };
+  Upstream hanging({hangs, hangs});
+  use(hanging);
+  fails();
 }
 
 TEST_F(ProxyTest, InterimResponsesArePassedOverAndLengthsOfAnAcceptanceMeanNothing) {
