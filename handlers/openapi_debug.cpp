@@ -31,6 +31,9 @@ std::string debug_schema() {
                         string_type)})});
   const std::string attempt = object({fields(
       {property("url", "Asked for: after redirects, the next one.", string_type),
+       property("held_ms",
+                "How long it waited before it began, because its upstream had asked for a pause.",
+                milliseconds_type),
        property("at_ms", "When it began, from the beginning of the task.", milliseconds_type),
        property("took_ms", "How long it took.", milliseconds_type),
        property("reused", "Whether the connection was kept from an earlier fetch.",

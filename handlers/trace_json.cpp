@@ -41,6 +41,10 @@ void append_tls(std::string& out, const TlsFacts& tls) {
 void append_attempt(std::string& out, const FetchTrace& trace, const AttemptTrace& attempt) {
   out += '{';
   append_member(out, "url", attempt.url);
+  if (attempt.held > server::Clock::duration::zero()) {
+    out += ",\"held_ms\":";
+    append_milliseconds(out, attempt.held);
+  }
   out += ",\"at_ms\":";
   append_milliseconds(out, attempt.begun - trace.begun());
   if (attempt.took) {

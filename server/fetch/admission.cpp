@@ -17,9 +17,10 @@ Clock::duration idle_max_of(const FetchRequest& request) {
 
 // Few have to wait for more than a connection, and nothing but that has a frame then.
 Task<config::Result<Admission::Lease>> Admission::admit(Activity& activity,
-                                                        const FetchRequest& request) {
-  if (is_paced(request) || held_until(request)) return admit_when_allowed(activity, request);
-  return admit_at_once(activity, request);
+                                                        const FetchRequest& request,
+                                                        FetchTrace* trace) {
+  if (is_paced(request) || held_until(request)) return admit_when_allowed(activity, request, trace);
+  return admit_at_once(activity, request, trace);
 }
 
 Task<Admission::Lease> Admission::take(Activity& activity, const FetchRequest& request) {
@@ -37,19 +38,21 @@ void Admission::put_back_where_held(Lease& lease, const FetchRequest& request) {
 }
 
 Task<config::Result<Admission::Lease>> Admission::admit_at_once(Activity& activity,
-                                                                const FetchRequest& request) {
+                                                                const FetchRequest& request,
+                                                                FetchTrace* trace) {
   Connections::Take taking = wanted(activity, request);
   Lease lease = co_await taking;
   put_back_where_held(lease, request);
   if (lease || activity.interrupted()) co_return config::Result<Lease>(std::move(lease));
-  co_return co_await admit_when_allowed(activity, request);
+  co_return co_await admit_when_allowed(activity, request, trace);
 }
 
 Task<config::Result<Admission::Lease>> Admission::admit_when_allowed(Activity& activity,
-                                                                     const FetchRequest& request) {
+                                                                     const FetchRequest& request,
+                                                                     FetchTrace* trace) {
   for (;;) {
     while (const std::optional<TimePoint> until = held_until(request)) {
-      const config::Result<void> waited = co_await wait_out(activity, request, *until);
+      const config::Result<void> waited = co_await wait_out(activity, request, trace, *until);
       if (!waited) co_return waited.error();
     }
     config::Result<Lease> taken = Lease();
@@ -80,17 +83,20 @@ Task<config::Result<Admission::Lease>> Admission::take_in_turn(Activity& activit
 // Up to half a second longer, so that those who waited do not come all at once; where the origin
 // has a rate, that sees to it, and they stay in order.
 Task<config::Result<void>> Admission::wait_out(Activity& activity, const FetchRequest& request,
-                                               TimePoint until) {
+                                               FetchTrace* trace, TimePoint until) {
+  held_.increment();
+  const TimePoint now = EventTime::now();
   const TimePoint at = is_paced(request) ? until : until + backoff(0, random_());
   if (!request.waits_out_pauses || at >= activity.limit()) {
     config::Error error(
         ErrorCode::rate_limited,
         "the upstream has asked for a pause that is longer than the fetch may wait");
-    error.retry_after = std::chrono::ceil<milliseconds>(until - EventTime::now());
+    error.retry_after = std::chrono::ceil<milliseconds>(until - now);
     co_return error;
   }
   SleepUntil sleeping(activity, at);
   co_await sleeping;
+  if (trace) trace->held(Clock::now() - now);
   if (activity.interrupted())
     co_return interrupted(activity, "waiting as long as the upstream has asked for");
   co_return config::Result<void>();

@@ -8,10 +8,12 @@
 // Process: loop.
 #pragma once
 
+#include "config/metrics.hpp"
 #include "server/fetch/connections.hpp"
 #include "server/fetch/holds.hpp"
 #include "server/fetch/origin_rules.hpp"
 #include "server/fetch/pacing.hpp"
+#include "server/fetch/trace.hpp"
 
 #include <optional>
 #include <random>
@@ -22,15 +24,22 @@ class Admission {
  public:
   using Lease = Connections::Lease;
 
+  // `held` counts how often a request meets a pause.
   Admission(Deadlines& deadlines, Connections& connections, const OriginRules& origins,
-            std::mt19937_64& random)
-      : connections_(connections), origins_(origins), random_(random), pacing_(deadlines) {}
+            std::mt19937_64& random, config::Counter& held)
+      : connections_(connections),
+        origins_(origins),
+        random_(random),
+        held_(held),
+        pacing_(deadlines) {}
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
 
   // A connection, once the request may go. The lease is empty only when the activity was
-  // interrupted while it waited for one. Errors: rate_limited; the activity's code.
-  Task<config::Result<Lease>> admit(Activity& activity, const FetchRequest& request);
+  // interrupted while it waited for one. `trace`, where there is one, is told of pauses. Errors:
+  // rate_limited; the activity's code.
+  Task<config::Result<Lease>> admit(Activity& activity, const FetchRequest& request,
+                                    FetchTrace* trace);
   // A connection, or another one, for a request that was admitted. Empty: the activity was
   // interrupted.
   Task<Lease> take(Activity& activity, const FetchRequest& request);
@@ -50,15 +59,18 @@ class Admission {
   }
   Connections::Take wanted(Activity& activity, const FetchRequest& request);
   void put_back_where_held(Lease& lease, const FetchRequest& request);
-  Task<config::Result<Lease>> admit_at_once(Activity& activity, const FetchRequest& request);
-  Task<config::Result<Lease>> admit_when_allowed(Activity& activity, const FetchRequest& request);
+  Task<config::Result<Lease>> admit_at_once(Activity& activity, const FetchRequest& request,
+                                            FetchTrace* trace);
+  Task<config::Result<Lease>> admit_when_allowed(Activity& activity, const FetchRequest& request,
+                                                 FetchTrace* trace);
   Task<config::Result<Lease>> take_in_turn(Activity& activity, const FetchRequest& request);
   Task<config::Result<void>> wait_out(Activity& activity, const FetchRequest& request,
-                                      TimePoint until);
+                                      FetchTrace* trace, TimePoint until);
 
   Connections& connections_;
   const OriginRules& origins_;
   std::mt19937_64& random_;
+  config::Counter& held_;
   Pacing pacing_;
   Holds holds_;
 };

@@ -83,7 +83,7 @@ struct Fetcher::State final : cache::Upstream {
                     {settings.max_connections, milliseconds(settings.idle_timeout_ms),
                      milliseconds(settings.connection_max_age_ms)},
                     metrics_, settings.http2 == config::Switch::on ? &shared : nullptr),
-        admission(deadlines, connections, origins, random),
+        admission(deadlines, connections, origins, random, metrics_.fetch_held_total.get()),
         circuits({settings.breaker_failures, milliseconds(settings.breaker_failing_ms),
                   milliseconds(settings.breaker_open_ms)},
                  metrics_),
@@ -262,7 +262,8 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
                                                    FetchResponse& response, BodySink& sink,
                                                    AttemptEnd& end) {
   response.timings = {};
-  config::Result<Connections::Lease> taken = co_await admission.admit(activity, request);
+  config::Result<Connections::Lease> taken =
+      co_await admission.admit(activity, request, response.trace.get());
   if (!taken) co_return taken.error();
   Connections::Lease lease = std::move(*taken);
   UpstreamExchange exchange(shared);

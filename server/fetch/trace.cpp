@@ -1,12 +1,14 @@
 #include "server/fetch/trace.hpp"
 
 #include <cstring>
+#include <utility>
 
 namespace fetchmill::server::fetch {
 
 void FetchTrace::begin_attempt(const Url& url, bool reused) {
   AttemptTrace& attempt = attempts_.emplace_back();
   attempt.url = url.href();
+  attempt.held = std::exchange(held_, {});
   attempt.begun = Clock::now();
   attempt.reused = reused;
 }

@@ -36,6 +36,7 @@ struct AddressTrace {
 // One connection, found or made, and at most one request on it.
 struct AttemptTrace {
   std::string url;
+  Clock::duration held{};  // before it, by pauses that the upstream had asked for
   TimePoint begun;
   std::optional<Clock::duration> took;  // empty: under way
   bool reused = false;                  // the connection was kept from an earlier fetch
@@ -52,6 +53,8 @@ class FetchTrace {
  public:
   explicit FetchTrace(TimePoint begun) : begun_(begun) {}
 
+  // The next attempt waited for so long because its upstream had asked for a pause.
+  void held(Clock::duration time) { held_ += time; }
   void begin_attempt(const Url& url, bool reused);
   // A second end of the same attempt says nothing new, and is ignored.
   void end_attempt(const config::Result<void>& outcome, unsigned status,
@@ -68,6 +71,7 @@ class FetchTrace {
 
  private:
   TimePoint begun_;
+  Clock::duration held_{};
   std::vector<AttemptTrace> attempts_;
 };
 

@@ -27,6 +27,20 @@ TEST(TraceJson, SaysOnlyWhatIsKnown) {
             R"("timings_ms":{}}]})");
 }
 
+TEST(TraceJson, SaysHowLongAPauseHeldAnAttempt) {
+  FetchTrace trace(Clock::now());
+  trace.held(std::chrono::microseconds(1000));
+  trace.held(std::chrono::microseconds(500));
+  for (const std::string_view expected : {R"("held_ms":1.500,)", ""}) {
+    trace.begin_attempt(a_url(), true);
+    trace.attempt().begun = trace.begun();
+    EXPECT_TRUE(
+        trace_field(trace, {}).ends_with(R"({"url":"http://a.example/x",)" + std::string(expected) +
+                                         R"("at_ms":0.000,"reused":true,"timings_ms":{}}]})"))
+        << trace_field(trace, {});
+  }
+}
+
 TEST(TraceJson, SaysWhatTheCacheDecided) {
   const FetchTrace trace(Clock::now());
   const struct {

@@ -52,10 +52,15 @@ TEST_F(AdmissionTest, OthersWaitToo) {
   fetch(request(upstream.url("/a")), first);
   EXPECT_EQ(first.error(), "upstream_status");
   Fetched second;
+  second.response.trace = std::make_unique<FetchTrace>(Clock::now());
   fetch(request(upstream.url("/b")), second);
   EXPECT_EQ(second.sink.body, "back") << second.detail();
   EXPECT_EQ(second.response.attempts, 1u);
   EXPECT_GE(Clock::now() - before, std::chrono::seconds(1));
+  EXPECT_EQ(metrics.fetch_held_total.get().value(), 1u);
+  const std::vector<AttemptTrace>& attempts = second.response.trace->attempts();
+  ASSERT_EQ(attempts.size(), 1u);
+  EXPECT_GT(attempts[0].held, milliseconds(500));
   fetcher().stop();
 }
 
