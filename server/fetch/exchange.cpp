@@ -107,11 +107,9 @@ Transfer Exchange::receive() {
   else if (into_space < framer_.due())
     into = into.first(1);
   const Transfer transfer = connection_.receive(into);
-  if (transfer.status != Transfer::Status::done) {
-    // The kernel tells of a reset once, and then of an orderly end. EPIPE says that there was one.
-    const bool is_over = send_error_ != 0 && send_error_ != EPIPE && transfer.error == 0;
-    return is_over ? Transfer{Transfer::Status::closed, 0, send_error_} : transfer;
-  }
+  if (transfer.status != Transfer::Status::done)
+    return sending_met_a_reset(transfer) ? Transfer{Transfer::Status::closed, 0, send_error_}
+                                         : transfer;
   shared_.bytes_in.increment(transfer.bytes);
   turn_bytes_ += transfer.bytes;
   if (!answered_) {
@@ -129,6 +127,11 @@ Transfer Exchange::receive() {
     buffered_ = held_;
   }
   return transfer;
+}
+
+// The kernel tells of a reset once, and then of an orderly end. EPIPE says that it has told of one.
+bool Exchange::sending_met_a_reset(const Transfer& read) const {
+  return send_error_ != 0 && send_error_ != EPIPE && read.error == 0;
 }
 
 // Before a suspension: the shared buffer belongs to whoever runs next.

@@ -2,11 +2,12 @@
 //
 // A request is one write, or as many as its body takes. An answer that comes before its end is read
 // beside it: one that is no success stops it, and so does the end of any; the connection closes
-// then. The first read goes into a buffer that all exchanges of the loop share:
-// head and small body come in one recv, and nothing is held while waiting. The rest of a body is
-// read straight into the sink, with the shared buffer behind it for what follows (the next chunk's
-// line, or bytes that should not be there), so that a read is also known to have emptied the
-// socket.
+// then.
+//
+// The first read goes into a buffer that all exchanges of the loop share: head and small body come
+// in one recv, and nothing is held while waiting. The rest of a body is read straight into the
+// sink, with the shared buffer behind it for what follows (the next chunk's line, or bytes that
+// should not be there), so that a read is also known to have emptied the socket.
 //
 // Owner: a fetch. Lifetime: the connection and the request outlive it. Process: loop. Trust: every
 // byte received is untrusted.
@@ -110,6 +111,7 @@ class Exchange {
   config::Result<bool> parse_head(wire::Method method);
   config::Result<Step> advance(BodySink& sink);
   Transfer receive();
+  bool sending_met_a_reset(const Transfer& read) const;
   void hold_buffered();
   std::uint64_t room() const { return max_bytes_ - received_; }
   std::size_t wanted() const;
