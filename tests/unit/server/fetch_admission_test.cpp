@@ -67,7 +67,7 @@ TEST_F(AdmissionTest, OthersWaitToo) {
 // Also one that waits for a connection when the upstream asks for a pause.
 TEST_F(AdmissionTest, WhoCannotWaitThatLongIsToldSoAtOnce) {
   settings.fetch.max_connections_per_origin = 1;
-  Upstream upstream({serving({asking_for_a_pause("30")}), serving({ok_response("mine")})});
+  Upstream upstream({serving({asking_for_a_pause("30"), ok_response("mine")})});
   start_all(upstream, 2);
   EXPECT_EQ(fetcher().stats().connections_waiting, 1u);
   run();

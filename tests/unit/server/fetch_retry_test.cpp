@@ -196,22 +196,22 @@ TEST(HttpDate, ReadsTheThreeForms) {
 }
 
 // Any time will do, as long as it goes on from there.
-constexpr TimePoint start{std::chrono::hours(1)};
+constexpr TimePoint budget_start{std::chrono::hours(1)};
 
 TEST(TokenBucket, FillsAtItsRateUpToItsCapacity) {
   TokenBucket bucket(4, 2);
-  EXPECT_TRUE(bucket.try_take(start));
-  EXPECT_TRUE(bucket.try_take(start));
-  EXPECT_FALSE(bucket.try_take(start));
-  EXPECT_EQ(bucket.until(1, start), milliseconds(250));
-  EXPECT_EQ(bucket.until(3, start), milliseconds(750));
-  EXPECT_FALSE(bucket.try_take(start + milliseconds(249)));
-  EXPECT_EQ(std::chrono::floor<milliseconds>(bucket.until(1, start + milliseconds(249))),
+  EXPECT_TRUE(bucket.try_take(budget_start));
+  EXPECT_TRUE(bucket.try_take(budget_start));
+  EXPECT_FALSE(bucket.try_take(budget_start));
+  EXPECT_EQ(bucket.until(1, budget_start), milliseconds(250));
+  EXPECT_EQ(bucket.until(3, budget_start), milliseconds(750));
+  EXPECT_FALSE(bucket.try_take(budget_start + milliseconds(249)));
+  EXPECT_EQ(std::chrono::floor<milliseconds>(bucket.until(1, budget_start + milliseconds(249))),
             milliseconds(1));
-  EXPECT_TRUE(bucket.try_take(start + milliseconds(250)));
-  EXPECT_FALSE(bucket.full(start + milliseconds(749)));
-  EXPECT_TRUE(bucket.full(start + milliseconds(750)));
-  const TimePoint later = start + std::chrono::hours(1);
+  EXPECT_TRUE(bucket.try_take(budget_start + milliseconds(250)));
+  EXPECT_FALSE(bucket.full(budget_start + milliseconds(749)));
+  EXPECT_TRUE(bucket.full(budget_start + milliseconds(750)));
+  const TimePoint later = budget_start + std::chrono::hours(1);
   EXPECT_EQ(bucket.until(2, later).count(), 0);
   EXPECT_TRUE(bucket.try_take(later));
   EXPECT_TRUE(bucket.try_take(later));
@@ -221,12 +221,12 @@ TEST(TokenBucket, FillsAtItsRateUpToItsCapacity) {
 TEST(TokenBucket, IsThereWhenItSaidItWouldBe) {
   for (const double rate : {0.3, 1.0, 3.0, 7.0, 999.0, 1'000'000.0}) {
     TokenBucket bucket(rate, 1);
-    TimePoint now = start;
+    TimePoint now = budget_start;
     for (int i = 0; i < 1000; ++i) {
       ASSERT_TRUE(bucket.try_take(now)) << rate << " " << i;
       now += bucket.until(1, now);
     }
-    const std::chrono::duration<double> passed = now - start;
+    const std::chrono::duration<double> passed = now - budget_start;
     EXPECT_NEAR(passed.count() * rate, 1000, 2) << rate;
   }
 }
@@ -237,7 +237,7 @@ TEST(RetryBudget, LetsThroughAFifthOfTheRequestsAndAFew) {
   // An outage: within one second 10,000 requests fail, and each would be sent again.
   for (int i = 0; i < 10'000; ++i) {
     budget.count_request();
-    retries += budget.try_retry(start + std::chrono::microseconds(100) * i);
+    retries += budget.try_retry(budget_start + std::chrono::microseconds(100) * i);
   }
   EXPECT_NEAR(retries, 2'000 + 100 + 10, 2);
 }
@@ -245,14 +245,14 @@ TEST(RetryBudget, LetsThroughAFifthOfTheRequestsAndAFew) {
 TEST(RetryBudget, KeepsAFewForWhoeverAsksLittle) {
   RetryBudget budget;
   int retries = 0;
-  for (int i = 0; i < 100; ++i) retries += budget.try_retry(start);
+  for (int i = 0; i < 100; ++i) retries += budget.try_retry(budget_start);
   EXPECT_EQ(retries, 100);
-  EXPECT_FALSE(budget.try_retry(start));
-  EXPECT_TRUE(budget.try_retry(start + milliseconds(100)));
-  EXPECT_FALSE(budget.try_retry(start + milliseconds(100)));
+  EXPECT_FALSE(budget.try_retry(budget_start));
+  EXPECT_TRUE(budget.try_retry(budget_start + milliseconds(100)));
+  EXPECT_FALSE(budget.try_retry(budget_start + milliseconds(100)));
   // What a long time brings is bounded.
   retries = 0;
-  for (int i = 0; i < 1000; ++i) retries += budget.try_retry(start + std::chrono::hours(24));
+  for (int i = 0; i < 1000; ++i) retries += budget.try_retry(budget_start + std::chrono::hours(24));
   EXPECT_EQ(retries, 100);
 }
 
