@@ -9,7 +9,7 @@
 namespace fetchmill::server::fetch {
 namespace {
 
-constexpr wire::HeadLimits limits;
+constexpr wire::HeadLimits head_limits;
 constexpr std::string_view status_field = ":status";
 constexpr std::size_t line_overhead_bytes = std::string_view(": \r\n").size();
 
@@ -57,7 +57,7 @@ bool Http2Stream::field(std::string_view name, std::string_view value) {
     head_.assign("HTTP/1.1 ").append(value).append(" \r\n");
     return true;
   }
-  if (++fields_ > limits.fields_max) return refuse(has(wire::Refusal::too_many_fields));
+  if (++fields_ > head_limits.fields_max) return refuse(has(wire::Refusal::too_many_fields));
   const std::size_t bytes = name.size() + value.size() + line_overhead_bytes;
   if (head_complete_) {
     trailer_bytes_ += bytes;
@@ -65,7 +65,7 @@ bool Http2Stream::field(std::string_view name, std::string_view value) {
       return refuse(has(wire::Refusal::trailers_too_large));
     return true;
   }
-  if (head_.size() + bytes > limits.head_bytes_max)
+  if (head_.size() + bytes > head_limits.head_bytes_max)
     return refuse(has(wire::Refusal::head_too_large));
   head_.append(name).append(": ").append(value).append("\r\n");
   return true;
