@@ -56,12 +56,17 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return out;
 }
 
+std::string_view first_characters(std::string_view text, std::size_t count) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool begins = (static_cast<unsigned char>(text[at]) & 0xc0) != 0x80;
+    if (begins && count-- == 0) return text.substr(0, at);
+  }
+  return text;
+}
+
 Result<std::string> read_id(element value, const std::string& field) {
   Result<std::string> id = read_string(value, field, SIZE_MAX);
-  const auto begins_character = [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  };
-  if (id && std::ranges::count_if(*id, begins_character) > std::ptrdiff_t{id_characters_max})
+  if (id && first_characters(*id, id_characters_max).size() < id->size())
     return wrong_type(field,
                       "a string of at most " + std::to_string(id_characters_max) + " characters");
   return id;

@@ -25,6 +25,9 @@ inline constexpr std::size_t variable_bytes_max = 16 * 1024;
 // RFC 4648 base64, with or without padding. Nothing when it is not.
 std::optional<std::string> decode_base64(std::string_view text);
 
+// The first so many characters of a UTF-8 text.
+std::string_view first_characters(std::string_view text, std::size_t count);
+
 // Of at most id_characters_max, as JSON Schema counts them.
 config::Result<std::string> read_id(simdjson::dom::element value, const std::string& field);
 

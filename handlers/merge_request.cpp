@@ -56,7 +56,7 @@ Result<void> read_named_tasks(object tasks, const TaskSpec& defaults,
       return added.error();
     // What an error says of its task.
     if (TaskSpec& added = spec.tasks.back(); added.id.empty())
-      added.id = name.substr(0, id_characters_max);
+      added.id = first_characters(name, id_characters_max);
   }
   return {};
 }

@@ -52,6 +52,15 @@ TEST(MergeRequest, TasksByName) {
   EXPECT_FALSE(merge->options.fail_fast);
 }
 
+TEST(MergeRequest, ALongNameIsAnIdOfWholeCharacters) {
+  std::string name = "x";
+  for (int i = 0; i < 300; ++i) name += "\u00e9";
+  const auto merge = parse_merge(R"({"tasks":{")" + name + R"(":{"url":"1"}},"pipeline":"md5"})",
+                                 merge_settings());
+  ASSERT_TRUE(merge);
+  EXPECT_EQ(merge->tasks[0].id, name.substr(0, 1 + 2 * 255));
+}
+
 TEST(MergeRequest, NamedTasksPassOnWhatWasWritten) {
   const auto merge =
       parse_merge(R"({"tasks":{"json":{"url":"a","json":1.0},"meta":{"url":"b","meta":1e400}}})",
