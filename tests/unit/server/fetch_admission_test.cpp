@@ -1,6 +1,5 @@
 // The pauses that upstreams ask for, and the rate of an origin, in whole fetches against scripted
 // upstreams.
-#include "server/fetch/holds.hpp"
 #include "tests/unit/server/fetch_fixture.hpp"
 
 #include <deque>
@@ -123,56 +122,6 @@ TEST_F(AdmissionTest, KeepsToTheRateWhenConnectionsWereShort) {
   EXPECT_GE(Clock::now() - from, milliseconds(199));
   for (const Fetched& one : all) EXPECT_EQ(one.error(), "ok");
   fetcher().stop();
-}
-
-class HoldsTest : public ::testing::Test {
- protected:
-  static FetchRequest asked(const std::string& url, std::vector<Header> headers = {}) {
-    FetchRequest request;
-    request.url = parse_url(url).value();
-    request.headers = std::move(headers);
-    return request;
-  }
-
-  Holds holds;
-  TimePoint now = Clock::now();
-};
-
-TEST_F(HoldsTest, OnlyCredentialsTellWhoAsks) {
-  const struct {
-    std::string_view name;
-    bool tells;
-  } cases[] = {
-      {"Authorization", true}, {"cookie", true},           {"X-Api-Key", true},
-      {"apikey", true},        {"PRIVATE-TOKEN", true},    {"Accept", false},
-      {"X-Request-Id", false}, {"Idempotency-Key", false}, {"traceparent", false},
-  };
-  const std::string origin = "http://a.example/";
-  for (const auto& row : cases) {
-    const std::string name(row.name);
-    Holds held;
-    held.hold(asked(origin + "1", {{name, "1"}}), std::chrono::seconds(9), now);
-    EXPECT_TRUE(held.until(asked(origin + "2", {{name, "1"}}), now)) << name;
-    EXPECT_NE(held.until(asked(origin + "2", {{name, "2"}}), now).has_value(), row.tells) << name;
-    EXPECT_FALSE(held.until(asked("http://b.example/", {{name, "1"}}), now)) << name;
-  }
-}
-
-TEST_F(HoldsTest, AFullTableTakesWhatItKnowsAndMakesRoomOnceSomeHaveEnded) {
-  using std::chrono::seconds;
-  const auto origin = [](std::size_t i) {
-    return asked("http://" + std::to_string(i) + ".example/");
-  };
-  for (std::size_t i = 0; i < Holds::entries_max; ++i) holds.hold(origin(i), seconds(5), now);
-  holds.hold(origin(0), seconds(50), now);
-  EXPECT_EQ(holds.until(origin(0), now), now + seconds(50));
-  const FetchRequest one_more = asked("http://more.example/");
-  holds.hold(one_more, seconds(50), now);
-  EXPECT_FALSE(holds.until(one_more, now));
-  holds.hold(one_more, seconds(50), now + seconds(6));
-  EXPECT_TRUE(holds.until(one_more, now + seconds(6)));
-  EXPECT_TRUE(holds.until(origin(0), now + seconds(6)));
-  EXPECT_FALSE(holds.until(origin(1), now + seconds(6)));
 }
 
 // Those who wait for the only connection find out when they get it.

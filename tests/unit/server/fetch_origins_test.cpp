@@ -1,8 +1,5 @@
-// What is kept per origin: circuit breakers, the rate of requests, pauses that upstreams ask for,
-// and the table they stand in.
+// What is kept per origin: circuit breakers, the rate of requests, and the table they stand in.
 #include "server/fetch/circuits.hpp"
-#include "server/fetch/credentials.hpp"
-#include "server/fetch/holds.hpp"
 #include "server/fetch/pacing.hpp"
 #include "tests/unit/server/loop_fixture.hpp"
 
@@ -302,60 +299,6 @@ TEST(OriginTable, TellsOriginsApart) {
                           "http://b.example/", "http://a.example/path?query"})
     table.find_or_add(*parse_url(url), start);
   EXPECT_EQ(table.size(), 4u);
-}
-
-FetchRequest to_origin(int number, std::vector<Header> headers = {}) {
-  FetchRequest request;
-  request.url = origin(number);
-  request.headers = std::move(headers);
-  return request;
-}
-
-TEST(Holds, LastAsLongAsTheUpstreamSaysWithinABound) {
-  Holds holds;
-  const FetchRequest one = to_origin(1);
-  holds.hold(one, seconds(0), start);
-  holds.hold(one, seconds(5), start);
-  EXPECT_EQ(holds.until(one, start + seconds(4)), start + seconds(5));
-  holds.hold(one, seconds(2), start);
-  EXPECT_EQ(holds.until(one, start), start + seconds(5)) << "the longer of two";
-  EXPECT_FALSE(holds.until(to_origin(2), start));
-  EXPECT_FALSE(holds.until(one, start + seconds(5)));
-  holds.hold(one, std::chrono::hours(9000), start);
-  EXPECT_EQ(holds.until(one, start), start + Holds::hold_max);
-}
-
-TEST(Holds, AreForWhoeverAsked) {
-  Holds holds;
-  const FetchRequest anybody = to_origin(1);
-  const FetchRequest harmless = to_origin(1, {{"accept", "text/html"}, {"User-Agent", "a"}});
-  const FetchRequest one = to_origin(1, {{"X-Key", "one"}});
-  const FetchRequest other = to_origin(1, {{"X-Key", "other"}});
-  FetchRequest lent = to_origin(1);
-  lent.credential = std::make_shared<const Credential>(Credential{
-      {parse_origin_pattern("http://.example").value()}, {wire::Method::get}, {"A", "b"}});
-  const FetchRequest* const requests[] = {&anybody, &harmless, &one, &other, &lent};
-  const auto held = [&] {
-    std::string all;
-    for (const FetchRequest* request : requests) all += holds.until(*request, start) ? '1' : '0';
-    return all;
-  };
-  holds.hold(one, seconds(5), start);
-  EXPECT_EQ(held(), "00100");
-  holds.hold(lent, seconds(5), start);
-  EXPECT_EQ(held(), "00101");
-  holds.hold(anybody, seconds(5), start);
-  EXPECT_EQ(held(), "11101");
-}
-
-TEST(Holds, AreBounded) {
-  Holds holds;
-  const int count = static_cast<int>(Holds::entries_max);
-  for (int i = 0; i <= count; ++i) holds.hold(to_origin(i), seconds(5), start);
-  EXPECT_TRUE(holds.until(to_origin(count - 1), start));
-  EXPECT_FALSE(holds.until(to_origin(count), start));
-  holds.hold(to_origin(count), seconds(5), start + seconds(5));
-  EXPECT_TRUE(holds.until(to_origin(count), start + seconds(6)));
 }
 
 class PacingTest : public server::testing::LoopTest {

@@ -1,5 +1,7 @@
-// What is told of a worker that ended, and what is kept of what it did.
+// Workers that end: what becomes of their tasks, what is told of them, and what is kept of what
+// they did.
 #include "pool_fixture.hpp"
+#include "workers/sanitized.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -218,6 +220,160 @@ TEST_F(PoolDeathsTest, TheLargeOutputOfADeadWorkerGoesBackToTheSystem) {
   kill_workers();
   EXPECT_TRUE(run_until([&] { return answer_pages_bytes() < large.size() / 4; }));
   EXPECT_EQ(run(op("identity"), large).size(), large.size());
+}
+
+TEST_F(PoolTest, RestartsThatHaveToWaitComeWhenTheyAreDue) {
+  PoolOptions options = small_options(1);
+  options.poison_time = milliseconds(0);
+  start(options);
+  const steady_clock::time_point begin = steady_clock::now();
+  // Two seats lose eight workers that answered nothing: pauses of 0, 10, 20 and 40 ms each.
+  for (int round = 0; round < 4; ++round) EXPECT_EQ(run(op("crash"), "x"), "error: worker_crashed");
+  EXPECT_EQ(run(op("echo"), "after"), "after");
+  EXPECT_GE(steady_clock::now() - begin, milliseconds(30));
+  // Less than it would take if they came with the housekeeping.
+  EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
+TEST_F(PoolTest, ATaskThatEndsTwoWorkersIsCrashedAndTheOthersSurvive) {
+  PoolOptions options = small_options(2);
+  options.poison_time = milliseconds(0);
+  start(options);
+  ASSERT_TRUE(wait_for_workers(3));
+  for (const std::string_view how : {"segv", "abort", "exit"}) {
+    const auto before = submit_many(20, op("echo"), "innocent");
+    TestJob bad;
+    submit(bad, op("crash", ",\"how\":\"" + std::string(how) + "\""), "x");
+    const auto after = submit_many(20, op("echo"), "innocent");
+    ASSERT_TRUE(run_until([&] { return bad.is_done(); })) << how;
+    EXPECT_EQ(bad.outcome(), "error: worker_crashed");
+    EXPECT_EQ(bad.result().runs, 2U);
+    ASSERT_TRUE(run_until_all_done(before));
+    ASSERT_TRUE(run_until_all_done(after));
+    for (const auto* jobs : {&before, &after})
+      for (const auto& job : *jobs) EXPECT_EQ(job->outcome(), "innocent");
+  }
+  EXPECT_EQ(restarts("signal"), 4U);
+  EXPECT_EQ(restarts("exit"), 2U);
+  EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
+}
+
+TEST_F(PoolTest, AKilledWorkersTaskIsRunAgainElsewhere) {
+  start(2);
+  ASSERT_TRUE(wait_for_workers(3));
+  TestJob slow;
+  submit(slow, op("cpu.loop", ",\"iterations\":300000000"), "x");
+  ASSERT_EQ(pool_->stats().jobs_running, 1U);
+  for (const pid_t pid : worker_pids()) ::kill(pid, SIGKILL);
+  ASSERT_TRUE(run_until([&] { return slow.is_done(); }));
+  EXPECT_TRUE(slow.ok()) << slow.outcome();
+  EXPECT_EQ(slow.result().runs, 2U);
+  EXPECT_TRUE(run_until([&] { return restarts("killed") == 3; }));
+  EXPECT_EQ(restarts("signal"), 0U);
+}
+
+TEST_F(PoolTest, ASignalOfACrashThatSomebodySentIsNone) {
+  if (sanitized) GTEST_SKIP() << "a sanitizer handles these itself";
+  start(1);
+  std::uint64_t sent = 0;
+  for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE}) {
+    ASSERT_TRUE(wait_for_workers(2));
+    ::kill(*worker_pids().begin(), number);
+    ++sent;
+    EXPECT_TRUE(run_until([&] { return restarts("killed") == sent; })) << number;
+  }
+  EXPECT_EQ(restarts("signal"), 0U);
+}
+
+TEST_F(PoolTest, KillingEachWorkerInTurnLosesNothing) {
+  start(3);
+  for (int round = 0; round < 6; ++round) {
+    const auto jobs = submit_many(60, op("cpu.loop", ",\"iterations\":100000"), "some bytes");
+    const std::set<pid_t> pids = worker_pids();
+    ASSERT_FALSE(pids.empty());
+    ::kill(*pids.begin(), SIGKILL);
+    ASSERT_TRUE(run_until_all_done(jobs));
+    for (const auto& job : jobs) EXPECT_TRUE(job->ok()) << job->outcome();
+    ASSERT_TRUE(run_until([&] { return pool_->stats().workers_ready == 3; }));
+  }
+  EXPECT_TRUE(nothing_leased());
+}
+
+TEST_F(PoolTest, KillingAllWorkersAtOnceLosesNothing) {
+  start(2);
+  const auto jobs = submit_many(200, op("cpu.loop", ",\"iterations\":100000"), "some bytes");
+  for (const pid_t pid : worker_pids()) ::kill(pid, SIGKILL);
+  ASSERT_TRUE(run_until_all_done(jobs));
+  for (const auto& job : jobs) EXPECT_TRUE(job->ok()) << job->outcome();
+}
+
+TEST_F(PoolTest, AStoppedWorkerIsReplacedAtOnceAndItsTaskRunElsewhere) {
+  start(2);
+  ASSERT_TRUE(wait_for_workers(3));
+  const auto jobs = submit_many(2, op("cpu.loop", ",\"iterations\":30000000"), "x");
+  for (const pid_t pid : worker_pids()) ::kill(pid, SIGSTOP);
+  ASSERT_TRUE(run_until_all_done(jobs));
+  for (const auto& job : jobs) EXPECT_TRUE(job->ok()) << job->outcome();
+  EXPECT_TRUE(run_until([&] { return restarts("stopped") == 3; }));
+  EXPECT_EQ(restarts("timeout"), 0U);
+  EXPECT_EQ(run(op("echo"), "on again"), "on again");
+}
+
+TEST_F(PoolTest, TheLastSignalsOfAGroupDoNotReachWorkers) {
+  start(1);
+  ASSERT_TRUE(wait_for_workers(2));
+  const std::set<pid_t> pids = worker_pids();
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    ::kill(spawner_pid_, number);
+    for (const pid_t pid : pids) ::kill(pid, number);
+  }
+  EXPECT_EQ(run(op("echo"), "still here"), "still here");
+  EXPECT_EQ(worker_pids(), pids);
+}
+
+TEST_F(PoolTest, AWorkerThatBreaksTheProtocolIsKilledAndItsTaskRunElsewhere) {
+  start(1);
+  TestJob job;
+  submit(job, op("cpu.loop", ",\"iterations\":20000000"), "x");
+  // As if the workers had answered more than they were asked; only one of them has a task.
+  for (std::uint32_t area = 0; area < 2; ++area) {
+    WorkerPage& forged = answers_of(area);
+    forged.answered.store(forged.answered.load() + ring_depth + 5);
+  }
+  const std::set<pid_t> liars = worker_pids();
+  ASSERT_TRUE(run_until([&] { return job.is_done(); }));
+  EXPECT_TRUE(job.ok()) << job.outcome();
+  EXPECT_EQ(job.result().runs, 2U);
+  EXPECT_GE(restarts("protocol"), 1U);
+  EXPECT_TRUE(run_until([&] { return worker_pids() != liars; }));
+  EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
+}
+
+// Or a worker that was taken over could say that its successor is ready, and asleep.
+TEST_F(PoolTest, WhatADeadWorkerLeftInItsAreaIsNotItsSuccessors) {
+  start(1);
+  ASSERT_TRUE(wait_for_workers(2));
+  // Areas that had no worker yet, as one could have left them for a first generation.
+  for (std::uint32_t area = 2; area < forged_.size(); ++area) {
+    answers_of(area).ready_generation.store(1);
+    answers_of(area).sleeping.store(1);
+  }
+  for (int round = 0; round < 2; ++round) {
+    for (const pid_t pid : worker_pids()) ::kill(pid, SIGKILL);
+    EXPECT_EQ(run(op("echo"), "first"), "first");
+    EXPECT_EQ(run(op("echo"), "second"), "second");
+    ASSERT_TRUE(wait_for_workers(2));
+  }
+  EXPECT_EQ(restarts("timeout"), 0U);
+}
+
+TEST_F(PoolTest, AWorkerThatDrainsItsOwnBellDoesNotHangTheLoop) {
+  start(1);
+  // The loop's read must not wait when the bell is empty after all.
+  EXPECT_EQ(run(op("echo"), "a"), "a");
+  WorkerPage& forged = answers_of(0);
+  forged.sleeping.store(forged.sleeping.load() + 2);
+  EXPECT_EQ(run(op("echo"), "b"), "b");
 }
 
 }  // namespace
