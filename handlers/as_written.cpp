@@ -7,10 +7,7 @@
 #include "workers/json/json_tree.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <compare>
 #include <cstdint>
-#include <system_error>
 
 namespace fetchmill::handlers {
 namespace {
@@ -40,22 +37,6 @@ bool task_has_values_as_written(element task) {
       return true;
   }
   return false;
-}
-
-template <class Number>
-bool overflows(std::string_view text) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc::result_out_of_range;
-}
-
-// Of what is too small for a double simdjson makes zero.
-bool is_out_of_range(std::string_view number) {
-  const bool is_negative = number.starts_with('-');
-  if (number.find_first_of(".eE") == std::string_view::npos)
-    return is_negative ? overflows<std::int64_t>(number) : overflows<std::uint64_t>(number);
-  const std::string_view magnitude = number.substr(is_negative ? 1 : 0);
-  return overflows<double>(magnitude) && std::is_gt(json::compare_json_numbers(magnitude, "1"));
 }
 
 bool begins_number(char c) {
@@ -182,7 +163,7 @@ std::optional<std::size_t> AsWritten::number_out_of_range() const {
       at = json::string_end(text_, at);
     } else if (begins_number(text_[at])) {
       const std::size_t end = scalar_end(text_, at);
-      if (is_out_of_range(text_.substr(at, end - at))) return at;
+      if (!json::is_dom_number(text_.substr(at, end - at))) return at;
       at = end;
     } else {
       ++at;

@@ -69,6 +69,13 @@ std::int64_t last_exponent(const Decimal& number) {
   return number.exponent - static_cast<std::int64_t>(number.digits.size());
 }
 
+template <class Number>
+bool overflows(std::string_view text) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc::result_out_of_range;
+}
+
 }  // namespace
 
 std::strong_ordering compare_json_numbers(std::string_view a, std::string_view b) {
@@ -113,6 +120,14 @@ bool is_json_multiple(std::string_view number, std::string_view divisor) {
     power = product_modulo(power, power, by);
   }
   return rest == 0;
+}
+
+bool is_dom_number(std::string_view number) {
+  const bool is_negative = number.starts_with('-');
+  if (number.find_first_of(".eE") == std::string_view::npos)
+    return is_negative ? !overflows<std::int64_t>(number) : !overflows<std::uint64_t>(number);
+  const std::string_view magnitude = number.substr(is_negative ? 1 : 0);
+  return !overflows<double>(magnitude) || std::is_lt(compare_json_numbers(magnitude, "1"));
 }
 
 }  // namespace fetchmill::workers::json

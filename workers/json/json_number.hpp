@@ -21,6 +21,10 @@ std::string canonical_json_number(std::string_view number);
 // Whether it is worth an integer: 1.0 and 1e3 are.
 bool is_json_integer(std::string_view number);
 
+// Whether simdjson's DOM takes it: an integer of 64 bits, or what a double can hold. Of what is too
+// small for that it makes zero.
+bool is_dom_number(std::string_view number);
+
 // Whether a double is an integer, of a size up to which doubles hold all of them (2^53).
 inline bool is_exact_integer(double number) {
   return std::abs(number) <= 9007199254740992.0 && std::trunc(number) == number;

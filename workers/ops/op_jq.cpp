@@ -3,6 +3,7 @@
 // A program reaches nothing outside: definitions in front of it replace what would read the
 // environment, other inputs, files or modules, and leave no place where the grammar allows import
 // and include. libjq itself has no limits: the worker's hold.
+#include "workers/json/json_lines.hpp"
 #include "workers/json/json_machine.hpp"
 #include "workers/json/json_text.hpp"
 #include "workers/json/json_validator.hpp"
@@ -153,21 +154,17 @@ class JqStep final : public Step {
  private:
   // As the command jq runs a program over each of several texts.
   Result<void> run_lines(std::string_view text, std::string& out, std::size_t& count) {
-    const std::size_t bytes = text.size();
-    for (std::size_t number = 1; !text.empty(); ++number) {
-      const std::size_t offset = bytes - text.size();
-      const std::string_view line = text.substr(0, text.find('\n'));
-      text.remove_prefix(std::min(text.size(), line.size() + 1));
-      if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-      if (!validator_.is_valid(line))
-        return json::not_json(line, simdjson::TAPE_ERROR, {number, offset});
-      if (auto done = run_valid(line, " at line ", out, count); !done) {
-        done.error().detail.insert(0, "line " + std::to_string(number) + ": ");
-        return done;
+    Result<void> done;
+    json::for_each_line(text, [&](std::string_view line, const json::JsonLine& place) {
+      if (!validator_.is_valid(line)) {
+        done = json::not_json(line, simdjson::TAPE_ERROR, place);
+        return false;
       }
-      if (jq_ == nullptr) break;  // the program halted
-    }
-    return {};
+      done = run_valid(line, " at line ", out, count);
+      if (!done) done.error().detail.insert(0, "line " + std::to_string(place.number) + ": ");
+      return done && jq_ != nullptr;  // null: the program halted
+    });
+    return done;
   }
 
   Result<void> run_text(std::string_view text, std::string& out, std::size_t& count) {

@@ -5,6 +5,7 @@
 // `skipped`. Groups are named by the string, or by the JSON text of a number, true or false; null
 // and missing make group "null".
 #include "config/printable.hpp"
+#include "workers/json/json_lines.hpp"
 #include "workers/json/json_locate.hpp"
 #include "workers/json/json_pointer.hpp"
 #include "workers/json/json_text.hpp"
@@ -214,16 +215,13 @@ class AggregateStep final : public Step {
   }
 
   Result<void> add_lines(std::string_view text) {
-    const std::size_t bytes = text.size();
-    for (std::size_t number = 1; !text.empty(); ++number) {
-      const std::size_t offset = bytes - text.size();
-      const std::string_view line = text.substr(0, text.find('\n'));
-      text.remove_prefix(std::min(text.size(), line.size() + 1));
-      if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-      if (const error_code error = add_line(line))
-        return cannot_read(line, error, {number, offset});
-    }
-    return {};
+    Result<void> done;
+    json::for_each_line(text, [&](std::string_view line, const json::JsonLine& place) {
+      const error_code error = add_line(line);
+      if (error) done = cannot_read(line, error, place);
+      return !error;
+    });
+    return done;
   }
 
   error_code add_line(std::string_view line) {

@@ -90,19 +90,6 @@ bool append_number_text(std::string& out, std::string_view text) {
   return true;
 }
 
-// Whether simdjson reads it: an integer of 64 bits, or what a double can hold.
-bool is_readable_number(std::string_view token) {
-  const auto is = [token](auto number) {
-    const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), number);
-    return error == std::errc();
-  };
-  if (token.find_first_of(".eE") == std::string_view::npos)
-    return is(std::int64_t{}) || is(std::uint64_t{});
-  // What is too small for a double is 0.
-  return is(double{}) || (json::compare_json_numbers(token, "1") < 0 &&
-                          json::compare_json_numbers(token, "-1") > 0);
-}
-
 // simdjson refuses all of a document for one number that it cannot hold. As a string it matters
 // only where it is asked for, and is a value or a label there with the same digits.
 // Requires: valid JSON.
@@ -115,7 +102,7 @@ std::string with_large_numbers_in_quotes(std::string_view text) {
       end = json::string_end(text, at);
     } else if (text[at] == '-' || ascii::is_digit(text[at])) {
       end = std::min(text.find_first_not_of("0123456789+-.eE", at), text.size());
-      quoted = !is_readable_number(text.substr(at, end - at));
+      quoted = !json::is_dom_number(text.substr(at, end - at));
     }
     if (quoted) out += '"';
     out += text.substr(at, end - at);
