@@ -47,6 +47,15 @@ Error connect_error(int error, std::string_view whom) {
   return failure;
 }
 
+// Whether the handshake is over. On this machine the peer's side of it runs within our connect(),
+// which yet says EINPROGRESS: to ask costs less than a turn of the poller, and a fan-out sends its
+// first requests while it still connects for the last.
+bool has_peer(int fd) {
+  sockaddr_storage peer{};
+  socklen_t bytes = sizeof peer;
+  return ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &bytes) == 0;
+}
+
 // The attempts under way. Closes what is left of them at its end.
 class Attempts {
  public:
@@ -76,7 +85,9 @@ class Attempts {
     const bool started =
         ::connect(fd, reinterpret_cast<const sockaddr*>(&target), target_bytes) == 0 ||
         errno == EINPROGRESS;
-    if (started && poller_.add(fd, attempt)) return 0;
+    attempt.decided = started && has_peer(fd);
+    attempt.watched = started && !attempt.decided && poller_.add(fd, attempt);
+    if (attempt.decided || attempt.watched) return 0;
     const int error = errno;
     ::close(fd);
     open_.pop_back();
@@ -97,7 +108,9 @@ class Attempts {
       if (outcome.error != 0) {
         give_up(*attempt);
       } else {
-        if (!connection.open(attempt->fd, *attempt)) outcome.error = errno;
+        const bool opened = attempt->watched ? connection.open(attempt->fd, *attempt)
+                                             : connection.open(attempt->fd);
+        if (!opened) outcome.error = errno;
         open_.erase(attempt);
       }
       return outcome;
@@ -117,11 +130,12 @@ class Attempts {
     Address address;
     int fd;
     bool decided = false;
+    bool watched = false;
     bool broken = false;  // there is an error to be asked for
   };
 
   void give_up(Attempt& attempt) {
-    poller_.remove(attempt.fd, attempt);
+    if (attempt.watched) poller_.remove(attempt.fd, attempt);
     ::close(attempt.fd);
     open_.remove_if([&](const Attempt& other) { return &other == &attempt; });
   }

@@ -36,6 +36,9 @@ class SilentListener {
     ::close(listener_);
   }
 
+  // From now on it answers: what was not answered is sent again after a second.
+  void speak() { ::close(::accept(listener_, nullptr, nullptr)); }
+
  private:
   int listener_;
   int filler_;
@@ -103,6 +106,22 @@ const Script hold = [](Peer& peer) { peer.wait_for_close(); };
 TEST_F(FetchDial, TakesTheFirstThatConnects) {
   Upstream upstream({hold});
   EXPECT_EQ(dial_all({1, 2, 3}, upstream.port()), "127.0.0.1");
+}
+
+TEST_F(FetchDial, IsOverAtOnceOnThisMachine) {
+  Upstream upstream({hold});
+  start({1}, upstream.port());
+  EXPECT_TRUE(outcome.has_value()) << "without a turn of the loop";
+  EXPECT_EQ(run(), "127.0.0.1");
+}
+
+TEST_F(FetchDial, WaitsForThePeersAnswer) {
+  const std::uint16_t port = closed_port();
+  SilentListener late(2, port);
+  start({2}, port);
+  EXPECT_FALSE(outcome.has_value());
+  late.speak();
+  EXPECT_EQ(run(), "127.0.0.2");
 }
 
 TEST_F(FetchDial, GoesOnAtOnceAfterARefusal) {
