@@ -11,6 +11,13 @@ using config::Result;
 using server::Detached;
 using server::Task;
 
+namespace {
+
+// About a millisecond of one, where each opens a connection.
+constexpr std::size_t starts_in_turn_max = 32;
+
+}  // namespace
+
 std::string write_outcome(std::size_t index, const TaskSpec& task, const TaskReport& report,
                           const Result<TaskResult>& result) {
   std::string line;
@@ -79,6 +86,8 @@ bool BatchRun::can_start() const {
 void BatchRun::start_more() {
   if (deadline_ != server::TimePoint::max() && server::Clock::now() >= deadline_) return;
   while (can_start()) {
+    if (started_in_turn_ == starts_in_turn_max) return app_.turns.defer(*this);
+    ++started_in_turn_;
     Queued next = std::move(queued_.front());
     queued_.pop_front();
     queued_bytes_ -= next.bytes;
@@ -148,6 +157,7 @@ bool BatchRun::progressed() const {
 }
 
 void BatchRun::run() {
+  started_in_turn_ = 0;
   release_held(server::turn_bytes_max);
   start_more();
   // Once it was stopped nobody waits for progress, and whoever waits for room may destroy the

@@ -38,8 +38,8 @@ class BatchRun final : private server::Deferred {
   BatchRun(const BatchRun&) = delete;
   BatchRun& operator=(const BatchRun&) = delete;
 
-  // Starts it at once, where it may be. `bytes`: about what it holds of memory. Requires: not
-  // closed.
+  // Starts it at once, where it may be, or in a later turn. `bytes`: about what it holds of memory.
+  // Requires: not closed.
   void add(TaskSpec task, std::size_t bytes);
   // A task that never was one; `echo` is what is known of it.
   void add_failed(const config::Error& error, const TaskSpec& echo = {});
@@ -142,6 +142,7 @@ class BatchRun final : private server::Deferred {
   server::TimePoint deadline_ = server::TimePoint::max();
   std::deque<Queued> queued_;  // not started
   std::size_t queued_bytes_ = 0;
+  std::size_t started_in_turn_ = 0;
   server::IntrusiveList<Running> running_;
   std::size_t in_progress_ = 0;
   std::size_t added_ = 0;

@@ -64,6 +64,12 @@ def pending_signals(pid):
     return int(found[0], 16) | int(found[1], 16)
 
 
+def stopped(pid):
+    """Whether a signal made it stand still, so that it runs no further until SIGCONT."""
+    stat = _stat(pid)
+    return stat is not None and stat[0] == "T"
+
+
 def alive(pid):
     """Whether the process runs: a zombie does not."""
     stat = _stat(pid)

@@ -1,8 +1,11 @@
 """The literature's programs through the product, and proof that the loop never blocks."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -38,6 +41,30 @@ class Waiting(ServerTest):
 
     def test_a_thousand_of_a_second(self):
         self.run_delays(1000, 1000, 4, concurrency=1000)
+
+    def test_who_comes_beside_a_large_batch_need_not_wait_until_all_of_it_has_begun(self):
+        server = self.start({"fetch.max_connections_per_origin": 256})
+        with contextlib.ExitStack() as stack:
+            upstream = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=256))
+            upstream.settimeout(bound(20))
+            url = "http://127.0.0.1:%d/" % upstream.getsockname()[1]
+            batch, beside = (stack.enter_context(server.raw()) for _ in range(2))
+            for client in (batch, beside):
+                client.send_request("GET", "/livez")
+                self.assertEqual(client.read_response().status, 200)
+            # So that both requests are there when it looks, the batch first.
+            os.kill(server.pid, signal.SIGSTOP)
+            eventually(lambda: processes.stopped(server.pid), "it stands still")
+            tasks = [{"url": f"{url}{n}"} for n in range(200)]
+            body = json.dumps({"tasks": tasks, "concurrency": 200}).encode()
+            batch.send_request("POST", "/v1/batch", body, {"Content-Type": "application/json"})
+            beside.send_request("GET", f"/v1/fetch?url={url}beside")
+            os.kill(server.pid, signal.SIGCONT)
+            targets = []
+            for _ in range(201):
+                connection = stack.enter_context(upstream.accept()[0])
+                targets.append(connection.recv(4096).split()[1])
+            self.assertLess(targets.index(b"/beside"), 100)
 
 
 class Computing(ServerTest):
