@@ -2,6 +2,7 @@
 
 #include "config/utf8.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace fetchmill::config {
@@ -37,31 +38,31 @@ void append_unicode_escape(std::string& out, unsigned char character) {
 void append_json_string(std::string& out, std::string_view text) {
   out.reserve(out.size() + text.size() + 2);
   out += '"';
-  std::size_t copied = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
+  const auto is_special = [](char c) { return escapes[static_cast<unsigned char>(c)] != 0; };
+  const char* const end = text.data() + text.size();
+  const char* copied = text.data();
+  for (const char* at = copied; (at = std::find_if(at, end, is_special)) != end;) {
+    const auto byte = static_cast<unsigned char>(*at);
     const char escape = escapes[byte];
-    if (escape == 0) continue;
     if (escape == '8') {
-      if (const std::size_t length = utf8_sequence(text.substr(i)); length != 0) {
-        i += length - 1;
+      const std::string_view rest(at, static_cast<std::size_t>(end - at));
+      if (const std::size_t length = utf8_sequence(rest); length != 0) {
+        at += length;
         continue;
       }
     }
-    out.append(text, copied, i - copied);
-    copied = i + 1;
+    out.append(copied, at);
+    copied = ++at;
     if (escape == '8') {
       out += replacement_character;
-      continue;
-    }
-    if (escape == 'u') {
+    } else if (escape == 'u') {
       append_unicode_escape(out, byte);
-      continue;
+    } else {
+      out += '\\';
+      out += escape;
     }
-    out += '\\';
-    out += escape;
   }
-  out.append(text, copied, text.size() - copied);
+  out.append(copied, end);
   out += '"';
 }
 

@@ -10,7 +10,6 @@
 #include "workers/result_too_large.hpp"
 
 #include <array>
-#include <cstdio>
 
 namespace fetchmill::handlers {
 namespace {
@@ -30,9 +29,14 @@ static_assert(server::fetch::asked_codings == workers::content_codings);
 
 // A strong entity tag (RFC 9110 §8.8.3) of the result's hash.
 std::string entity_tag(const std::array<std::uint64_t, 2>& hash) {
-  char text[40];
-  const int size = std::snprintf(text, sizeof text, "\"%016lx%016lx\"", hash[0], hash[1]);
-  return std::string(text, static_cast<std::size_t>(size));
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string tag;
+  tag.reserve(34);
+  tag += '"';
+  for (const std::uint64_t word : hash)
+    for (int shift = 60; shift >= 0; shift -= 4) tag += digits[(word >> shift) & 15U];
+  tag += '"';
+  return tag;
 }
 
 void count(App& app, const TaskSpec& task, const workers::JobResult& job) {
