@@ -6,7 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <optional>
 
 #include <iconv.h>
 #include <simdjson.h>

@@ -8,7 +8,6 @@
 #include "workers/json/json_write.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <unordered_set>
