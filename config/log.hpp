@@ -1,11 +1,12 @@
 // The log: one line per event on stderr, as JSON or text, dropped and counted rather than waited
 // for.
 //
-// Owner: server/main.cpp makes one and passes it by reference. Lifetime: the counter outlives the
-// log. Process: loop and spawner, one thread each. Bytes: a line has at most 4096 bytes (what a
-// pipe takes whole); longer ones lose their last fields and say "truncated". Errors: none; a line
-// that cannot be written at once increments the counter. Trust: component, message and fields may
-// hold any bytes; control characters and invalid UTF-8 are escaped.
+// Owner: the engine, or the parent of several loops, makes one and passes it by reference.
+// Lifetime: the counter outlives the log. Process: loop, and the parent of several, one thread
+// each. Bytes: a line has at most 4096 bytes (what a pipe takes whole); longer ones lose their last
+// fields and say "truncated". Errors: none; a line that cannot be written at once increments the
+// counter. Trust: component, message and fields may hold any bytes; control characters and invalid
+// UTF-8 are escaped.
 #pragma once
 
 #include "config/metrics.hpp"

@@ -19,7 +19,6 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
-#include <new>
 #include <span>
 #include <string>
 #include <string_view>

@@ -1,7 +1,8 @@
-// Recognises UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
+// Recognises UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. Writes it.
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace fetchmill::config {
@@ -32,6 +33,29 @@ constexpr bool starts_with_control(std::string_view text) {
   const auto first = static_cast<unsigned char>(text[0]);
   if (first < 0x20 || first == 0x7f) return true;
   return first == 0xc2 && utf8_sequence(text) == 2 && static_cast<unsigned char>(text[1]) < 0xa0;
+}
+
+// Appends a code point of at most U+10FFFF. A surrogate, which UTF-8 has no form for, becomes what
+// utf8_sequence refuses.
+inline void append_utf8(std::string& out, unsigned code_point) {
+  const auto tail = [&](unsigned shift) {
+    out += static_cast<char>(0x80U | (code_point >> shift & 0x3fU));
+  };
+  if (code_point < 0x80) {
+    out += static_cast<char>(code_point);
+  } else if (code_point < 0x800) {
+    out += static_cast<char>(0xc0U | code_point >> 6);
+    tail(0);
+  } else if (code_point < 0x10000) {
+    out += static_cast<char>(0xe0U | code_point >> 12);
+    tail(6);
+    tail(0);
+  } else {
+    out += static_cast<char>(0xf0U | code_point >> 18);
+    tail(12);
+    tail(6);
+    tail(0);
+  }
 }
 
 }  // namespace fetchmill::config

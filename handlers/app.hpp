@@ -1,6 +1,6 @@
 // What handlers work with: the two halves of the server and what all parts share.
 //
-// Owner: main. Lifetime: outlives every exchange. Process: loop.
+// Owner: the engine. Lifetime: outlives every exchange. Process: loop.
 #pragma once
 
 #include "config/log.hpp"

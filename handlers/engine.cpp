@@ -89,7 +89,7 @@ Engine::Engine(const config::Settings& given, LoopSeat* seat)
 
 Engine::~Engine() = default;
 
-// Forked before any socket, TLS state or signal handler exists.
+// Forked before any thread, TLS state or signal handler exists.
 Result<Engine::Children> Engine::fork_spawner() {
   auto memory = workers::SharedMemory::create(pool_options(settings_, machine_));
   if (!memory) return memory.error();

@@ -7,7 +7,7 @@
 //   engine.run();  …  engine.stop();
 //
 // Owner: main, one for the life of the process. Lifetime: outlives whatever runs on it. Process:
-// loop; start() forks the spawner, so there is no thread, socket or signal handler before it.
+// loop; start() forks the spawner, so there is no thread or signal handler before it.
 #pragma once
 
 #include "config/log.hpp"

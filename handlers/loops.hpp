@@ -1,10 +1,10 @@
 // Several loops on one port (server.loops): their parent.
 //
-// It binds a socket of the address for each, forks them before any thread, TLS state or log sink
-// exists, and from then on waits: for signals, which it passes on as orders; for what loops report,
-// of which it tells the service manager what is true of all; and for their ends. A loop that ended
-// by itself is replaced, with a delay that grows when its successors come to nothing either, so
-// there are never fewer for long. What clients have sent to its socket waits there for the next
+// It binds a socket of the address for each, forks them before any thread or TLS state exists, and
+// from then on waits: for signals, which it passes on as orders; for what loops report, of which it
+// tells the service manager what is true of all; and for their ends. A loop that ended by itself is
+// replaced, with a delay that grows when its successors come to nothing either, so there are never
+// fewer for long. What clients have sent to its socket waits there for the next
 // one: the parent has all sockets open until the end. It has no client, opens no file but on
 // SIGHUP, and knows nothing of what loops do.
 //

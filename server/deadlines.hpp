@@ -5,7 +5,7 @@
 // when that place comes round. Resolution is 16 ms, always late, never early. An empty wheel does
 // not wake the process.
 //
-// Owner: main; a Deadline belongs to what it limits and unlinks itself. Process: loop.
+// Owner: the engine; a Deadline belongs to what it limits and unlinks itself. Process: loop.
 // Source: Varghese & Lauck, "Hashed and hierarchical timing wheels", 1987 (the hashed form).
 #pragma once
 

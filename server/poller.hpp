@@ -5,7 +5,7 @@
 // costs neither, which is the floor of one read and one write a request. Everything else (timers,
 // signals, eventfds, c-ares) is Asio's.
 //
-// Owner: main. Lifetime: outlives every sink registered with it. Process: loop.
+// Owner: the engine. Lifetime: outlives every sink registered with it. Process: loop.
 #pragma once
 
 #include "server/loop.hpp"

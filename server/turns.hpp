@@ -2,7 +2,7 @@
 // however often it was asked for in this turn (the lines of a batch that completed together go out
 // in one write), or has used up its turn (loop.hpp: turn_bytes_max).
 //
-// Owner: main. Lifetime: outlives every Deferred. Process: loop.
+// Owner: the engine. Lifetime: outlives every Deferred. Process: loop.
 #pragma once
 
 #include "server/activity.hpp"

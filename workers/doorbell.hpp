@@ -6,8 +6,8 @@
 //
 // Who rings and who sleeps each write one word and read the other's:
 //
-//   ringer:  write work · fence · read "sleeping"          sleeper:  write "sleeping" · fence ·
-//   read work
+//   ringer:   write work · fence · read "sleeping"
+//   sleeper:  write "sleeping" · fence · read work
 //
 // With seq_cst fences at least one of them sees the other's write: no wake-up is lost.
 //

@@ -6,15 +6,13 @@
 // workers. Trust: the loop writes inputs and commands, so workers may rely on them; a worker writes
 // its answers, so the loop believes nothing in them (answer.hpp).
 //
-//   memfd      writer        mapped by others                what protects it
-//   inputs     loop          workers, read-only              a slot is written before its
-//   submission
-//                                                            is published and not again until that
-//                                                            submission is answered or its worker
-//                                                            dead
-//   commands   loop          its worker, read-only           per field, below
-//   answers    its worker    the loop, read-only             per field, below; the loop copies each
-//                                                            word once and judges the copy
+//   memfd     writer      mapped by others       what protects it
+//   inputs    loop        workers, read-only     a slot is written before its submission is
+//                                                published, and not again until that submission
+//                                                is answered or its worker dead
+//   commands  loop        its worker, read-only  per field, below
+//   answers   its worker  the loop, read-only    per field, below; the loop copies each word once
+//                                                and judges the copy
 //
 // "Published by X" means: written before a release store to X, read after an acquire load of it.
 #pragma once

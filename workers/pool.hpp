@@ -1,8 +1,8 @@
 // The pool: hands jobs to worker processes over shared memory and brings their results back,
 // whatever happens to the workers.
 //
-// Owner: server/main.cpp, in this order: SharedMemory::create, Spawner::start (before any thread or
-// socket), then the Pool on the loop. Lifetime: outlives every Slot and Job. Process: loop, one
+// Owner: the engine, in this order: SharedMemory::create, Spawner::start (before any thread), then
+// the Pool on the loop. Lifetime: outlives every Slot and Job. Process: loop, one
 // thread; nothing here blocks, and one turn copies at most 256 KB.
 //
 //   Result<Slot> slot = pool.slots().lease(pipeline_text, content_length);

@@ -1,8 +1,8 @@
 // The sandbox of workers: no new privileges, the seccomp filter, and landlock where the kernel has
 // it. What the kernel takes is tried once, in a process that ends at once.
 //
-// Owner: main prepares it, the spawner inherits a copy. Process: prepare() in the loop before any
-// thread, enter() in a worker. Errors: of prepare: invalid_request, when the kernel refuses a
+// Owner: the engine prepares it, the spawner inherits a copy. Process: prepare() in the loop before
+// any thread, enter() in a worker. Errors: of prepare: invalid_request, when the kernel refuses a
 // mandatory part and the mode is `on`; internal_error.
 // Trust: a worker counts as taken over from its first task on; whatever enter() leaves open is
 // open to the internet.

@@ -1,10 +1,10 @@
 // All memory and doorbells that the loop and its workers will ever share, as descriptors: made
 // once, before the spawner forks.
 //
-// Owner: main makes it, the spawner inherits a copy, then the Pool takes it, maps it and closes the
-// descriptors, but for the one it looks at the inputs' pages with. Process: loop and spawner.
-// Errors: invalid_request (settings that do not fit together), internal_error (what the system
-// said).
+// Owner: the engine makes it, the spawner inherits a copy, then the Pool takes it, maps it and
+// closes the descriptors, but for the one it looks at the inputs' pages with. Process: loop and
+// spawner. Errors: invalid_request (settings that do not fit together), internal_error (what the
+// system said).
 #pragma once
 
 #include "config/error.hpp"

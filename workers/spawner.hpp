@@ -4,12 +4,14 @@
 // A worker that something stops would hold its task without ever dying, so a stop counts as a
 // death: the spawner, who is told of it as the parent, kills it at once.
 //
-// Being forked before any thread, socket, TLS or log sink exists, it hands nothing of the kind to a
-// worker. Single-threaded; it holds the descriptors of every area and maps none. What workers
-// inherit is made ready here, once: no capabilities, no environment, libraries loaded.
+// Being forked before any thread or TLS state exists, and closing all descriptors but its own (one
+// of several loops has sockets by then), it hands nothing of the kind to a worker. Single-threaded;
+// it holds the descriptors of every area and maps none. What workers inherit is made ready here,
+// once: no capabilities, no environment, libraries loaded.
 //
-// Owner: main, then the Pool. Lifetime: dies with the loop (PDEATHSIG, and the end of its control
-// socket), and workers die with it. Process: start() in the loop, the rest in a process of its own.
+// Owner: the engine, then the Pool. Lifetime: dies with the loop (PDEATHSIG, and the end of its
+// control socket), and workers die with it. Process: start() in the loop, the rest in a process of
+// its own.
 // Trust: none of it is reachable from a worker.
 #pragma once
 

@@ -1,7 +1,7 @@
 // One fetch: policy → resolve → judge every address → connect → exchange → redirects → status →
 // retries.
 //
-// Owner: server/main.cpp makes one. Lifetime: outlives io_context::run() and every fetch; within a
+// Owner: the engine makes one. Lifetime: outlives io_context::run() and every fetch; within a
 // fetch, request, response and sink are the caller's. Process: loop. Trust: everything that comes
 // from an upstream.
 #pragma once

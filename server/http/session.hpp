@@ -5,9 +5,9 @@
 // coroutine frame, only this object. A request that needs to wait gets an Exchange, which lives
 // until its response is written.
 //
-//   reading  ──head──▶ (immediate handler) ──▶ reading          all in one turn: one read, one
-//   write reading  ──head──▶ exchanging ──response──▶ reading any      ──refusal, close──▶
-//   lingering ──▶ gone
+//   reading  ──head──▶ (immediate handler) ──▶ reading     in one turn: one read, one write
+//   reading  ──head──▶ exchanging ──response──▶ reading
+//   any      ──refusal, close──▶ lingering ──▶ gone
 //
 // Owner: Service, which destroys it. Process: loop.
 #pragma once

@@ -3,7 +3,6 @@
 #include "workers/layout.hpp"
 
 #include <cstddef>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>

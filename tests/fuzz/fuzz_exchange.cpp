@@ -3,9 +3,8 @@
 // bytes alone, not on how they are cut, on the room there is or on what other exchanges leave in
 // the buffer that all share. The first byte chooses the request and what the sink does, the second
 // how the bytes are cut, the third the room.
-#include "server/deadlines.hpp"
 #include "server/fetch/exchange.hpp"
-#include "server/poller.hpp"
+#include "tests/fuzz/fuzz_upstream.hpp"
 #include "tests/support/fuzz_check.hpp"
 
 #include <algorithm>
@@ -16,7 +15,6 @@
 #include <string_view>
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 using namespace fetchmill;
 using namespace fetchmill::server;
@@ -27,16 +25,9 @@ namespace {
 
 constexpr std::size_t max_bytes = 3000;
 
-struct Loop {
-  asio::io_context io{loop_concurrency};
-  Poller poller{io};
-  Deadlines deadlines{io};
-  Turns turns{io};
-  config::Counter bytes_in, bytes_out;
-  ExchangeShared shared{turns, bytes_in, bytes_out};
+struct Loop : FuzzLoop {
   void settle() {
-    io.restart();
-    io.poll();
+    FuzzLoop::settle();
     use_shared();
   }
   // As another exchange would.
@@ -146,10 +137,9 @@ void read_upload(Loop& loop, int fd) {
 
 End end_of(Loop& loop, std::string_view bytes, const How& how) {
   static const SharedBytes large(std::string(1'000'000, 'b'));
-  std::array<int, 2> ends{};
-  check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0, "socketpair");
+  const FuzzUpstream upstream;
   Connection connection(loop.poller);
-  check(connection.open(ends[0]), "the socket cannot be watched");
+  check(connection.open(upstream.theirs()), "the socket cannot be watched");
   Activity activity(loop.deadlines);
   FetchRequest request;
   request.url = *parse_url("http://upstream.example/");
@@ -158,17 +148,10 @@ End end_of(Loop& loop, std::string_view bytes, const How& how) {
   Sink sink(loop, how);
   End end;
   ask(loop, connection, activity, request, sink, end);
-  while (!bytes.empty()) {
-    loop.settle();
-    const std::string_view next = bytes.substr(0, how.piece);
-    bytes.remove_prefix(next.size());
-    if (::send(ends[1], next.data(), next.size(), MSG_NOSIGNAL) < 0) break;
-  }
-  loop.settle();
-  if (!how.leaves_upload) read_upload(loop, ends[1]);
+  upstream.send(bytes, how.piece, loop);
+  if (!how.leaves_upload) read_upload(loop, upstream.own());
   if (how.interrupts) activity.interrupt(config::ErrorCode::cancelled);
-  ::close(ends[1]);
-  loop.settle();
+  upstream.close(loop);
   check(end.ended, "a request did not end with its connection");
   return end;
 }
@@ -186,7 +169,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   whole.leaves_upload = (data[0] & 0x08) != 0;
   whole.interrupts = (data[0] & 0x80) != 0;
   whole.room = max_bytes;
-  whole.piece = 60'000;
+  whole.piece = FuzzUpstream::piece_bytes_max;
   How pieces = whole;
   pieces.holds_back = (data[0] & 0x10) != 0;
   pieces.withholds_room = (data[0] & 0x20) != 0;

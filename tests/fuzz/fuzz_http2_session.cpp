@@ -2,21 +2,16 @@
 // Any bytes as what an HTTP/2 upstream sends in answer to three requests: they end, within their
 // limits, and the session with them. The first byte chooses the requests, the second how the bytes
 // are cut.
-#include "server/deadlines.hpp"
 #include "server/fetch/http2_exchange.hpp"
-#include "server/poller.hpp"
+#include "tests/fuzz/fuzz_upstream.hpp"
 #include "tests/support/fuzz_check.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
-
-#include <sys/socket.h>
-#include <unistd.h>
 
 using namespace fetchmill;
 using namespace fetchmill::server;
@@ -27,22 +22,9 @@ namespace {
 
 constexpr std::size_t max_bytes = 4096;
 
-struct Loop {
-  asio::io_context io{loop_concurrency};
-  Poller poller{io};
-  Deadlines deadlines{io};
-  Turns turns{io};
-  config::Counter bytes_in, bytes_out;
-  ExchangeShared shared{turns, bytes_in, bytes_out};
-  void settle() {
-    io.restart();
-    io.poll();
-  }
-};
-
 class Link final : public Connection, private Http2Session::Holder {
  public:
-  Link(Loop& loop, int fd) : Connection(loop.poller) {
+  Link(FuzzLoop& loop, int fd) : Connection(loop.poller) {
     check(open(fd), "the socket cannot be watched");
     Http2Session::Holder& holder = *this;
     session = std::make_unique<Http2Session>(loop.shared, *this, holder);
@@ -85,7 +67,7 @@ struct Asked {
   bool ended = false;
 };
 
-Detached ask(Loop& loop, Http2Session& session, Asked& asked) {
+Detached ask(FuzzLoop& loop, Http2Session& session, Asked& asked) {
   {
     Http2Exchange exchange(loop.shared, session);
     config::Result<void> step = co_await exchange.request(asked.activity, asked.request);
@@ -105,11 +87,10 @@ Detached ask(Loop& loop, Http2Session& session, Asked& asked) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static Loop loop;
+  static FuzzLoop loop;
   if (size < 2) return 0;
-  std::array<int, 2> ends{};
-  check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0, "socketpair");
-  Link link(loop, ends[0]);
+  const FuzzUpstream upstream;
+  Link link(loop, upstream.theirs());
   constexpr std::array methods{wire::Method::get, wire::Method::head, wire::Method::post};
   std::vector<std::unique_ptr<Asked>> all;
   for (std::size_t i = 0; i < 3; ++i) {
@@ -119,18 +100,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (asked.request.method == wire::Method::post) asked.request.body = std::string(100'000, 'b');
     ask(loop, *link.session, asked);
   }
-  loop.settle();
-  std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
-  const std::size_t piece = data[1] == 0 ? bytes.size() + 1 : data[1];
-  while (!bytes.empty()) {
-    const std::string_view next = bytes.substr(0, std::min<std::size_t>(piece, 60'000));
-    bytes.remove_prefix(next.size());
-    if (::send(ends[1], next.data(), next.size(), MSG_NOSIGNAL) < 0) break;
-    loop.settle();
-  }
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
+  upstream.send(bytes, data[1] == 0 ? FuzzUpstream::piece_bytes_max : data[1], loop);
   if (data[0] & 0x80) all[0]->activity.interrupt(config::ErrorCode::cancelled);
-  ::close(ends[1]);
-  loop.settle();
+  upstream.close(loop);
   for (const auto& asked : all) check(asked->ended, "a request did not end with its connection");
   check(!link.session->takes_streams(), "a broken session takes streams");
   link.session.reset();

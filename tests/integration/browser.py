@@ -1,6 +1,5 @@
 """Chromium without a screen, driven by chromedriver's HTTP protocol (W3C WebDriver)."""
 
-import base64
 import json
 import re
 import shutil
@@ -84,10 +83,6 @@ class Browser:
             for event in events
             if event["method"] == "Network.requestWillBeSent"
         ]
-
-    def screenshot(self):
-        """What is seen, as PNG."""
-        return base64.b64decode(self._command("screenshot"))
 
     def close(self):
         if self._session:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import browser
 import harness
 from browser import Browser
-from harness import Fetchmill, ServerTest, clean_environment
+from harness import ServerTest, clean_environment
 from processes import bound, with_more_time
 
 # What a page's script does with a batch: EventSource can only GET, and a batch is a POST.

@@ -1,7 +1,6 @@
 // Bytes a strict HTTP/1.1 peer must refuse, and why; and bytes it must accept.
 //
-// One list for the unit tests, which also send every case in small pieces, and for tests that drive
-// a whole server.
+// One list for the unit tests of heads and bodies, which also feed every case in small pieces.
 #pragma once
 
 #include "server/wire/refusal.hpp"

@@ -1,18 +1,15 @@
 #include "workers/json/json_machine.hpp"
 
+#include "config/ascii.hpp"
+
 #include <bit>
 #include <cstring>
 
 namespace fetchmill::workers::json {
 namespace {
 
-bool is_digit(unsigned char c) {
-  return c >= '0' && c <= '9';
-}
-
-bool is_hex(unsigned char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+using ascii::is_digit;
+using ascii::is_hex_digit;
 
 constexpr std::uint64_t every_byte(unsigned char c) {
   return 0x0101010101010101U * c;
@@ -53,12 +50,12 @@ std::size_t JsonMachine::feed(std::string_view piece) {
       p = skip_string_bytes(p, end);
       if (p == end) break;
     }
-    if (!take(static_cast<unsigned char>(*p))) return static_cast<std::size_t>(p - begin);
+    if (!take(*p)) return static_cast<std::size_t>(p - begin);
   }
   return piece.size();
 }
 
-bool JsonMachine::take(unsigned char c) {
+bool JsonMachine::take(char c) {
   switch (state_) {
     case State::string:
       if (c == '"') {
@@ -66,7 +63,7 @@ bool JsonMachine::take(unsigned char c) {
         return true;
       }
       if (c == '\\') state_ = State::escape;
-      return c >= 0x20;
+      return static_cast<unsigned char>(c) >= 0x20;
     case State::after_value:
       return end_value(c);
     case State::value:
@@ -97,11 +94,11 @@ bool JsonMachine::take(unsigned char c) {
       state_ = State::string;
       return true;
     case State::hex:
-      if (!is_hex(c)) return false;
+      if (!is_hex_digit(c)) return false;
       if (++hex_digits_ == 4) state_ = State::string;
       return true;
     case State::literal:
-      if (c != static_cast<unsigned char>(*literal_)) return false;
+      if (c != *literal_) return false;
       if (*++literal_ == '\0') state_ = State::after_value;
       return true;
     case State::too_deep:
@@ -111,7 +108,7 @@ bool JsonMachine::take(unsigned char c) {
   }
 }
 
-bool JsonMachine::number_byte(unsigned char c) {
+bool JsonMachine::number_byte(char c) {
   const auto go = [this](State next) {
     state_ = next;
     return true;
@@ -141,7 +138,7 @@ bool JsonMachine::number_byte(unsigned char c) {
   return end_value(c);
 }
 
-bool JsonMachine::begin_value(unsigned char c) {
+bool JsonMachine::begin_value(char c) {
   const auto go = [this](State next) {
     state_ = next;
     return true;
@@ -173,7 +170,7 @@ bool JsonMachine::begin_value(unsigned char c) {
 }
 
 // A byte that may follow a value; a number ends only here, when the byte after it comes.
-bool JsonMachine::end_value(unsigned char c) {
+bool JsonMachine::end_value(char c) {
   if (is_space(c)) {
     state_ = State::after_value;
     return true;
@@ -211,7 +208,7 @@ bool JsonMachine::in_object() const {
   return depth_ > 0 && ((objects_[(depth_ - 1) / 64] >> ((depth_ - 1) % 64)) & 1U) != 0;
 }
 
-bool JsonMachine::is_space(unsigned char c) const {
+bool JsonMachine::is_space(char c) const {
   if (c == ' ') return true;
   return whitespace_ == Whitespace::any && (c == '\n' || c == '\r' || c == '\t');
 }

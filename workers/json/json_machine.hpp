@@ -53,14 +53,14 @@ class JsonMachine {
     too_deep,
   };
 
-  bool take(unsigned char c);
-  bool begin_value(unsigned char c);
-  bool end_value(unsigned char c);
-  bool number_byte(unsigned char c);
+  bool take(char c);
+  bool begin_value(char c);
+  bool end_value(char c);
+  bool number_byte(char c);
   bool open(bool object);
   bool close(bool object);
   bool in_object() const;
-  bool is_space(unsigned char c) const;
+  bool is_space(char c) const;
 
   State state_ = State::value;
   Whitespace whitespace_;

@@ -1,5 +1,6 @@
 #include "workers/json/json_tree.hpp"
 
+#include "config/utf8.hpp"
 #include "workers/json/json_text.hpp"
 #include "workers/json/simdjson_buffers.hpp"
 
@@ -13,27 +14,6 @@ unsigned hex_value(std::string_view digits) {
   unsigned value = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
   return value;
-}
-
-void append_utf8(std::string& out, unsigned code) {
-  const auto tail = [&](unsigned shift) {
-    out += static_cast<char>(0x80U | ((code >> shift) & 0x3FU));
-  };
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xC0U | code >> 6U);
-    tail(0);
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xE0U | code >> 12U);
-    tail(6);
-    tail(0);
-  } else {
-    out += static_cast<char>(0xF0U | code >> 18U);
-    tail(12);
-    tail(6);
-    tail(0);
-  }
 }
 
 char plain_escape(char c) {
@@ -152,7 +132,7 @@ std::string unescaped_string(std::string_view raw) {
         i += 6;
       }
     }
-    append_utf8(out, code);
+    config::append_utf8(out, code);
   }
   return out;
 }

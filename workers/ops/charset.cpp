@@ -3,8 +3,6 @@
 #include "config/ascii.hpp"
 
 #include <algorithm>
-#include <cctype>
-#include <span>
 
 namespace fetchmill::workers::ops {
 namespace {

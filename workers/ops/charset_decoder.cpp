@@ -6,7 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <optional>
 
 #include <iconv.h>
 #include <simdjson.h>
@@ -17,17 +16,6 @@ namespace {
 constexpr std::string_view replacement_character = "\xef\xbf\xbd";
 // Between looks at how long the output has become; no encoding makes more than four bytes of one.
 constexpr std::size_t block_bytes = 64UL * 1024;
-
-// U+0080 to U+FFFF.
-void append_code_point(std::string& out, unsigned code_point) {
-  if (code_point < 0x800) {
-    out += static_cast<char>(0xc0 | code_point >> 6);
-  } else {
-    out += static_cast<char>(0xe0 | code_point >> 12);
-    out += static_cast<char>(0x80 | (code_point >> 6 & 0x3f));
-  }
-  out += static_cast<char>(0x80 | (code_point & 0x3f));
-}
 
 // How many bytes of ill-formed UTF-8 become one U+FFFD: the longest start of a sequence (Unicode,
 // "maximal subpart"). 0: all of `text` is the start of one, and more may follow.
@@ -125,7 +113,7 @@ class CharsetDecoder::ByteMachine final : public Machine {
       if (const auto byte = static_cast<unsigned char>(c); byte < 0x80)
         out += c;
       else
-        append_code_point(out, code_point_(byte));
+        config::append_utf8(out, code_point_(byte));
     }
   }
   void finish(std::string&) override {}

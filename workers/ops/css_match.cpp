@@ -8,7 +8,7 @@
 namespace fetchmill::workers::ops {
 namespace {
 
-using Kind = SimpleSelector::Kind;
+using SelectorKind = SimpleSelector::Kind;
 using Test = SimpleSelector::Test;
 
 const GumboNode* parent_element(const GumboNode& node) {
@@ -111,7 +111,8 @@ std::vector<const GumboNode*> SelectorMatcher::select(const GumboNode& top,
 const GumboNode* SelectorMatcher::first(const GumboNode& top, const SelectorList& list) {
   const auto is_top = [&](const ComplexSelector& complex) {
     const CompoundSelector& subject = complex.compounds.back();
-    return std::ranges::find(subject, Kind::scope, &SimpleSelector::kind) != subject.end() &&
+    return std::ranges::find(subject, SelectorKind::scope, &SimpleSelector::kind) !=
+               subject.end() &&
            matches(top, complex, complex.compounds.size() - 1, &top);
   };
   if (std::ranges::any_of(list.any_of, is_top)) return &top;
@@ -158,49 +159,49 @@ bool SelectorMatcher::matches(const GumboNode& element, const SimpleSelector& si
                               const GumboNode* scope) {
   if (++steps_ > selector_steps_max) return false;
   switch (simple.kind) {
-    case Kind::universal:
+    case SelectorKind::universal:
       return true;
-    case Kind::type:
+    case SelectorKind::type:
       return ascii::equals_ignoring_case(tag_name(element), simple.name);
-    case Kind::id:
+    case SelectorKind::id:
       return attribute_or_empty(element, "id") == simple.name;
-    case Kind::class_name:
+    case SelectorKind::class_name:
       return has_word(attribute_or_empty(element, "class"), simple.name, false);
-    case Kind::attribute: {
+    case SelectorKind::attribute: {
       const auto value = attribute(element, simple.name.c_str());
       return value && passes(*value, simple);
     }
-    case Kind::never:
+    case SelectorKind::never:
       return false;
-    case Kind::language:
+    case SelectorKind::language:
       return is_in_language(element, simple.name);
-    case Kind::root:
+    case SelectorKind::root:
       return parent_element(element) == nullptr;
-    case Kind::empty:
+    case SelectorKind::empty:
       return is_empty(element);
-    case Kind::scope:
+    case SelectorKind::scope:
       return &element == scope;
-    case Kind::link:
+    case SelectorKind::link:
       return (html_tag(element) == GUMBO_TAG_A || html_tag(element) == GUMBO_TAG_AREA) &&
              attribute(element, "href").has_value();
-    case Kind::checked:
+    case SelectorKind::checked:
       return is_checked(element);
-    case Kind::disabled:
+    case SelectorKind::disabled:
       return is_form_control(element) && attribute(element, "disabled").has_value();
-    case Kind::enabled:
+    case SelectorKind::enabled:
       return is_form_control(element) && !attribute(element, "disabled");
-    case Kind::nth:
+    case SelectorKind::nth:
       return is_nth(element, simple);
-    case Kind::only: {
+    case SelectorKind::only: {
       const Place& p = place(element);
       return simple.of_type ? p.of_type_from_start == 1 && p.of_type_from_end == 1
                             : p.from_start == 1 && p.from_end == 1;
     }
-    case Kind::matches:
+    case SelectorKind::matches:
       return matches(element, simple.inner.front(), scope);
-    case Kind::excludes:
+    case SelectorKind::excludes:
       return !matches(element, simple.inner.front(), scope);
-    case Kind::has:
+    case SelectorKind::has:
       return has(element, simple.inner.front());
   }
   return false;

@@ -1,9 +1,9 @@
 #include "workers/ops/css_selector.hpp"
 
 #include "config/ascii.hpp"
+#include "config/utf8.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <span>
 #include <utility>
@@ -11,50 +11,50 @@
 namespace fetchmill::workers::ops {
 namespace {
 
-using Kind = SimpleSelector::Kind;
+using SelectorKind = SimpleSelector::Kind;
 using Test = SimpleSelector::Test;
 
 struct PseudoClass {
   std::string_view name;
-  Kind kind;
+  SelectorKind kind;
   bool of_type = false;
   bool from_end = false;
   long b = 0;  // of nth without an argument
 };
 constexpr PseudoClass plain_pseudo_classes[] = {
-    {"root", Kind::root},
-    {"empty", Kind::empty},
-    {"scope", Kind::scope},
-    {"link", Kind::link},
-    {"any-link", Kind::link},
-    {"checked", Kind::checked},
-    {"disabled", Kind::disabled},
-    {"enabled", Kind::enabled},
-    {"first-child", Kind::nth, false, false, 1},
-    {"last-child", Kind::nth, false, true, 1},
-    {"first-of-type", Kind::nth, true, false, 1},
-    {"last-of-type", Kind::nth, true, true, 1},
-    {"only-child", Kind::only},
-    {"only-of-type", Kind::only, true},
-    {"visited", Kind::never},
-    {"target", Kind::never},
-    {"hover", Kind::never},
-    {"active", Kind::never},
-    {"focus", Kind::never},
-    {"focus-within", Kind::never},
-    {"focus-visible", Kind::never},
+    {"root", SelectorKind::root},
+    {"empty", SelectorKind::empty},
+    {"scope", SelectorKind::scope},
+    {"link", SelectorKind::link},
+    {"any-link", SelectorKind::link},
+    {"checked", SelectorKind::checked},
+    {"disabled", SelectorKind::disabled},
+    {"enabled", SelectorKind::enabled},
+    {"first-child", SelectorKind::nth, false, false, 1},
+    {"last-child", SelectorKind::nth, false, true, 1},
+    {"first-of-type", SelectorKind::nth, true, false, 1},
+    {"last-of-type", SelectorKind::nth, true, true, 1},
+    {"only-child", SelectorKind::only},
+    {"only-of-type", SelectorKind::only, true},
+    {"visited", SelectorKind::never},
+    {"target", SelectorKind::never},
+    {"hover", SelectorKind::never},
+    {"active", SelectorKind::never},
+    {"focus", SelectorKind::never},
+    {"focus-within", SelectorKind::never},
+    {"focus-visible", SelectorKind::never},
 };
 constexpr PseudoClass functions[] = {
-    {"nth-child", Kind::nth},
-    {"nth-last-child", Kind::nth, false, true},
-    {"nth-of-type", Kind::nth, true},
-    {"nth-last-of-type", Kind::nth, true, true},
-    {"is", Kind::matches},
-    {"where", Kind::matches},
-    {"matches", Kind::matches},
-    {"not", Kind::excludes},
-    {"has", Kind::has},
-    {"lang", Kind::language},
+    {"nth-child", SelectorKind::nth},
+    {"nth-last-child", SelectorKind::nth, false, true},
+    {"nth-of-type", SelectorKind::nth, true},
+    {"nth-last-of-type", SelectorKind::nth, true, true},
+    {"is", SelectorKind::matches},
+    {"where", SelectorKind::matches},
+    {"matches", SelectorKind::matches},
+    {"not", SelectorKind::excludes},
+    {"has", SelectorKind::has},
+    {"lang", SelectorKind::language},
 };
 
 bool is_name_start(char c) {
@@ -64,22 +64,10 @@ bool is_name(char c) {
   return is_name_start(c) || ascii::is_digit(c) || c == '-';
 }
 
-SimpleSelector of_kind(Kind kind) {
+SimpleSelector of_kind(SelectorKind kind) {
   SimpleSelector simple;
   simple.kind = kind;
   return simple;
-}
-
-void append_utf8(std::string& out, unsigned long code) {
-  if (code == 0 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) code = 0xfffd;
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-    return;
-  }
-  const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  constexpr std::array<unsigned, 4> first = {0, 0xc0, 0xe0, 0xf0};
-  out += static_cast<char>(first[static_cast<std::size_t>(more)] | (code >> (6 * more)));
-  for (int i = more - 1; i >= 0; --i) out += static_cast<char>(0x80 | ((code >> (6 * i)) & 0x3f));
 }
 
 // Recursive descent; the first fault ends it.
@@ -137,7 +125,7 @@ class Parser {
 
   bool complex(ComplexSelector& complex, bool relative, char end) {
     if (relative) {
-      complex.compounds.push_back({of_kind(Kind::scope)});
+      complex.compounds.push_back({of_kind(SelectorKind::scope)});
       char combinator = ' ';
       if (peek() == '>' || peek() == '+' || peek() == '~') combinator = text_[at_++];
       complex.combinators.push_back(combinator);
@@ -164,11 +152,11 @@ class Parser {
       skip_comments();
       SimpleSelector simple;
       if (take('#')) {
-        simple.kind = Kind::id;
+        simple.kind = SelectorKind::id;
         if (!is_name(peek()) && peek() != '\\') return fail("expected a name after '#'");
         read_name(simple.name);
       } else if (take('.')) {
-        simple.kind = Kind::class_name;
+        simple.kind = SelectorKind::class_name;
         if (!name(simple.name)) return false;
       } else if (take('[')) {
         if (!attribute(simple)) return false;
@@ -187,13 +175,13 @@ class Parser {
   bool type(CompoundSelector& compound) {
     const bool has_space = peek() == '|' || (peek() == '*' && peek(1) == '|');
     if (has_space) {
-      if (!take('*')) compound.push_back(of_kind(Kind::never));
+      if (!take('*')) compound.push_back(of_kind(SelectorKind::never));
       ++at_;
     }
     if (take('*')) {
-      compound.push_back(of_kind(Kind::universal));
+      compound.push_back(of_kind(SelectorKind::universal));
     } else if (has_space || is_name_start(peek()) || peek() == '\\' || peek() == '-') {
-      SimpleSelector named = of_kind(Kind::type);
+      SimpleSelector named = of_kind(SelectorKind::type);
       if (!name(named.name)) return false;
       compound.push_back(std::move(named));
     }
@@ -226,15 +214,16 @@ class Parser {
       out += text_[at_++];
       return;
     }
-    unsigned long code = 0;
+    unsigned code = 0;
     for (int i = 0; i < 6 && !at_end() && ascii::hex_value(peek()) >= 0; ++i)
-      code = code * 16 + static_cast<unsigned long>(ascii::hex_value(text_[at_++]));
+      code = code * 16 + static_cast<unsigned>(ascii::hex_value(text_[at_++]));
     if (!at_end() && ascii::is_whitespace(peek())) ++at_;
-    append_utf8(out, code);
+    if (code == 0 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) code = 0xfffd;
+    config::append_utf8(out, code);
   }
 
   bool attribute(SimpleSelector& simple) {
-    simple.kind = Kind::attribute;
+    simple.kind = SelectorKind::attribute;
     skip_space();
     if (!name(simple.name)) return false;
     simple.name = ascii::to_lower(simple.name);
@@ -305,20 +294,20 @@ class Parser {
   }
 
   bool argument(SimpleSelector& simple, std::size_t start) {
-    if (simple.kind == Kind::nth) {
+    if (simple.kind == SelectorKind::nth) {
       skip_space();
       if (!formula(simple.a, simple.b)) return false;
       skip_space();
       return take(')') || fail("expected ')'");
     }
-    if (simple.kind == Kind::language) {
+    if (simple.kind == SelectorKind::language) {
       skip_space();
       const bool is_quoted = peek() == '"' || peek() == '\'';
       if (!(is_quoted ? quoted(simple.name) : name(simple.name))) return false;
       skip_space();
       return take(')') || fail("expected ')'");
     }
-    const bool is_has = simple.kind == Kind::has;
+    const bool is_has = simple.kind == SelectorKind::has;
     if (is_has && in_has_) return fail("':has()' cannot stand inside ':has()'", start);
     if (++depth_ > selector_depth_max) return fail("parentheses nest too deep", start);
     const bool outer = in_has_;

@@ -17,7 +17,7 @@ bool ends_line(char c) {
   return c == '\n' || c == '\r';
 }
 
-std::string in_quotes(std::string_view name) {
+std::string shown_name(std::string_view name) {
   constexpr std::size_t shown_bytes_max = 60;
   return "\"" + std::string(name.substr(0, shown_bytes_max)) +
          (name.size() > shown_bytes_max ? "…\"" : "\"");
@@ -28,7 +28,7 @@ std::string columns_in_words(std::span<const std::string> header) {
   constexpr std::size_t named_max = 10;
   if (header.empty() || header.size() > named_max) return std::to_string(header.size());
   std::string words;
-  for (const std::string& name : header) words += (words.empty() ? "" : ", ") + in_quotes(name);
+  for (const std::string& name : header) words += (words.empty() ? "" : ", ") + shown_name(name);
   return words;
 }
 
@@ -126,7 +126,7 @@ Result<std::vector<std::string>> read_header(CsvReader& reader) {
     if (!is_new)
       return Error(ErrorCode::processing_failed,
                    "columns " + std::to_string(first->second + 1) + " and " +
-                       std::to_string(i + 1) + " are both called " + in_quotes(names[i]) +
+                       std::to_string(i + 1) + " are both called " + shown_name(names[i]) +
                        "; with `header` false, columns go by their numbers");
   }
   return names;
@@ -136,7 +136,7 @@ Result<std::size_t> find_column(std::span<const std::string> header, std::string
   const auto found = std::ranges::find(header, name);
   if (found != header.end()) return static_cast<std::size_t>(found - header.begin());
   const std::vector<std::string_view> known(header.begin(), header.end());
-  return Error(ErrorCode::processing_failed, "there is no column " + in_quotes(name) +
+  return Error(ErrorCode::processing_failed, "there is no column " + shown_name(name) +
                                                  " (columns: " + columns_in_words(header) + ")" +
                                                  config::did_you_mean(name, known));
 }

@@ -10,18 +10,6 @@ constexpr std::size_t line_kept_bytes_max = 4 * 1024 * 1024;
 
 }  // namespace
 
-std::string_view member_name(LineKind kind) {
-  switch (kind) {
-    case LineKind::json:
-      return "result";
-    case LineKind::text:
-      return "text";
-    case LineKind::base64:
-      break;
-  }
-  return "base64";
-}
-
 LineValue Runner::encode_for_line(const RunResult& result) {
   const std::string_view bytes = result.bytes;
   if (line_.capacity() > line_kept_bytes_max) line_ = std::string();

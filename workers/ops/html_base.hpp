@@ -11,10 +11,6 @@ namespace fetchmill::workers::ops {
 
 inline constexpr std::string_view html_types[] = {"text/html", "application/xhtml+xml"};
 
-inline std::string base_url_fault(std::string_view text) {
-  return resolve_reference(text, "x").empty() ? "not an absolute http or https URL" : "";
-}
-
 inline constexpr ParamSpec base_url_param = {
     .name = "base_url",
     .fault = base_url_fault,

@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <csetjmp>
-#include <cstdint>
-#include <cstring>
 #include <vector>
 
 #include <simdjson.h>

@@ -3,7 +3,6 @@
 
 #include "workers/ops/html_document.hpp"
 
-#include <functional>
 #include <string>
 #include <string_view>
 

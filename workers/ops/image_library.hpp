@@ -28,6 +28,10 @@ inline constexpr std::string_view image_limits =
 inline constexpr std::string_view image_types[] = {"image/jpeg", "image/png",  "image/webp",
                                                    "image/gif",  "image/avif", "image/heic"};
 
+// For examples: one pixel, transparent.
+inline constexpr std::string_view smallest_gif(
+    "GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\1D\0;", 42);
+
 struct FreeImage {
   void operator()(VipsImage* image) const { g_object_unref(image); }
 };

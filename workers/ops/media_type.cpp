@@ -27,10 +27,7 @@ constexpr std::string_view textual_types[] = {"application/xml",
 
 // type/subtype in lower case.
 std::string essence(std::string_view media_type) {
-  media_type = media_type.substr(0, media_type.find(';'));
-  while (!media_type.empty() && (media_type.back() == ' ' || media_type.back() == '\t'))
-    media_type.remove_suffix(1);
-  return ascii::to_lower(media_type);
+  return ascii::to_lower(ascii::trimmed(media_type.substr(0, media_type.find(';')), " \t"));
 }
 
 bool is_one_of(std::string_view type, std::span<const std::string_view> types) {

@@ -2,6 +2,7 @@
 #include "workers/json/json_write.hpp"
 #include "workers/ops/feed.hpp"
 #include "workers/ops/op.hpp"
+#include "workers/ops/url_reference.hpp"
 #include "workers/ops/xml_document.hpp"
 
 namespace fetchmill::workers::ops {
@@ -105,11 +106,6 @@ class FeedStep final : public Step {
  private:
   std::string base_url_;
 };
-
-std::string base_url_fault(std::string_view text) {
-  const bool absolute = text.starts_with("http://") || text.starts_with("https://");
-  return absolute ? std::string() : "must begin with http:// or https://";
-}
 
 constexpr ParamSpec params[] = {
     {.name = "base_url",

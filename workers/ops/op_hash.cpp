@@ -3,7 +3,6 @@
 #include "workers/ops/op.hpp"
 
 #include <array>
-#include <functional>
 
 #include <nettle/md5.h>
 #include <nettle/sha1.h>

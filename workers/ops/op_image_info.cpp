@@ -43,13 +43,11 @@ class InfoStep final : public Step {
   }
 };
 
-// One pixel, transparent.
-constexpr std::string_view smallest_gif(
-    "GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\1D\0;", 42);
 constexpr Example examples[] = {
     {.input = smallest_gif,
      .output =
-         R"({"format":"gif","width":1,"height":1,"orientation":1,"frames":1,"channels":4,"alpha":true,"bits":8,"color_space":"srgb","icc_profile":false,"exif":false})"},
+         R"({"format":"gif","width":1,"height":1,"orientation":1,"frames":1,"channels":4,"alpha":true,"bits":8,"color_space":"srgb","icc_profile":false,"exif":false})",
+     .media_type = "image/gif"},
 };
 
 }  // namespace

@@ -352,9 +352,6 @@ constexpr ParamSpec params[] = {
      .description = "Behind what is transparent, in JPEG, and around the image with contain."},
 };
 
-// One pixel, transparent.
-constexpr std::string_view smallest_gif(
-    "GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\1D\0;", 42);
 constexpr std::string_view the_same_as_png(
     "\211PNG\015\012\032\012\000\000\000\015IHDR\000\000\000\001\000\000\000\001\010\006\000\000"
     "\000\037\025\304\211\000\000\000\011pHYs\000\000\003\350\000\000\003\350\001\265\173Rk\000\000"

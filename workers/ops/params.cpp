@@ -8,7 +8,6 @@
 #include "workers/json/json_write.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <unordered_set>
@@ -22,7 +21,7 @@ using config::Error;
 using config::ErrorCode;
 using config::Result;
 using json::JsonTree;
-using Kind = JsonTree::Kind;
+using ValueKind = JsonTree::Kind;
 
 Error invalid(std::string detail, std::string field) {
   return Error(ErrorCode::invalid_request, std::move(detail), std::move(field));
@@ -59,7 +58,7 @@ std::optional<ParamValue> list_from(const ParamSpec& spec, const JsonTree& tree,
                                     JsonTree::Index array) {
   StringList list;
   tree.for_each_child(array, [&](JsonTree::Index item) {
-    if (tree[item].kind() != Kind::string) return false;
+    if (tree[item].kind() != ValueKind::string) return false;
     if (auto text = text_from(tree, item)) list.push_back(std::move(*text));
     return true;
   });
@@ -72,7 +71,7 @@ std::optional<ParamValue> map_from(const ParamSpec& spec, const JsonTree& tree,
                                    JsonTree::Index object) {
   StringMap map;
   tree.for_each_child(object, [&](JsonTree::Index value) {
-    if (tree[value].kind() != Kind::string) return false;
+    if (tree[value].kind() != ValueKind::string) return false;
     auto name = text_from(tree, JsonTree::key_of(value));
     auto text = text_from(tree, value);
     if (name && text) map.emplace_back(std::move(*name), std::move(*text));
@@ -115,25 +114,25 @@ std::optional<ParamValue> value_from(const ParamSpec& spec, const JsonTree& tree
     return text;
   }
   switch (tree[value].kind()) {
-    case Kind::string:
+    case ValueKind::string:
       if (takes(string_type)) return text_from(tree, value);
       break;
-    case Kind::number:
+    case ValueKind::number:
       return number_from(spec, tree.text(value));
-    case Kind::is_true:
-    case Kind::is_false:
-      if (takes(boolean_type)) return tree[value].kind() == Kind::is_true;
+    case ValueKind::is_true:
+    case ValueKind::is_false:
+      if (takes(boolean_type)) return tree[value].kind() == ValueKind::is_true;
       break;
-    case Kind::array:
+    case ValueKind::array:
       if (takes(string_list_type)) return list_from(spec, tree, value);
       break;
-    case Kind::object:
+    case ValueKind::object:
       if (takes(string_map_type)) return map_from(spec, tree, value);
       break;
-    case Kind::null:
+    case ValueKind::null:
       if (takes(null_type)) return JsonText{"null"};
       break;
-    case Kind::key:
+    case ValueKind::key:
       break;
   }
   return std::nullopt;
@@ -309,10 +308,10 @@ struct AppendJson {
 
 std::optional<std::string> op_of(const JsonTree& tree, JsonTree::Index step) {
   std::optional<std::string> name;
-  if (tree[step].kind() != JsonTree::Kind::object) return name;
+  if (tree[step].kind() != ValueKind::object) return name;
   tree.for_each_child(step, [&](JsonTree::Index value) {
     if (tree.member_name(value) != "op") return true;
-    if (tree[value].kind() == JsonTree::Kind::string)
+    if (tree[value].kind() == ValueKind::string)
       name = json::unescaped_string(tree.raw_string(value));
     return false;
   });

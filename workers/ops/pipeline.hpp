@@ -71,9 +71,8 @@ struct RunResult {
   std::string_view media_type;  // may be empty: unknown
 };
 
-// How a result stands in a batch line: as the member of this name.
+// How a result stands in a batch line: as the member "result", "text" or "base64".
 enum class LineKind : std::uint8_t { json, text, base64 };
-std::string_view member_name(LineKind kind);  // "result", "text", "base64"
 
 struct LineValue {
   LineKind kind;

@@ -238,4 +238,8 @@ std::string resolve_reference(std::string_view base, std::string_view reference)
   return parts ? joined(*parts) : std::string();
 }
 
+std::string base_url_fault(std::string_view text) {
+  return resolve_reference(text, "x").empty() ? "must be an absolute http or https URL" : "";
+}
+
 }  // namespace fetchmill::workers::ops

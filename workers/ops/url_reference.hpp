@@ -16,4 +16,7 @@ namespace fetchmill::workers::ops {
 // Empty when the reference is malformed, or relative and `base` is no http or https URL.
 std::string resolve_reference(std::string_view base, std::string_view reference);
 
+// Of a parameter `base_url`: why nothing can be relative to it. Empty when something can.
+std::string base_url_fault(std::string_view text);
+
 }  // namespace fetchmill::workers::ops

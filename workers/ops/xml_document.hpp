@@ -22,7 +22,6 @@ namespace fetchmill::workers::ops {
 inline constexpr std::size_t xml_nodes_max = 1'000'000;
 // What libxml2 itself allows. Recursion over a document is bounded by it.
 inline constexpr std::size_t xml_depth_max = 256;
-inline constexpr std::size_t xml_text_bytes_max = 10'000'000;
 
 // What `limits` of the ops that read XML says.
 inline constexpr std::string_view xml_limits =

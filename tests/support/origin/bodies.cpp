@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <map>
-#include <utility>
 
 namespace fetchmill::tests::origin {
 namespace {

@@ -8,7 +8,6 @@
 #include "tests/support/origin/transport.hpp"
 
 #include <chrono>
-#include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>

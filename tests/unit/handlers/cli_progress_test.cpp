@@ -1,7 +1,6 @@
 #include "handlers/cli/progress.hpp"
 
 #include <string>
-#include <vector>
 
 #include <gtest/gtest.h>
 

@@ -2,8 +2,6 @@
 
 #include "tests/unit/server/loop_fixture.hpp"
 
-#include <vector>
-
 namespace fetchmill::server {
 namespace {
 

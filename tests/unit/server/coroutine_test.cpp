@@ -4,7 +4,6 @@
 #include "tests/unit/server/loop_fixture.hpp"
 
 #include <memory>
-#include <string>
 
 namespace fetchmill::server {
 namespace {

@@ -6,6 +6,8 @@
 #include <future>
 #include <vector>
 
+#include <boost/asio/post.hpp>
+
 namespace fetchmill::server::fetch::testing {
 namespace {
 

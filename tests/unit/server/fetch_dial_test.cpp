@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -10,8 +10,6 @@
 #include <optional>
 #include <string>
 
-#include <boost/asio/post.hpp>
-#include <fcntl.h>
 #include <gtest/gtest.h>
 
 namespace fetchmill::server::fetch::testing {

@@ -2,6 +2,7 @@
 #include "tests/unit/server/http2_fixture.hpp"
 
 #include <deque>
+#include <vector>
 
 namespace fetchmill::server::fetch::testing {
 namespace {

@@ -3,6 +3,7 @@
 #include <future>
 
 #include <arpa/inet.h>
+#include <boost/asio/post.hpp>
 #include <sys/socket.h>
 
 namespace fetchmill::server::fetch::testing {

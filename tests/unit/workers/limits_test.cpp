@@ -5,7 +5,6 @@
 #include "workers/recycle.hpp"
 #include "workers/usage.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <set>
 

@@ -6,24 +6,36 @@
 namespace fetchmill::workers::ops {
 namespace {
 
+std::string_view kind_name(LineKind kind) {
+  switch (kind) {
+    case LineKind::json:
+      return "json";
+    case LineKind::text:
+      return "text";
+    case LineKind::base64:
+      break;
+  }
+  return "base64";
+}
+
 std::string encode(std::string_view body, std::string_view media_type) {
   Runner runner;
   const PaddedBody padded(body);
   const LineValue value = runner.encode_for_line({padded.view(), media_type});
   json::JsonValueScan scan;
   EXPECT_TRUE(scan.feed(value.bytes) && scan.finish()) << value.bytes;
-  return std::string(member_name(value.kind)) + " " + std::string(value.bytes);
+  return std::string(kind_name(value.kind)) + " " + std::string(value.bytes);
 }
 
 struct Case {
   std::string_view body, media_type, line;
 };
 constexpr Case rows[] = {
-    {"{ \"a\" : [1,\n 2] }\r\n", "application/json", R"(result {"a":[1,2]})"},
-    {" \"x y\" ", "application/json; charset=utf-8", R"(result "x y")"},
-    {"1e400", "Application/Problem+JSON", "result 1e400"},
-    {"123456789012345678901234567890", "text/json", "result 123456789012345678901234567890"},
-    {"{\"a\":1}", "", R"(result {"a":1})"},
+    {"{ \"a\" : [1,\n 2] }\r\n", "application/json", R"(json {"a":[1,2]})"},
+    {" \"x y\" ", "application/json; charset=utf-8", R"(json "x y")"},
+    {"1e400", "Application/Problem+JSON", "json 1e400"},
+    {"123456789012345678901234567890", "text/json", "json 123456789012345678901234567890"},
+    {"{\"a\":1}", "", R"(json {"a":1})"},
     {"{\"a\":1", "application/json", R"(text "{\"a\":1")"},
     {"[1 2]", "application/json", R"(text "[1 2]")"},
     {"", "application/json", R"(text "")"},
@@ -39,7 +51,7 @@ constexpr Case rows[] = {
     {"{}", "application/octet-stream", "base64 \"e30=\""},
     {"", "image/png", "base64 \"\""},
 };
-TEST(EncodeForLine, PicksTheMemberByMediaTypeAndBytes) {
+TEST(EncodeForLine, PicksTheKindByMediaTypeAndBytes) {
   for (const Case& row : rows) EXPECT_EQ(encode(row.body, row.media_type), row.line);
 }
 

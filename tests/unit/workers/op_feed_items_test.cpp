@@ -187,8 +187,10 @@ constexpr Row refusal_rows[] = {
 TEST(FeedItems, SaysWhatIsNoFeed) {
   for (const Row& row : refusal_rows)
     EXPECT_EQ(items(row.body), "processing_failed pipeline[0]: " + std::string(row.result));
-  EXPECT_EQ(run(R"([{"op":"feed.items","base_url":"mill"}])", "<rss/>"),
-            "invalid_request pipeline[0].base_url: base_url must begin with http:// or https://");
+  for (const std::string_view base : {"mill", "mailto:a@b", "https://", "https://a b/"})
+    EXPECT_EQ(
+        run(R"([{"op":"feed.items","base_url":")" + std::string(base) + R"("}])", "<rss/>"),
+        "invalid_request pipeline[0].base_url: base_url must be an absolute http or https URL");
 }
 
 TEST(FeedItems, LongLinksAreLeftAsTheyAre) {

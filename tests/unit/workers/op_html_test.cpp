@@ -126,6 +126,8 @@ TEST(HtmlLinks, AreAbsoluteAndEachThereOnce) {
             R"({"url":"mailto:a@b","text":"m","rel":null}])");
   EXPECT_EQ(html(step, "<a href='java\nscript:x'>a</a><a href='http://'>b</a>"), "[]");
   EXPECT_EQ(html(step, ""), "[]");
+  EXPECT_EQ(html(R"({"op":"html.links","main_content":false,"base_url":"/x"})", ""),
+            "invalid_request: base_url must be an absolute http or https URL");
 }
 
 TEST(HtmlMeta, AlwaysHasTheSameShape) {

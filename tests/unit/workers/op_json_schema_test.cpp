@@ -1,8 +1,6 @@
 #include "tests/unit/workers/op_fixture.hpp"
 #include "workers/json/json_number.hpp"
 
-#include <set>
-
 #include <gtest/gtest.h>
 #include <simdjson.h>
 

@@ -2,7 +2,6 @@
 #include "tests/unit/workers/op_fixture.hpp"
 #include "workers/ops/registry.hpp"
 
-#include <algorithm>
 #include <set>
 
 #include <gtest/gtest.h>

@@ -59,8 +59,14 @@ TEST(UrlReference, ResolvesAsTheStandardDoes) {
 TEST(UrlReference, RelativeOnesNeedAWebBase) {
   for (const std::string_view base : {"", "mailto:a@b", "/x", "https://"}) {
     EXPECT_EQ(resolve_reference(base, "x"), "") << base;
+    EXPECT_NE(base_url_fault(base), "") << base;
     EXPECT_EQ(resolve_reference(base, "http://a.example"), "http://a.example/") << base;
   }
+}
+
+TEST(UrlReference, ABaseMayBeWrittenInAnyWay) {
+  for (const std::string_view base : {"http://a.example", "HTTPS://a.example/", " https:\\\\a\\b"})
+    EXPECT_EQ(base_url_fault(base), "") << base;
 }
 
 // Whether it names a host that stays as written: an address, or one with letters beyond ASCII.
