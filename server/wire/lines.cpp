@@ -12,20 +12,20 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-// The high bit of every byte that is below 0x20 or is 0x7f. A borrow can set bits above a byte that
-// did match, so only the lowest bit is to be relied on; it is the first byte in memory.
+// The high bit of every byte that is below 0x20 or is 0x7f. The additions carry into no other byte,
+// because their high bits are gone.
 std::uint64_t control_bits(std::uint64_t eight) {
   constexpr std::uint64_t ones = 0x0101010101010101;
   constexpr std::uint64_t high_bits = ones * 0x80;
-  const std::uint64_t below_space = (eight - ones * 0x20) & ~eight;
-  const std::uint64_t off_delete = eight ^ (ones * 0x7f);
-  const std::uint64_t is_delete = (off_delete - ones) & ~off_delete;
-  return (below_space | is_delete) & high_bits;
+  const std::uint64_t low = eight & ~high_bits;
+  const std::uint64_t from_space = low + ones * 0x60;
+  const std::uint64_t is_delete = low + ones;
+  return (~from_space | is_delete) & ~eight & high_bits;
 }
 
 // The first byte at or after `from` that no line may hold.
-std::size_t find_control(std::string_view bytes, std::size_t from) {
-  while (bytes.size() - from >= sizeof(std::uint64_t)) {
+inline std::size_t find_control(std::string_view bytes, std::size_t from) {
+  while (from + sizeof(std::uint64_t) <= bytes.size()) {
     std::uint64_t eight = 0;
     std::memcpy(&eight, bytes.data() + from, sizeof eight);
     const std::uint64_t controls = control_bits(eight);
@@ -43,9 +43,10 @@ std::size_t find_control(std::string_view bytes, std::size_t from) {
 
 // Looks for the end of the line being scanned, which must lie within the first `bytes_max` bytes of
 // the head; if it cannot, that is `beyond`. Cutting the input there first makes the answer
-// independent of how much arrived at once.
-HeadResult scan_line(std::string_view bytes, HeadProgress& progress, std::size_t bytes_max,
-                     Refusal beyond) {
+// independent of how much arrived at once. Inline, because a call for each line costs as much as
+// the scan of a short one.
+inline HeadResult scan_line(std::string_view bytes, HeadProgress& progress, std::size_t bytes_max,
+                            Refusal beyond) {
   const std::string_view window = bytes.substr(0, bytes_max);
   const std::size_t at = find_control(window, progress.scanned);
   progress.scanned = at;
