@@ -12,15 +12,11 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-// The high bit of every byte that is below 0x20 or is 0x7f. The additions carry into no other byte,
-// because their high bits are gone.
-std::uint64_t control_bits(std::uint64_t eight) {
+// The high bit of every byte that is below 0x20 or is 0x7f; it may be set in others, which a borrow
+// or a carry reached.
+std::uint64_t suspicious_bits(std::uint64_t eight) {
   constexpr std::uint64_t ones = 0x0101010101010101;
-  constexpr std::uint64_t high_bits = ones * 0x80;
-  const std::uint64_t low = eight & ~high_bits;
-  const std::uint64_t from_space = low + ones * 0x60;
-  const std::uint64_t is_delete = low + ones;
-  return (~from_space | is_delete) & ~eight & high_bits;
+  return ((eight - ones * 0x20) | (eight + ones)) & ~eight & (ones * 0x80);
 }
 
 // The first byte at or after `from` that no line may hold.
@@ -28,13 +24,13 @@ inline std::size_t find_control(std::string_view bytes, std::size_t from) {
   while (from + sizeof(std::uint64_t) <= bytes.size()) {
     std::uint64_t eight = 0;
     std::memcpy(&eight, bytes.data() + from, sizeof eight);
-    const std::uint64_t controls = control_bits(eight);
-    if (controls == 0) {
+    const std::uint64_t suspicious = suspicious_bits(eight);
+    if (suspicious == 0) {
       from += sizeof eight;
       continue;
     }
-    from += static_cast<std::size_t>(std::countr_zero(controls)) / 8;
-    if (bytes[from] != '\t') return from;
+    from += static_cast<std::size_t>(std::countr_zero(suspicious)) / 8;
+    if (is(control_char, bytes[from])) return from;
     ++from;
   }
   while (from < bytes.size() && !is(control_char, bytes[from])) ++from;
@@ -76,15 +72,16 @@ HeadResult scan_start_line(std::string_view bytes, HeadProgress& progress,
 }
 
 HeadResult scan_field_lines(std::string_view bytes, HeadProgress& progress,
-                            const HeadLimits& limits) {
+                            const HeadLimits& limits, LineEnds& ends) {
   const std::size_t fields_max = std::min(limits.fields_max, fields_capacity);
   for (;;) {
     const auto line = scan_line(bytes, progress, limits.head_bytes_max, Refusal::head_too_large);
     if (line.status != HeadStatus::complete) return line;
-    const bool is_empty = progress.scanned == progress.line_start + 2;
-    if (is_empty) return line;
+    const std::size_t end = progress.scanned - 2;
+    if (end == progress.line_start) return line;
+    if (progress.fields == fields_max) return refused(Refusal::too_many_fields);
+    ends[progress.fields++] = static_cast<std::uint32_t>(end);
     progress.line_start = progress.scanned;
-    if (++progress.fields > fields_max) return refused(Refusal::too_many_fields);
   }
 }
 
