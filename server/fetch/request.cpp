@@ -1,13 +1,13 @@
 #include "server/fetch/request.hpp"
 
 #include "config/ascii.hpp"
+#include "config/digits.hpp"
 #include "config/version.hpp"
 #include "server/fetch/credentials.hpp"
 #include "server/wire/chars.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include <boost/beast/core/string.hpp>
 
@@ -56,8 +56,9 @@ bool is_space(char c) {
 }
 
 bool has_header(const FetchRequest& request, std::string_view name) {
-  return std::any_of(request.headers.begin(), request.headers.end(),
-                     [&](const Header& header) { return iequals(header.name, name); });
+  for (const Header& header : request.headers)
+    if (iequals(header.name, name)) return true;
+  return false;
 }
 
 // Methods whose meaning expects a body say so even when it is empty (RFC 9110 §8.6).
@@ -65,17 +66,6 @@ bool declares_length(const FetchRequest& request) {
   return !request.body.empty() || request.method == wire::Method::post ||
          request.method == wire::Method::put || request.method == wire::Method::patch;
 }
-
-class Digits {
- public:
-  explicit Digits(std::uint64_t number)
-      : end_(std::to_chars(text_.data(), text_.data() + text_.size(), number).ptr) {}
-  operator std::string_view() const { return {text_.data(), end_}; }
-
- private:
-  std::array<char, 20> text_;
-  const char* end_;
-};
 
 // The caller's trace, unless the task has its own: the two fields belong together.
 bool sends_trace(const FetchRequest& request) {
@@ -97,7 +87,7 @@ void for_each_field(const FetchRequest& request, Emit emit) {
     for (const Header& field : request.trace) emit(field.name, field.value);
   if (request.credential && request.credential->is_for(request.url, request.method))
     emit(request.credential->header.name, request.credential->header.value);
-  if (declares_length(request)) emit("Content-Length", Digits(request.body.size()));
+  if (declares_length(request)) emit("Content-Length", config::Digits(request.body.size()));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "server/fetch/url.hpp"
 
 #include "config/ascii.hpp"
+#include "config/digits.hpp"
 #include "config/whole_number.hpp"
 #include "server/fetch/url_percent.hpp"
 
@@ -271,7 +272,7 @@ void Url::append_host_header(std::string& to) const {
   to += host.text;
   if (has_default_port()) return;
   to += ':';
-  to += std::to_string(port);
+  to += config::Digits(port);
 }
 
 config::Result<Url> parse_url(std::string_view text) {

@@ -101,7 +101,7 @@ void Session::expired() {
     const std::string_view id = service_.ids.next();
     Response response = problem(error, id);
     response.close = true;
-    service_.head.method = wire::Method::unknown;
+    service_.head = {};
     answer({service_.head, id, {}, {}}, nullptr, response, Clock::now());
     return settle();
   }
@@ -264,7 +264,7 @@ void Session::refuse(const wire::RefusalInfo& why, TimePoint started) {
   const config::Error error(ErrorCode::invalid_request, std::string(why.detail));
   Response response = problem(error, id, why.http_status);
   response.close = true;
-  service_.head.method = wire::Method::unknown;
+  service_.head = {};
   answer({service_.head, id, {}, {}}, nullptr, response, started);
 }
 

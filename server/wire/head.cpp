@@ -6,6 +6,8 @@
 #include "server/wire/lines.hpp"
 #include "server/wire/message_fields.hpp"
 
+#include <span>
+
 namespace fetchmill::server::wire {
 namespace {
 
@@ -77,8 +79,7 @@ Refusal read_status_line(std::string_view line, ResponseHead& head) {
 // else is told so without waiting for an empty line that may never come.
 template <class ReadStartLine>
 HeadResult scan_head(std::string_view bytes, HeadProgress& progress, const HeadLimits& limits,
-                     ReadStartLine read_start_line) {
-  bool start_line_is_read = false;
+                     LineEnds& ends, ReadStartLine read_start_line) {
   if (progress.start_line_bytes == 0) {
     const HeadResult line = scan_start_line(bytes, progress, limits);
     if (line.status != HeadStatus::complete) return line;
@@ -90,19 +91,31 @@ HeadResult scan_head(std::string_view bytes, HeadProgress& progress, const HeadL
     }
     progress.start_line_bytes = line_bytes;
     progress.line_start = progress.scanned;
-    start_line_is_read = true;
   }
-  const HeadResult head = scan_field_lines(bytes, progress, limits);
-  // Read in an earlier call, its views may point into a buffer that has moved since.
-  if (head.status == HeadStatus::complete && !start_line_is_read) {
-    read_start_line(bytes.substr(0, progress.start_line_bytes));
-  }
-  return head;
+  return scan_field_lines(bytes, progress, limits, ends);
 }
 
-std::string_view field_lines(std::string_view bytes, const HeadProgress& progress) {
-  const std::size_t first = progress.start_line_bytes + 2;
-  return bytes.substr(first, progress.scanned - 2 - first);
+// Both passes. decide(message) has the last word.
+template <class Head, class ReadStartLine, class Decide>
+HeadResult parse_head(std::string_view bytes, HeadProgress& progress, Head& head,
+                      const HeadLimits& limits, ReadStartLine read_start_line, Decide decide) {
+  LineEnds ends;
+  const bool came_in_pieces = progress.scanned > 0;
+  HeadResult scanned = scan_head(bytes, progress, limits, ends, read_start_line);
+  if (scanned.status == HeadStatus::complete && came_in_pieces) {
+    // The ends that earlier calls found are forgotten, and the buffer may have moved since.
+    progress = {};
+    scanned = scan_head(bytes, progress, limits, ends, read_start_line);
+  }
+  if (scanned.status != HeadStatus::complete) return scanned;
+  MessageFields message;
+  Refusal refusal = read_field_lines(bytes, progress.start_line_bytes + 2,
+                                     std::span(ends).first(progress.fields), head.fields, message);
+  if (refusal == Refusal::none) refusal = decide(message);
+  if (refusal != Refusal::none) return refused(refusal);
+  head.bytes = progress.scanned;
+  progress = {};
+  return scanned;
 }
 
 // RFC 9112 §3.2: origin-form, asterisk-form with OPTIONS, or absolute-form for this very host.
@@ -210,33 +223,19 @@ std::string_view Fields::value(FieldId id) const {
 
 HeadResult parse_request_head(std::string_view bytes, HeadProgress& progress, RequestHead& head,
                               const HeadLimits& limits) {
-  const HeadResult scanned = scan_head(bytes, progress, limits, [&head](std::string_view line) {
-    return read_request_line(line, head);
-  });
-  if (scanned.status != HeadStatus::complete) return scanned;
-  MessageFields message;
-  Refusal refusal = read_field_lines(field_lines(bytes, progress), head.fields, message);
-  if (refusal == Refusal::none) refusal = decide_request(message, head);
-  if (refusal != Refusal::none) return refused(refusal);
-  head.bytes = progress.scanned;
-  progress = {};
-  return scanned;
+  return parse_head(
+      bytes, progress, head, limits,
+      [&head](std::string_view line) { return read_request_line(line, head); },
+      [&head](const MessageFields& message) { return decide_request(message, head); });
 }
 
 HeadResult parse_response_head(std::string_view bytes, Method request_method,
                                HeadProgress& progress, ResponseHead& head,
                                const HeadLimits& limits) {
-  const HeadResult scanned = scan_head(bytes, progress, limits, [&head](std::string_view line) {
-    return read_status_line(line, head);
-  });
-  if (scanned.status != HeadStatus::complete) return scanned;
-  MessageFields message;
-  Refusal refusal = read_field_lines(field_lines(bytes, progress), head.fields, message);
-  if (refusal == Refusal::none) refusal = decide_response(message, request_method, head);
-  if (refusal != Refusal::none) return refused(refusal);
-  head.bytes = progress.scanned;
-  progress = {};
-  return scanned;
+  return parse_head(
+      bytes, progress, head, limits,
+      [&head](std::string_view line) { return read_status_line(line, head); },
+      [&](const MessageFields& message) { return decide_response(message, request_method, head); });
 }
 
 }  // namespace fetchmill::server::wire

@@ -12,29 +12,25 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-// The high bit of every byte that is below 0x20 or is 0x7f. A borrow can set bits above a byte that
-// did match, so only the lowest bit is to be relied on; it is the first byte in memory.
-std::uint64_t control_bits(std::uint64_t eight) {
+// The high bit of every byte that is below 0x20 or is 0x7f; it may be set in others, which a borrow
+// or a carry reached.
+std::uint64_t suspicious_bits(std::uint64_t eight) {
   constexpr std::uint64_t ones = 0x0101010101010101;
-  constexpr std::uint64_t high_bits = ones * 0x80;
-  const std::uint64_t below_space = (eight - ones * 0x20) & ~eight;
-  const std::uint64_t off_delete = eight ^ (ones * 0x7f);
-  const std::uint64_t is_delete = (off_delete - ones) & ~off_delete;
-  return (below_space | is_delete) & high_bits;
+  return ((eight - ones * 0x20) | (eight + ones)) & ~eight & (ones * 0x80);
 }
 
 // The first byte at or after `from` that no line may hold.
-std::size_t find_control(std::string_view bytes, std::size_t from) {
-  while (bytes.size() - from >= sizeof(std::uint64_t)) {
+inline std::size_t find_control(std::string_view bytes, std::size_t from) {
+  while (from + sizeof(std::uint64_t) <= bytes.size()) {
     std::uint64_t eight = 0;
     std::memcpy(&eight, bytes.data() + from, sizeof eight);
-    const std::uint64_t controls = control_bits(eight);
-    if (controls == 0) {
+    const std::uint64_t suspicious = suspicious_bits(eight);
+    if (suspicious == 0) {
       from += sizeof eight;
       continue;
     }
-    from += static_cast<std::size_t>(std::countr_zero(controls)) / 8;
-    if (bytes[from] != '\t') return from;
+    from += static_cast<std::size_t>(std::countr_zero(suspicious)) / 8;
+    if (is(control_char, bytes[from])) return from;
     ++from;
   }
   while (from < bytes.size() && !is(control_char, bytes[from])) ++from;
@@ -43,9 +39,10 @@ std::size_t find_control(std::string_view bytes, std::size_t from) {
 
 // Looks for the end of the line being scanned, which must lie within the first `bytes_max` bytes of
 // the head; if it cannot, that is `beyond`. Cutting the input there first makes the answer
-// independent of how much arrived at once.
-HeadResult scan_line(std::string_view bytes, HeadProgress& progress, std::size_t bytes_max,
-                     Refusal beyond) {
+// independent of how much arrived at once. Inline, because a call for each line costs as much as
+// the scan of a short one.
+inline HeadResult scan_line(std::string_view bytes, HeadProgress& progress, std::size_t bytes_max,
+                            Refusal beyond) {
   const std::string_view window = bytes.substr(0, bytes_max);
   const std::size_t at = find_control(window, progress.scanned);
   progress.scanned = at;
@@ -75,15 +72,16 @@ HeadResult scan_start_line(std::string_view bytes, HeadProgress& progress,
 }
 
 HeadResult scan_field_lines(std::string_view bytes, HeadProgress& progress,
-                            const HeadLimits& limits) {
+                            const HeadLimits& limits, LineEnds& ends) {
   const std::size_t fields_max = std::min(limits.fields_max, fields_capacity);
   for (;;) {
     const auto line = scan_line(bytes, progress, limits.head_bytes_max, Refusal::head_too_large);
     if (line.status != HeadStatus::complete) return line;
-    const bool is_empty = progress.scanned == progress.line_start + 2;
-    if (is_empty) return line;
+    const std::size_t end = progress.scanned - 2;
+    if (end == progress.line_start) return line;
+    if (progress.fields == fields_max) return refused(Refusal::too_many_fields);
+    ends[progress.fields++] = static_cast<std::uint32_t>(end);
     progress.line_start = progress.scanned;
-    if (++progress.fields > fields_max) return refused(Refusal::too_many_fields);
   }
 }
 

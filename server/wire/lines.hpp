@@ -7,6 +7,8 @@
 
 #include "server/wire/head.hpp"
 
+#include <array>
+#include <cstdint>
 #include <string_view>
 
 namespace fetchmill::server::wire {
@@ -22,9 +24,13 @@ Refusal refusal_of_control(char c);
 HeadResult scan_start_line(std::string_view bytes, HeadProgress& progress,
                            const HeadLimits& limits);
 
-// Looks for the end of the head, the first line being complete. Complete: the head is
-// progress.scanned bytes.
+// Where each field line ends, before its CRLF.
+using LineEnds = std::array<std::uint32_t, fields_capacity>;
+
+// Looks for the end of the head, the first line being complete, and notes where the field lines end
+// that are complete since the last call. Complete: the head is progress.scanned bytes and has
+// progress.fields of them.
 HeadResult scan_field_lines(std::string_view bytes, HeadProgress& progress,
-                            const HeadLimits& limits);
+                            const HeadLimits& limits, LineEnds& ends);
 
 }  // namespace fetchmill::server::wire

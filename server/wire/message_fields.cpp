@@ -11,21 +11,20 @@ namespace {
 // Digits that always fit an int64_t, with room to add.
 constexpr std::size_t content_length_digits_max = 18;
 
-// The reason why the name ends where no colon stands. Requires: name_bytes < line.size() unless
-// there is no colon.
+// The reason why no name of `name_bytes` bytes and a colon begin the line.
 Refusal refusal_of_name(std::string_view line, std::size_t name_bytes) {
+  if (line.front() == ' ' || line.front() == '\t') return Refusal::folded_line;
   if (line.find(':') == std::string_view::npos) return Refusal::missing_colon;
   const char stop = line[name_bytes];
+  if (stop == ':') return Refusal::empty_field_name;
   if (stop == ' ' || stop == '\t') return Refusal::space_before_colon;
   return Refusal::invalid_field_name;
 }
 
 Refusal read_field_line(std::string_view line, Field& field) {
-  if (line.front() == ' ' || line.front() == '\t') return Refusal::folded_line;
   const std::size_t name_bytes = span_of(token_char, line);
-  if (name_bytes == line.size() || line[name_bytes] != ':')
+  if (name_bytes == 0 || name_bytes == line.size() || line[name_bytes] != ':')
     return refusal_of_name(line, name_bytes);
-  if (name_bytes == 0) return Refusal::empty_field_name;
   field.name = line.substr(0, name_bytes);
   field.value = ascii::trimmed(line.substr(name_bytes + 1), " \t");
   field.id = boost::beast::http::string_to_field(field.name);
@@ -101,18 +100,20 @@ Refusal note(const Field& field, MessageFields& message) {
 
 }  // namespace
 
-Refusal read_field_lines(std::string_view lines, Fields& fields, MessageFields& message) {
+Refusal read_field_lines(std::string_view bytes, std::size_t first_line,
+                         std::span<const std::uint32_t> ends, Fields& fields,
+                         MessageFields& message) {
   fields.clear();
-  while (!lines.empty()) {
-    const std::size_t line_bytes = lines.find('\r');
+  std::size_t start = first_line;
+  for (const std::uint32_t end : ends) {
     Field field;
-    if (const Refusal refusal = read_field_line(lines.substr(0, line_bytes), field);
+    if (const Refusal refusal = read_field_line(bytes.substr(start, end - start), field);
         refusal != Refusal::none) {
       return refusal;
     }
     if (const Refusal refusal = note(field, message); refusal != Refusal::none) return refusal;
     fields.append(field);
-    lines.remove_prefix(line_bytes + 2);
+    start = end + 2;
   }
   return Refusal::none;
 }

@@ -2,9 +2,10 @@
 // carries them.
 #pragma once
 
-#include "server/wire/head.hpp"
+#include "server/wire/lines.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace fetchmill::server::wire {
@@ -24,9 +25,11 @@ struct MessageFields {
   bool expects_continue = false;
 };
 
-// Reads all field lines of a head, each with its CRLF. Requires: the lines passed
-// scan_field_lines().
-Refusal read_field_lines(std::string_view lines, Fields& fields, MessageFields& message);
+// Reads all field lines of a head, of which the first begins at `first_line`. Requires: one call of
+// scan_field_lines() let them all pass and found these ends.
+Refusal read_field_lines(std::string_view bytes, std::size_t first_line,
+                         std::span<const std::uint32_t> ends, Fields& fields,
+                         MessageFields& message);
 
 // Both lengths, and chunked in a version that does not have it.
 Refusal check_framing(const MessageFields& message, unsigned minor_version);

@@ -128,6 +128,21 @@ TEST_F(SessionTest, AnswersProblems) {
   EXPECT_EQ(ask(client, request("GET /now", "Origin: http://test\r\n")).status, 200u);
 }
 
+TEST_F(SessionTest, AnswersWhatIsNoRequestWithoutAnEarlierOnesFields) {
+  settings.server.cors_origins = {"http://listed"};
+  Client listed = connect();
+  const std::string head = request("GET /now", "Origin: http://listed\r\n");
+  // In two pieces, so that the buffer it is read from is gone afterwards.
+  send_all(listed, head.substr(0, head.size() - 1));
+  settle();
+  EXPECT_TRUE(
+      ask(listed, head.substr(head.size() - 1)).has("Access-Control-Allow-Origin: http://listed"));
+  Client refused = connect();
+  const Reply got = ask(refused, "GET\r\n");
+  expect_problem(got, 400, "invalid_request");
+  EXPECT_EQ(got.head.find("Access-Control-Allow-Origin"), std::string::npos);
+}
+
 TEST_F(SessionTest, AnswersOptions) {
   const struct {
     std::string request;

@@ -255,6 +255,20 @@ TEST(RequestHead, EveryControlCharacterIsRefusedEverywhere) {
   }
 }
 
+// They are looked for in several bytes at once.
+TEST(RequestHead, NoByteHidesOrMakesAControlCharacterBesideIt) {
+  const auto is_control = [](int byte) { return (byte < 0x20 && byte != '\t') || byte == 0x7f; };
+  for (int left = 0; left < 256; ++left) {
+    for (int right = 0; right < 256; ++right) {
+      const std::string pair{static_cast<char>(left), static_cast<char>(right)};
+      const std::string bytes = get_with("X: 1234567" + pair + "1234567\r\n");
+      const bool refused = is_control(left) || is_control(right);
+      ASSERT_EQ(status_of(bytes), refused ? HeadStatus::refused : HeadStatus::complete)
+          << left << " " << right;
+    }
+  }
+}
+
 TEST(RequestHead, LimitsAreTheCallers) {
   const std::string bytes = get_with("X: y\r\n");
   const std::size_t line_bytes = std::string_view("GET / HTTP/1.1").size();
