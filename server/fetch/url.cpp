@@ -1,6 +1,7 @@
 #include "server/fetch/url.hpp"
 
 #include "config/ascii.hpp"
+#include "config/digits.hpp"
 #include "config/whole_number.hpp"
 #include "server/fetch/url_percent.hpp"
 
@@ -231,6 +232,10 @@ std::string_view to_string(Scheme scheme) {
   return scheme == Scheme::https ? "https" : "http";
 }
 
+std::string_view prefix(Scheme scheme) {
+  return scheme == Scheme::https ? "https://" : "http://";
+}
+
 std::string_view Url::username() const {
   return std::string_view(credentials).substr(0, credentials.find(':'));
 }
@@ -260,7 +265,7 @@ std::string Url::href() const {
   constexpr std::string_view longest_around = "https://@:65535";
   std::string out;
   out.reserve(credentials.size() + host.text.size() + tail.size() + longest_around.size());
-  out.append(to_string(scheme)).append("://");
+  out += prefix(scheme);
   if (!credentials.empty()) out.append(credentials) += '@';
   append_host_header(out);
   out += tail;
@@ -277,7 +282,7 @@ void Url::append_host_header(std::string& to) const {
   to += host.text;
   if (has_default_port()) return;
   to += ':';
-  to += std::to_string(port);
+  to += config::Digits(port);
 }
 
 config::Result<Url> parse_url(std::string_view text) {
