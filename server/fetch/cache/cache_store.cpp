@@ -1,5 +1,6 @@
 #include "server/fetch/cache/cache_store.hpp"
 
+#include "config/digits.hpp"
 #include "server/fetch/cache/vary.hpp"
 
 #include <algorithm>
@@ -49,8 +50,8 @@ std::string url_key(const Url& url) {
   constexpr std::string_view longest_around = "https://:65535";
   std::string key;
   key.reserve(url.host.text.size() + target.size() + longest_around.size());
-  key.append(to_string(url.scheme)).append("://").append(url.host.text);
-  key.append(":").append(std::to_string(url.port)).append(target);
+  key.append(prefix(url.scheme)).append(url.host.text) += ':';
+  key.append(config::Digits(url.port)).append(target);
   return key;
 }
 
@@ -66,7 +67,7 @@ CacheStore::~CacheStore() {
   clear();
 }
 
-CacheStore::Found CacheStore::find(std::string_view url_key, std::span<const Header> sent) {
+CacheStore::Found CacheStore::find(const HashedText& url_key, std::span<const Header> sent) {
   const auto url = urls_.find(url_key);
   if (url == urls_.end()) return {};
   const std::vector<EntryPtr>& variants = url->second;

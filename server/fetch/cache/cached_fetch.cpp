@@ -117,14 +117,15 @@ CachedFetch::Visit CachedFetch::begin_visit(const FetchRequest& request) const {
   visit.begun = EventTime::now();
   visit.key = url_key(request.url);
   visit.url_key_bytes = visit.key.size();
+  visit.url_hash = TextHash()(visit.key);
   visit.key = identity(std::move(visit.key), request);
-  visit.hash = TextHash()(visit.key);
+  visit.hash = visit.key.size() == visit.url_key_bytes ? visit.url_hash : TextHash()(visit.key);
   visit.asked = asked_of_cache(request);
   return visit;
 }
 
 void CachedFetch::look_up(Visit& visit, const FetchRequest& request, TimePoint now) {
-  CacheStore::Found found = store_.find(visit.url_key(), request.headers);
+  CacheStore::Found found = store_.find({visit.url_key(), visit.url_hash}, request.headers);
   visit.entry = std::move(found.entry);
   visit.why =
       visit.entry ? Forward::stale : (found.url_known ? Forward::vary_miss : Forward::uri_miss);

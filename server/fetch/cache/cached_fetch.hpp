@@ -63,7 +63,8 @@ class CachedFetch {
 
     std::string key;  // the URL's, then all that the client wants sent
     std::size_t url_key_bytes = 0;
-    std::size_t hash = 0;
+    std::size_t url_hash = 0;
+    std::size_t hash = 0;  // of the key
     TimePoint begun;
     CacheControl asked;  // by the request
     EntryPtr entry;
