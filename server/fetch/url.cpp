@@ -133,18 +133,23 @@ config::Result<std::uint16_t> read_port(std::string_view text, std::uint16_t fal
   return *port;
 }
 
+void read_userinfo(Url& url, std::string_view text) {
+  const std::size_t colon = text.find(':');
+  url.userinfo = true;
+  append_percent_encoded(url.credentials, text.substr(0, colon), userinfo_set);
+  if (colon != std::string_view::npos && colon + 1 < text.size()) {
+    url.credentials += ':';
+    append_percent_encoded(url.credentials, text.substr(colon + 1), userinfo_set);
+  }
+}
+
 // "authority", "host" and "port". The last "@" ends the userinfo.
 config::Result<void> read_authority(Url& url, std::string_view text) {
-  if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
-    const std::string_view userinfo = text.substr(0, at);
-    const std::size_t colon = userinfo.find(':');
-    url.userinfo = true;
-    append_percent_encoded(url.credentials, userinfo.substr(0, colon), userinfo_set);
-    if (colon != std::string_view::npos && colon + 1 < userinfo.size()) {
-      url.credentials += ':';
-      append_percent_encoded(url.credentials, userinfo.substr(colon + 1), userinfo_set);
-    }
-    text.remove_prefix(at + 1);
+  // Most have no userinfo, and rfind goes byte by byte.
+  if (text.find('@') != std::string_view::npos) {
+    const std::size_t end = text.rfind('@');
+    read_userinfo(url, text.substr(0, end));
+    text.remove_prefix(end + 1);
   }
   std::size_t host_end = 0;
   for (bool in_brackets = false; host_end < text.size(); ++host_end) {
