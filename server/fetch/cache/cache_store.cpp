@@ -46,13 +46,17 @@ bool Entry::grow(Piece& piece, std::size_t needed) {
 }
 
 std::string url_key(const Url& url) {
+  std::string key;
+  append_url_key(key, url);
+  return key;
+}
+
+void append_url_key(std::string& to, const Url& url) {
   const std::string_view target = url.request_target();
   constexpr std::string_view longest_around = "https://:65535";
-  std::string key;
-  key.reserve(url.host.text.size() + target.size() + longest_around.size());
-  key.append(prefix(url.scheme)).append(url.host.text) += ':';
-  key.append(config::Digits(url.port)).append(target);
-  return key;
+  to.reserve(to.size() + url.host.text.size() + target.size() + longest_around.size());
+  to.append(prefix(url.scheme)).append(url.host.text) += ':';
+  to.append(config::Digits(url.port)).append(target);
 }
 
 CacheStore::CacheStore(std::size_t bytes_max, std::size_t entry_bytes_max, config::Metrics& metrics)

@@ -75,6 +75,7 @@ using EntryPtr = std::shared_ptr<Entry>;
 
 // "https://host:443/path?query"
 std::string url_key(const Url& url);
+void append_url_key(std::string& to, const Url& url);
 
 // A text that was hashed for more than one use.
 struct HashedText {
