@@ -46,17 +46,16 @@ bool Entry::grow(Piece& piece, std::size_t needed) {
 }
 
 std::string url_key(const Url& url) {
+  constexpr std::string_view longest_around = "https://:65535";
   std::string key;
+  key.reserve(url.host.text.size() + url.tail.size() + longest_around.size());
   append_url_key(key, url);
   return key;
 }
 
 void append_url_key(std::string& to, const Url& url) {
-  const std::string_view target = url.request_target();
-  constexpr std::string_view longest_around = "https://:65535";
-  to.reserve(to.size() + url.host.text.size() + target.size() + longest_around.size());
   to.append(prefix(url.scheme)).append(url.host.text) += ':';
-  to.append(config::Digits(url.port)).append(target);
+  to.append(config::Digits(url.port)).append(url.request_target());
 }
 
 CacheStore::CacheStore(std::size_t bytes_max, std::size_t entry_bytes_max, config::Metrics& metrics)
