@@ -16,10 +16,10 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 
-constexpr ByteSet dropped("\t\n\r");
 constexpr ByteSet slashes("/\\");
 constexpr ByteSet authority_ends("/\\?#");
 constexpr ByteSet path_ends("?#");
+constexpr ByteSet altered_in_path = ByteSet(path_set).add('\\', '\\');
 
 bool is_slash(char c) {
   return slashes.has(c);
@@ -31,9 +31,11 @@ std::string_view cleaned(std::string_view text, std::string& buffer) {
   const auto is_outer = [](char c) { return static_cast<unsigned char>(c) <= 0x20; };
   while (!text.empty() && is_outer(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_outer(text.back())) text.remove_suffix(1);
-  if (dropped.first_in(text) == text.size()) return text;
+  constexpr std::string_view dropped = "\t\n\r";
+  const auto is_there = [text](char c) { return text.find(c) != std::string_view::npos; };
+  if (std::ranges::none_of(dropped, is_there)) return text;
   buffer = text;
-  std::erase_if(buffer, [](char c) { return dropped.has(c); });
+  std::erase_if(buffer, [&](char c) { return dropped.find(c) != std::string_view::npos; });
   return buffer;
 }
 
@@ -82,6 +84,19 @@ void drop_last_segment(std::string& path) {
   path.resize(std::min(path.size(), path.rfind('/')));
 }
 
+// Whether the standard leaves a path as it is: nothing in it is encoded or a backslash, and no
+// segment begins as those of dots do. So are most, and one look is cheaper than one at each
+// segment.
+bool is_plain_path(std::string_view path) {
+  if (!path.starts_with('/')) return false;
+  char before = '\0';
+  for (const char c : path) {
+    if (altered_in_path.has(c) || (before == '/' && (c == '.' || c == '%'))) return false;
+    before = c;
+  }
+  return true;
+}
+
 // "path", from behind the slash that begins a segment up to the query or fragment.
 void read_path(std::string& path, std::string_view text) {
   for (;;) {
@@ -120,8 +135,12 @@ void read_query_and_fragment(Url& url, std::string_view text) {
 void read_path_and_rest(Url& url, std::string_view text) {
   const std::size_t end = path_ends.first_in(text);
   std::string_view path = text.substr(0, end);
-  if (!path.empty() && is_slash(path.front())) path.remove_prefix(1);
-  read_path(url.tail, path);
+  if (is_plain_path(path)) {
+    url.tail += path;
+  } else {
+    if (!path.empty() && is_slash(path.front())) path.remove_prefix(1);
+    read_path(url.tail, path);
+  }
   read_query_and_fragment(url, text.substr(end));
 }
 
@@ -131,6 +150,19 @@ config::Result<std::uint16_t> read_port(std::string_view text, std::uint16_t fal
   const auto port = config::parse_whole_number<std::uint16_t>(text);
   if (!port) return Error(ErrorCode::url_denied, "the URL's port is not a number from 0 to 65535");
   return *port;
+}
+
+// Where the ":" before the port stands, or the end. One within brackets is of an address.
+std::size_t end_of_host(std::string_view text) {
+  if (text.find('[') == std::string_view::npos) return std::min(text.find(':'), text.size());
+  std::size_t end = 0;
+  for (bool in_brackets = false; end < text.size(); ++end) {
+    const char c = text[end];
+    if (c == ':' && !in_brackets) break;
+    if (c == '[') in_brackets = true;
+    if (c == ']') in_brackets = false;
+  }
+  return end;
 }
 
 void read_userinfo(Url& url, std::string_view text) {
@@ -151,13 +183,7 @@ config::Result<void> read_authority(Url& url, std::string_view text) {
     read_userinfo(url, text.substr(0, end));
     text.remove_prefix(end + 1);
   }
-  std::size_t host_end = 0;
-  for (bool in_brackets = false; host_end < text.size(); ++host_end) {
-    const char c = text[host_end];
-    if (c == ':' && !in_brackets) break;
-    if (c == '[') in_brackets = true;
-    if (c == ']') in_brackets = false;
-  }
+  const std::size_t host_end = end_of_host(text);
   if (host_end == 0) return Error(ErrorCode::url_denied, "the URL has no host");
   auto host = parse_host(text.substr(0, host_end));
   if (!host) return host.error();
