@@ -10,6 +10,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,11 @@ struct Address {
   [[nodiscard]] std::size_t size_bytes() const { return is_ipv4() ? 4 : 16; }
   [[nodiscard]] std::uint32_t ipv4_value() const;  // Requires: is_ipv4()
   auto operator<=>(const Address&) const = default;
+  // The default compares by a call of memcmp, and every address is held against many.
+  bool operator==(const Address& other) const {
+    return std::memcmp(bytes.data(), other.bytes.data(), sizeof bytes) == 0 &&
+           family == other.family;
+  }
 };
 
 Address make_ipv4(std::uint32_t value);

@@ -15,6 +15,12 @@ Clock::duration idle_max_of(const FetchRequest& request) {
 
 }  // namespace
 
+Admission::Lease Admission::admit_now(Activity& activity, const FetchRequest& request) {
+  if (is_paced(request) || held_until(request)) return {};
+  Connections::Take taking = wanted(activity, request);
+  return taking.await_ready() ? taking.await_resume() : Lease();
+}
+
 // Few have to wait for more than a connection, and nothing but that has a frame then.
 Task<config::Result<Admission::Lease>> Admission::admit(Activity& activity,
                                                         const FetchRequest& request,

@@ -262,10 +262,13 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
                                                    FetchResponse& response, BodySink& sink,
                                                    AttemptEnd& end) {
   response.timings = {};
-  config::Result<Connections::Lease> taken =
-      co_await admission.admit(activity, request, response.trace.get());
-  if (!taken) co_return taken.error();
-  Connections::Lease lease = std::move(*taken);
+  Connections::Lease lease = admission.admit_now(activity, request);
+  if (!lease) {
+    config::Result<Connections::Lease> taken =
+        co_await admission.admit(activity, request, response.trace.get());
+    if (!taken) co_return taken.error();
+    lease = std::move(*taken);
+  }
   UpstreamExchange exchange(shared);
   for (bool again = false;; again = true) {
     if (!lease && again) lease = co_await admission.take(activity, request);

@@ -4,63 +4,30 @@
 
 #include <algorithm>
 #include <array>
-#include <span>
+#include <cstddef>
+#include <cstring>
 
 namespace fetchmill::server::fetch {
 namespace {
 
 using std::chrono::sys_seconds;
 
-constexpr std::array<std::string_view, 7> short_days{"Mon", "Tue", "Wed", "Thu",
-                                                     "Fri", "Sat", "Sun"};
+// Three letters as one number.
+constexpr unsigned abbreviation(const char* letters) {
+  unsigned number = 0;
+  for (int i = 0; i < 3; ++i) number = number << 8 | static_cast<unsigned char>(letters[i]);
+  return number;
+}
+
+constexpr std::array<unsigned, 7> short_days{
+    abbreviation("Mon"), abbreviation("Tue"), abbreviation("Wed"), abbreviation("Thu"),
+    abbreviation("Fri"), abbreviation("Sat"), abbreviation("Sun")};
 constexpr std::array<std::string_view, 7> long_days{"Monday", "Tuesday",  "Wednesday", "Thursday",
                                                     "Friday", "Saturday", "Sunday"};
-constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-
-// Takes a text apart from the left; after the first thing that is not there nothing else is.
-class Scan {
- public:
-  explicit Scan(std::string_view text) : rest_(text) {}
-
-  void text(std::string_view expected) {
-    ok_ = ok_ && rest_.starts_with(expected);
-    if (ok_) rest_.remove_prefix(expected.size());
-  }
-
-  // Exactly so many digits; blanks may stand for leading zeros where `padded`.
-  int number(std::size_t digits, bool padded = false) {
-    ok_ = ok_ && rest_.size() >= digits;
-    int value = 0;
-    for (std::size_t i = 0; ok_ && i < digits; ++i) {
-      const char c = rest_[i];
-      const bool pads = padded && c == ' ' && value == 0 && i + 1 < digits;
-      ok_ = pads || ascii::is_digit(c);
-      if (ok_ && !pads) value = value * 10 + (c - '0');
-    }
-    if (ok_) rest_.remove_prefix(digits);
-    return value;
-  }
-
-  // Which of the words comes next, from 0.
-  unsigned word(std::span<const std::string_view> words) {
-    // Most differ in their first letter, and none is empty.
-    const char first = ok_ && !rest_.empty() ? rest_.front() : '\0';
-    const auto found = std::find_if(words.begin(), words.end(), [&](std::string_view word) {
-      return word.front() == first && rest_.starts_with(word);
-    });
-    ok_ = found != words.end();
-    if (ok_) rest_.remove_prefix(found->size());
-    return static_cast<unsigned>(found - words.begin());
-  }
-
-  void require(bool condition) { ok_ = ok_ && condition; }
-  bool at_end() const { return ok_ && rest_.empty(); }
-
- private:
-  std::string_view rest_;
-  bool ok_ = true;
-};
+constexpr std::array<unsigned, 12> months{
+    abbreviation("Jan"), abbreviation("Feb"), abbreviation("Mar"), abbreviation("Apr"),
+    abbreviation("May"), abbreviation("Jun"), abbreviation("Jul"), abbreviation("Aug"),
+    abbreviation("Sep"), abbreviation("Oct"), abbreviation("Nov"), abbreviation("Dec")};
 
 struct Parts {
   int year = 0;
@@ -69,78 +36,99 @@ struct Parts {
   std::chrono::seconds time{};
 };
 
-unsigned month(Scan& scan) {
-  return scan.word(months) + 1;
-}
+// What stands at a place of a form, each of which has one length. Most answers have a date that is
+// read: no function is called for a letter or three, as it would be for texts whose length is known
+// at run time only.
+class Form {
+ public:
+  explicit Form(std::string_view text) : text_(text.data()) {}
 
-std::chrono::seconds time_of_day(Scan& scan) {
-  const int hour = scan.number(2);
-  scan.text(":");
-  const int minute = scan.number(2);
-  scan.text(":");
-  const int second = scan.number(2);
-  // 60 is a leap second.
-  scan.require(hour < 24 && minute < 60 && second <= 60);
-  return std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second);
-}
+  template <std::size_t size>
+  bool has(std::size_t at, const char (&expected)[size]) const {
+    return std::memcmp(text_ + at, expected, size - 1) == 0;
+  }
+  template <std::size_t digits>
+  bool read(std::size_t at, int& number) const {
+    number = 0;
+    bool is_number = true;
+    for (std::size_t i = at; i < at + digits; ++i) {
+      is_number = is_number && ascii::is_digit(text_[i]);
+      number = number * 10 + (text_[i] - '0');
+    }
+    return is_number;
+  }
+  bool read_month(std::size_t at, unsigned& month) const {
+    const auto found = std::find(months.begin(), months.end(), abbreviation(text_ + at));
+    month = static_cast<unsigned>(found - months.begin()) + 1;
+    return found != months.end();
+  }
+  bool read_time(std::size_t at, std::chrono::seconds& time) const {
+    int hour = 0;
+    int minute = 0;
+    int second = 0;
+    const bool is_time = read<2>(at, hour) && has(at + 2, ":") && read<2>(at + 3, minute) &&
+                         has(at + 5, ":") && read<2>(at + 6, second);
+    time = std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second);
+    // 60 is a leap second.
+    return is_time && hour < 24 && minute < 60 && second <= 60;
+  }
+  bool has_short_day() const {
+    return std::find(short_days.begin(), short_days.end(), abbreviation(text_)) != short_days.end();
+  }
+
+ private:
+  const char* text_;
+};
 
 // Sun, 06 Nov 1994 08:49:37 GMT
-bool read_imf_fixdate(Scan scan, Parts& parts) {
-  scan.word(short_days);
-  scan.text(", ");
-  parts.day = scan.number(2);
-  scan.text(" ");
-  parts.month = month(scan);
-  scan.text(" ");
-  parts.year = scan.number(4);
-  scan.text(" ");
-  parts.time = time_of_day(scan);
-  scan.text(" GMT");
-  return scan.at_end();
+bool read_imf_fixdate(std::string_view text, Parts& parts) {
+  if (text.size() != 29) return false;
+  const Form form(text);
+  return form.has_short_day() && form.has(3, ", ") && form.read<2>(5, parts.day) &&
+         form.has(7, " ") && form.read_month(8, parts.month) && form.has(11, " ") &&
+         form.read<4>(12, parts.year) && form.has(16, " ") && form.read_time(17, parts.time) &&
+         form.has(25, " GMT");
 }
 
 // Sunday, 06-Nov-94 08:49:37 GMT
-bool read_rfc850_date(Scan scan, Parts& parts, sys_seconds now) {
+bool read_rfc850_date(std::string_view text, Parts& parts, sys_seconds now) {
+  const auto named = std::find_if(long_days.begin(), long_days.end(),
+                                  [&](std::string_view day) { return text.starts_with(day); });
+  if (named == long_days.end()) return false;
+  text.remove_prefix(named->size());
+  if (text.size() != 24) return false;
+  const Form form(text);
+  const bool is_date = form.has(0, ", ") && form.read<2>(2, parts.day) && form.has(4, "-") &&
+                       form.read_month(5, parts.month) && form.has(8, "-") &&
+                       form.read<2>(9, parts.year) && form.has(11, " ") &&
+                       form.read_time(12, parts.time) && form.has(20, " GMT");
   const std::chrono::year_month_day today(std::chrono::floor<std::chrono::days>(now));
   const int year_now = static_cast<int>(today.year());
-  scan.word(long_days);
-  scan.text(", ");
-  parts.day = scan.number(2);
-  scan.text("-");
-  parts.month = month(scan);
-  scan.text("-");
-  parts.year = year_now - year_now % 100 + scan.number(2);
+  parts.year += year_now - year_now % 100;
   // At most 50 years ahead; otherwise the last year that ended in these digits.
   if (parts.year > year_now + 50) parts.year -= 100;
   if (parts.year <= year_now - 50) parts.year += 100;
-  scan.text(" ");
-  parts.time = time_of_day(scan);
-  scan.text(" GMT");
-  return scan.at_end();
+  return is_date;
 }
 
 // Sun Nov  6 08:49:37 1994
-bool read_asctime_date(Scan scan, Parts& parts) {
-  scan.word(short_days);
-  scan.text(" ");
-  parts.month = month(scan);
-  scan.text(" ");
-  parts.day = scan.number(2, true);
-  scan.text(" ");
-  parts.time = time_of_day(scan);
-  scan.text(" ");
-  parts.year = scan.number(4);
-  return scan.at_end();
+bool read_asctime_date(std::string_view text, Parts& parts) {
+  if (text.size() != 24) return false;
+  const Form form(text);
+  // A blank may stand for the leading zero of the day.
+  const bool has_day = form.has(8, " ") ? form.read<1>(9, parts.day) : form.read<2>(8, parts.day);
+  return form.has_short_day() && form.has(3, " ") && form.read_month(4, parts.month) &&
+         form.has(7, " ") && has_day && form.has(10, " ") && form.read_time(11, parts.time) &&
+         form.has(19, " ") && form.read<4>(20, parts.year);
 }
 
 }  // namespace
 
 std::optional<sys_seconds> parse_http_date(std::string_view text, sys_seconds now) {
   using std::chrono::year_month_day;
-  const Scan scan(text);
   Parts parts;
-  if (!read_imf_fixdate(scan, parts) && !read_rfc850_date(scan, parts, now) &&
-      !read_asctime_date(scan, parts))
+  if (!read_imf_fixdate(text, parts) && !read_rfc850_date(text, parts, now) &&
+      !read_asctime_date(text, parts))
     return std::nullopt;
   const year_month_day date(std::chrono::year(parts.year), std::chrono::month(parts.month),
                             std::chrono::day(static_cast<unsigned>(parts.day)));

@@ -16,8 +16,13 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 
+constexpr ByteSet slashes("/\\");
+constexpr ByteSet authority_ends("/\\?#");
+constexpr ByteSet path_ends("?#");
+constexpr ByteSet altered_in_path = ByteSet(path_set).add('\\', '\\');
+
 bool is_slash(char c) {
-  return c == '/' || c == '\\';
+  return slashes.has(c);
 }
 
 // The standard's preparation: C0 controls and spaces off both ends, tabs and newlines out.
@@ -26,10 +31,11 @@ std::string_view cleaned(std::string_view text, std::string& buffer) {
   const auto is_outer = [](char c) { return static_cast<unsigned char>(c) <= 0x20; };
   while (!text.empty() && is_outer(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_outer(text.back())) text.remove_suffix(1);
-  const auto goes_out = [](char c) { return c == '\t' || c == '\n' || c == '\r'; };
-  if (std::ranges::none_of(text, goes_out)) return text;
+  constexpr std::string_view dropped = "\t\n\r";
+  const auto is_there = [text](char c) { return text.find(c) != std::string_view::npos; };
+  if (std::ranges::none_of(dropped, is_there)) return text;
   buffer = text;
-  std::erase_if(buffer, goes_out);
+  std::erase_if(buffer, [&](char c) { return dropped.find(c) != std::string_view::npos; });
   return buffer;
 }
 
@@ -67,12 +73,6 @@ bool is_dots(std::string_view segment, std::size_t dots_wanted) {
   return dots == dots_wanted;
 }
 
-// Where the first of these characters stands, or the end. Not find_first_of: that calls memchr for
-// every character of the text.
-std::size_t end_before(std::string_view text, std::string_view characters) {
-  return static_cast<std::size_t>(std::ranges::find_first_of(text, characters) - text.begin());
-}
-
 // What stands behind the first of these delimiters; empty where there is none.
 std::optional<std::string_view> behind(std::string_view text, char delimiter) {
   const std::size_t at = text.find(delimiter);
@@ -84,10 +84,23 @@ void drop_last_segment(std::string& path) {
   path.resize(std::min(path.size(), path.rfind('/')));
 }
 
+// Whether the standard leaves a path as it is: nothing in it is encoded or a backslash, and no
+// segment begins as those of dots do. So are most, and one look is cheaper than one at each
+// segment.
+bool is_plain_path(std::string_view path) {
+  if (!path.starts_with('/')) return false;
+  char before = '\0';
+  for (const char c : path) {
+    if (altered_in_path.has(c) || (before == '/' && (c == '.' || c == '%'))) return false;
+    before = c;
+  }
+  return true;
+}
+
 // "path", from behind the slash that begins a segment up to the query or fragment.
 void read_path(std::string& path, std::string_view text) {
   for (;;) {
-    const std::size_t end = end_before(text, "/\\");
+    const std::size_t end = slashes.first_in(text);
     const std::string_view segment = text.substr(0, end);
     const bool last = end == text.size();
     if (is_dots(segment, 2)) {
@@ -120,10 +133,14 @@ void read_query_and_fragment(Url& url, std::string_view text) {
 
 // Everything from the path on, behind the path that the tail has; `text` may begin with a slash.
 void read_path_and_rest(Url& url, std::string_view text) {
-  const std::size_t end = end_before(text, "?#");
+  const std::size_t end = path_ends.first_in(text);
   std::string_view path = text.substr(0, end);
-  if (!path.empty() && is_slash(path.front())) path.remove_prefix(1);
-  read_path(url.tail, path);
+  if (is_plain_path(path)) {
+    url.tail += path;
+  } else {
+    if (!path.empty() && is_slash(path.front())) path.remove_prefix(1);
+    read_path(url.tail, path);
+  }
   read_query_and_fragment(url, text.substr(end));
 }
 
@@ -135,26 +152,38 @@ config::Result<std::uint16_t> read_port(std::string_view text, std::uint16_t fal
   return *port;
 }
 
-// "authority", "host" and "port". The last "@" ends the userinfo.
-config::Result<void> read_authority(Url& url, std::string_view text) {
-  if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
-    const std::string_view userinfo = text.substr(0, at);
-    const std::size_t colon = userinfo.find(':');
-    url.userinfo = true;
-    append_percent_encoded(url.credentials, userinfo.substr(0, colon), userinfo_set);
-    if (colon != std::string_view::npos && colon + 1 < userinfo.size()) {
-      url.credentials += ':';
-      append_percent_encoded(url.credentials, userinfo.substr(colon + 1), userinfo_set);
-    }
-    text.remove_prefix(at + 1);
-  }
-  std::size_t host_end = 0;
-  for (bool in_brackets = false; host_end < text.size(); ++host_end) {
-    const char c = text[host_end];
+// Where the ":" before the port stands, or the end. One within brackets is of an address.
+std::size_t end_of_host(std::string_view text) {
+  if (text.find('[') == std::string_view::npos) return std::min(text.find(':'), text.size());
+  std::size_t end = 0;
+  for (bool in_brackets = false; end < text.size(); ++end) {
+    const char c = text[end];
     if (c == ':' && !in_brackets) break;
     if (c == '[') in_brackets = true;
     if (c == ']') in_brackets = false;
   }
+  return end;
+}
+
+void read_userinfo(Url& url, std::string_view text) {
+  const std::size_t colon = text.find(':');
+  url.userinfo = true;
+  append_percent_encoded(url.credentials, text.substr(0, colon), userinfo_set);
+  if (colon != std::string_view::npos && colon + 1 < text.size()) {
+    url.credentials += ':';
+    append_percent_encoded(url.credentials, text.substr(colon + 1), userinfo_set);
+  }
+}
+
+// "authority", "host" and "port". The last "@" ends the userinfo.
+config::Result<void> read_authority(Url& url, std::string_view text) {
+  // Most have no userinfo, and rfind goes byte by byte.
+  if (text.find('@') != std::string_view::npos) {
+    const std::size_t end = text.rfind('@');
+    read_userinfo(url, text.substr(0, end));
+    text.remove_prefix(end + 1);
+  }
+  const std::size_t host_end = end_of_host(text);
   if (host_end == 0) return Error(ErrorCode::url_denied, "the URL has no host");
   auto host = parse_host(text.substr(0, host_end));
   if (!host) return host.error();
@@ -167,26 +196,27 @@ config::Result<void> read_authority(Url& url, std::string_view text) {
 }
 
 // From the authority on.
-config::Result<Url> read_from_authority(Scheme scheme, std::string_view text) {
-  Url url;
-  url.scheme = scheme;
-  const std::size_t end = end_before(text, "/\\?#");
-  if (const auto read = read_authority(url, text.substr(0, end)); !read) return read.error();
+config::Result<void> read_from_authority(Url& url, std::string_view text) {
+  const std::size_t end = authority_ends.first_in(text);
+  auto read = read_authority(url, text.substr(0, end));
+  if (!read) return read;
   url.tail.reserve(text.size() - end + 1);  // enough where nothing is encoded
   read_path_and_rest(url, text.substr(end));
-  return url;
+  return read;
 }
 
 // "relative" and "relative slash".
-config::Result<Url> read_relative(const Url& base, std::string_view text) {
-  if (text.size() >= 2 && is_slash(text[0]) && is_slash(text[1]))
-    return read_from_authority(base.scheme, skip_slashes(text));
-  Url url = base;
+config::Result<void> read_relative(Url& url, const Url& base, std::string_view text) {
+  if (text.size() >= 2 && is_slash(text[0]) && is_slash(text[1])) {
+    url.scheme = base.scheme;
+    return read_from_authority(url, skip_slashes(text));
+  }
+  url = base;
   const bool keeps_path = text.empty() || text.front() == '?' || text.front() == '#';
   if (keeps_path) {
     url.tail = text.starts_with('?') ? base.path() : base.request_target();
     read_query_and_fragment(url, text);
-    return url;
+    return {};
   }
   url.tail.clear();
   if (!is_slash(text.front())) {
@@ -194,15 +224,15 @@ config::Result<Url> read_relative(const Url& base, std::string_view text) {
     drop_last_segment(url.tail);
   }
   read_path_and_rest(url, text);
-  return url;
+  return {};
 }
 
-config::Result<Url> parse(std::string_view raw, const Url* base) {
+config::Result<void> read_url(Url& url, std::string_view raw, const Url* base) {
   std::string buffer;
   std::string_view text = cleaned(raw, buffer);
   const std::string_view name = take_scheme(text);
   if (name.empty()) {
-    if (base != nullptr) return read_relative(*base, text);
+    if (base != nullptr) return read_relative(url, *base, text);
     return Error(ErrorCode::invalid_request,
                  text.empty() ? "the URL is empty" : "the URL is not absolute: it has no scheme");
   }
@@ -213,17 +243,28 @@ config::Result<Url> parse(std::string_view raw, const Url* base) {
                                             ascii::to_lower(name.substr(0, shown_bytes_max)) +
                                             "\" is not allowed, only http and https are");
   }
-  const Scheme scheme = is_https ? Scheme::https : Scheme::http;
+  url.scheme = is_https ? Scheme::https : Scheme::http;
   // "special relative or authority": "http:path" is relative to a base of the same scheme.
-  if (base != nullptr && base->scheme == scheme && !text.starts_with("//"))
-    return read_relative(*base, text);
-  return read_from_authority(scheme, skip_slashes(text));
+  if (base != nullptr && base->scheme == url.scheme && !text.starts_with("//"))
+    return read_relative(url, *base, text);
+  return read_from_authority(url, skip_slashes(text));
+}
+
+// Filled where it is returned: what holds strings is not cheap to move.
+config::Result<Url> parse(std::string_view text, const Url* base) {
+  config::Result<Url> url;
+  if (auto read = read_url(*url, text, base); !read) url = std::move(read).error();
+  return url;
 }
 
 }  // namespace
 
 std::string_view to_string(Scheme scheme) {
   return scheme == Scheme::https ? "https" : "http";
+}
+
+std::string_view prefix(Scheme scheme) {
+  return scheme == Scheme::https ? "https://" : "http://";
 }
 
 std::string_view Url::username() const {
@@ -255,7 +296,7 @@ std::string Url::href() const {
   constexpr std::string_view longest_around = "https://@:65535";
   std::string out;
   out.reserve(credentials.size() + host.text.size() + tail.size() + longest_around.size());
-  out.append(to_string(scheme)).append("://");
+  out += prefix(scheme);
   if (!credentials.empty()) out.append(credentials) += '@';
   append_host_header(out);
   out += tail;

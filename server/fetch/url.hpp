@@ -24,6 +24,8 @@ namespace fetchmill::server::fetch {
 enum class Scheme : std::uint8_t { http, https };
 
 std::string_view to_string(Scheme scheme);
+// "https://"
+std::string_view prefix(Scheme scheme);
 
 // Parts that stand in one string are told apart by their delimiters. That is safe because these are
 // percent-encoded within them: ":" in username and password, "?" in the path, "#" in path and

@@ -91,6 +91,14 @@ config::Result<std::string> domain_to_ascii(std::string domain) {
   return domain;
 }
 
+// A domain as it stands in a URL.
+config::Result<std::string> read_domain(std::string_view text) {
+  // In most there is nothing to decode, to map or to refuse.
+  const bool is_plain = wire::span_of(wire::host_char, text) == text.size();
+  if (is_plain && !text.empty()) return ascii::to_lower(text);
+  return domain_to_ascii(percent_decode(text));
+}
+
 struct Ipv4Number {
   std::uint64_t value = 0;
   bool valid = true;
@@ -172,7 +180,10 @@ config::Result<Host> parse_bracketed(std::string_view text) {
 
 config::Result<Host> parse_host(std::string_view text) {
   if (text.starts_with('[')) return parse_bracketed(text);
-  auto domain = domain_to_ascii(percent_decode(text));
+  // An address in the form that it has on the wire needs no other look.
+  const auto plain = parse_address(text);
+  if (plain && plain->is_ipv4()) return Host{std::string(text), plain, HostKind::ipv4};
+  auto domain = read_domain(text);
   if (!domain) return domain.error();
   if (!ends_in_number(*domain)) return Host{std::move(*domain), std::nullopt, HostKind::domain};
   const auto address = parse_ipv4(*domain);

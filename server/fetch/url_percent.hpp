@@ -2,32 +2,23 @@
 // config/percent undoes it.
 #pragma once
 
-#include <array>
-#include <cstdint>
+#include "server/fetch/byte_set.hpp"
+
 #include <string>
 #include <string_view>
 
 namespace fetchmill::server::fetch {
 
-// A set of bytes; everything outside printable ASCII is always in it.
-class PercentEncodeSet {
- public:
-  constexpr explicit PercentEncodeSet(std::string_view printable) {
-    for (unsigned byte = 0; byte < encoded_.size(); ++byte)
-      encoded_[byte] = byte < 0x20 || byte > 0x7e;
-    for (const char c : printable) encoded_[static_cast<unsigned char>(c)] = true;
-  }
-  [[nodiscard]] constexpr bool has(char c) const { return encoded_[static_cast<unsigned char>(c)]; }
+// Everything outside printable ASCII is in each of the sets.
+constexpr ByteSet percent_encode_set(std::string_view printable) {
+  return ByteSet(printable).add(0x00, 0x1f).add(0x7f, 0xff);
+}
 
- private:
-  std::array<bool, 256> encoded_{};
-};
+inline constexpr ByteSet fragment_set = percent_encode_set(" \"<>`");
+inline constexpr ByteSet special_query_set = percent_encode_set(" \"#<>'");
+inline constexpr ByteSet path_set = percent_encode_set(" \"#<>?^`{}");
+inline constexpr ByteSet userinfo_set = percent_encode_set(" \"#<>?^`{}/:;=@[\\]|");
 
-inline constexpr PercentEncodeSet fragment_set{" \"<>`"};
-inline constexpr PercentEncodeSet special_query_set{" \"#<>'"};
-inline constexpr PercentEncodeSet path_set{" \"#<>?^`{}"};
-inline constexpr PercentEncodeSet userinfo_set{" \"#<>?^`{}/:;=@[\\]|"};
-
-void append_percent_encoded(std::string& to, std::string_view text, const PercentEncodeSet& set);
+void append_percent_encoded(std::string& to, std::string_view text, const ByteSet& set);
 
 }  // namespace fetchmill::server::fetch

@@ -1,5 +1,7 @@
 #include "server/fetch/url_policy.hpp"
 
+#include "server/fetch/byte_set.hpp"
+
 #include <string>
 
 namespace fetchmill::server::fetch {
@@ -23,10 +25,14 @@ bool has_control(std::string_view text) {
   return false;
 }
 
+// What any of those begins with that check_text refuses; most texts have none.
+constexpr ByteSet suspicious = ByteSet("\\\x7f\xc2").add(0x00, 0x1f);
+
 // What the standard would repair or pass on, and attackers use to make two parsers disagree.
 config::Result<void> check_text(std::string_view text) {
   if (text.size() > url_bytes_max)
     return denied("the URL is longer than " + std::to_string(url_bytes_max) + " bytes");
+  if (suspicious.first_in(text) == text.size()) return {};
   if (has_control(text)) return denied("the URL contains a control character");
   if (text.find('\\') != std::string_view::npos)
     return denied("the URL contains a backslash; percent-encode it as %5C");
@@ -38,7 +44,8 @@ config::Result<void> check_parsed(const Url& url, const UrlRules& rules, DenyRea
     return denied(
         "the URL contains credentials (\"user@\" before the host); send a header instead");
   // "127.0.0.1.." is a name to the standard and an address to who drops dots; it resolves nowhere.
-  if (url.host.text.starts_with('.') || url.host.text.find("..") != std::string::npos)
+  if (!url.host.address &&
+      (url.host.text.starts_with('.') || url.host.text.find("..") != std::string::npos))
     return denied("the URL's host has an empty label");
   if (const auto listed = check_lists(url, rules.hosts, reason); !listed) return listed.error();
   const AddressPolicy& policy = rules.addresses;
@@ -66,17 +73,24 @@ std::string suggestion(std::string_view text) {
   return "; did you mean " + href + " ?";
 }
 
+config::Result<Url> parsed_and_checked(const Url* base, std::string_view text,
+                                       const UrlRules& rules, DenyReason& reason) {
+  auto url = base != nullptr ? resolve_url(*base, text) : parse_url(text);
+  if (!url) return url;
+  if (auto fine = check_parsed(*url, rules, reason); !fine)
+    url = std::move(fine).error();
+  else
+    reason = DenyReason::none;
+  return url;
+}
+
 config::Result<Url> checked(const Url* base, std::string_view text, const UrlRules& rules,
                             DenyReason* reason_out) {
   DenyReason unused = DenyReason::none;
   DenyReason& reason = reason_out != nullptr ? *reason_out : unused;
   reason = DenyReason::url;
-  if (const auto fine = check_text(text); !fine) return fine.error();
-  auto url = base != nullptr ? resolve_url(*base, text) : parse_url(text);
-  if (!url) return url;
-  if (const auto fine = check_parsed(*url, rules, reason); !fine) return fine.error();
-  reason = DenyReason::none;
-  return url;
+  if (auto fine = check_text(text); !fine) return std::move(fine).error();
+  return parsed_and_checked(base, text, rules, reason);
 }
 
 std::string_view description(DenyReason reason) {
@@ -134,22 +148,21 @@ config::Result<void> check_lists(const Url& url, const HostPolicy& hosts, DenyRe
 config::Result<Url> check_url(std::string_view text, const UrlRules& rules, DenyReason* reason) {
   auto result = checked(nullptr, text, rules, reason);
   if (result) return result;
-  Error error = result.error();
+  Error& error = result.error();
   error.field = "url";
   const bool scheme_missing = text.find("://") == std::string_view::npos;
   if (scheme_missing && !text.empty() && error.code != ErrorCode::address_denied &&
       check_text(text))
     error.detail += suggestion(text);
-  return error;
+  return result;
 }
 
 config::Result<Url> check_redirect(const Url& base, std::string_view location,
                                    const UrlRules& rules, DenyReason* reason) {
   auto result = checked(&base, location, rules, reason);
   if (!result) {
-    Error error = result.error();
-    error.detail = "redirect refused: " + error.detail;
-    return error;
+    result.error().detail.insert(0, "redirect refused: ");
+    return result;
   }
   const std::optional<std::string_view> inherited = base.fragment();
   if (inherited && !result->fragment()) result->tail.append("#").append(*inherited);

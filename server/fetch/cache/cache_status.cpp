@@ -1,5 +1,7 @@
 #include "server/fetch/cache/cache_status.hpp"
 
+#include "config/digits.hpp"
+
 #include <array>
 
 namespace fetchmill::server::fetch::cache {
@@ -20,8 +22,14 @@ void append_cache_status(std::string& to, const CacheReport& report) {
     to += "; fwd=";
     to += reasons[static_cast<std::size_t>(report.forward)];
   }
-  if (report.forward_status != 0) to += "; fwd-status=" + std::to_string(report.forward_status);
-  if (report.ttl) to += "; ttl=" + std::to_string(report.ttl->count());
+  if (report.forward_status != 0) {
+    to += "; fwd-status=";
+    to += config::Digits(report.forward_status);
+  }
+  if (report.ttl) {
+    to += "; ttl=";
+    to += std::to_string(report.ttl->count());
+  }
   if (report.stored) to += "; stored";
   if (report.result == CacheResult::collapsed) to += "; collapsed";
 }

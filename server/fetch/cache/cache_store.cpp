@@ -1,5 +1,6 @@
 #include "server/fetch/cache/cache_store.hpp"
 
+#include "config/digits.hpp"
 #include "server/fetch/cache/vary.hpp"
 
 #include <algorithm>
@@ -45,13 +46,16 @@ bool Entry::grow(Piece& piece, std::size_t needed) {
 }
 
 std::string url_key(const Url& url) {
-  const std::string_view target = url.request_target();
   constexpr std::string_view longest_around = "https://:65535";
   std::string key;
-  key.reserve(url.host.text.size() + target.size() + longest_around.size());
-  key.append(to_string(url.scheme)).append("://").append(url.host.text);
-  key.append(":").append(std::to_string(url.port)).append(target);
+  key.reserve(url.host.text.size() + url.tail.size() + longest_around.size());
+  append_url_key(key, url);
   return key;
+}
+
+void append_url_key(std::string& to, const Url& url) {
+  to.append(prefix(url.scheme)).append(url.host.text) += ':';
+  to.append(config::Digits(url.port)).append(url.request_target());
 }
 
 CacheStore::CacheStore(std::size_t bytes_max, std::size_t entry_bytes_max, config::Metrics& metrics)
@@ -66,7 +70,7 @@ CacheStore::~CacheStore() {
   clear();
 }
 
-CacheStore::Found CacheStore::find(std::string_view url_key, std::span<const Header> sent) {
+CacheStore::Found CacheStore::find(const HashedText& url_key, std::span<const Header> sent) {
   const auto url = urls_.find(url_key);
   if (url == urls_.end()) return {};
   const std::vector<EntryPtr>& variants = url->second;

@@ -75,6 +75,14 @@ using EntryPtr = std::shared_ptr<Entry>;
 
 // "https://host:443/path?query"
 std::string url_key(const Url& url);
+void append_url_key(std::string& to, const Url& url);
+
+// A text that was hashed for more than one use.
+struct HashedText {
+  std::string_view text;
+  std::size_t hash = 0;  // by TextHash
+  bool operator==(const std::string& other) const { return text == other; }
+};
 
 // Maps by text are asked with views.
 struct TextHash {
@@ -82,6 +90,7 @@ struct TextHash {
   std::size_t operator()(std::string_view text) const {
     return std::hash<std::string_view>()(text);
   }
+  std::size_t operator()(const HashedText& text) const { return text.hash; }
 };
 
 class CacheStore {
@@ -104,7 +113,7 @@ class CacheStore {
     bool url_known = false;  // others do
   };
   // The newest one that answers a request with these fields; it is now the one used last.
-  Found find(std::string_view url_key, std::span<const Header> sent);
+  Found find(const HashedText& url_key, std::span<const Header> sent);
 
   // In place of the one with the same keys. False: there is no room.
   bool put(const EntryPtr& entry);

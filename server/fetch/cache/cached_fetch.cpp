@@ -85,10 +85,11 @@ Task<Result<void>> CachedFetch::fetch(Activity& activity, FetchRequest& request,
                                       FetchResponse& response, BodySink& sink) {
   if (store_.is_on() && takes_part(request)) {
     Visit visit = begin_visit(request);
-    look_up(visit, request, visit.begun);
+    look_up(visit, key_, request, visit.begun);
     // Nothing but that has a frame then: most have to ask, and wait for long.
     if (goes_itself(visit, request))
       return ask(activity, std::move(visit), request, response, sink);
+    visit.key = key_;
     return reuse(activity, std::move(visit), request, response, sink);
   }
   if (request.cache == CacheMode::only_if_cached) return refuse(request, response);
@@ -112,19 +113,24 @@ void CachedFetch::stop() {
   }
 }
 
-CachedFetch::Visit CachedFetch::begin_visit(const FetchRequest& request) const {
+// Its key stands in key_: the URL's, then all that the client wants sent.
+CachedFetch::Visit CachedFetch::begin_visit(const FetchRequest& request) {
   Visit visit;
   visit.begun = EventTime::now();
-  visit.key = url_key(request.url);
-  visit.url_key_bytes = visit.key.size();
-  visit.key = identity(std::move(visit.key), request);
-  visit.hash = TextHash()(visit.key);
+  key_.clear();
+  append_url_key(key_, request.url);
+  visit.url_key_bytes = key_.size();
+  visit.url_hash = TextHash()(key_);
+  append_identity(key_, request);
+  visit.hash = key_.size() == visit.url_key_bytes ? visit.url_hash : TextHash()(key_);
   visit.asked = asked_of_cache(request);
   return visit;
 }
 
-void CachedFetch::look_up(Visit& visit, const FetchRequest& request, TimePoint now) {
-  CacheStore::Found found = store_.find(visit.url_key(), request.headers);
+void CachedFetch::look_up(Visit& visit, std::string_view key, const FetchRequest& request,
+                          TimePoint now) {
+  const HashedText url_key{key.substr(0, visit.url_key_bytes), visit.url_hash};
+  CacheStore::Found found = store_.find(url_key, request.headers);
   visit.entry = std::move(found.entry);
   visit.why =
       visit.entry ? Forward::stale : (found.url_known ? Forward::vary_miss : Forward::uri_miss);
@@ -144,12 +150,13 @@ bool CachedFetch::may_wait(const Visit& visit, const FetchRequest& request) cons
          !visit.asked.no_store && !unshared_.holds(visit.hash, visit.begun);
 }
 
-// Whether it asks at once: nothing that may answer is stored, and nobody else is asking.
+// Whether it asks at once: nothing that may answer is stored, and nobody else is asking. Requires:
+// the visit's key in key_.
 bool CachedFetch::goes_itself(Visit& visit, const FetchRequest& request) {
   if (answers(visit) || visit.asked.only_if_cached) return false;
   if (!may_wait(visit, request)) return true;
-  if (flights_.is_under_way(visit.key)) return false;
-  visit.lead = flights_.lead(visit.key);
+  if (flights_.is_under_way(key_)) return false;
+  visit.lead = flights_.lead(key_);
   return true;
 }
 
@@ -169,7 +176,7 @@ Task<Result<void>> CachedFetch::reuse(Activity& activity, Visit visit, FetchRequ
       response.final_url = request.url.href();
       co_return stored.error();
     }
-    if (*stored) look_up(visit, request, Clock::now());
+    if (*stored) look_up(visit, visit.key, request, Clock::now());
     result = CacheResult::collapsed;
   }
   if (!answers(visit)) {
@@ -218,8 +225,7 @@ Task<Result<void>> CachedFetch::ask(Activity& activity, Visit visit, FetchReques
   request.waits_out_pauses = !stands_in && !visit.is_background;
   if (visit.entry) add_conditions(visit, request);
   response.cache.forward = visit.asked.no_cache ? Forward::request : visit.why;
-  StoringSink storing(store_, visit.url_key(), request, response, sink, visit.lead,
-                      !visit.asked.no_store);
+  StoringSink storing(store_, request, response, sink, visit.lead, !visit.asked.no_store);
   Task<Result<void>> fetching = upstream_.run(activity, request, response, storing);
   Result<void> outcome = co_await fetching;
   request.retries = retries;
@@ -253,7 +259,7 @@ Task<Result<void>> CachedFetch::ask(Activity& activity, Visit visit, FetchReques
     co_return outcome;
   }
   count(response, CacheResult::stale);
-  tell_own_url(visit.url_key(), response);
+  tell_own_url(visit.entry->url_key, response);
   Task<Result<void>> serving = serve(activity, visit.entry, request, response, sink);
   co_return co_await serving;
 }

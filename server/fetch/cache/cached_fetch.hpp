@@ -59,11 +59,10 @@ class CachedFetch {
  private:
   // What is known of one fetch on its way through the cache.
   struct Visit {
-    std::string_view url_key() const { return std::string_view(key).substr(0, url_key_bytes); }
-
-    std::string key;  // the URL's, then all that the client wants sent
+    std::string key;           // as begin_visit made it; empty where nobody is waited for
+    std::size_t hash = 0;      // of the key
+    std::size_t url_hash = 0;  // of its first part
     std::size_t url_key_bytes = 0;
-    std::size_t hash = 0;
     TimePoint begun;
     CacheControl asked;  // by the request
     EntryPtr entry;
@@ -77,8 +76,8 @@ class CachedFetch {
     Activity activity;
   };
 
-  Visit begin_visit(const FetchRequest& request) const;
-  void look_up(Visit& visit, const FetchRequest& request, TimePoint now);
+  Visit begin_visit(const FetchRequest& request);
+  void look_up(Visit& visit, std::string_view key, const FetchRequest& request, TimePoint now);
   bool answers(const Visit& visit) const;
   bool may_wait(const Visit& visit, const FetchRequest& request) const;
 
@@ -113,6 +112,7 @@ class CachedFetch {
   IntrusiveList<Background> backgrounds_;
   std::size_t background_count_ = 0;
   std::array<config::Counter*, 7> results_;
+  std::string key_;  // scratch
 };
 
 }  // namespace fetchmill::server::fetch::cache

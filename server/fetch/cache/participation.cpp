@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 namespace fetchmill::server::fetch::cache {
 
@@ -31,15 +30,13 @@ CacheControl asked_of_cache(const FetchRequest& request) {
   return asked;
 }
 
-std::string identity(std::string url_key, const FetchRequest& request) {
-  std::string key = std::move(url_key);
+void append_identity(std::string& key, const FetchRequest& request) {
   for (const Header& header : request.headers) {
     key += '\n';
     key += header.name;
     key += ':';
     key += header.value;
   }
-  return key;
 }
 
 bool is_unsafe(wire::Method method) {

@@ -14,8 +14,8 @@ bool takes_part(const FetchRequest& request);
 // The request's own Cache-Control, with what its cache mode adds.
 CacheControl asked_of_cache(const FetchRequest& request);
 
-// What makes two requests identical: the URL and every field the client wants sent.
-std::string identity(std::string url_key, const FetchRequest& request);
+// Behind the key of its URL: what makes two requests identical, every field the client wants sent.
+void append_identity(std::string& key, const FetchRequest& request);
 
 // Whether a request may change what its URL answers (RFC 9110 §9.2.1).
 bool is_unsafe(wire::Method method);

@@ -39,7 +39,7 @@ EntryPtr StoringSink::new_entry(std::optional<std::uint64_t> length) const {
   std::optional<std::vector<std::string>> vary = parse_vary(fields.vary);
   if (!vary) return nullptr;
   auto entry = std::make_shared<Entry>(store_);
-  entry->url_key = url_key_;
+  entry->url_key = url_key(request_.url);
   entry->secondary = secondary_key(*vary, request_.headers);
   entry->vary = std::move(*vary);
   entry->status = response_.status;

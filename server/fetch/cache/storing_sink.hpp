@@ -11,16 +11,13 @@
 #include "server/fetch/cache/flights.hpp"
 #include "server/fetch/fetch.hpp"
 
-#include <string_view>
-
 namespace fetchmill::server::fetch::cache {
 
 class StoringSink final : public BodySink {
  public:
-  StoringSink(CacheStore& store, std::string_view url_key, const FetchRequest& request,
-              const FetchResponse& response, BodySink& to, Flights::Lead& lead, bool may_store)
+  StoringSink(CacheStore& store, const FetchRequest& request, const FetchResponse& response,
+              BodySink& to, Flights::Lead& lead, bool may_store)
       : store_(store),
-        url_key_(url_key),
         request_(request),
         response_(response),
         to_(to),
@@ -46,7 +43,6 @@ class StoringSink final : public BodySink {
   EntryPtr new_entry(std::optional<std::uint64_t> length) const;
 
   CacheStore& store_;
-  std::string_view url_key_;
   const FetchRequest& request_;
   const FetchResponse& response_;
   BodySink& to_;

@@ -176,6 +176,10 @@ TEST(Participation, ModesAddToWhatTheFieldsAsk) {
 }
 
 TEST(Participation, IdenticalIsWhatAsksTheSame) {
+  const auto identity = [](std::string key, const FetchRequest& request) {
+    append_identity(key, request);
+    return key;
+  };
   const std::string plain = identity("u", a_get());
   EXPECT_EQ(plain, "u");
   EXPECT_NE(identity("u", a_get({{"A", "b"}})), plain);

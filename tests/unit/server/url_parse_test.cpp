@@ -94,6 +94,21 @@ TEST(UrlParse, DelimitersThatBelongToAPart) {
   }
 }
 
+TEST(UrlParse, PathsOfDotsAndNearly) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"/a//b/", "/a//b/"},  {"//", "//"},           {"/.a/..b", "/.a/..b"}, {"/a./b..", "/a./b.."},
+      {"/a/.", "/a/"},       {"/a/./b", "/a/b"},     {"/a/..", "/"},         {"/a/../b", "/b"},
+      {"/%2e", "/"},         {"/%2ea", "/%2ea"},     {"/a%2E/b", "/a%2E/b"}, {"/a/%2E./b", "/b"},
+      {"/a/b\\c", "/a/b/c"}, {"/a/b c", "/a/b%20c"}, {"\\a/b", "/a/b"},
+  };
+  for (const auto& [text, path] : cases) {
+    const auto url = parse_url("http://a.example" + text + "?/../x");
+    ASSERT_TRUE(url) << text;
+    EXPECT_EQ(url->path(), path) << text;
+    EXPECT_EQ(url->query(), "/../x") << text;
+  }
+}
+
 TEST(UrlParse, Credentials) {
   struct Case {
     std::string userinfo, username, password, serialized;
