@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 #include <string_view>
+#include <utility>
 
 #include <simdjson.h>
 
@@ -46,19 +47,18 @@ bool Area::ready() const {
 void Area::submit(const Order& order) {
   const std::uint32_t small_output = free_small_outputs_[unanswered()];
   const std::uint32_t index = owed_end_++;
-  Owed& owed = owed_[ring_place(index)];
-  owed = Owed{};
-  owed.asked = {.task = order.id,
+  const Owed& owed = owed_[ring_place(index)] = {
+      .asked = {.task = order.id,
                 .grant_offset = small_output_offset(small_output),
                 .grant_bytes = small_output_bytes,
                 .result_bytes_max = std::min(order.result_bytes_max, result_bytes_max_),
-                .flags = order.flags};
-  owed.task = order.task;
-  owed.slot = order.slot;
-  owed.index = index;
-  owed.small_output = small_output;
-  owed.cost_key = order.cost_key;
-  owed.expected = order.expected;
+                .flags = order.flags},
+      .task = order.task,
+      .slot = order.slot,
+      .index = index,
+      .small_output = small_output,
+      .cost_key = order.cost_key,
+      .expected = order.expected};
   Submission& out = loop_.submissions[ring_place(index)];
   prefetch_to_write(&loop_.submissions[ring_place(index + prefetch_tasks)], sizeof out);
   out.task = order.id;
@@ -111,8 +111,12 @@ Area::Take Area::take(TurnBudget& budget, Taken& into) {
   }
   // Another area may have spent it while this one was in the middle of an answer.
   if (budget.spent()) return Take::later;
-  if (!copy_piece(budget) || !scan_piece(budget))
-    return lie_ == Lie::none ? Take::later : Take::lie;
+  into.result.reset();
+  // What nobody wants need not be copied.
+  if (owed(0).task != nullptr) {
+    const Take got = receive(budget, into.result.emplace().output->bytes);
+    if (got != Take::answer) return got;
+  }
   --budget.answers;
   return finish(into);
 }
@@ -136,11 +140,7 @@ bool Area::begin() {
     receiving_.reset();
     grant_large();
     ++taken_;
-    return true;
   }
-  // What nobody wants need not be copied.
-  if (oldest.task == nullptr) now.answer.bytes = 0;
-  now.bytes.reserve(now.answer.bytes);
   return true;
 }
 
@@ -165,28 +165,38 @@ void Area::grant_large() {
   ring_worker(loop_, worker_, rung_for_);
 }
 
-bool Area::copy_piece(TurnBudget& budget) {
-  Receiving& now = *receiving_;
-  const std::uint64_t left = now.answer.bytes - now.bytes.size();
+// Most results fit in what the turn may spend, and are copied once, to where they stay.
+Area::Take Area::receive(TurnBudget& budget, std::string& bytes) {
+  if (!receiving_->bytes.empty()) bytes = std::exchange(receiving_->bytes, {});
+  const bool whole = copy_piece(budget, bytes) && scan_piece(budget, bytes);
+  if (lie_ != Lie::none) return Take::lie;
+  if (whole) return Take::answer;
+  receiving_->bytes = std::move(bytes);
+  return Take::later;
+}
+
+bool Area::copy_piece(TurnBudget& budget, std::string& bytes) {
+  const Answer& answer = receiving_->answer;
+  const std::uint64_t left = answer.bytes - bytes.size();
   const std::uint64_t piece = std::min(left, budget.copy_bytes);
-  const auto span = answers_.span(now.answer.offset + now.bytes.size(), piece);
+  const auto span = answers_.span(answer.offset + bytes.size(), piece);
   if (!span) {
     tell(Lie::span);
     return false;
   }
-  now.bytes.append(text(*span));
+  if (piece < left) bytes.reserve(answer.bytes);
+  bytes.append(text(*span));
   budget.copy_bytes -= piece;
   return piece == left;
 }
 
-bool Area::scan_piece(TurnBudget& budget) {
+bool Area::scan_piece(TurnBudget& budget, std::string_view bytes) {
   Receiving& now = *receiving_;
-  const Owed& oldest = owed(0);
   const bool done = now.answer.kind == static_cast<std::uint32_t>(AnswerKind::done);
-  if (!done || oldest.task == nullptr || (oldest.asked.flags & encode_for_line) == 0) return true;
-  const std::uint64_t left = now.bytes.size() - now.scanned;
+  if (!done || (owed(0).asked.flags & encode_for_line) == 0) return true;
+  const std::uint64_t left = bytes.size() - now.scanned;
   const std::uint64_t piece = std::min(left, budget.scan_bytes);
-  const bool good = now.scan.feed(std::string_view(now.bytes).substr(now.scanned, piece));
+  const bool good = now.scan.feed(bytes.substr(now.scanned, piece));
   now.scanned += piece;
   budget.scan_bytes -= piece;
   if (!good || (piece == left && !now.scan.finish())) {
@@ -198,23 +208,24 @@ bool Area::scan_piece(TurnBudget& budget) {
 
 Area::Take Area::finish(Taken& into) {
   const Answer& answer = receiving_->answer;
-  std::string bytes = std::move(receiving_->bytes);
   into.owed = owed(0);
-  into.output.reset();
   into.is_last = answer.is_last != 0;
   into.processed = std::chrono::nanoseconds(
       std::min<std::uint64_t>(answer.process_ns, std::numeric_limits<std::int64_t>::max()));
-  if (into.owed.task != nullptr && answer.kind == static_cast<std::uint32_t>(AnswerKind::failed)) {
-    if (!simdjson::validate_utf8(bytes)) return tell(Lie::text);
+  if (into.result && answer.kind == static_cast<std::uint32_t>(AnswerKind::failed)) {
+    config::Result<JobOutput>& output = into.result->output;
+    const std::string_view said = output->bytes;
+    if (!simdjson::validate_utf8(said)) return tell(Lie::text);
     config::Error error(static_cast<config::ErrorCode>(answer.error_code),
-                        bytes.substr(answer.field_bytes), bytes.substr(0, answer.field_bytes));
+                        std::string(said.substr(answer.field_bytes)),
+                        std::string(said.substr(0, answer.field_bytes)));
     error.stage = "process";
-    into.output.emplace(std::move(error));
-  } else if (into.owed.task != nullptr) {
-    JobOutput& output = *into.output.emplace(JobOutput{});
-    output.bytes = std::move(bytes);
+    output = std::move(error);
+  } else if (into.result) {
+    JobOutput& output = *into.result->output;
     output.kind = static_cast<ResultKind>(answer.result_kind);
-    output.media_type.assign(answer.media_type, answer.media_type_bytes);
+    if (answer.media_type_bytes > 0)
+      output.media_type.assign(answer.media_type, answer.media_type_bytes);
     if ((into.owed.asked.flags & (hash_result | hash_input)) != 0)
       output.hash = std::array{answer.hash[0], answer.hash[1]};
   }

@@ -64,8 +64,8 @@ class Area {
   };
   struct Taken {
     Owed owed;
-    // Nothing when nobody wants it.
-    std::optional<config::Result<JobOutput>> output;
+    // Its output only, the rest is the pool's to say. Nothing when nobody wants it.
+    std::optional<JobResult> result;
     std::chrono::nanoseconds processed{0};
     bool is_last = false;  // of this worker, if it is to be believed
   };
@@ -115,7 +115,7 @@ class Area {
     explicit Receiving(const Answer& shared) : answer(read_once(shared)) {}
 
     Answer answer;
-    std::string bytes;
+    std::string bytes;  // so far, of a result that takes more than this turn
     std::uint64_t scanned = 0;
     json::JsonValueScan scan;
   };
@@ -124,8 +124,9 @@ class Area {
   bool begin();
   void prefetch_next();
   void grant_large();
-  bool copy_piece(TurnBudget& budget);
-  bool scan_piece(TurnBudget& budget);
+  Take receive(TurnBudget& budget, std::string& bytes);
+  bool copy_piece(TurnBudget& budget, std::string& bytes);
+  bool scan_piece(TurnBudget& budget, std::string_view bytes);
   Take finish(Taken& into);
 
   Region commands_;

@@ -30,16 +30,18 @@ inline Answer read_once(const Answer& shared) {
   constexpr std::size_t fixed = offsetof(Answer, media_type) / word_bytes;
   static_assert(alignof(Answer) == word_bytes &&
                 fixed * word_bytes == offsetof(Answer, media_type));
-  std::uint64_t words[sizeof(Answer) / word_bytes] = {};
   const auto* source = reinterpret_cast<const volatile std::uint64_t*>(&shared);
-  for (std::size_t i = 0; i < fixed; ++i) words[i] = source[i];
-  Answer copy;
-  std::memcpy(&copy, words, offsetof(Answer, media_type));
+  Answer copy{};
+  auto* const target = reinterpret_cast<std::byte*>(&copy);
+  const auto read_word = [&](std::size_t i) {
+    const std::uint64_t word = source[i];
+    std::memcpy(target + i * word_bytes, &word, word_bytes);
+  };
+  for (std::size_t i = 0; i < fixed; ++i) read_word(i);
   const std::uint64_t named =
       std::min<std::uint64_t>(copy.media_type_bytes, sizeof copy.media_type);
   const std::size_t end = fixed + round_up(named, word_bytes) / word_bytes;
-  for (std::size_t i = fixed; i < end; ++i) words[i] = source[i];
-  std::memcpy(copy.media_type, words + fixed, sizeof copy.media_type);
+  for (std::size_t i = fixed; i < end; ++i) read_word(i);
   return copy;
 }
 
