@@ -18,6 +18,16 @@ std::string_view text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// What the last answer left is used again: to make it anew takes longer than to copy a tiny result.
+JobOutput& empty_output(std::optional<JobResult>& result) {
+  if (!result || !result->output) return *result.emplace().output;
+  JobOutput& output = *result->output;
+  output.bytes.clear();
+  output.media_type.clear();
+  output.hash.reset();
+  return output;
+}
+
 }  // namespace
 
 Area::Area(Region commands, Region answers, std::uint64_t result_bytes_max)
@@ -31,7 +41,7 @@ void Area::open(std::uint32_t generation) {
   generation_ = generation;
   owed_begin_ = owed_end_ = answered_ = taken_ = rung_for_ = 0;
   std::iota(free_small_outputs_.begin(), free_small_outputs_.end(), 0);
-  receiving_.reset();
+  stop_receiving();
   lie_ = Lie::none;
   loop_.submitted.store(0, std::memory_order_relaxed);
   loop_.wake_wanted.store(0, std::memory_order_relaxed);
@@ -111,10 +121,11 @@ Area::Take Area::take(TurnBudget& budget, Taken& into) {
   }
   // Another area may have spent it while this one was in the middle of an answer.
   if (budget.spent()) return Take::later;
-  into.result.reset();
   // What nobody wants need not be copied.
-  if (owed(0).task != nullptr) {
-    const Take got = receive(budget, into.result.emplace().output->bytes);
+  if (owed(0).task == nullptr) {
+    into.result.reset();
+  } else {
+    const Take got = receive(budget, empty_output(into.result).bytes);
     if (got != Take::answer) return got;
   }
   --budget.answers;
@@ -123,29 +134,37 @@ Area::Take Area::take(TurnBudget& budget, Taken& into) {
 
 Area::Take Area::tell(Lie lie) {
   lie_ = lie;
-  receiving_.reset();
+  stop_receiving();
   return Take::lie;
 }
 
+void Area::stop_receiving() {
+  receiving_ = false;
+  if (!received_.empty()) received_ = std::string();
+}
+
 // An answer that ends its task, or a larger output granted. False: a lie.
-bool Area::begin() {
-  const Owed& oldest = owed(0);
+inline bool Area::begin() {
+  const Asked& asked = owed(0).asked;
   prefetch_next();
-  Receiving& now = receiving_.emplace(worker_.answers[ring_place(taken_)]);
-  if (const Lie lie = judge(now.answer, oldest.asked); lie != Lie::none) {
+  read_once(worker_.answers[ring_place(taken_)], answer_);
+  if (const Lie lie = judge(answer_, asked); lie != Lie::none) {
     tell(lie);
     return false;
   }
-  if (now.answer.kind == static_cast<std::uint32_t>(AnswerKind::need_output)) {
-    receiving_.reset();
+  if (answer_.kind == static_cast<std::uint32_t>(AnswerKind::need_output)) {
     grant_large();
     ++taken_;
+    return true;
   }
+  receiving_ = true;
+  scanned_ = 0;
+  if ((asked.flags & encode_for_line) != 0) scan_ = {};
   return true;
 }
 
 // Where the answers and the results of the next tasks will be read from.
-void Area::prefetch_next() {
+inline void Area::prefetch_next() {
   if (unanswered() <= prefetch_tasks) return;
   prefetch_to_read(&worker_.answers[ring_place(taken_ + prefetch_tasks)],
                    offsetof(Answer, media_type));
@@ -166,70 +185,67 @@ void Area::grant_large() {
 }
 
 // Most results fit in what the turn may spend, and are copied once, to where they stay.
-Area::Take Area::receive(TurnBudget& budget, std::string& bytes) {
-  if (!receiving_->bytes.empty()) bytes = std::exchange(receiving_->bytes, {});
+inline Area::Take Area::receive(TurnBudget& budget, std::string& bytes) {
+  if (!received_.empty()) bytes = std::exchange(received_, {});
   const bool whole = copy_piece(budget, bytes) && scan_piece(budget, bytes);
   if (lie_ != Lie::none) return Take::lie;
   if (whole) return Take::answer;
-  receiving_->bytes = std::move(bytes);
+  received_ = std::move(bytes);
   return Take::later;
 }
 
-bool Area::copy_piece(TurnBudget& budget, std::string& bytes) {
-  const Answer& answer = receiving_->answer;
-  const std::uint64_t left = answer.bytes - bytes.size();
+inline bool Area::copy_piece(TurnBudget& budget, std::string& bytes) {
+  const std::uint64_t left = answer_.bytes - bytes.size();
   const std::uint64_t piece = std::min(left, budget.copy_bytes);
-  const auto span = answers_.span(answer.offset + bytes.size(), piece);
+  const auto span = answers_.span(answer_.offset + bytes.size(), piece);
   if (!span) {
     tell(Lie::span);
     return false;
   }
-  if (piece < left) bytes.reserve(answer.bytes);
+  if (piece < left) bytes.reserve(answer_.bytes);
   bytes.append(text(*span));
   budget.copy_bytes -= piece;
   return piece == left;
 }
 
-bool Area::scan_piece(TurnBudget& budget, std::string_view bytes) {
-  Receiving& now = *receiving_;
-  const bool done = now.answer.kind == static_cast<std::uint32_t>(AnswerKind::done);
+inline bool Area::scan_piece(TurnBudget& budget, std::string_view bytes) {
+  const bool done = answer_.kind == static_cast<std::uint32_t>(AnswerKind::done);
   if (!done || (owed(0).asked.flags & encode_for_line) == 0) return true;
-  const std::uint64_t left = bytes.size() - now.scanned;
+  const std::uint64_t left = bytes.size() - scanned_;
   const std::uint64_t piece = std::min(left, budget.scan_bytes);
-  const bool good = now.scan.feed(bytes.substr(now.scanned, piece));
-  now.scanned += piece;
+  const bool good = scan_.feed(bytes.substr(scanned_, piece));
+  scanned_ += piece;
   budget.scan_bytes -= piece;
-  if (!good || (piece == left && !now.scan.finish())) {
+  if (!good || (piece == left && !scan_.finish())) {
     tell(Lie::line);
     return false;
   }
   return piece == left;
 }
 
-Area::Take Area::finish(Taken& into) {
-  const Answer& answer = receiving_->answer;
+inline Area::Take Area::finish(Taken& into) {
   into.owed = owed(0);
-  into.is_last = answer.is_last != 0;
+  into.is_last = answer_.is_last != 0;
   into.processed = std::chrono::nanoseconds(
-      std::min<std::uint64_t>(answer.process_ns, std::numeric_limits<std::int64_t>::max()));
-  if (into.result && answer.kind == static_cast<std::uint32_t>(AnswerKind::failed)) {
+      std::min<std::uint64_t>(answer_.process_ns, std::numeric_limits<std::int64_t>::max()));
+  if (into.result && answer_.kind == static_cast<std::uint32_t>(AnswerKind::failed)) {
     config::Result<JobOutput>& output = into.result->output;
     const std::string_view said = output->bytes;
     if (!simdjson::validate_utf8(said)) return tell(Lie::text);
-    config::Error error(static_cast<config::ErrorCode>(answer.error_code),
-                        std::string(said.substr(answer.field_bytes)),
-                        std::string(said.substr(0, answer.field_bytes)));
+    config::Error error(static_cast<config::ErrorCode>(answer_.error_code),
+                        std::string(said.substr(answer_.field_bytes)),
+                        std::string(said.substr(0, answer_.field_bytes)));
     error.stage = "process";
     output = std::move(error);
   } else if (into.result) {
     JobOutput& output = *into.result->output;
-    output.kind = static_cast<ResultKind>(answer.result_kind);
-    if (answer.media_type_bytes > 0)
-      output.media_type.assign(answer.media_type, answer.media_type_bytes);
+    output.kind = static_cast<ResultKind>(answer_.result_kind);
+    if (answer_.media_type_bytes > 0)
+      output.media_type.assign(answer_.media_type, answer_.media_type_bytes);
     if ((into.owed.asked.flags & (hash_result | hash_input)) != 0)
-      output.hash = std::array{answer.hash[0], answer.hash[1]};
+      output.hash = std::array{answer_.hash[0], answer_.hash[1]};
   }
-  receiving_.reset();
+  stop_receiving();
   ++owed_begin_;
   ++taken_;
   free_small_outputs_[unanswered()] = into.owed.small_output;

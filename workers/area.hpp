@@ -64,7 +64,8 @@ class Area {
   };
   struct Taken {
     Owed owed;
-    // Its output only, the rest is the pool's to say. Nothing when nobody wants it.
+    // Its output only, the rest is the pool's to say. Nothing when nobody wants it. What is here
+    // when the next answer is taken is written over.
     std::optional<JobResult> result;
     std::chrono::nanoseconds processed{0};
     bool is_last = false;  // of this worker, if it is to be believed
@@ -97,7 +98,7 @@ class Area {
   void publish_poison(std::span<const PoisonList::Entry> entries);
 
   Take take(TurnBudget& budget, Taken& into);
-  bool receiving() const { return receiving_.has_value(); }
+  bool receiving() const { return receiving_; }
   Lie lie() const { return lie_; }
   // Whether its large output may have pages. Until the spawner gave them back.
   bool large_output_used() const { return large_output_used_; }
@@ -111,16 +112,8 @@ class Area {
   void forget() { owed_begin_ = owed_end_; }
 
  private:
-  struct Receiving {
-    explicit Receiving(const Answer& shared) : answer(read_once(shared)) {}
-
-    Answer answer;
-    std::string bytes;  // so far, of a result that takes more than this turn
-    std::uint64_t scanned = 0;
-    json::JsonValueScan scan;
-  };
-
   Take tell(Lie lie);
+  void stop_receiving();
   bool begin();
   void prefetch_next();
   void grant_large();
@@ -143,7 +136,11 @@ class Area {
   std::uint32_t taken_ = 0;
   std::uint32_t rung_for_ = 0;  // the worker's sleep
   std::uint32_t generation_ = 0;
-  std::optional<Receiving> receiving_;
+  bool receiving_ = false;
+  Answer answer_{};       // that is being received: the copy that was judged
+  std::string received_;  // of a result that takes more than a turn, so far
+  std::uint64_t scanned_ = 0;
+  json::JsonValueScan scan_;
   bool large_output_used_ = false;
   Lie lie_ = Lie::none;
 };

@@ -231,7 +231,7 @@ void PoolImpl::inquire(Task& task, Clock::time_point now) {
   hand_over(task, **newcomer, costs_.expected(task.cost_key), now);
 }
 
-bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
+inline bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
   const std::chrono::nanoseconds expected = costs_.expected(task.cost_key);
   Worker* worker = choose_worker(task, expected, now);
   if (worker == nullptr) return false;
@@ -242,8 +242,8 @@ bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
 
 // An idle one first, as long as fewer than worker_count work; else the one that has least to do, if
 // the task is known to be tiny.
-Worker* PoolImpl::choose_worker(const Task& task, std::chrono::nanoseconds expected,
-                                Clock::time_point now) {
+inline Worker* PoolImpl::choose_worker(const Task& task, std::chrono::nanoseconds expected,
+                                       Clock::time_point now) {
   if (task.suspicions > 0 && suspect_runs()) return nullptr;
   Worker* idle = nullptr;
   Worker* ahead = nullptr;

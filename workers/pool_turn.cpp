@@ -155,7 +155,7 @@ bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
   return true;
 }
 
-void PoolImpl::account(Worker& worker, const Owed& owed, std::chrono::nanoseconds took) {
+inline void PoolImpl::account(Worker& worker, const Owed& owed, std::chrono::nanoseconds took) {
   Worker::Life& life = worker.life;
   ++life.answers;
   life.backlog -= owed.expected;

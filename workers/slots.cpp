@@ -134,8 +134,10 @@ config::Result<void> Slot::describe(std::string_view media_type, std::string_vie
   SlotPool::Entry* entry = &pool_->entries_[index_];
   const std::uint64_t tail_bytes = media_type.size() + final_url.size();
   const std::uint64_t tail_offset = entry->body_offset + entry->body_bytes + body_padding_bytes;
-  if (!pool_->ensure(*this, tail_offset + tail_bytes)) return overloaded();
-  entry = &pool_->entries_[index_];
+  if (tail_offset + tail_bytes > entry->claimed) {
+    if (!pool_->ensure(*this, tail_offset + tail_bytes)) return overloaded();
+    entry = &pool_->entries_[index_];
+  }
 
   std::byte* start = pool_->at(index_);
   // Slots are used again: what an earlier body left here must not show.
@@ -446,15 +448,6 @@ void SlotPool::hint_if_room() {
 }
 
 // ---- submitted slots
-
-std::uint32_t SlotPool::seal(Slot&& slot) {
-  // Room for the padding is kept by writable(), so this cannot fail.
-  if (!entries_[slot.index_].described) (void)slot.describe({}, {});
-  slot.pool_ = nullptr;
-  entries_[slot.index_].pins = 1;
-  ++sealed_;
-  return slot.index_;
-}
 
 void SlotPool::free_sealed(std::uint32_t index) {
   --sealed_;

@@ -175,7 +175,14 @@ class SlotPool {
 
   // ---- for the Pool: a submitted slot is read by a worker until that worker answered or died.
   // Completes the slot and takes it from its owner: it is freed with its last pin.
-  std::uint32_t seal(Slot&& slot);
+  std::uint32_t seal(Slot&& slot) {
+    // Room for the padding is kept by writable(), so this cannot fail.
+    if (!entries_[slot.index_].described) (void)slot.describe({}, {});
+    slot.pool_ = nullptr;
+    entries_[slot.index_].pins = 1;
+    ++sealed_;
+    return slot.index_;
+  }
   void pin(std::uint32_t index) { ++entries_[index].pins; }
   void unpin(std::uint32_t index) {
     if (--entries_[index].pins == 0) free_sealed(index);
@@ -247,9 +254,7 @@ class SlotPool {
   void hint() {
     if (!hinted_ && anybody_waits()) hint_if_room();
   }
-  bool anybody_waits() const {
-    return !growing_.empty() || !leasing_.empty() || !reading_.empty();
-  }
+  bool anybody_waits() const { return !growing_.empty() || !leasing_.empty() || !reading_.empty(); }
   void hint_if_room();
   void read_next();
 
