@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 #include <string_view>
+#include <utility>
 
 #include <simdjson.h>
 
@@ -15,6 +16,16 @@ namespace {
 
 std::string_view text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// What the last answer left is used again: to make it anew takes longer than to copy a tiny result.
+JobOutput& empty_output(std::optional<JobResult>& result) {
+  if (!result || !result->output) return *result.emplace().output;
+  JobOutput& output = *result->output;
+  output.bytes.clear();
+  output.media_type.clear();
+  output.hash.reset();
+  return output;
 }
 
 }  // namespace
@@ -30,7 +41,7 @@ void Area::open(std::uint32_t generation) {
   generation_ = generation;
   owed_begin_ = owed_end_ = answered_ = taken_ = rung_for_ = 0;
   std::iota(free_small_outputs_.begin(), free_small_outputs_.end(), 0);
-  receiving_.reset();
+  stop_receiving();
   lie_ = Lie::none;
   loop_.submitted.store(0, std::memory_order_relaxed);
   loop_.wake_wanted.store(0, std::memory_order_relaxed);
@@ -46,19 +57,18 @@ bool Area::ready() const {
 void Area::submit(const Order& order) {
   const std::uint32_t small_output = free_small_outputs_[unanswered()];
   const std::uint32_t index = owed_end_++;
-  Owed& owed = owed_[ring_place(index)];
-  owed = Owed{};
-  owed.asked = {.task = order.id,
+  const Owed& owed = owed_[ring_place(index)] = {
+      .asked = {.task = order.id,
                 .grant_offset = small_output_offset(small_output),
                 .grant_bytes = small_output_bytes,
                 .result_bytes_max = std::min(order.result_bytes_max, result_bytes_max_),
-                .flags = order.flags};
-  owed.task = order.task;
-  owed.slot = order.slot;
-  owed.index = index;
-  owed.small_output = small_output;
-  owed.cost_key = order.cost_key;
-  owed.expected = order.expected;
+                .flags = order.flags},
+      .task = order.task,
+      .slot = order.slot,
+      .index = index,
+      .small_output = small_output,
+      .cost_key = order.cost_key,
+      .expected = order.expected};
   Submission& out = loop_.submissions[ring_place(index)];
   prefetch_to_write(&loop_.submissions[ring_place(index + prefetch_tasks)], sizeof out);
   out.task = order.id;
@@ -111,41 +121,50 @@ Area::Take Area::take(TurnBudget& budget, Taken& into) {
   }
   // Another area may have spent it while this one was in the middle of an answer.
   if (budget.spent()) return Take::later;
-  if (!copy_piece(budget) || !scan_piece(budget))
-    return lie_ == Lie::none ? Take::later : Take::lie;
+  // What nobody wants need not be copied.
+  if (owed(0).task == nullptr) {
+    into.result.reset();
+  } else {
+    const Take got = receive(budget, empty_output(into.result).bytes);
+    if (got != Take::answer) return got;
+  }
   --budget.answers;
   return finish(into);
 }
 
 Area::Take Area::tell(Lie lie) {
   lie_ = lie;
-  receiving_.reset();
+  stop_receiving();
   return Take::lie;
 }
 
+void Area::stop_receiving() {
+  receiving_ = false;
+  if (!received_.empty()) received_ = std::string();
+}
+
 // An answer that ends its task, or a larger output granted. False: a lie.
-bool Area::begin() {
-  const Owed& oldest = owed(0);
+inline bool Area::begin() {
+  const Asked& asked = owed(0).asked;
   prefetch_next();
-  Receiving& now = receiving_.emplace(worker_.answers[ring_place(taken_)]);
-  if (const Lie lie = judge(now.answer, oldest.asked); lie != Lie::none) {
+  read_once(worker_.answers[ring_place(taken_)], answer_);
+  if (const Lie lie = judge(answer_, asked); lie != Lie::none) {
     tell(lie);
     return false;
   }
-  if (now.answer.kind == static_cast<std::uint32_t>(AnswerKind::need_output)) {
-    receiving_.reset();
+  if (answer_.kind == static_cast<std::uint32_t>(AnswerKind::need_output)) {
     grant_large();
     ++taken_;
     return true;
   }
-  // What nobody wants need not be copied.
-  if (oldest.task == nullptr) now.answer.bytes = 0;
-  now.bytes.reserve(now.answer.bytes);
+  receiving_ = true;
+  scanned_ = 0;
+  if ((asked.flags & encode_for_line) != 0) scan_ = {};
   return true;
 }
 
 // Where the answers and the results of the next tasks will be read from.
-void Area::prefetch_next() {
+inline void Area::prefetch_next() {
   if (unanswered() <= prefetch_tasks) return;
   prefetch_to_read(&worker_.answers[ring_place(taken_ + prefetch_tasks)],
                    offsetof(Answer, media_type));
@@ -165,60 +184,68 @@ void Area::grant_large() {
   ring_worker(loop_, worker_, rung_for_);
 }
 
-bool Area::copy_piece(TurnBudget& budget) {
-  Receiving& now = *receiving_;
-  const std::uint64_t left = now.answer.bytes - now.bytes.size();
+// Most results fit in what the turn may spend, and are copied once, to where they stay.
+inline Area::Take Area::receive(TurnBudget& budget, std::string& bytes) {
+  if (!received_.empty()) bytes = std::exchange(received_, {});
+  const bool whole = copy_piece(budget, bytes) && scan_piece(budget, bytes);
+  if (lie_ != Lie::none) return Take::lie;
+  if (whole) return Take::answer;
+  received_ = std::move(bytes);
+  return Take::later;
+}
+
+inline bool Area::copy_piece(TurnBudget& budget, std::string& bytes) {
+  const std::uint64_t left = answer_.bytes - bytes.size();
   const std::uint64_t piece = std::min(left, budget.copy_bytes);
-  const auto span = answers_.span(now.answer.offset + now.bytes.size(), piece);
+  const auto span = answers_.span(answer_.offset + bytes.size(), piece);
   if (!span) {
     tell(Lie::span);
     return false;
   }
-  now.bytes.append(text(*span));
+  if (piece < left) bytes.reserve(answer_.bytes);
+  bytes.append(text(*span));
   budget.copy_bytes -= piece;
   return piece == left;
 }
 
-bool Area::scan_piece(TurnBudget& budget) {
-  Receiving& now = *receiving_;
-  const Owed& oldest = owed(0);
-  const bool done = now.answer.kind == static_cast<std::uint32_t>(AnswerKind::done);
-  if (!done || oldest.task == nullptr || (oldest.asked.flags & encode_for_line) == 0) return true;
-  const std::uint64_t left = now.bytes.size() - now.scanned;
+inline bool Area::scan_piece(TurnBudget& budget, std::string_view bytes) {
+  const bool done = answer_.kind == static_cast<std::uint32_t>(AnswerKind::done);
+  if (!done || (owed(0).asked.flags & encode_for_line) == 0) return true;
+  const std::uint64_t left = bytes.size() - scanned_;
   const std::uint64_t piece = std::min(left, budget.scan_bytes);
-  const bool good = now.scan.feed(std::string_view(now.bytes).substr(now.scanned, piece));
-  now.scanned += piece;
+  const bool good = scan_.feed(bytes.substr(scanned_, piece));
+  scanned_ += piece;
   budget.scan_bytes -= piece;
-  if (!good || (piece == left && !now.scan.finish())) {
+  if (!good || (piece == left && !scan_.finish())) {
     tell(Lie::line);
     return false;
   }
   return piece == left;
 }
 
-Area::Take Area::finish(Taken& into) {
-  const Answer& answer = receiving_->answer;
-  std::string bytes = std::move(receiving_->bytes);
+inline Area::Take Area::finish(Taken& into) {
   into.owed = owed(0);
-  into.output.reset();
-  into.is_last = answer.is_last != 0;
+  into.is_last = answer_.is_last != 0;
   into.processed = std::chrono::nanoseconds(
-      std::min<std::uint64_t>(answer.process_ns, std::numeric_limits<std::int64_t>::max()));
-  if (into.owed.task != nullptr && answer.kind == static_cast<std::uint32_t>(AnswerKind::failed)) {
-    if (!simdjson::validate_utf8(bytes)) return tell(Lie::text);
-    config::Error error(static_cast<config::ErrorCode>(answer.error_code),
-                        bytes.substr(answer.field_bytes), bytes.substr(0, answer.field_bytes));
+      std::min<std::uint64_t>(answer_.process_ns, std::numeric_limits<std::int64_t>::max()));
+  if (into.result && answer_.kind == static_cast<std::uint32_t>(AnswerKind::failed)) {
+    config::Result<JobOutput>& output = into.result->output;
+    const std::string_view said = output->bytes;
+    if (!simdjson::validate_utf8(said)) return tell(Lie::text);
+    config::Error error(static_cast<config::ErrorCode>(answer_.error_code),
+                        std::string(said.substr(answer_.field_bytes)),
+                        std::string(said.substr(0, answer_.field_bytes)));
     error.stage = "process";
-    into.output.emplace(std::move(error));
-  } else if (into.owed.task != nullptr) {
-    JobOutput& output = *into.output.emplace(JobOutput{});
-    output.bytes = std::move(bytes);
-    output.kind = static_cast<ResultKind>(answer.result_kind);
-    output.media_type.assign(answer.media_type, answer.media_type_bytes);
+    output = std::move(error);
+  } else if (into.result) {
+    JobOutput& output = *into.result->output;
+    output.kind = static_cast<ResultKind>(answer_.result_kind);
+    if (answer_.media_type_bytes > 0)
+      output.media_type.assign(answer_.media_type, answer_.media_type_bytes);
     if ((into.owed.asked.flags & (hash_result | hash_input)) != 0)
-      output.hash = std::array{answer.hash[0], answer.hash[1]};
+      output.hash = std::array{answer_.hash[0], answer_.hash[1]};
   }
-  receiving_.reset();
+  stop_receiving();
   ++owed_begin_;
   ++taken_;
   free_small_outputs_[unanswered()] = into.owed.small_output;

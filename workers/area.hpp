@@ -64,8 +64,9 @@ class Area {
   };
   struct Taken {
     Owed owed;
-    // Nothing when nobody wants it.
-    std::optional<config::Result<JobOutput>> output;
+    // Its output only, the rest is the pool's to say. Nothing when nobody wants it. What is here
+    // when the next answer is taken is written over.
+    std::optional<JobResult> result;
     std::chrono::nanoseconds processed{0};
     bool is_last = false;  // of this worker, if it is to be believed
   };
@@ -97,7 +98,7 @@ class Area {
   void publish_poison(std::span<const PoisonList::Entry> entries);
 
   Take take(TurnBudget& budget, Taken& into);
-  bool receiving() const { return receiving_.has_value(); }
+  bool receiving() const { return receiving_; }
   Lie lie() const { return lie_; }
   // Whether its large output may have pages. Until the spawner gave them back.
   bool large_output_used() const { return large_output_used_; }
@@ -111,21 +112,14 @@ class Area {
   void forget() { owed_begin_ = owed_end_; }
 
  private:
-  struct Receiving {
-    explicit Receiving(const Answer& shared) : answer(read_once(shared)) {}
-
-    Answer answer;
-    std::string bytes;
-    std::uint64_t scanned = 0;
-    json::JsonValueScan scan;
-  };
-
   Take tell(Lie lie);
+  void stop_receiving();
   bool begin();
   void prefetch_next();
   void grant_large();
-  bool copy_piece(TurnBudget& budget);
-  bool scan_piece(TurnBudget& budget);
+  Take receive(TurnBudget& budget, std::string& bytes);
+  bool copy_piece(TurnBudget& budget, std::string& bytes);
+  bool scan_piece(TurnBudget& budget, std::string_view bytes);
   Take finish(Taken& into);
 
   Region commands_;
@@ -142,7 +136,11 @@ class Area {
   std::uint32_t taken_ = 0;
   std::uint32_t rung_for_ = 0;  // the worker's sleep
   std::uint32_t generation_ = 0;
-  std::optional<Receiving> receiving_;
+  bool receiving_ = false;
+  Answer answer_{};       // that is being received: the copy that was judged
+  std::string received_;  // of a result that takes more than a turn, so far
+  std::uint64_t scanned_ = 0;
+  json::JsonValueScan scan_;
   bool large_output_used_ = false;
   Lie lie_ = Lie::none;
 };

@@ -133,10 +133,12 @@ void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
   task.purpose = Task::Purpose::run;
   const SlotPool::Place place = slots_.place(task.slot);
   task.cost_key = CostTable::key(slots_.pipeline(task.slot), place.bytes, place.coded);
-  queue_.push(task);
   if (limits.deadline != Clock::time_point::max()) arm(limits.deadline);
+  queue_.push(task);
   if (stopped_) return post_turn();
-  fill_rings(now);
+  // Those in front of it wait for a worker, and what frees one fills the rings (turn, dispatch).
+  if (queue_.next() == &task) fill_rings(now);
+  if (unpublished_.empty()) return;
   publish_due(now);
   if (!unpublished_.empty()) post_turn();
 }
@@ -186,11 +188,13 @@ void PoolImpl::dispatch(Clock::time_point now) {
 
 // For now: there may be more for the others before the turn ends.
 void PoolImpl::publish_due(Clock::time_point now) {
-  std::erase_if(unpublished_, [&](Worker* worker) {
-    if (worker->unpublished && now - worker->published_at < worker->publish_within) return false;
-    if (worker->unpublished) publish(*worker, now);
-    return true;
-  });
+  for (std::size_t i = unpublished_.size(); i-- > 0;) {
+    Worker& worker = *unpublished_[i];
+    if (worker.unpublished && now - worker.published_at < worker.publish_within) continue;
+    if (worker.unpublished) publish(worker, now);
+    unpublished_[i] = unpublished_.back();
+    unpublished_.pop_back();
+  }
 }
 
 void PoolImpl::publish(Worker& worker, Clock::time_point now) {
@@ -219,16 +223,15 @@ void PoolImpl::fill_rings(Clock::time_point now) {
 // long as it takes the standby may work beside worker_count others.
 void PoolImpl::inquire(Task& task, Clock::time_point now) {
   if (task.suspicions > 0 && suspect_runs()) return;
-  const auto& workers = supervisor_.workers();
-  const auto newcomer = std::find_if(workers.begin(), workers.end(), [](const auto& worker) {
-    return worker->state == WorkerState::ready && worker->had_no_task();
-  });
-  if (newcomer == workers.end()) return;
+  const auto ready = supervisor_.ready();
+  const auto newcomer = std::find_if(ready.begin(), ready.end(),
+                                     [](const Worker* worker) { return worker->had_no_task(); });
+  if (newcomer == ready.end()) return;
   queue_.erase(task);
   hand_over(task, **newcomer, costs_.expected(task.cost_key), now);
 }
 
-bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
+inline bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
   const std::chrono::nanoseconds expected = costs_.expected(task.cost_key);
   Worker* worker = choose_worker(task, expected, now);
   if (worker == nullptr) return false;
@@ -239,38 +242,35 @@ bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
 
 // An idle one first, as long as fewer than worker_count work; else the one that has least to do, if
 // the task is known to be tiny.
-Worker* PoolImpl::choose_worker(const Task& task, std::chrono::nanoseconds expected,
-                                Clock::time_point now) {
+inline Worker* PoolImpl::choose_worker(const Task& task, std::chrono::nanoseconds expected,
+                                       Clock::time_point now) {
   if (task.suspicions > 0 && suspect_runs()) return nullptr;
   Worker* idle = nullptr;
   Worker* ahead = nullptr;
   std::uint32_t busy = 0;
-  for (const std::unique_ptr<Worker>& place : supervisor_.workers()) {
-    Worker& worker = *place;
-    if (worker.state != WorkerState::ready) continue;
-    const std::uint32_t holds = worker.area.unanswered();
+  for (Worker* const worker : supervisor_.ready()) {
+    const std::uint32_t holds = worker->area.unanswered();
     if (holds > 0) ++busy;
-    const Worker::Life& life = worker.life;
+    const Worker::Life& life = worker->life;
     if (life.retiring || holds == ring_depth) continue;
     if (life.answers_max > 0 && life.answers + holds >= life.answers_max) continue;
-    if (task.deaths > 0 && !may_take(worker, task, now)) continue;
+    if (task.deaths > 0 && !may_take(*worker, task, now)) continue;
     if (holds == 0) {
-      if (idle == nullptr) idle = &worker;
+      if (idle == nullptr) idle = worker;
     } else if (task.deaths == 0 && may_hand_ahead(life.backlog, expected) &&
                now - life.running_since < long_run &&
                (ahead == nullptr || life.backlog < ahead->life.backlog)) {
-      ahead = &worker;
+      ahead = worker;
     }
   }
   return idle != nullptr && busy < options_.worker_count ? idle : ahead;
 }
 
 std::uint32_t PoolImpl::busy_workers() const {
-  const auto& workers = supervisor_.workers();
+  const auto ready = supervisor_.ready();
   return static_cast<std::uint32_t>(
-      std::count_if(workers.begin(), workers.end(), [](const auto& worker) {
-        return worker->state == WorkerState::ready && worker->area.unanswered() > 0;
-      }));
+      std::count_if(ready.begin(), ready.end(),
+                    [](const Worker* worker) { return worker->area.unanswered() > 0; }));
 }
 
 // That could be given a task now.
@@ -281,9 +281,9 @@ std::uint32_t PoolImpl::idle_workers() const {
 }
 
 bool PoolImpl::suspect_runs() const {
-  const auto& workers = supervisor_.workers();
-  return std::any_of(workers.begin(), workers.end(), [](const auto& worker) {
-    if (worker->state != WorkerState::ready || worker->area.unanswered() == 0) return false;
+  const auto ready = supervisor_.ready();
+  return std::any_of(ready.begin(), ready.end(), [](Worker* worker) {
+    if (worker->area.unanswered() == 0) return false;
     // It is the first where it is: it lost a worker, so it was not handed ahead.
     const Task* task = worker->area.owed(0).task;
     return task != nullptr && task->suspicions > 0;
@@ -349,8 +349,8 @@ void PoolImpl::post_turn() {
 }
 
 // One timer for everything, set again only when something is due earlier than it.
-void PoolImpl::arm(Clock::time_point at) {
-  if (at >= armed_at_ || stopped_) return;
+void PoolImpl::arm_earlier(Clock::time_point at) {
+  if (stopped_) return;
   armed_at_ = at;
   timer_.expires_at(at);
   timer_.async_wait([this](const boost::system::error_code& error) {
@@ -363,8 +363,7 @@ Pool::Stats PoolImpl::stats() const {
   stats.workers_total = options_.worker_count;
   stats.workers_ready = std::min(supervisor_.ready_workers(), options_.worker_count);
   stats.jobs_queued = queue_.size();
-  for (const std::unique_ptr<Worker>& worker : supervisor_.workers())
-    if (worker->state == WorkerState::ready) stats.jobs_running += worker->area.unanswered();
+  for (const Worker* worker : supervisor_.ready()) stats.jobs_running += worker->area.unanswered();
   stats.inputs = slots_.usage();
   return stats;
 }

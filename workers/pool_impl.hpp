@@ -74,7 +74,10 @@ class PoolImpl final : private Supervisor::Client {
   std::uint32_t idle_workers() const;
   void drain_queue();
   void post_turn();
-  void arm(Clock::time_point at);
+  void arm(Clock::time_point at) {
+    if (at < armed_at_) arm_earlier(at);
+  }
+  void arm_earlier(Clock::time_point at);
 
   // What the turns bring (pool_turn.cpp).
   void worker_ready(Worker& worker) override;
@@ -86,7 +89,7 @@ class PoolImpl final : private Supervisor::Client {
   void turn();
   bool take_round(TurnBudget& budget);
   bool take_answers(Worker& worker, TurnBudget& budget);
-  void end_task(Task& task, config::Result<JobOutput>&& output, std::chrono::nanoseconds processed);
+  void end_task(Task& task, JobResult&& result, std::chrono::nanoseconds processed);
   void end_later(Task& task, config::ErrorCode code);
   void end_tasks();
   void account(Worker& worker, const Owed& owed, std::chrono::nanoseconds took);
@@ -112,7 +115,10 @@ class PoolImpl final : private Supervisor::Client {
   static std::optional<std::uint64_t> grown_bytes(const Worker& worker);
   void look_between_tasks(Worker& worker);
   void look_at_inputs();
-  void start_watching();
+  void start_watching() {
+    if (!watching_) watch_soon();
+  }
+  void watch_soon();
   void watch();
   void watch_run(Worker& worker, Clock::time_point now);
   void look_for_growth(Worker& worker, std::chrono::nanoseconds task_time);

@@ -118,8 +118,8 @@ bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
   // Of all answers of this turn together, by the loop's clock.
   std::chrono::nanoseconds elapsed = now - worker.life.running_since;
   bool more = false;
+  Area::Taken taken;
   for (bool looking = true; looking && !stopped_;) {
-    Area::Taken taken;
     switch (worker.area.take(budget, taken)) {
       case Area::Take::answer: {
         const std::chrono::nanoseconds took = std::min(taken.processed, elapsed);
@@ -129,7 +129,7 @@ bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
         slots_.unpin(taken.owed.slot);
         // Before done(), which may submit.
         if (taken.is_last) worker.life.retiring = true;
-        if (Task* task = taken.owed.task) end_task(*task, std::move(*taken.output), took);
+        if (Task* task = taken.owed.task) end_task(*task, std::move(*taken.result), took);
         if (!taken.is_last || stopped_) break;
         see_off(worker);
         return true;
@@ -155,7 +155,7 @@ bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
   return true;
 }
 
-void PoolImpl::account(Worker& worker, const Owed& owed, std::chrono::nanoseconds took) {
+inline void PoolImpl::account(Worker& worker, const Owed& owed, std::chrono::nanoseconds took) {
   Worker::Life& life = worker.life;
   ++life.answers;
   life.backlog -= owed.expected;
@@ -168,12 +168,11 @@ void PoolImpl::account(Worker& worker, const Owed& owed, std::chrono::nanosecond
   look_for_growth(worker, took);
 }
 
-void PoolImpl::end_task(Task& task, config::Result<JobOutput>&& output,
-                        std::chrono::nanoseconds processed) {
-  JobResult result{.output = std::move(output),
-                   .queued = (task.runs == 0 ? Clock::now() : task.handed_at) - task.submitted_at,
-                   .processed = processed,
-                   .runs = task.runs};
+// `result` has its output.
+void PoolImpl::end_task(Task& task, JobResult&& result, std::chrono::nanoseconds processed) {
+  result.queued = (task.runs == 0 ? Clock::now() : task.handed_at) - task.submitted_at;
+  result.processed = processed;
+  result.runs = task.runs;
   Job* job = task.job;
   const Task::Purpose purpose = task.purpose;
   free_task(task);
@@ -196,7 +195,7 @@ void PoolImpl::end_tasks() {
     ending_.pop_front();
     config::Error error(task.ending, detail_of(task));
     error.stage = "process";
-    end_task(task, std::move(error), std::chrono::nanoseconds{0});
+    end_task(task, {.output = std::move(error)}, std::chrono::nanoseconds{0});
   }
 }
 

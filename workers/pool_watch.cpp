@@ -159,8 +159,8 @@ void PoolImpl::look_at_inputs() {
 
 // ---- watching: only while a worker is busy, so that an idle server is not woken
 
-void PoolImpl::start_watching() {
-  if (watching_ || stopped_) return;
+void PoolImpl::watch_soon() {
+  if (stopped_) return;
   watching_ = true;
   watch_timer_.expires_after(watch_interval);
   watch_timer_.async_wait([this](const boost::system::error_code& error) {

@@ -50,15 +50,4 @@ Region::~Region() {
   if (!bytes_.empty()) ::munmap(bytes_.data(), bytes_.size());
 }
 
-std::optional<std::span<std::byte>> Region::writable_span(std::uint64_t offset,
-                                                          std::uint64_t bytes) const {
-  if (offset > bytes_.size() || bytes > bytes_.size() - offset) return std::nullopt;
-  return bytes_.subspan(offset, bytes);
-}
-
-std::optional<std::span<const std::byte>> Region::span(std::uint64_t offset,
-                                                       std::uint64_t bytes) const {
-  return writable_span(offset, bytes);
-}
-
 }  // namespace fetchmill::workers

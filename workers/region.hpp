@@ -40,10 +40,15 @@ class Region {
   static config::Result<Region> map(const Fd& file, std::uint64_t bytes, Access access);
 
   // Nothing when any of it lies outside.
-  std::optional<std::span<const std::byte>> span(std::uint64_t offset, std::uint64_t bytes) const;
+  std::optional<std::span<const std::byte>> span(std::uint64_t offset, std::uint64_t bytes) const {
+    return writable_span(offset, bytes);
+  }
   // Requires: mapped read_write.
   std::optional<std::span<std::byte>> writable_span(std::uint64_t offset,
-                                                    std::uint64_t bytes) const;
+                                                    std::uint64_t bytes) const {
+    if (offset > bytes_.size() || bytes > bytes_.size() - offset) return std::nullopt;
+    return bytes_.subspan(offset, bytes);
+  }
   std::span<std::byte> all() const { return bytes_; }
 
   // The structure that stands at the start of the region.

@@ -4,16 +4,12 @@
 
 namespace fetchmill::workers {
 
-void RunQueue::push(Task& task) {
-  ++size_;
-  task.returned = false;
-  Flow* flow = task.limits.flow;
-  if (flow == nullptr) return interactive_.push_back(task);
-  if (flow->queued_.empty()) {
-    flow->used_ = std::max(flow->used_, virtual_time_);
-    flows_.insert(*flow);
+void RunQueue::push_item(Task& task, Flow& flow) {
+  if (flow.queued_.empty()) {
+    flow.used_ = std::max(flow.used_, virtual_time_);
+    flows_.insert(flow);
   }
-  flow->queued_.push_back(task);
+  flow.queued_.push_back(task);
 }
 
 void RunQueue::push_returned(Task& task) {
@@ -27,34 +23,21 @@ void RunQueue::push_inquiry(Task& task) {
   inquiries_.push_back(task);
 }
 
-RunQueue::Tasks& RunQueue::list_of(Task& task) {
-  if (task.purpose != Task::Purpose::run) return inquiries_;
-  if (task.returned) return returned_;
-  return task.limits.flow == nullptr ? interactive_ : task.limits.flow->queued_;
-}
-
-void RunQueue::erase(Task& task) {
-  --size_;
-  list_of(task).erase(Tasks::s_iterator_to(task));
-  Flow* flow = task.limits.flow;
-  if (!task.returned && flow != nullptr && flow->queued_.empty())
-    flows_.erase(Flows::s_iterator_to(*flow));
+// After `task` left it.
+void RunQueue::leave_if_empty(const Task& task, Flow& flow) {
+  if (!task.returned && flow.queued_.empty()) flows_.erase(Flows::s_iterator_to(flow));
 }
 
 void RunQueue::clear() {
   for_each([this](Task& task) { erase(task); });
 }
 
-Task* RunQueue::next() {
-  Task* item = nullptr;
-  if (!flows_.empty()) {
-    Flow& flow = *flows_.begin();
-    virtual_time_ = std::max(virtual_time_, flow.used_);
-    item = static_cast<Task*>(&flow.queued_.front());
-  }
+Task* RunQueue::next_of_all() {
+  Flow& flow = *flows_.begin();
+  virtual_time_ = std::max(virtual_time_, flow.used_);
+  Task* item = static_cast<Task*>(&flow.queued_.front());
   if (interactive_.empty()) return item;
   Task* request = static_cast<Task*>(&interactive_.front());
-  if (item == nullptr) return request;
   return item->submitted_at + batch_head_start < request->submitted_at ? item : request;
 }
 

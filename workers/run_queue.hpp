@@ -31,15 +31,27 @@ class RunQueue {
   RunQueue& operator=(const RunQueue&) = delete;
   ~RunQueue() { clear(); }
 
-  void push(Task& task);
+  void push(Task& task) {
+    ++size_;
+    task.returned = false;
+    if (task.limits.flow == nullptr) return interactive_.push_back(task);
+    push_item(task, *task.limits.flow);
+  }
   // One that lost its worker: before all others. Call with the youngest first to keep their order.
   void push_returned(Task& task);
   void push_inquiry(Task& task);
-  void erase(Task& task);
+  void erase(Task& task) {
+    --size_;
+    list_of(task).erase(Tasks::s_iterator_to(task));
+    if (task.limits.flow != nullptr) leave_if_empty(task, *task.limits.flow);
+  }
   void clear();
 
   // The next of those that did not lose a worker; null when there is none.
-  Task* next();
+  Task* next() {
+    if (!flows_.empty()) return next_of_all();
+    return interactive_.empty() ? nullptr : static_cast<Task*>(&interactive_.front());
+  }
   // Calls visit(task) for each that lost its worker, the first first. It may erase that task.
   template <class Visit>
   void for_each_returned(Visit visit) {
@@ -76,7 +88,14 @@ class RunQueue {
     for (auto place = tasks.begin(); place != tasks.end();) visit(static_cast<Task&>(*place++));
   }
 
-  Tasks& list_of(Task& task);
+  Tasks& list_of(Task& task) {
+    if (task.purpose != Task::Purpose::run) return inquiries_;
+    if (task.returned) return returned_;
+    return task.limits.flow == nullptr ? interactive_ : task.limits.flow->queued_;
+  }
+  void push_item(Task& task, Flow& flow);
+  void leave_if_empty(const Task& task, Flow& flow);
+  Task* next_of_all();
 
   Tasks inquiries_;
   Tasks returned_;

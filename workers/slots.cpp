@@ -134,8 +134,10 @@ config::Result<void> Slot::describe(std::string_view media_type, std::string_vie
   SlotPool::Entry* entry = &pool_->entries_[index_];
   const std::uint64_t tail_bytes = media_type.size() + final_url.size();
   const std::uint64_t tail_offset = entry->body_offset + entry->body_bytes + body_padding_bytes;
-  if (!pool_->ensure(*this, tail_offset + tail_bytes)) return overloaded();
-  entry = &pool_->entries_[index_];
+  if (tail_offset + tail_bytes > entry->claimed) {
+    if (!pool_->ensure(*this, tail_offset + tail_bytes)) return overloaded();
+    entry = &pool_->entries_[index_];
+  }
 
   std::byte* start = pool_->at(index_);
   // Slots are used again: what an earlier body left here must not show.
@@ -143,25 +145,24 @@ config::Result<void> Slot::describe(std::string_view media_type, std::string_vie
   std::copy(media_type.begin(), media_type.end(), reinterpret_cast<char*>(start) + tail_offset);
   std::copy(final_url.begin(), final_url.end(),
             reinterpret_cast<char*>(start) + tail_offset + media_type.size());
-  SlotHeader header{};
-  header.generation = entry->generation;
-  header.body_offset = entry->body_offset;
-  header.body_bytes = entry->body_bytes;
-  header.tail_offset = tail_offset;
-  header.pipeline_bytes = entry->pipeline_bytes;
-  header.media_type_bytes = static_cast<std::uint32_t>(media_type.size());
-  header.final_url_bytes = static_cast<std::uint32_t>(final_url.size());
-  header.content_coding = static_cast<std::uint32_t>(coding.coding);
-  header.decoded_bytes_max = coding.decoded_bytes_max;
-  std::memcpy(start, &header, sizeof header);
+  new (start) SlotHeader{.generation = entry->generation,
+                         .body_offset = entry->body_offset,
+                         .body_bytes = entry->body_bytes,
+                         .tail_offset = tail_offset,
+                         .pipeline_bytes = entry->pipeline_bytes,
+                         .media_type_bytes = static_cast<std::uint32_t>(media_type.size()),
+                         .final_url_bytes = static_cast<std::uint32_t>(final_url.size()),
+                         .content_coding = static_cast<std::uint32_t>(coding.coding),
+                         .decoded_bytes_max = coding.decoded_bytes_max,
+                         .reserved = {}};
   entry->sealed_bytes = tail_offset + tail_bytes;
   entry->described = true;
   entry->coded = coding.coding != ContentCoding::none;
   return {};
 }
 
-void Slot::release() {
-  if (pool_ != nullptr) std::exchange(pool_, nullptr)->free(index_);
+void Slot::give_back() {
+  std::exchange(pool_, nullptr)->free(index_);
 }
 
 // ---- SlotPool
@@ -196,8 +197,7 @@ std::uint64_t SlotPool::slot_bytes(Class which) const {
   return which == Class::medium ? medium_slot_bytes : shape_.large_slot_bytes;
 }
 
-std::uint64_t SlotPool::offset_of(std::uint32_t index) const {
-  if (index < shape_.small_count) return index * small_slot_bytes;
+std::uint64_t SlotPool::offset_of_larger(std::uint32_t index) const {
   const std::uint64_t small_end = shape_.small_count * small_slot_bytes;
   index -= shape_.small_count;
   if (index < shape_.medium_count) return small_end + index * medium_slot_bytes;
@@ -440,39 +440,19 @@ void SlotPool::read_next() {
   waiter.try_again();
 }
 
-void SlotPool::hint() {
+void SlotPool::hint_if_room() {
   const bool may_read = !reading_.empty() && sealed_ <= crowd_ / 2;
-  if (hinted_ || (growing_.empty() && leasing_.empty() && !may_read)) return;
+  if (growing_.empty() && leasing_.empty() && !may_read) return;
   hinted_ = true;
   room_hint_();
 }
 
 // ---- submitted slots
 
-std::uint32_t SlotPool::seal(Slot&& slot) {
-  // Room for the padding is kept by writable(), so this cannot fail.
-  if (!entries_[slot.index_].described) (void)slot.describe({}, {});
-  Slot taken = std::move(slot);
-  taken.pool_ = nullptr;
-  entries_[taken.index_].pins = 1;
-  ++sealed_;
-  return taken.index_;
-}
-
-void SlotPool::unpin(std::uint32_t index) {
-  if (--entries_[index].pins > 0) return;
+void SlotPool::free_sealed(std::uint32_t index) {
   --sealed_;
   ++unsealed_;
   free(index);
-}
-
-SlotPool::Place SlotPool::place(std::uint32_t index) const {
-  return {offset_of(index), entries_[index].sealed_bytes, entries_[index].coded};
-}
-
-std::string_view SlotPool::pipeline(std::uint32_t index) const {
-  return {reinterpret_cast<const char*>(at(index) + sizeof(SlotHeader)),
-          entries_[index].pipeline_bytes};
 }
 
 std::uint64_t SlotPool::body_bytes(std::uint32_t index) const {

@@ -86,10 +86,13 @@ class Slot {
   config::Result<void> describe(std::string_view media_type, std::string_view final_url,
                                 const BodyCoding& coding = {});
 
-  void release();
+  void release() {
+    if (pool_ != nullptr) give_back();
+  }
 
  private:
   friend class SlotPool;
+  void give_back();
   Slot(SlotPool& pool, std::uint32_t index) : pool_(&pool), index_(index) {}
 
   SlotPool* pool_ = nullptr;
@@ -172,11 +175,25 @@ class SlotPool {
 
   // ---- for the Pool: a submitted slot is read by a worker until that worker answered or died.
   // Completes the slot and takes it from its owner: it is freed with its last pin.
-  std::uint32_t seal(Slot&& slot);
+  std::uint32_t seal(Slot&& slot) {
+    // Room for the padding is kept by writable(), so this cannot fail.
+    if (!entries_[slot.index_].described) (void)slot.describe({}, {});
+    slot.pool_ = nullptr;
+    entries_[slot.index_].pins = 1;
+    ++sealed_;
+    return slot.index_;
+  }
   void pin(std::uint32_t index) { ++entries_[index].pins; }
-  void unpin(std::uint32_t index);
-  Place place(std::uint32_t index) const;
-  std::string_view pipeline(std::uint32_t index) const;
+  void unpin(std::uint32_t index) {
+    if (--entries_[index].pins == 0) free_sealed(index);
+  }
+  Place place(std::uint32_t index) const {
+    return {offset_of(index), entries_[index].sealed_bytes, entries_[index].coded};
+  }
+  std::string_view pipeline(std::uint32_t index) const {
+    return {reinterpret_cast<const char*>(at(index) + sizeof(SlotHeader)),
+            entries_[index].pipeline_bytes};
+  }
   std::uint64_t body_bytes(std::uint32_t index) const;
 
   Usage usage() const;
@@ -214,7 +231,10 @@ class SlotPool {
   };
 
   Class class_of(std::uint32_t index) const;
-  std::uint64_t offset_of(std::uint32_t index) const;
+  std::uint64_t offset_of(std::uint32_t index) const {
+    return index < shape_.small_count ? index * small_slot_bytes : offset_of_larger(index);
+  }
+  std::uint64_t offset_of_larger(std::uint32_t index) const;
   // The slot that holds that byte of the region.
   std::uint32_t index_at(std::uint64_t offset) const;
   std::uint64_t slot_bytes(Class which) const;
@@ -230,7 +250,12 @@ class SlotPool {
   void make_room(std::uint64_t bytes, std::uint32_t except);
   std::uint64_t give_back(std::uint32_t index, std::uint64_t bytes_max);
   void free(std::uint32_t index);
-  void hint();
+  void free_sealed(std::uint32_t index);
+  void hint() {
+    if (!hinted_ && anybody_waits()) hint_if_room();
+  }
+  bool anybody_waits() const { return !growing_.empty() || !leasing_.empty() || !reading_.empty(); }
+  void hint_if_room();
   void read_next();
 
   using Queue = boost::intrusive::list<RoomWaiter, boost::intrusive::constant_time_size<false>>;

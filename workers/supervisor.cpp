@@ -84,6 +84,9 @@ void Supervisor::start() {
 
 void Supervisor::enter(Worker& worker, WorkerState state) {
   worker.state = state;
+  ready_.clear();
+  for (const std::unique_ptr<Worker>& one : workers_)
+    if (one->state == WorkerState::ready) ready_.push_back(one.get());
   log_.debug("pool", "worker state",
              {{"worker", std::to_string(worker.number)}, {"state", to_string(state)}});
 }
@@ -303,12 +306,6 @@ void Supervisor::stop() {
   control_.close();
   for (const std::unique_ptr<Worker>& worker : workers_) worker->bell.close();
   spawner_.stop();
-}
-
-std::uint32_t Supervisor::ready_workers() const {
-  return static_cast<std::uint32_t>(
-      std::count_if(workers_.begin(), workers_.end(),
-                    [](const auto& worker) { return worker->state == WorkerState::ready; }));
 }
 
 std::uint32_t Supervisor::waiting_seats() const {

@@ -24,6 +24,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -139,7 +140,9 @@ class Supervisor {
 
   std::vector<std::unique_ptr<Worker>>& workers() { return workers_; }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
-  std::uint32_t ready_workers() const;
+  // Those in the state ready, in the order of their areas. Holds until one enters or leaves it.
+  std::span<Worker* const> ready() const { return ready_; }
+  std::uint32_t ready_workers() const { return static_cast<std::uint32_t>(ready_.size()); }
   std::uint32_t waiting_seats() const;
 
   // Ends workers and spawner; bounded by SpawnerHandle::stop_time.
@@ -168,6 +171,7 @@ class Supervisor {
   void log_obituary(const Worker& worker);
 
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<Worker*> ready_;
   std::vector<Seat> seats_;
   SpawnerHandle spawner_;
   int scheduling_policy_;

@@ -150,11 +150,11 @@ class Loop {
     owed_.pop_front();
     check(taken.owed.asked.task == told.id, "answers come in order");
     check(taken.owed.task == (told.wanted ? told.task() : nullptr), "an answer is its task's");
-    check(taken.output.has_value() == told.wanted, "what nobody wants has no output");
+    check(taken.result.has_value() == told.wanted, "what nobody wants has no output");
     check(taken.processed.count() >= 0, "time does not run backwards");
     if (!told.wanted) return;
-    if (!*taken.output) return check_failure(taken.output->error(), told);
-    const JobOutput& output = **taken.output;
+    if (!taken.result->output) return check_failure(taken.result->output.error(), told);
+    const JobOutput& output = *taken.result->output;
     const Asked& asked = taken.owed.asked;
     check_output(output, told);
     check(output.bytes.size() <=

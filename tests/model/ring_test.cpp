@@ -207,8 +207,8 @@ class LoopSide {
     const bool unwanted = cancelled_ && ended_ == cancelled_task_;
     if (taken.owed.task != (unwanted ? nullptr : task(ended_)))
       machine->violation("an answer out of order");
-    if (taken.output.has_value() == unwanted) machine->violation("an answer for nobody");
-    if (taken.output && !right(*taken.output)) machine->violation("a wrong answer");
+    if (taken.result.has_value() == unwanted) machine->violation("an answer for nobody");
+    if (taken.result && !right(taken.result->output)) machine->violation("a wrong answer");
     ++ended_;
   }
   bool right(const config::Result<JobOutput>& output) const {

@@ -93,7 +93,7 @@ TEST_F(AreaTest, AnswersComeInOrderAcrossManyRounds) {
     for (std::uint64_t i = id - ring_depth + 1; i <= id; ++i) say(done(i, std::to_string(i)));
     for (std::uint64_t i = id - ring_depth + 1; i <= id; ++i) {
       ASSERT_EQ(take(), Area::Take::answer);
-      EXPECT_EQ((*taken_.output)->bytes, std::to_string(i));
+      EXPECT_EQ(taken_.result->output->bytes, std::to_string(i));
     }
     EXPECT_EQ(take(), Area::Take::nothing);
     EXPECT_EQ(area_->unanswered(), 0U);
@@ -161,7 +161,7 @@ TEST_F(AreaTest, ALargerOutputIsGrantedOnceAndCopiedInPieces) {
   EXPECT_TRUE(area_->receiving());
   EXPECT_EQ(take(), Area::Take::later);
   ASSERT_EQ(take(), Area::Take::answer);
-  EXPECT_TRUE((*taken_.output)->bytes == bytes);
+  EXPECT_TRUE(taken_.result->output->bytes == bytes);
 }
 
 TEST_F(AreaTest, AskingTwiceIsALie) {
@@ -202,7 +202,7 @@ TEST_F(AreaTest, ALongLineIsScannedInPieces) {
   small.scan_bytes = 3000;
   EXPECT_EQ(area_->take(small, taken_), Area::Take::later);
   ASSERT_EQ(take(), Area::Take::answer);
-  EXPECT_EQ((*taken_.output)->bytes, line);
+  EXPECT_EQ(taken_.result->output->bytes, line);
 }
 
 TEST_F(AreaTest, AFailuresTextIsCheckedAndSplit) {
@@ -213,7 +213,7 @@ TEST_F(AreaTest, AFailuresTextIsCheckedAndSplit) {
   failed.field_bytes = 11;
   say(failed);
   ASSERT_EQ(take(), Area::Take::answer);
-  const config::Error error = taken_.output->error();
+  const config::Error error = taken_.result->output.error();
   EXPECT_EQ(error.field, "pipeline[0]");
   EXPECT_EQ(error.detail, "no such member");
 
@@ -233,7 +233,7 @@ TEST_F(AreaTest, ACancelledTaskIsMarkedAndItsAnswerIsNobodys) {
   say(done(1, "too late"));
   ASSERT_EQ(take(), Area::Take::answer);
   EXPECT_EQ(taken_.owed.task, nullptr);
-  EXPECT_FALSE(taken_.output.has_value());
+  EXPECT_FALSE(taken_.result.has_value());
 }
 
 TEST_F(AreaTest, AResultChangedAfterwardsStaysAsItWasTaken) {
@@ -241,7 +241,7 @@ TEST_F(AreaTest, AResultChangedAfterwardsStaysAsItWasTaken) {
   say(done(1, "honest"));
   ASSERT_EQ(take(), Area::Take::answer);
   put(small_output_offset(0), "forged");
-  EXPECT_EQ((*taken_.output)->bytes, "honest");
+  EXPECT_EQ(taken_.result->output->bytes, "honest");
 }
 
 TEST_F(AreaTest, EachUnansweredTaskHasAnOutputOfItsOwn) {
@@ -320,7 +320,7 @@ TEST_F(AreaTest, WhatAnotherAreaSpentIsNotSpentAgain) {
   EXPECT_EQ(area_->take(budget, taken_), Area::Take::later);
   EXPECT_EQ(budget.answers, 0U);
   ASSERT_EQ(take(), Area::Take::answer);
-  EXPECT_EQ((*taken_.output)->bytes, "0123456789");
+  EXPECT_EQ(taken_.result->output->bytes, "0123456789");
 }
 
 }  // namespace
