@@ -19,6 +19,8 @@ using server::http::Exchange;
 using server::http::Response;
 
 struct FetchCall {
+  explicit FetchCall(const config::Settings& settings) : task(default_task(settings)) {}
+
   TaskSpec task;
   bool envelope = false;
 };
@@ -26,17 +28,13 @@ struct FetchCall {
 Result<void> parse_get(const App& app, std::string_view query, FetchCall& call) {
   Result<QueryPairs> pairs = parse_query(query);
   if (!pairs) return pairs.error();
-  Result<TaskSpec> task = task_from_query(std::move(*pairs), app.settings);
-  if (!task) return task.error();
-  call.task = std::move(*task);
-  return {};
+  return task_from_query(std::move(*pairs), app.settings, call.task);
 }
 
 Result<void> parse_post(const App& app, const std::string& body, FetchCall& call) {
   simdjson::dom::parser parser;
   Result<simdjson::dom::element> document = parse_json(parser, body);
   if (!document) return document.error();
-  call.task = default_task(app.settings);
   if (Result<void> read = read_task(*document, "", app.settings, call.task, &call.envelope); !read)
     return read.error();
   if (Result<void> checked = refuse_unused_vars(*document, ""); !checked) return checked.error();
@@ -94,7 +92,7 @@ Response make_envelope(const FetchCall& call, const TaskReport& report,
 }  // namespace
 
 Task<void> fetch(App& app, Exchange& exchange) {
-  FetchCall call;
+  FetchCall call(app.settings);
   Result<void> parsed;
   if (exchange.request().head.method == server::wire::Method::post) {
     Task<Result<void>> reading = read_post(app, exchange, call);

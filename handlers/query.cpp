@@ -3,20 +3,21 @@
 #include "config/percent.hpp"
 
 #include <algorithm>
-#include <optional>
 
 #include <simdjson.h>
 
 namespace fetchmill::handlers {
 namespace {
 
-// Nothing when an escape is broken.
-std::optional<std::string> decode(std::string_view text) {
-  if (config::has_broken_escape(text)) return std::nullopt;
-  std::string spaced(text);
-  std::ranges::replace(spaced, '+', ' ');
-  if (text.find('%') == std::string_view::npos) return spaced;
-  return config::percent_decode(spaced);
+// False when an escape is broken. Searches are memchr's, which most texts have nothing for.
+bool decode(std::string_view text, std::string& to) {
+  const bool has_escapes = text.find('%') != std::string_view::npos;
+  if (has_escapes && config::has_broken_escape(text)) return false;
+  to = text;
+  for (std::size_t at = to.find('+'); at != std::string::npos; at = to.find('+', at + 1))
+    to[at] = ' ';
+  if (has_escapes) to = config::percent_decode(to);
+  return true;
 }
 
 }  // namespace
@@ -28,14 +29,14 @@ config::Result<QueryPairs> parse_query(std::string_view query) {
     query.remove_prefix(std::min(pair.size() + 1, query.size()));
     if (pair.empty()) continue;
     const std::size_t equals = pair.find('=');
-    auto name = decode(pair.substr(0, equals));
-    auto value =
-        decode(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
-    if (!name || !value || !simdjson::validate_utf8(*name) || !simdjson::validate_utf8(*value))
+    auto& [name, value] = pairs.emplace_back();
+    const std::string_view value_text =
+        equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
+    if (!decode(pair.substr(0, equals), name) || !decode(value_text, value) ||
+        !simdjson::validate_utf8(name) || !simdjson::validate_utf8(value))
       return config::Error(config::ErrorCode::invalid_request,
                            "the query has a broken percent-encoding (%XX) or is not UTF-8",
                            std::string(pair.substr(0, std::min<std::size_t>(equals, 64))));
-    pairs.emplace_back(std::move(*name), std::move(*value));
   }
   return pairs;
 }
