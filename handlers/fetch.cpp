@@ -69,8 +69,8 @@ bool client_has(const server::http::Request& request, const TaskResult& result) 
                          {result.etag, result.last_modified}, server::wall_time());
 }
 
-Response make_envelope(const FetchCall& call, const TaskReport& report,
-                       const Result<TaskResult>& result) {
+Response envelope_response(const FetchCall& call, const TaskReport& report,
+                           const Result<TaskResult>& result) {
   Response response;
   response.media_type = "application/json";
   if (result)
@@ -115,16 +115,11 @@ Task<void> fetch(App& app, Exchange& exchange) {
   Task<Result<TaskResult>> running =
       run_task(app, exchange.activity(), call.task,
                call.envelope ? Encoding::line : Encoding::bytes, nullptr, report);
-  Result<TaskResult> result = co_await running;
-
-  Response response;
-  if (call.envelope) {
-    response = make_envelope(call, report, result);
-  } else {
-    if (result && client_has(exchange.request(), *result)) result->unchanged = true;
-    response = result_response(result, report, exchange.request().id);
-  }
-  Task<void> responding = exchange.respond(std::move(response));
+  Result<TaskResult>&& result = co_await running;  // stays where it is, in the task
+  if (!call.envelope && result && client_has(exchange.request(), *result)) result->unchanged = true;
+  const Response response = call.envelope ? envelope_response(call, report, result)
+                                          : result_response(result, report, exchange.request().id);
+  Task<void> responding = exchange.respond(response);
   co_await responding;
 }
 

@@ -202,8 +202,8 @@ void add_timing(std::string& headers, const TaskReport& report) {
   if (begun) headers += "\r\n";
 }
 
-server::http::Response result_response(config::Result<TaskResult>& result, const TaskReport& report,
-                                       std::string_view request_id) {
+server::http::Response result_response(const config::Result<TaskResult>& result,
+                                       const TaskReport& report, std::string_view request_id) {
   server::http::Response response;
   if (!result) {
     response = server::http::problem(result.error(), request_id);
@@ -218,13 +218,9 @@ server::http::Response result_response(config::Result<TaskResult>& result, const
     response.status = 304;
     return response;
   }
-  if (result->processed) {
-    response.media_type = std::move(result->output.media_type);
-    response.body = std::move(result->output.bytes);
-  } else {
-    response.media_type = report.response.media_type();
-    response.borrowed_body = result->body.body();
-  }
+  response.media_type =
+      result->processed ? result->output.media_type : report.response.media_type();
+  response.borrowed_body = result->bytes();
   if (response.media_type.empty()) response.media_type = "application/octet-stream";
   return response;
 }

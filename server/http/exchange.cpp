@@ -246,10 +246,15 @@ Task<Result<std::string>> Exchange::read_whole_body(std::uint64_t bytes_max,
 
 Task<void> Exchange::respond(const Error& error) {
   // Not a coroutine: callers pass temporaries, which a sequence that starts later would outlive.
-  return respond(problem(error, id_));
+  return respond_with(problem(error, id_));
 }
 
-Task<void> Exchange::respond(Response response) {
+Task<void> Exchange::respond_with(Response response) {
+  Task<void> responding = respond(response);
+  co_await responding;
+}
+
+Task<void> Exchange::respond(const Response& response) {
   status_ = response.status;
   code_ = response.code;
   if (response.close || !head_.keep_alive || session_.service_.draining() || !body_complete())

@@ -81,8 +81,9 @@ class Exchange {
   Task<config::Result<std::string>> read_whole_body(std::uint64_t bytes_max,
                                                     std::string_view limit_name);
 
-  // A whole response.
-  Task<void> respond(Response response);
+  // A whole response, which outlives the sequence.
+  Task<void> respond(const Response& response);
+  Task<void> respond(Response&&) = delete;
   Task<void> respond(const config::Error& error);
 
   // A streamed response: begin, write any number of times, finish. False: the client is gone, stop.
@@ -108,6 +109,7 @@ class Exchange {
   std::string_view held() const;
   void take_held(std::size_t bytes);
   ConnectionField connection_field() const;
+  Task<void> respond_with(Response response);
   Task<bool> receive(Activity& by);
   Task<bool> send(std::string_view first, std::string_view second, std::string_view third = {});
 

@@ -25,8 +25,8 @@ struct Request {
 // A whole response. Date, Content-Length, X-Request-Id and Connection are added by the session.
 struct Response {
   unsigned status = 200;
-  std::string media_type;  // empty: no Content-Type
-  std::string headers;     // further field lines, each "Name: value\r\n"
+  std::string_view media_type;  // empty: no Content-Type; outlives the write
+  std::string headers;          // further field lines, each "Name: value\r\n"
   std::string body;
   std::string_view borrowed_body;  // instead of `body`: outlives the write
   bool close = false;              // end the connection after it
