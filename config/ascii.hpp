@@ -51,7 +51,7 @@ inline std::string to_lower(std::string_view text) {
 // Equal but for the case of letters.
 constexpr bool equals_ignoring_case(std::string_view left, std::string_view right) {
   return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                    [](char a, char b) { return to_lower(a) == to_lower(b); });
+                    [](char a, char b) { return a == b || to_lower(a) == to_lower(b); });
 }
 
 // Without those of `characters` that stand at either end.
