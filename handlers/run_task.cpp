@@ -1,5 +1,6 @@
 #include "handlers/run_task.hpp"
 
+#include "config/hex.hpp"
 #include "handlers/conditions.hpp"
 #include "handlers/pool_waits.hpp"
 #include "handlers/slot_sink.hpp"
@@ -10,7 +11,6 @@
 #include "workers/result_too_large.hpp"
 
 #include <array>
-#include <cstdio>
 
 namespace fetchmill::handlers {
 namespace {
@@ -30,9 +30,15 @@ static_assert(server::fetch::asked_codings == workers::content_codings);
 
 // A strong entity tag (RFC 9110 §8.8.3) of the result's hash.
 std::string entity_tag(const std::array<std::uint64_t, 2>& hash) {
-  char text[40];
-  const int size = std::snprintf(text, sizeof text, "\"%016lx%016lx\"", hash[0], hash[1]);
-  return std::string(text, static_cast<std::size_t>(size));
+  std::string tag;
+  tag.reserve(2 + 32);
+  tag += '"';
+  for (const std::uint64_t half : hash) {
+    const auto digits = config::hex_digits(half);
+    tag.append(digits.data(), digits.size());
+  }
+  tag += '"';
+  return tag;
 }
 
 void count(App& app, const TaskSpec& task, const workers::JobResult& job) {
