@@ -13,6 +13,7 @@
 namespace fetchmill::handlers {
 namespace {
 
+using namespace std::string_view_literals;
 using config::append_json_string;
 using server::fetch::FetchResponse;
 
@@ -123,9 +124,9 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
   if (report.response.status != 0) {
     append_field_line(headers, "Fetchmill-Upstream-Status", std::to_string(report.response.status));
     append_field_line(headers, "Fetchmill-Final-Url", report.response.final_url);
-    headers += "Cache-Status: ";
+    headers += "Cache-Status: "sv;
     append_cache_status(headers, report.response.cache);
-    headers += "\r\n";
+    headers += "\r\n"sv;
     append_caching(headers, report.response, report.sent_credentials, server::wall_time());
   }
   if (!result.etag.empty()) append_field_line(headers, "ETag", result.etag);
@@ -134,7 +135,7 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
   if (report.varies_by_accept) append_field_line(headers, "Vary", "Accept");
   headers +=
       "X-Content-Type-Options: nosniff\r\n"
-      "Content-Security-Policy: default-src 'none'; sandbox\r\n";
+      "Content-Security-Policy: default-src 'none'; sandbox\r\n"sv;
   add_timing(headers, report);
   add_debug(headers, report);
 }
@@ -191,15 +192,16 @@ void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
 }
 
 void add_timing(std::string& headers, const TaskReport& report) {
-  bool begun = false;
+  constexpr std::string_view start = "Server-Timing: ";
+  std::string_view before = start;
   for_each_phase_of_task(report, [&](std::string_view name, std::chrono::nanoseconds time) {
-    headers += begun ? ", " : "Server-Timing: ";
-    begun = true;
+    headers += before;
+    before = ", ";
     headers += name;
-    headers += ";dur=";
+    headers += ";dur="sv;
     append_milliseconds(headers, time);
   });
-  if (begun) headers += "\r\n";
+  if (before != start) headers += "\r\n"sv;
 }
 
 server::http::Response result_response(const config::Result<TaskResult>& result,
