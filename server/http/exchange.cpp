@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 namespace fetchmill::server::http {
 namespace {
@@ -17,6 +18,14 @@ using config::Result;
 std::string_view rebased(std::string_view view, const char* from, const char* to) {
   return view.empty() ? std::string_view{}
                       : std::string_view(to + (view.data() - from), view.size());
+}
+
+std::string joined(std::string_view first, std::string_view second) {
+  std::string both;
+  both.reserve(first.size() + second.size());
+  both += first;
+  both += second;
+  return both;
 }
 
 // The head again, with its views into a copy of its bytes.
@@ -44,13 +53,13 @@ Exchange::Exchange(Session& session, const Route& route, const Request& request,
     : session_(session),
       route_(route),
       started_(started),
-      head_bytes_(bytes),
-      id_(request.id),
-      request_{head_, id_, rebased(request.path, bytes.data(), head_bytes_.data()),
-               rebased(request.query, bytes.data(), head_bytes_.data())},
+      text_(joined(bytes, request.id)),
+      request_{head_, std::string_view(text_).substr(bytes.size()),
+               rebased(request.path, bytes.data(), text_.data()),
+               rebased(request.query, bytes.data(), text_.data())},
       activity_(session.service_.wheel),
       body_left_(request.head.content_length) {
-  rebase(request.head, bytes.data(), head_bytes_.data(), head_);
+  rebase(request.head, bytes.data(), text_.data(), head_);
   trace_ = read_trace_context(head_.fields);
 }
 
@@ -246,7 +255,7 @@ Task<Result<std::string>> Exchange::read_whole_body(std::uint64_t bytes_max,
 
 Task<void> Exchange::respond(const Error& error) {
   // Not a coroutine: callers pass temporaries, which a sequence that starts later would outlive.
-  return respond_with(problem(error, id_));
+  return respond_with(problem(error, request_.id));
 }
 
 Task<void> Exchange::respond_with(Response response) {
@@ -259,10 +268,10 @@ Task<void> Exchange::respond(const Response& response) {
   code_ = response.code;
   if (response.close || !head_.keep_alive || session_.service_.draining() || !body_complete())
     close_ = true;
-  std::string head;
-  head.reserve(512);
+  std::string head = std::exchange(session_.service_.spare_head, {});
+  head.clear();
   append_head(head, {.response = response,
-                     .request_id = id_,
+                     .request_id = request_.id,
                      .date_line = session_.service_.date_line(EventTime::now()),
                      .content_length = response.bytes().size(),
                      .connection = connection_field(),
@@ -273,6 +282,7 @@ Task<void> Exchange::respond(const Response& response) {
   Task<bool> sending = send(head, body);
   complete_ = co_await sending;
   if (complete_) body_sent_ = body.size();
+  session_.service_.spare_head = std::move(head);
 }
 
 ConnectionField Exchange::connection_field() const {
@@ -289,7 +299,7 @@ Task<bool> Exchange::begin(Response response) {
     close_ = true;
   std::string head;
   append_head(head, {.response = response,
-                     .request_id = id_,
+                     .request_id = request_.id,
                      .date_line = session_.service_.date_line(EventTime::now()),
                      .content_length = std::nullopt,
                      .chunked = chunked_output_,
@@ -337,21 +347,23 @@ Task<bool> Exchange::finish() {
 Task<bool> Exchange::send(std::string_view first, std::string_view second, std::string_view third) {
   std::string& earlier = session_.output_;
   std::array<std::string_view, 4> parts{earlier, first, second, third};
+  std::size_t left_bytes = earlier.size() + first.size() + second.size() + third.size();
   while (!broken_) {
     std::array<iovec, 4> vectors;
     std::size_t count = 0;
     for (std::string_view part : parts)
       if (!part.empty()) vectors[count++] = {const_cast<char*>(part.data()), part.size()};
-    if (count == 0) {
-      std::string().swap(earlier);
-      co_return true;
-    }
     const Transfer transfer = session_.write(std::span(vectors.data(), count));
     if (transfer.status == Transfer::Status::closed) break;
     if (is_heartbeat_)
       write_patience_.moved(transfer.bytes);
     else
       moved(write_patience_, transfer.bytes);
+    left_bytes -= transfer.bytes;
+    if (left_bytes == 0) {
+      std::string().swap(earlier);
+      co_return true;
+    }
     std::size_t taken = transfer.bytes;
     for (std::string_view& part : parts) {
       const std::size_t of_part = std::min(taken, part.size());

@@ -33,6 +33,16 @@ struct Response {
   std::string_view code = {};      // of the error it tells, for the log; outlives everything
 
   std::string_view bytes() const { return body.empty() ? borrowed_body : std::string_view(body); }
+  // As it was made, but that its strings keep their room.
+  void clear() {
+    status = 200;
+    media_type = {};
+    headers.clear();
+    body.clear();
+    borrowed_body = {};
+    close = false;
+    code = {};
+  }
 };
 
 // RFC 9457: the error as application/problem+json, with Retry-After where it is known.
