@@ -279,8 +279,12 @@ Task<void> Exchange::respond(const Response& response) {
                      .varies_by_origin = session_.service_.rules.lists_any()});
   const std::string_view body =
       head_.method == wire::Method::head ? std::string_view{} : response.bytes();
-  Task<bool> sending = send(head, body);
-  complete_ = co_await sending;
+  std::array<std::string_view, 3> parts{session_.output_, head, body};
+  complete_ = send_now(parts);
+  if (!complete_) {
+    Task<bool> sending = send_rest(parts);
+    complete_ = co_await sending;
+  }
   if (complete_) body_sent_ = body.size();
   session_.service_.spare_head = std::move(head);
 }
@@ -345,40 +349,57 @@ Task<bool> Exchange::finish() {
 // Everything, or the connection is broken: nothing after a partial write would make sense to the
 // client. An interrupted activity gets what the socket takes at once.
 Task<bool> Exchange::send(std::string_view first, std::string_view second, std::string_view third) {
-  std::string& earlier = session_.output_;
-  std::array<std::string_view, 4> parts{earlier, first, second, third};
-  std::size_t left_bytes = earlier.size() + first.size() + second.size() + third.size();
+  std::array<std::string_view, 4> parts{session_.output_, first, second, third};
+  if (send_now(parts)) co_return true;
+  Task<bool> sending = send_rest(parts);
+  co_return co_await sending;
+}
+
+// What the socket takes, off the front of the parts, of which the first is what came before. True:
+// that was all.
+bool Exchange::send_now(std::span<std::string_view> parts) {
+  if (broken_) return false;
+  std::array<iovec, 4> vectors;
+  std::size_t count = 0;
+  std::size_t left = 0;
+  for (const std::string_view part : parts) {
+    if (part.empty()) continue;
+    vectors[count++] = {const_cast<char*>(part.data()), part.size()};
+    left += part.size();
+  }
+  const Transfer transfer = session_.write(std::span(vectors.data(), count));
+  broken_ = transfer.status == Transfer::Status::closed;
+  if (broken_) return false;
+  if (is_heartbeat_)
+    write_patience_.moved(transfer.bytes);
+  else
+    moved(write_patience_, transfer.bytes);
+  if (transfer.bytes == left) {
+    std::string().swap(session_.output_);
+    return true;
+  }
+  std::size_t taken = transfer.bytes;
+  for (std::string_view& part : parts) {
+    const std::size_t of_part = std::min(taken, part.size());
+    part.remove_prefix(of_part);
+    taken -= of_part;
+  }
+  return false;
+}
+
+// The same for all of it, once the client takes more.
+Task<bool> Exchange::send_rest(std::span<std::string_view> parts) {
   while (!broken_) {
-    std::array<iovec, 4> vectors;
-    std::size_t count = 0;
-    for (std::string_view part : parts)
-      if (!part.empty()) vectors[count++] = {const_cast<char*>(part.data()), part.size()};
-    const Transfer transfer = session_.write(std::span(vectors.data(), count));
-    if (transfer.status == Transfer::Status::closed) break;
-    if (is_heartbeat_)
-      write_patience_.moved(transfer.bytes);
-    else
-      moved(write_patience_, transfer.bytes);
-    left_bytes -= transfer.bytes;
-    if (left_bytes == 0) {
-      std::string().swap(earlier);
-      co_return true;
+    if (!session_.may_write()) {
+      const TimePoint begun = Clock::now();
+      DeadlineScope scope(
+          activity_, limit(write_patience_, begun, session_.service_.settings.write_timeout_ms),
+          ErrorCode::request_timeout);
+      const bool ready = co_await session_.writable(activity_);
+      write_patience_.waited(Clock::now() - begun);
+      if (!(scope.expired() && other_way_moved(begun)) && (!ready || left())) break;
     }
-    std::size_t taken = transfer.bytes;
-    for (std::string_view& part : parts) {
-      const std::size_t of_part = std::min(taken, part.size());
-      part.remove_prefix(of_part);
-      taken -= of_part;
-    }
-    if (session_.may_write()) continue;
-    const TimePoint begun = Clock::now();
-    DeadlineScope scope(activity_,
-                        limit(write_patience_, begun, session_.service_.settings.write_timeout_ms),
-                        ErrorCode::request_timeout);
-    const bool ready = co_await session_.writable(activity_);
-    write_patience_.waited(Clock::now() - begun);
-    if (scope.expired() && other_way_moved(begun)) continue;
-    if (!ready || left()) break;
+    if (send_now(parts)) co_return true;
   }
   broken_ = true;
   co_return false;

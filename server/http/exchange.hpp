@@ -112,6 +112,8 @@ class Exchange {
   Task<void> respond_with(Response response);
   Task<bool> receive(Activity& by);
   Task<bool> send(std::string_view first, std::string_view second, std::string_view third = {});
+  bool send_now(std::span<std::string_view> parts);
+  Task<bool> send_rest(std::span<std::string_view> parts);
 
   Session& session_;
   const Route& route_;
