@@ -13,13 +13,16 @@ using server::Task;
 
 std::string write_outcome(std::size_t index, const TaskSpec& task, const TaskReport& report,
                           const Result<TaskResult>& result) {
+  constexpr std::size_t around_result_bytes = 512;
   std::string line;
+  line.reserve(around_result_bytes + (result ? result->output.bytes.size() : 0));
   const auto number = static_cast<std::int64_t>(index);
   if (result)
     append_result(line, number, task, report, *result);
   else
     append_error(line, number, task, report, result.error());
-  return line + '\n';
+  line += '\n';
+  return line;
 }
 
 BatchRun::BatchRun(App& app, const BatchOptions& options, OutcomeWriter writer)
@@ -27,10 +30,10 @@ BatchRun::BatchRun(App& app, const BatchOptions& options, OutcomeWriter writer)
   if (options.deadline_ms) deadline_ = started_ + server::milliseconds(*options.deadline_ms);
 }
 
-void BatchRun::add(TaskSpec task, std::size_t bytes) {
+void BatchRun::add(TaskSpec&& task, std::size_t bytes) {
   const std::size_t index = next_index();
   queued_bytes_ += bytes;
-  queued_.push_back({index, bytes, std::move(task)});
+  queued_.emplace_back(index, bytes, std::move(task));
   start_more();
 }
 
@@ -86,7 +89,8 @@ void BatchRun::start_more() {
   }
 }
 
-Detached BatchRun::run_one(std::size_t index, TaskSpec task) {
+Detached BatchRun::run_one(std::size_t index, TaskSpec&& given) {
+  TaskSpec task = std::move(given);
   Running running(app_.wheel);
   running_.push_back(running);
   ++in_progress_;

@@ -39,7 +39,7 @@ inline void append_member_name(std::string& out, std::string_view name) {
   if (!out.ends_with('{')) out += ',';
   out += '"';
   out += name;
-  out += "\":";
+  out += std::string_view("\":");
 }
 
 // `,"name":"value"`, nothing for an empty value.

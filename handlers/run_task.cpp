@@ -153,8 +153,8 @@ TaskResult unprocessed(workers::Slot body, const TaskSpec& task, const TaskRepor
   return result;
 }
 
-TaskResult processed(workers::JobOutput output, const TaskSpec& task, const TaskReport& report,
-                     std::string passed_on) {
+TaskResult processed(workers::JobOutput&& output, const TaskSpec& task, const TaskReport& report,
+                     std::string&& passed_on) {
   TaskResult result;
   result.output = std::move(output);
   result.processed = true;
@@ -233,7 +233,7 @@ Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, 
 Task<Result<TaskResult>> process_body(App& app, Activity& activity, workers::Slot slot,
                                       const TaskSpec& task, Encoding encoding, workers::Flow* flow,
                                       TaskReport& report) {
-  const std::string passed_on = passed_on_tag(task, report.response);
+  std::string passed_on = passed_on_tag(task, report.response);
   const workers::JobLimits limits{.deadline = activity.limit(),
                                   .result_bytes_max = task.max_result_bytes,
                                   .encode_for_line = encoding == Encoding::line,
@@ -250,7 +250,7 @@ Task<Result<TaskResult>> process_body(App& app, Activity& activity, workers::Slo
     if (report.response.status != 0) correct_stage(error);
     co_return std::move(error);
   }
-  co_return processed(std::move(*job.output), task, report, passed_on);
+  co_return processed(std::move(*job.output), task, report, std::move(passed_on));
 }
 
 }  // namespace fetchmill::handlers
