@@ -32,6 +32,10 @@ BatchRun::BatchRun(App& app, const BatchOptions& options, OutcomeWriter writer)
 
 void BatchRun::add(TaskSpec&& task, std::size_t bytes) {
   const std::size_t index = next_index();
+  if (queued_.empty() && may_start()) {
+    run_one(index, std::move(task));
+    return;
+  }
   queued_bytes_ += bytes;
   queued_.emplace_back(index, bytes, std::move(task));
   start_more();
@@ -74,14 +78,14 @@ bool BatchRun::has_room() const {
           queued_bytes_ < app_.settings.batch.pending_mb * config::MiB && !holds_too_much());
 }
 
-bool BatchRun::can_start() const {
-  return !queued_.empty() && in_progress_ < options_.concurrency && !holds_too_much() &&
-         !(options_.fail_fast && failed());
+bool BatchRun::may_start() const {
+  return in_progress_ < options_.concurrency && !holds_too_much() &&
+         !(options_.fail_fast && failed()) &&
+         (deadline_ == server::TimePoint::max() || server::Clock::now() < deadline_);
 }
 
 void BatchRun::start_more() {
-  if (deadline_ != server::TimePoint::max() && server::Clock::now() >= deadline_) return;
-  while (can_start()) {
+  while (!queued_.empty() && may_start()) {
     Queued next = std::move(queued_.front());
     queued_.pop_front();
     queued_bytes_ -= next.bytes;

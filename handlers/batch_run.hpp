@@ -124,7 +124,7 @@ class BatchRun final : private server::Deferred {
     TaskSpec task;
   };
 
-  bool can_start() const;
+  bool may_start() const;
   bool progressed() const;
   bool holds_too_much() const;
   void start_more();
