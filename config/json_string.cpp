@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 
 namespace fetchmill::config {
 namespace {
@@ -24,6 +26,25 @@ constexpr std::array<char, 256> escapes = [] {
   return table;
 }();
 
+// Whether none of the eight bytes at `at` is one of those. Most texts have few, and looking at each
+// byte by itself takes four times as long.
+bool stand_for_themselves(const char* at) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, at, sizeof bytes);
+  // A byte's highest bit tells. A subtraction borrows from the next byte only where it tells of one
+  // that is too small, so the answer for all is right.
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  const auto zero = [](std::uint64_t eight) { return (eight - ones) & ~eight; };
+  const std::uint64_t control = (bytes - ones * 0x20) & ~bytes;
+  return ((bytes | control | zero(bytes ^ ones * '"') | zero(bytes ^ ones * '\\')) & ones * 0x80) ==
+         0;
+}
+
+const char* first_special(const char* at, const char* end) {
+  while (end - at >= 8 && stand_for_themselves(at)) at += 8;
+  return std::find_if(at, end, [](char c) { return escapes[static_cast<unsigned char>(c)] != 0; });
+}
+
 constexpr std::string_view replacement_character = "\xef\xbf\xbd";
 
 }  // namespace
@@ -38,10 +59,9 @@ void append_unicode_escape(std::string& out, unsigned char character) {
 void append_json_string(std::string& out, std::string_view text) {
   out.reserve(out.size() + text.size() + 2);
   out += '"';
-  const auto is_special = [](char c) { return escapes[static_cast<unsigned char>(c)] != 0; };
   const char* const end = text.data() + text.size();
   const char* copied = text.data();
-  for (const char* at = copied; (at = std::find_if(at, end, is_special)) != end;) {
+  for (const char* at = copied; (at = first_special(at, end)) != end;) {
     const auto byte = static_cast<unsigned char>(*at);
     const char escape = escapes[byte];
     if (escape == '8') {

@@ -33,7 +33,10 @@ auto Family<Metric, label_count>::metric_at(std::span<std::uint64_t> values) con
 template <class Metric, std::size_t label_count>
 Metric& Family<Metric, label_count>::find_or_add(KeyView labels) {
   for (std::string_view& label : labels) label = label.substr(0, MetricPage::label_bytes_max);
-  if (const auto found = series_.find(labels); found != series_.end()) return metric(found->second);
+  if (last_ != series_.end() && std::equal(labels.begin(), labels.end(), last_->first.begin()))
+    return metric(last_->second);
+  last_ = series_.find(labels);
+  if (last_ != series_.end()) return metric(last_->second);
   if (series_.size() >= series_max) {
     labels.fill("other");
     if (const auto found = series_.find(labels); found != series_.end())

@@ -174,6 +174,8 @@ class Family {
   const MetricInfo& info_;
   MetricPage& page_;
   std::map<Key, Stored, Less> series_;
+  // What was found last: tasks of a batch have the same op, and most the same outcome.
+  typename std::map<Key, Stored, Less>::iterator last_ = series_.end();
 };
 
 #define FETCHMILL_LABEL_COUNT(...) (std::initializer_list<std::string_view>{__VA_ARGS__}.size())

@@ -143,7 +143,7 @@ Result<BatchStream> stream_from_query(const QueryPairs& query, const config::Set
   std::string document = "{";
   QueryPairs rest;
   std::optional<std::string> url;
-  BatchStream stream;
+  BatchStream stream{.options = {}, .defaults = default_task(settings)};
   for (const auto& [name, value] : query) {
     if (name == "url") {
       if (url) return Error(ErrorCode::invalid_request, "given more than once", name);
@@ -179,12 +179,9 @@ Result<BatchStream> stream_from_query(const QueryPairs& query, const config::Set
   if (!parsed) return parsed.error();
   if (auto read = read_batch_options(parsed->get_object(), settings, stream.options); !read)
     return read.error();
-  Result<TaskSpec> defaults = defaults_from_query(rest, settings);
-  if (!defaults) return defaults.error();
-  if (auto checked = refuse_open_format(defaults->pipeline, "pipeline"); !checked)
+  if (auto read = defaults_from_query(rest, settings, stream.defaults); !read) return read.error();
+  if (auto checked = refuse_open_format(stream.defaults.pipeline, "pipeline"); !checked)
     return checked.error();
-  defaults->include_headers = std::move(stream.defaults.include_headers);
-  stream.defaults = std::move(*defaults);
   if (auto set = set_default_url(url.value_or(std::string()), "url", stream.defaults); !set)
     return set.error();
   return stream;

@@ -20,13 +20,16 @@ constexpr std::size_t starts_in_turn_max = 32;
 
 std::string write_outcome(std::size_t index, const TaskSpec& task, const TaskReport& report,
                           const Result<TaskResult>& result) {
+  constexpr std::size_t around_result_bytes = 512;
   std::string line;
+  line.reserve(around_result_bytes + (result ? result->output.bytes.size() : 0));
   const auto number = static_cast<std::int64_t>(index);
   if (result)
     append_result(line, number, task, report, *result);
   else
     append_error(line, number, task, report, result.error());
-  return line + '\n';
+  line += '\n';
+  return line;
 }
 
 BatchRun::BatchRun(App& app, const BatchOptions& options, OutcomeWriter writer)
@@ -34,10 +37,14 @@ BatchRun::BatchRun(App& app, const BatchOptions& options, OutcomeWriter writer)
   if (options.deadline_ms) deadline_ = started_ + server::milliseconds(*options.deadline_ms);
 }
 
-void BatchRun::add(TaskSpec task, std::size_t bytes) {
+void BatchRun::add(TaskSpec&& task, std::size_t bytes) {
   const std::size_t index = next_index();
+  if (queued_.empty() && may_start()) {
+    run_one(index, std::move(task));
+    return;
+  }
   queued_bytes_ += bytes;
-  queued_.push_back({index, bytes, std::move(task)});
+  queued_.emplace_back(index, bytes, std::move(task));
   start_more();
 }
 
@@ -78,27 +85,28 @@ bool BatchRun::has_room() const {
           queued_bytes_ < app_.settings.batch.pending_mb * config::MiB && !holds_too_much());
 }
 
-bool BatchRun::can_start() const {
-  return !queued_.empty() && in_progress_ < options_.concurrency && !holds_too_much() &&
-         !(options_.fail_fast && failed());
+bool BatchRun::may_start() const {
+  return in_progress_ < options_.concurrency && started_in_turn_ < starts_in_turn_max &&
+         !holds_too_much() && !(options_.fail_fast && failed()) &&
+         (deadline_ == server::TimePoint::max() || server::Clock::now() < deadline_);
 }
 
 void BatchRun::start_more() {
-  if (deadline_ != server::TimePoint::max() && server::Clock::now() >= deadline_) return;
-  while (can_start()) {
-    if (started_in_turn_ == starts_in_turn_max) return app_.turns.defer(*this);
-    ++started_in_turn_;
+  while (!queued_.empty() && may_start()) {
     Queued next = std::move(queued_.front());
     queued_.pop_front();
     queued_bytes_ -= next.bytes;
     run_one(next.index, std::move(next.task));
   }
+  if (!queued_.empty() && started_in_turn_ == starts_in_turn_max) app_.turns.defer(*this);
 }
 
-Detached BatchRun::run_one(std::size_t index, TaskSpec task) {
+Detached BatchRun::run_one(std::size_t index, TaskSpec&& given) {
+  TaskSpec task = std::move(given);
   Running running(app_.wheel);
   running_.push_back(running);
   ++in_progress_;
+  ++started_in_turn_;
   task.trace = options_.trace;
   TaskReport report;
   Task<Result<TaskResult>> working =

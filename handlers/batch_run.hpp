@@ -21,6 +21,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace fetchmill::handlers {
 
@@ -40,7 +41,7 @@ class BatchRun final : private server::Deferred {
 
   // Starts it at once, where it may be, or in a later turn. `bytes`: about what it holds of memory.
   // Requires: not closed.
-  void add(TaskSpec task, std::size_t bytes);
+  void add(TaskSpec&& task, std::size_t bytes);
   // A task that never was one; `echo` is what is known of it.
   void add_failed(const config::Error& error, const TaskSpec& echo = {});
   // A task that needs no outcome: it has its place in the batch, and no line.
@@ -115,17 +116,20 @@ class BatchRun final : private server::Deferred {
     server::Activity activity;
   };
   struct Queued {
+    Queued(std::size_t index_, std::size_t bytes_, TaskSpec&& task_)
+        : index(index_), bytes(bytes_), task(std::move(task_)) {}
+
     std::size_t index;
     std::size_t bytes;
     TaskSpec task;
   };
 
-  bool can_start() const;
+  bool may_start() const;
   bool progressed() const;
   bool holds_too_much() const;
   void start_more();
   std::size_t next_index();
-  server::Detached run_one(std::size_t index, TaskSpec task);
+  server::Detached run_one(std::size_t index, TaskSpec&& given);
   void ended(Running& running, std::size_t index, const TaskSpec& task, const TaskReport& report,
              const config::Result<TaskResult>& result);
   void ended(std::size_t index, const TaskSpec& task, const TaskReport& report,

@@ -19,6 +19,8 @@ using server::http::Exchange;
 using server::http::Response;
 
 struct FetchCall {
+  explicit FetchCall(const config::Settings& settings) : task(default_task(settings)) {}
+
   TaskSpec task;
   bool envelope = false;
 };
@@ -26,17 +28,13 @@ struct FetchCall {
 Result<void> parse_get(const App& app, std::string_view query, FetchCall& call) {
   Result<QueryPairs> pairs = parse_query(query);
   if (!pairs) return pairs.error();
-  Result<TaskSpec> task = task_from_query(std::move(*pairs), app.settings);
-  if (!task) return task.error();
-  call.task = std::move(*task);
-  return {};
+  return task_from_query(std::move(*pairs), app.settings, call.task);
 }
 
 Result<void> parse_post(const App& app, const std::string& body, FetchCall& call) {
   simdjson::dom::parser parser;
   Result<simdjson::dom::element> document = parse_json(parser, body);
   if (!document) return document.error();
-  call.task = default_task(app.settings);
   if (Result<void> read = read_task(*document, "", app.settings, call.task, &call.envelope); !read)
     return read.error();
   if (Result<void> checked = refuse_unused_vars(*document, ""); !checked) return checked.error();
@@ -71,8 +69,8 @@ bool client_has(const server::http::Request& request, const TaskResult& result) 
                          {result.etag, result.last_modified}, server::wall_time());
 }
 
-Response make_envelope(const FetchCall& call, const TaskReport& report,
-                       const Result<TaskResult>& result) {
+Response envelope_response(const FetchCall& call, const TaskReport& report,
+                           const Result<TaskResult>& result) {
   Response response;
   response.media_type = "application/json";
   if (result)
@@ -94,7 +92,7 @@ Response make_envelope(const FetchCall& call, const TaskReport& report,
 }  // namespace
 
 Task<void> fetch(App& app, Exchange& exchange) {
-  FetchCall call;
+  FetchCall call(app.settings);
   Result<void> parsed;
   if (exchange.request().head.method == server::wire::Method::post) {
     Task<Result<void>> reading = read_post(app, exchange, call);
@@ -117,16 +115,11 @@ Task<void> fetch(App& app, Exchange& exchange) {
   Task<Result<TaskResult>> running =
       run_task(app, exchange.activity(), call.task,
                call.envelope ? Encoding::line : Encoding::bytes, nullptr, report);
-  Result<TaskResult> result = co_await running;
-
-  Response response;
-  if (call.envelope) {
-    response = make_envelope(call, report, result);
-  } else {
-    if (result && client_has(exchange.request(), *result)) result->unchanged = true;
-    response = result_response(result, report, exchange.request().id);
-  }
-  Task<void> responding = exchange.respond(std::move(response));
+  Result<TaskResult>&& result = co_await running;  // stays where it is, in the task
+  if (!call.envelope && result && client_has(exchange.request(), *result)) result->unchanged = true;
+  const Response response = call.envelope ? envelope_response(call, report, result)
+                                          : result_response(result, report, exchange.request().id);
+  Task<void> responding = exchange.respond(response);
   co_await responding;
 }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,7 +18,8 @@ namespace fetchmill::handlers {
 
 inline void append_number(std::string& out, std::uint64_t value) {
   char digits[20];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+  const char* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  out.append(digits, static_cast<std::size_t>(end - digits));
 }
 
 inline void append_milliseconds(std::string& out, std::chrono::nanoseconds time) {
@@ -25,9 +27,11 @@ inline void append_milliseconds(std::string& out, std::chrono::nanoseconds time)
   // would be none.
   const auto micros =
       std::max<std::int64_t>(0, std::chrono::floor<std::chrono::microseconds>(time).count());
-  append_number(out, static_cast<std::uint64_t>(micros / 1000));
   const auto digit = [&](std::int64_t unit) { return static_cast<char>('0' + micros / unit % 10); };
-  out.append({'.', digit(100), digit(10), digit(1)});
+  char text[24];
+  char* end = std::to_chars(text, text + 20, micros / 1000).ptr;
+  for (const char c : {'.', digit(100), digit(10), digit(1)}) *end++ = c;
+  out.append(text, static_cast<std::size_t>(end - text));
 }
 
 // `,"name":`; the comma only behind another member.
@@ -35,7 +39,7 @@ inline void append_member_name(std::string& out, std::string_view name) {
   if (!out.ends_with('{')) out += ',';
   out += '"';
   out += name;
-  out += "\":";
+  out += std::string_view("\":");
 }
 
 // `,"name":"value"`, nothing for an empty value.

@@ -16,6 +16,11 @@ static constexpr std::size_t piece_bytes = 16 * 1024;
 // How long a batch that was stopped looks for lines behind its end.
 static constexpr server::milliseconds look_ahead{100};
 
+static Error too_long() {
+  return Error(ErrorCode::invalid_request,
+               "the line is longer than " + std::to_string(line_bytes_max) + " bytes");
+}
+
 server::Detached LineSource::read_all(LineSource& self) {
   Task<void> reading = self.read();
   co_await reading;
@@ -47,12 +52,7 @@ Task<void> LineSource::read() {
 
 void LineSource::take(const LineReader::Line& line) {
   if (unread_line_ != 0) return;
-  LineTask task;
-  if (line.too_long)
-    task = Error(ErrorCode::invalid_request,
-                 "the line is longer than " + std::to_string(line_bytes_max) + " bytes");
-  else
-    task = input_.parse(parser_, line.text);
+  LineTask task = line.too_long ? LineTask(too_long()) : input_.parse(parser_, line.text);
   if (!task) return;
   if (run_.closed()) {
     unread_line_ = line.number;

@@ -208,7 +208,7 @@ Task<void> merge(App& app, Exchange& exchange) {
   Failures failures;
   TaskReport report;
   Task<Result<TaskResult>> running = run_merge(app, exchange.activity(), *spec, failures, report);
-  Result<TaskResult> result = co_await running;
+  Result<TaskResult>&& result = co_await running;  // stays where it is, in the task
 
   Response response = result_response(result, report, exchange.request().id);
   if (!result) {
@@ -218,7 +218,7 @@ Task<void> merge(App& app, Exchange& exchange) {
     server::http::append_field_line(response.headers, "Fetchmill-Complete",
                                     failures.count == 0 ? "true" : "false");
   }
-  Task<void> responding = exchange.respond(std::move(response));
+  Task<void> responding = exchange.respond(response);
   co_await responding;
 }
 

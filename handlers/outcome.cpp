@@ -13,6 +13,7 @@
 namespace fetchmill::handlers {
 namespace {
 
+using namespace std::string_view_literals;
 using config::append_json_string;
 using server::fetch::FetchResponse;
 
@@ -26,19 +27,19 @@ void for_each_phase_of_task(const TaskReport& report, Visit visit) {
 
 void append_common(std::string& out, std::string_view type, std::int64_t index,
                    const TaskSpec& task) {
-  out += "{\"type\":\"";
+  out += "{\"type\":\""sv;
   out += type;
   out += '"';
   if (index >= 0) {
-    out += ",\"index\":";
+    out += ",\"index\":"sv;
     append_number(out, static_cast<std::uint64_t>(index));
   }
   if (!task.id.empty()) {
-    out += ",\"id\":";
+    out += ",\"id\":"sv;
     append_json_string(out, task.id);
   }
   if (!task.meta.empty()) {
-    out += ",\"meta\":";
+    out += ",\"meta\":"sv;
     out += task.meta;
   }
   append_member(out, "url", task.url);
@@ -61,7 +62,7 @@ void append_cookies(std::string& out, std::string_view name, const FetchResponse
 // The values of the fields that were asked for by their names, as far as there are any.
 void append_headers(std::string& out, const std::vector<std::string>& names,
                     const FetchResponse& response) {
-  out += ",\"headers\":{";
+  out += ",\"headers\":{"sv;
   for (const std::string& name : names)
     if (ascii::equals_ignoring_case(name, "Set-Cookie"))
       append_cookies(out, name, response);
@@ -71,15 +72,15 @@ void append_headers(std::string& out, const std::vector<std::string>& names,
 }
 
 void append_upstream(std::string& out, const TaskSpec& task, const FetchResponse& response) {
-  out += ",\"upstream\":{\"status\":";
+  out += ",\"upstream\":{\"status\":"sv;
   append_number(out, response.status);
-  out += ",\"final_url\":";
+  out += ",\"final_url\":"sv;
   append_json_string(out, response.final_url);
   if (const std::string_view type = response.media_type(); !type.empty()) {
-    out += ",\"media_type\":";
+    out += ",\"media_type\":"sv;
     append_json_string(out, type);
   }
-  out += ",\"bytes\":";
+  out += ",\"bytes\":"sv;
   append_number(out, response.body_bytes);
   if (!task.include_headers.empty()) append_headers(out, task.include_headers, response);
   out += '}';
@@ -87,17 +88,17 @@ void append_upstream(std::string& out, const TaskSpec& task, const FetchResponse
 
 // What closes every outcome.
 void append_end(std::string& out, const TaskReport& report) {
-  out += ",\"timings_ms\":";
+  out += ",\"timings_ms\":"sv;
   append_timings(out, [&](auto visit) { for_each_phase_of_task(report, visit); });
   if (report.response.trace) {
-    out += ",\"debug\":";
+    out += ",\"debug\":"sv;
     append_trace(out, *report.response.trace, report.response.cache);
   }
   out += '}';
 }
 
 void append_attempts(std::string& out, const FetchResponse& response) {
-  out += ",\"attempts\":";
+  out += ",\"attempts\":"sv;
   append_number(out, response.attempts);
 }
 
@@ -123,9 +124,9 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
   if (report.response.status != 0) {
     append_field_line(headers, "Fetchmill-Upstream-Status", std::to_string(report.response.status));
     append_field_line(headers, "Fetchmill-Final-Url", report.response.final_url);
-    headers += "Cache-Status: ";
+    headers += "Cache-Status: "sv;
     append_cache_status(headers, report.response.cache);
-    headers += "\r\n";
+    headers += "\r\n"sv;
     append_caching(headers, report.response, report.sent_credentials, server::wall_time());
   }
   if (!result.etag.empty()) append_field_line(headers, "ETag", result.etag);
@@ -134,7 +135,7 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
   if (report.varies_by_accept) append_field_line(headers, "Vary", "Accept");
   headers +=
       "X-Content-Type-Options: nosniff\r\n"
-      "Content-Security-Policy: default-src 'none'; sandbox\r\n";
+      "Content-Security-Policy: default-src 'none'; sandbox\r\n"sv;
   add_timing(headers, report);
   add_debug(headers, report);
 }
@@ -151,9 +152,9 @@ void append_result(std::string& out, std::int64_t index, const TaskSpec& task,
   append_member(out, "etag", result.etag);
   if (result.unchanged) return append_end(out, report);
   append_member(out, "media_type", result.output.media_type);
-  out += ",\"";
+  out += ",\""sv;
   out += member_of(result.output.kind);
-  out += "\":";
+  out += "\":"sv;
   out += result.output.bytes;
   append_end(out, report);
 }
@@ -162,48 +163,49 @@ void append_error(std::string& out, std::int64_t index, const TaskSpec& task,
                   const TaskReport& report, const config::Error& error) {
   append_common(out, "error", index, task);
   if (const std::uint64_t line = error.line != 0 ? error.line : task.line; line != 0) {
-    out += ",\"line\":";
+    out += ",\"line\":"sv;
     append_number(out, line);
   }
   if (report.response.status != 0) append_upstream(out, task, report.response);
   append_attempts(out, report.response);
   const config::ErrorInfo& row = info(error.code);
-  out += ",\"error\":{\"code\":\"";
+  out += ",\"error\":{\"code\":\""sv;
   out += row.name;
   out += '"';
   if (!error.stage.empty()) {
-    out += ",\"stage\":";
+    out += ",\"stage\":"sv;
     append_json_string(out, error.stage);
   }
-  out += ",\"detail\":";
+  out += ",\"detail\":"sv;
   append_json_string(out, error.detail.empty() ? row.title : std::string_view(error.detail));
   append_member(out, "field", error.field);
   if (error.upstream_status != 0) {
-    out += ",\"upstream_status\":";
+    out += ",\"upstream_status\":"sv;
     append_number(out, error.upstream_status);
   }
   if (error.retry_after.count() > 0) {
-    out += ",\"retry_after_ms\":";
+    out += ",\"retry_after_ms\":"sv;
     append_number(out, static_cast<std::uint64_t>(error.retry_after.count()));
   }
-  out += is_retryable(error) ? ",\"retryable\":true}" : ",\"retryable\":false}";
+  out += is_retryable(error) ? ",\"retryable\":true}"sv : ",\"retryable\":false}"sv;
   append_end(out, report);
 }
 
 void add_timing(std::string& headers, const TaskReport& report) {
-  bool begun = false;
+  constexpr std::string_view start = "Server-Timing: ";
+  std::string_view before = start;
   for_each_phase_of_task(report, [&](std::string_view name, std::chrono::nanoseconds time) {
-    headers += begun ? ", " : "Server-Timing: ";
-    begun = true;
+    headers += before;
+    before = ", ";
     headers += name;
-    headers += ";dur=";
+    headers += ";dur="sv;
     append_milliseconds(headers, time);
   });
-  if (begun) headers += "\r\n";
+  if (before != start) headers += "\r\n"sv;
 }
 
-server::http::Response result_response(config::Result<TaskResult>& result, const TaskReport& report,
-                                       std::string_view request_id) {
+server::http::Response result_response(const config::Result<TaskResult>& result,
+                                       const TaskReport& report, std::string_view request_id) {
   server::http::Response response;
   if (!result) {
     response = server::http::problem(result.error(), request_id);
@@ -218,13 +220,9 @@ server::http::Response result_response(config::Result<TaskResult>& result, const
     response.status = 304;
     return response;
   }
-  if (result->processed) {
-    response.media_type = std::move(result->output.media_type);
-    response.body = std::move(result->output.bytes);
-  } else {
-    response.media_type = report.response.media_type();
-    response.borrowed_body = result->body.body();
-  }
+  response.media_type =
+      result->processed ? result->output.media_type : report.response.media_type();
+  response.borrowed_body = result->bytes();
   if (response.media_type.empty()) response.media_type = "application/octet-stream";
   return response;
 }

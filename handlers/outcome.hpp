@@ -25,9 +25,8 @@ void add_timing(std::string& headers, const TaskReport& report);
 // The response of /v1/fetch and /v1/process: the result's bytes, with fields that keep fetched
 // bytes from running on our origin, or 304 where they did not change, or the problem; with
 // Fetchmill-Debug where it was asked for.
-// Takes the result's bytes; of a body that visited no worker the response borrows them, so the
-// result outlives it.
-server::http::Response result_response(config::Result<TaskResult>& result, const TaskReport& report,
-                                       std::string_view request_id);
+// The response borrows from the result and the report, which outlive it.
+server::http::Response result_response(const config::Result<TaskResult>& result,
+                                       const TaskReport& report, std::string_view request_id);
 
 }  // namespace fetchmill::handlers

@@ -107,10 +107,11 @@ Task<void> process(App& app, Exchange& exchange) {
   report.varies_by_accept = call->chose_format;
   Task<Result<TaskResult>> processing = process_body(app, exchange.activity(), std::move(*slot),
                                                      call->task, Encoding::bytes, nullptr, report);
-  Result<TaskResult> result = co_await processing;
+  Result<TaskResult>&& result = co_await processing;  // stays where it is, in the task
   if (!result) result = as_request_error(result.error());
 
-  Task<void> responding = exchange.respond(result_response(result, report, exchange.request().id));
+  const server::http::Response response = result_response(result, report, exchange.request().id);
+  Task<void> responding = exchange.respond(response);
   co_await responding;
 }
 

@@ -3,20 +3,27 @@
 #include "config/percent.hpp"
 
 #include <algorithm>
-#include <optional>
 
 #include <simdjson.h>
 
 namespace fetchmill::handlers {
 namespace {
 
-// Nothing when an escape is broken.
-std::optional<std::string> decode(std::string_view text) {
-  if (config::has_broken_escape(text)) return std::nullopt;
-  std::string spaced(text);
-  std::ranges::replace(spaced, '+', ' ');
-  if (text.find('%') == std::string_view::npos) return spaced;
-  return config::percent_decode(spaced);
+// False when an escape is broken.
+bool decode(std::string& text) {
+  const bool has_escapes = text.find('%') != std::string::npos;
+  if (has_escapes && config::has_broken_escape(text)) return false;
+  for (std::size_t at = text.find('+'); at != std::string::npos; at = text.find('+', at + 1))
+    text[at] = ' ';
+  if (has_escapes) text = config::percent_decode(text);
+  return true;
+}
+
+bool is_utf8(std::string_view text) {
+  // What is ASCII, as most is, need not be looked at closer.
+  unsigned char bits = 0;
+  for (const char c : text) bits |= static_cast<unsigned char>(c);
+  return bits < 0x80 || simdjson::validate_utf8(text);
 }
 
 }  // namespace
@@ -28,14 +35,13 @@ config::Result<QueryPairs> parse_query(std::string_view query) {
     query.remove_prefix(std::min(pair.size() + 1, query.size()));
     if (pair.empty()) continue;
     const std::size_t equals = pair.find('=');
-    auto name = decode(pair.substr(0, equals));
-    auto value =
-        decode(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
-    if (!name || !value || !simdjson::validate_utf8(*name) || !simdjson::validate_utf8(*value))
+    auto& [name, value] = pairs.emplace_back(
+        pair.substr(0, equals),
+        equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
+    if (!decode(name) || !decode(value) || !is_utf8(name) || !is_utf8(value))
       return config::Error(config::ErrorCode::invalid_request,
                            "the query has a broken percent-encoding (%XX) or is not UTF-8",
                            std::string(pair.substr(0, std::min<std::size_t>(equals, 64))));
-    pairs.emplace_back(std::move(*name), std::move(*value));
   }
   return pairs;
 }

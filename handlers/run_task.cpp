@@ -1,5 +1,6 @@
 #include "handlers/run_task.hpp"
 
+#include "config/hex.hpp"
 #include "handlers/conditions.hpp"
 #include "handlers/pool_waits.hpp"
 #include "handlers/slot_sink.hpp"
@@ -29,12 +30,13 @@ static_assert(server::fetch::asked_codings == workers::content_codings);
 
 // A strong entity tag (RFC 9110 §8.8.3) of the result's hash.
 std::string entity_tag(const std::array<std::uint64_t, 2>& hash) {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string tag;
-  tag.reserve(34);
+  tag.reserve(2 + 32);
   tag += '"';
-  for (const std::uint64_t word : hash)
-    for (int shift = 60; shift >= 0; shift -= 4) tag += digits[(word >> shift) & 15U];
+  for (const std::uint64_t half : hash) {
+    const auto digits = config::hex_digits(half);
+    tag.append(digits.data(), digits.size());
+  }
   tag += '"';
   return tag;
 }
@@ -61,10 +63,9 @@ std::vector<server::fetch::Header> trace_fields(App& app, const TaskSpec& task) 
   return fields;
 }
 
-Result<server::fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
+Result<void> make_request(App& app, TaskSpec& task, server::fetch::FetchRequest& request) {
   Result<server::fetch::Url> url = app.fetcher.check_url(task.url);
   if (!url) return in_fetch(std::move(url).error());
-  server::fetch::FetchRequest request;
   request.url = std::move(*url);
   request.method = task.method;
   request.headers = std::move(task.headers);
@@ -76,7 +77,7 @@ Result<server::fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
   request.accept_status = std::move(task.accept_status);
   request.cache = task.cache;
   request.trace = trace_fields(app, task);
-  if (!task.is_conditional()) return request;
+  if (!task.is_conditional()) return {};
   // The cache takes no part in them: it would answer with what the caller has already.
   if (!task.if_none_match.empty())
     request.headers.push_back({"If-None-Match", std::string(task.if_none_match)});
@@ -84,7 +85,7 @@ Result<server::fetch::FetchRequest> make_request(App& app, TaskSpec& task) {
     request.headers.push_back({"If-Modified-Since", std::string(task.if_modified_since)});
   if (request.accept_status.empty()) request.accept_status.push_back({});
   request.accept_status.push_back({not_modified, not_modified});
-  return request;
+  return {};
 }
 
 std::string_view tag_of(const server::fetch::FetchResponse& response) {
@@ -101,21 +102,21 @@ std::string passed_on_tag(const TaskSpec& task, const server::fetch::FetchRespon
   return is_coded ? weak_entity_tag(tag) : std::string(tag);
 }
 
-// Without what the caller has already.
-TaskResult judged(TaskResult result, const TaskSpec& task) {
-  if (!has_entity_tag(task.unless_etag, result.etag)) return result;
-  TaskResult unchanged;
-  unchanged.unchanged = true;
-  unchanged.etag = std::move(result.etag);
-  unchanged.last_modified = std::move(result.last_modified);
-  return unchanged;
+// Leaves out what the caller has already.
+void judge(TaskResult& result, const TaskSpec& task) {
+  if (!has_entity_tag(task.unless_etag, result.etag)) return;
+  result.unchanged = true;
+  result.processed = false;
+  result.output = {};
+  result.body.release();
 }
 
 // What a worker has to undo before anyone sees the body.
 Result<workers::BodyCoding> coding_of(const server::fetch::FetchResponse& response,
                                       std::uint64_t decoded_bytes_max) {
   // So also the answers to HEAD, which only speak of a coding.
-  if (response.body_bytes == 0) return workers::BodyCoding();
+  if (response.body_bytes == 0 || !response.head.has(KnownField::content_encoding))
+    return workers::BodyCoding();
   const std::string field = response.head.list(KnownField::content_encoding);
   if (const auto coding = workers::parse_content_coding(field))
     return workers::BodyCoding{*coding, decoded_bytes_max};
@@ -143,22 +144,24 @@ TaskResult not_modified_result(const TaskSpec& task, const TaskReport& report) {
   return result;
 }
 
-TaskResult unprocessed(workers::Slot body, const TaskReport& report) {
+TaskResult unprocessed(workers::Slot body, const TaskSpec& task, const TaskReport& report) {
   TaskResult result;
   result.body = std::move(body);
   result.etag = tag_of(report.response);
   result.last_modified = report.response.head.field(KnownField::last_modified);
+  judge(result, task);
   return result;
 }
 
-TaskResult processed(workers::JobOutput output, const TaskSpec& task, const TaskReport& report,
-                     std::string passed_on) {
+TaskResult processed(workers::JobOutput&& output, const TaskSpec& task, const TaskReport& report,
+                     std::string&& passed_on) {
   TaskResult result;
   result.output = std::move(output);
   result.processed = true;
   result.etag = result.output.hash ? entity_tag(*result.output.hash) : std::move(passed_on);
   if (!task.has_pipeline())
     result.last_modified = report.response.head.field(KnownField::last_modified);
+  judge(result, task);
   return result;
 }
 
@@ -173,25 +176,29 @@ bool is_not_modified(const TaskSpec& task, const TaskReport& report) {
 Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& task,
                                        const workers::Flow* flow, TaskReport& report,
                                        bool& to_worker) {
-  Result<server::fetch::FetchRequest> request = make_request(app, task);
-  if (!request) co_return std::move(request).error();
+  server::fetch::FetchRequest request;
+  if (Result<void> made = make_request(app, task, request); !made)
+    co_return std::move(made).error();
   if (!task.credential.empty()) {
-    Result<void> lent = app.credentials.lend(task.credential, *request);
+    Result<void> lent = app.credentials.lend(task.credential, request);
     if (!lent) co_return in_fetch(std::move(lent).error());
   }
   report.sent_credentials =
-      request->credential || server::fetch::cache::has_credentials(request->headers);
+      request.credential || server::fetch::cache::has_credentials(request.headers);
   const bool decodes =
-      server::fetch::codings_are_ours(*request) && !workers::ops::wants_original(task.pipeline);
+      server::fetch::codings_are_ours(request) && !workers::ops::wants_original(task.pipeline);
   SlotSink sink(app.pool.slots(), task.pipeline, flow != nullptr);
-  Task<Result<void>> fetching = app.fetcher.fetch(activity, *request, report.response, sink);
+  Task<Result<void>> fetching = app.fetcher.fetch(activity, request, report.response, sink);
   Result<void> fetched = co_await fetching;
   if (!fetched) co_return std::move(fetched).error();
   if (is_not_modified(task, report)) co_return workers::Slot();
 
-  Task<Result<workers::Slot>> taking = sink.take(activity);
-  Result<workers::Slot> slot = co_await taking;
-  if (!slot) co_return slot;
+  Result<workers::Slot> slot = sink.take_leased();
+  if (!*slot) {
+    Task<Result<workers::Slot>> taking = sink.take(activity);
+    slot = co_await taking;
+    if (!slot) co_return slot;
+  }
   Result<workers::BodyCoding> coding = workers::BodyCoding();
   if (decodes) coding = coding_of(report.response, task.max_bytes);
   if (!coding) co_return std::move(coding).error();
@@ -217,7 +224,7 @@ Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, 
   if (is_not_modified(task, report)) co_return not_modified_result(task, report);
   if (!to_worker && slot->body().size() > task.max_result_bytes)
     co_return workers::result_too_large(slot->body().size(), task.max_result_bytes);
-  if (!to_worker) co_return judged(unprocessed(std::move(*slot), report), task);
+  if (!to_worker) co_return unprocessed(std::move(*slot), task, report);
   Task<Result<TaskResult>> processing =
       process_body(app, activity, std::move(*slot), task, encoding, flow, report);
   co_return co_await processing;
@@ -226,7 +233,7 @@ Task<Result<TaskResult>> run_task(App& app, Activity& activity, TaskSpec& task, 
 Task<Result<TaskResult>> process_body(App& app, Activity& activity, workers::Slot slot,
                                       const TaskSpec& task, Encoding encoding, workers::Flow* flow,
                                       TaskReport& report) {
-  const std::string passed_on = passed_on_tag(task, report.response);
+  std::string passed_on = passed_on_tag(task, report.response);
   const workers::JobLimits limits{.deadline = activity.limit(),
                                   .result_bytes_max = task.max_result_bytes,
                                   .encode_for_line = encoding == Encoding::line,
@@ -243,7 +250,7 @@ Task<Result<TaskResult>> process_body(App& app, Activity& activity, workers::Slo
     if (report.response.status != 0) correct_stage(error);
     co_return std::move(error);
   }
-  co_return judged(processed(std::move(*job.output), task, report, passed_on), task);
+  co_return processed(std::move(*job.output), task, report, std::move(passed_on));
 }
 
 }  // namespace fetchmill::handlers

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace fetchmill::handlers {
 
@@ -30,7 +31,7 @@ struct TaskResult {
   bool processed = false;     // which of the two
   bool unchanged = false;     // no result: the upstream, or the result's tag, says it is the same
   std::string etag;           // an entity tag of the result; empty: unknown
-  std::string last_modified;  // of the result; empty: unknown
+  std::string_view last_modified;  // of the result, in the report's head; empty: unknown
 
   std::string_view bytes() const { return processed ? output.bytes : body.body(); }
 };
@@ -44,7 +45,8 @@ struct TaskReport {
   bool varies_by_accept = false;  // another Accept could have asked for another result
 };
 
-// `flow`: the batch it belongs to; null: none, so it passes batches in the queue for workers.
+// `flow`: the batch it belongs to; null: none, so it passes batches in the queue for workers. The
+// report outlives the result.
 server::Task<config::Result<TaskResult>> run_task(App& app, server::Activity& activity,
                                                   TaskSpec& task, Encoding encoding,
                                                   workers::Flow* flow, TaskReport& report);

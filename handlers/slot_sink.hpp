@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace fetchmill::handlers {
 
@@ -29,7 +30,9 @@ class SlotSink final : public server::fetch::BodySink {
                                                                std::size_t wanted) override;
   void commit(std::size_t bytes) override { slot_.commit(bytes); }
 
-  // The slot with the body; leased now if there was no body at all.
+  // The slot with the body; empty if there was no body at all.
+  workers::Slot take_leased() { return std::move(slot_); }
+  // The same, with one that is leased now in that case.
   server::Task<config::Result<workers::Slot>> take(server::Activity& activity);
 
  private:

@@ -438,28 +438,26 @@ Result<std::string> pipeline_from_query(const QueryPairs& query, const config::S
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): its texts are moved from
-Result<TaskSpec> task_from_query(QueryPairs query, const config::Settings& settings) {
-  std::string url;
+Result<void> task_from_query(QueryPairs query, const config::Settings& settings, TaskSpec& task) {
   QueryPairs rest;
   for (auto& [name, value] : query) {
     if (name != "url") {
       rest.emplace_back(std::move(name), std::move(value));
-    } else if (!url.empty()) {
+    } else if (!task.url.empty()) {
       return Error(ErrorCode::invalid_request, "given more than once", name);
     } else {
-      url = std::move(value);
+      task.url = std::move(value);
     }
   }
-  if (url.empty())
+  if (task.url.empty())
     return Error(ErrorCode::invalid_request, "the parameter `url` is missing or empty", "url");
-  Result<TaskSpec> task = defaults_from_query(rest, settings);
-  if (!task) return may_belong_to_url(task.error());
-  task->url = std::move(url);
-  return task;
+  Result<void> read = defaults_from_query(rest, settings, task);
+  if (!read) return may_belong_to_url(std::move(read).error());
+  return {};
 }
 
-Result<TaskSpec> defaults_from_query(const QueryPairs& query, const config::Settings& settings) {
-  TaskSpec task = default_task(settings);
+Result<void> defaults_from_query(const QueryPairs& query, const config::Settings& settings,
+                                 TaskSpec& task) {
   QueryPairs rest;
   std::array<bool, task_fields.size()> given{};
   for (const auto& [name, value] : query) {
@@ -492,10 +490,11 @@ Result<TaskSpec> defaults_from_query(const QueryPairs& query, const config::Sett
     }
     if (Result<void> read = row->read({parsed, name, settings, task}); !read) return read.error();
   }
+  if (rest.empty()) return {};  // a default task has no steps
   Result<std::string> pipeline = pipeline_from_query(rest, settings);
   if (!pipeline) return pipeline.error();
   task.pipeline = std::move(*pipeline);
-  return task;
+  return {};
 }
 
 }  // namespace fetchmill::handlers

@@ -91,11 +91,13 @@ config::Result<void> set_default_url(std::string url, const std::string& field, 
 // Puts the task's `vars` into its url, where that is a template. Errors: invalid_request.
 config::Result<void> fill_url(TaskSpec& task);
 
-// GET /v1/fetch: url, op with its parameters or pipeline, and some of the task fields.
-config::Result<TaskSpec> task_from_query(QueryPairs query, const config::Settings& settings);
+// GET /v1/fetch: url, op with its parameters or pipeline, and some of the task fields. Fills a
+// default_task.
+config::Result<void> task_from_query(QueryPairs query, const config::Settings& settings,
+                                     TaskSpec& task);
 // The same without a url.
-config::Result<TaskSpec> defaults_from_query(const QueryPairs& query,
-                                             const config::Settings& settings);
+config::Result<void> defaults_from_query(const QueryPairs& query, const config::Settings& settings,
+                                         TaskSpec& task);
 
 // From the text that parse_json has for a `pipeline`: steps, or a name of those in the settings.
 // Gives the canonical pipeline.

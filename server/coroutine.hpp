@@ -90,10 +90,19 @@ struct PromiseBase {
   [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
 };
 
+template <class T>
+struct ReleaseToPool {
+  void operator()(T* value) const {
+    std::destroy_at(value);
+    FramePool::release(value, sizeof(T));
+  }
+};
+
 // Where a sequence of this type of result has room for it. A large result has none in the frame,
 // which would be held for as long as the sequence waits.
 template <class T>
-using ReturnValue = std::conditional_t<(sizeof(T) > 64), std::unique_ptr<T>, std::optional<T>>;
+using ReturnValue =
+    std::conditional_t<(sizeof(T) > 64), std::unique_ptr<T, ReleaseToPool<T>>, std::optional<T>>;
 
 template <class T>
 struct Promise : PromiseBase {
@@ -106,7 +115,7 @@ struct Promise : PromiseBase {
     if constexpr (std::is_same_v<ReturnValue<T>, std::optional<T>>)
       value.emplace(std::forward<U>(result));
     else
-      value = std::make_unique<T>(std::forward<U>(result));
+      value.reset(new (FramePool::allocate(sizeof(T))) T(std::forward<U>(result)));
   }
   T&& take() { return std::move(*value); }
 };

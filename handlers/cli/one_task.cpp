@@ -57,7 +57,8 @@ std::string envelope_of(const RunningTask& running) {
 // What the answer of the HTTP API has in front of the result, with the line ends of a terminal.
 std::string head_of(const server::http::Response& response) {
   std::string head = "HTTP/1.1 " + std::to_string(response.status) +
-                     "\nContent-Type: " + response.media_type + '\n' + response.headers;
+                     "\nContent-Type: " + std::string(response.media_type) + '\n' +
+                     response.headers;
   std::erase(head, '\r');
   return head + '\n';
 }

@@ -142,12 +142,12 @@ Result<TaskOrder> fetch_order(const CommandLine& line, const config::Settings& s
                               const ReadFile& read_file) {
   Result<QueryPairs> query = query_of(line, own_options, read_file);
   if (!query) return query.error();
-  Result<TaskSpec> task = defaults_from_query(*query, settings);
-  if (!task) return for_command_line(task.error(), line);
-  if (auto added = add_request(line, settings, read_file, *task); !added) return added.error();
-  task->url = line.words.at(0);
-  TaskOrder order{std::move(*task), line.find("include") != nullptr,
+  TaskOrder order{default_task(settings), line.find("include") != nullptr,
                   line.find("envelope") != nullptr};
+  if (auto read = defaults_from_query(*query, settings, order.task); !read)
+    return for_command_line(read.error(), line);
+  if (auto added = add_request(line, settings, read_file, order.task); !added) return added.error();
+  order.task.url = line.words.at(0);
   if (auto told = refuse_untold(order); !told) return told.error();
   return order;
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 namespace fetchmill::server::http {
 namespace {
@@ -17,6 +18,14 @@ using config::Result;
 std::string_view rebased(std::string_view view, const char* from, const char* to) {
   return view.empty() ? std::string_view{}
                       : std::string_view(to + (view.data() - from), view.size());
+}
+
+std::string joined(std::string_view first, std::string_view second) {
+  std::string both;
+  both.reserve(first.size() + second.size());
+  both += first;
+  both += second;
+  return both;
 }
 
 // The head again, with its views into a copy of its bytes.
@@ -44,13 +53,13 @@ Exchange::Exchange(Session& session, const Route& route, const Request& request,
     : session_(session),
       route_(route),
       started_(started),
-      head_bytes_(bytes),
-      id_(request.id),
-      request_{head_, id_, rebased(request.path, bytes.data(), head_bytes_.data()),
-               rebased(request.query, bytes.data(), head_bytes_.data())},
+      text_(joined(bytes, request.id)),
+      request_{head_, std::string_view(text_).substr(bytes.size()),
+               rebased(request.path, bytes.data(), text_.data()),
+               rebased(request.query, bytes.data(), text_.data())},
       activity_(session.service_.wheel),
       body_left_(request.head.content_length) {
-  rebase(request.head, bytes.data(), head_bytes_.data(), head_);
+  rebase(request.head, bytes.data(), text_.data(), head_);
   trace_ = read_trace_context(head_.fields);
 }
 
@@ -246,18 +255,23 @@ Task<Result<std::string>> Exchange::read_whole_body(std::uint64_t bytes_max,
 
 Task<void> Exchange::respond(const Error& error) {
   // Not a coroutine: callers pass temporaries, which a sequence that starts later would outlive.
-  return respond(problem(error, id_));
+  return respond_with(problem(error, request_.id));
 }
 
-Task<void> Exchange::respond(Response response) {
+Task<void> Exchange::respond_with(Response response) {
+  Task<void> responding = respond(response);
+  co_await responding;
+}
+
+Task<void> Exchange::respond(const Response& response) {
   status_ = response.status;
   code_ = response.code;
   if (response.close || !head_.keep_alive || session_.service_.draining() || !body_complete())
     close_ = true;
-  std::string head;
-  head.reserve(512);
+  std::string head = std::exchange(session_.service_.spare_head, {});
+  head.clear();
   append_head(head, {.response = response,
-                     .request_id = id_,
+                     .request_id = request_.id,
                      .date_line = session_.service_.date_line(EventTime::now()),
                      .content_length = response.bytes().size(),
                      .connection = connection_field(),
@@ -265,9 +279,14 @@ Task<void> Exchange::respond(Response response) {
                      .varies_by_origin = session_.service_.rules.lists_any()});
   const std::string_view body =
       head_.method == wire::Method::head ? std::string_view{} : response.bytes();
-  Task<bool> sending = send(head, body);
-  complete_ = co_await sending;
+  std::array<std::string_view, 3> parts{session_.output_, head, body};
+  complete_ = send_now(parts);
+  if (!complete_) {
+    Task<bool> sending = send_rest(parts);
+    complete_ = co_await sending;
+  }
   if (complete_) body_sent_ = body.size();
+  session_.service_.spare_head = std::move(head);
 }
 
 ConnectionField Exchange::connection_field() const {
@@ -284,7 +303,7 @@ Task<bool> Exchange::begin(Response response) {
     close_ = true;
   std::string head;
   append_head(head, {.response = response,
-                     .request_id = id_,
+                     .request_id = request_.id,
                      .date_line = session_.service_.date_line(EventTime::now()),
                      .content_length = std::nullopt,
                      .chunked = chunked_output_,
@@ -330,38 +349,57 @@ Task<bool> Exchange::finish() {
 // Everything, or the connection is broken: nothing after a partial write would make sense to the
 // client. An interrupted activity gets what the socket takes at once.
 Task<bool> Exchange::send(std::string_view first, std::string_view second, std::string_view third) {
-  std::string& earlier = session_.output_;
-  std::array<std::string_view, 4> parts{earlier, first, second, third};
+  std::array<std::string_view, 4> parts{session_.output_, first, second, third};
+  if (send_now(parts)) co_return true;
+  Task<bool> sending = send_rest(parts);
+  co_return co_await sending;
+}
+
+// What the socket takes, off the front of the parts, of which the first is what came before. True:
+// that was all.
+bool Exchange::send_now(std::span<std::string_view> parts) {
+  if (broken_) return false;
+  std::array<iovec, 4> vectors;
+  std::size_t count = 0;
+  std::size_t left = 0;
+  for (const std::string_view part : parts) {
+    if (part.empty()) continue;
+    vectors[count++] = {const_cast<char*>(part.data()), part.size()};
+    left += part.size();
+  }
+  const Transfer transfer = session_.write(std::span(vectors.data(), count));
+  broken_ = transfer.status == Transfer::Status::closed;
+  if (broken_) return false;
+  if (is_heartbeat_)
+    write_patience_.moved(transfer.bytes);
+  else
+    moved(write_patience_, transfer.bytes);
+  if (transfer.bytes == left) {
+    std::string().swap(session_.output_);
+    return true;
+  }
+  std::size_t taken = transfer.bytes;
+  for (std::string_view& part : parts) {
+    const std::size_t of_part = std::min(taken, part.size());
+    part.remove_prefix(of_part);
+    taken -= of_part;
+  }
+  return false;
+}
+
+// The same for all of it, once the client takes more.
+Task<bool> Exchange::send_rest(std::span<std::string_view> parts) {
   while (!broken_) {
-    std::array<iovec, 4> vectors;
-    std::size_t count = 0;
-    for (std::string_view part : parts)
-      if (!part.empty()) vectors[count++] = {const_cast<char*>(part.data()), part.size()};
-    if (count == 0) {
-      std::string().swap(earlier);
-      co_return true;
+    if (!session_.may_write()) {
+      const TimePoint begun = Clock::now();
+      DeadlineScope scope(
+          activity_, limit(write_patience_, begun, session_.service_.settings.write_timeout_ms),
+          ErrorCode::request_timeout);
+      const bool ready = co_await session_.writable(activity_);
+      write_patience_.waited(Clock::now() - begun);
+      if (!(scope.expired() && other_way_moved(begun)) && (!ready || left())) break;
     }
-    const Transfer transfer = session_.write(std::span(vectors.data(), count));
-    if (transfer.status == Transfer::Status::closed) break;
-    if (is_heartbeat_)
-      write_patience_.moved(transfer.bytes);
-    else
-      moved(write_patience_, transfer.bytes);
-    std::size_t taken = transfer.bytes;
-    for (std::string_view& part : parts) {
-      const std::size_t of_part = std::min(taken, part.size());
-      part.remove_prefix(of_part);
-      taken -= of_part;
-    }
-    if (session_.may_write()) continue;
-    const TimePoint begun = Clock::now();
-    DeadlineScope scope(activity_,
-                        limit(write_patience_, begun, session_.service_.settings.write_timeout_ms),
-                        ErrorCode::request_timeout);
-    const bool ready = co_await session_.writable(activity_);
-    write_patience_.waited(Clock::now() - begun);
-    if (scope.expired() && other_way_moved(begun)) continue;
-    if (!ready || left()) break;
+    if (send_now(parts)) co_return true;
   }
   broken_ = true;
   co_return false;

@@ -81,8 +81,9 @@ class Exchange {
   Task<config::Result<std::string>> read_whole_body(std::uint64_t bytes_max,
                                                     std::string_view limit_name);
 
-  // A whole response.
-  Task<void> respond(Response response);
+  // A whole response, which outlives the sequence.
+  Task<void> respond(const Response& response);
+  Task<void> respond(Response&&) = delete;
   Task<void> respond(const config::Error& error);
 
   // A streamed response: begin, write any number of times, finish. False: the client is gone, stop.
@@ -108,14 +109,16 @@ class Exchange {
   std::string_view held() const;
   void take_held(std::size_t bytes);
   ConnectionField connection_field() const;
+  Task<void> respond_with(Response response);
   Task<bool> receive(Activity& by);
   Task<bool> send(std::string_view first, std::string_view second, std::string_view third = {});
+  bool send_now(std::span<std::string_view> parts);
+  Task<bool> send_rest(std::span<std::string_view> parts);
 
   Session& session_;
   const Route& route_;
   TimePoint started_;
-  std::string head_bytes_;
-  std::string id_;
+  std::string text_;  // the head as received, and behind it the id, which may not be from it
   wire::RequestHead head_;
   Request request_;
   TraceContext trace_;

@@ -25,14 +25,24 @@ struct Request {
 // A whole response. Date, Content-Length, X-Request-Id and Connection are added by the session.
 struct Response {
   unsigned status = 200;
-  std::string media_type;  // empty: no Content-Type
-  std::string headers;     // further field lines, each "Name: value\r\n"
+  std::string_view media_type;  // empty: no Content-Type; outlives the write
+  std::string headers;          // further field lines, each "Name: value\r\n"
   std::string body;
   std::string_view borrowed_body;  // instead of `body`: outlives the write
   bool close = false;              // end the connection after it
   std::string_view code = {};      // of the error it tells, for the log; outlives everything
 
   std::string_view bytes() const { return body.empty() ? borrowed_body : std::string_view(body); }
+  // As it was made, but that its strings keep their room.
+  void clear() {
+    status = 200;
+    media_type = {};
+    headers.clear();
+    body.clear();
+    borrowed_body = {};
+    close = false;
+    code = {};
+  }
 };
 
 // RFC 9457: the error as application/problem+json, with Retry-After where it is known.

@@ -1,6 +1,7 @@
 #include "server/http/request_id.hpp"
 
 #include "config/ascii.hpp"
+#include "config/hex.hpp"
 
 #include <algorithm>
 #include <random>
@@ -23,11 +24,7 @@ std::string_view RequestIds::next() {
   state_ ^= state_ << 13;
   state_ ^= state_ >> 7;
   state_ ^= state_ << 17;
-  std::uint64_t value = state_;
-  for (char& digit : text_) {
-    digit = "0123456789abcdef"[value & 15];
-    value >>= 4;
-  }
+  text_ = config::hex_digits(state_);
   return {text_.data(), text_.size()};
 }
 

@@ -1,16 +1,18 @@
 #include "server/http/router.hpp"
 
+#include <algorithm>
+
 namespace fetchmill::server::http {
 
 Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {}
 
 const Route* Router::find(std::string_view path) const {
-  for (const Route& route : routes_) {
-    if (route.path == path) return &route;
-    if (route.path.size() > 1 && route.path.ends_with('/') && path.starts_with(route.path))
-      return &route;
-  }
-  return nullptr;
+  const auto exact = std::ranges::find(routes_, path, &Route::path);
+  if (exact != routes_.end()) return &*exact;
+  const auto above = std::ranges::find_if(routes_, [path](const Route& route) {
+    return route.path.size() > 1 && route.path.ends_with('/') && path.starts_with(route.path);
+  });
+  return above != routes_.end() ? &*above : nullptr;
 }
 
 MethodSet Router::bit(wire::Method method) {

@@ -41,7 +41,7 @@ class Router {
  public:
   explicit Router(std::vector<Route> routes);
 
-  // Null when no route has this path.
+  // A route of just this path before one above it; null when there is neither.
   const Route* find(std::string_view path) const;
   const std::vector<Route>& routes() const { return routes_; }
 

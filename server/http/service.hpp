@@ -113,6 +113,8 @@ class Service {
   std::string output;
   Response response;
 
+  std::string spare_head;  // for the head of a response that may have to wait for its client
+
   std::uint64_t in_flight = 0;  // exchanges being worked on
 
  private:

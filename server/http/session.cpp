@@ -156,15 +156,16 @@ void Session::settle() {
 // broken.
 bool Session::flush() {
   if (broken_) return false;
-  if (!service_.output.empty() && output_.empty()) {
-    const iovec part{service_.output.data(), service_.output.size()};
+  std::string& fresh = service_.output;
+  if (!fresh.empty() && output_.empty()) {
+    const iovec part{fresh.data(), fresh.size()};
     const Transfer transfer = write(std::span(&part, 1));
     broken_ = transfer.status == Transfer::Status::closed;
-    if (!broken_) output_.assign(service_.output, transfer.bytes);
-  } else {
-    output_ += service_.output;
+    if (!broken_ && transfer.bytes < fresh.size()) output_.assign(fresh, transfer.bytes);
+  } else if (!fresh.empty()) {
+    output_ += fresh;
   }
-  service_.output.clear();
+  fresh.clear();
   if (output_.empty()) return !broken_;
   if (state_ == State::reading) {
     state_ = State::writing;
@@ -291,7 +292,7 @@ void Session::dispatch(const wire::RequestHead& head, std::string_view head_byte
   }
   if (const auto* immediate = std::get_if<ImmediateHandler>(&route->handler)) {
     Response& response = service_.response;
-    response = Response{};
+    response.clear();
     // The body last: a handler may put another response into this place.
     (*immediate)(request, response);
     skip_body(head, rest, response);

@@ -147,8 +147,9 @@ void check_merge(const std::string& body) {
 void check_query(std::string_view query) {
   const auto pairs = parse_query(query);
   if (!pairs) return check_error(pairs.error());
-  const auto task = task_from_query(*pairs, settings);
-  task ? check_task(*task) : check_error(task.error());
+  TaskSpec task = default_task(settings);
+  const auto read = task_from_query(*pairs, settings, task);
+  read ? check_task(task) : check_error(read.error());
 }
 
 }  // namespace

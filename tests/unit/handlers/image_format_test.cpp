@@ -124,7 +124,9 @@ TEST(ImageFormatTest, IsRefusedWhereOneAcceptHasManyResults) {
   EXPECT_EQ(said_of_parsed(one(R"({"url":"a","pipeline":"open"})")), "ok");
   EXPECT_EQ(said_of_parsed(one(R"({"url":"a","pipeline":"open","envelope":true})")),
             "invalid_request pipeline");
-  EXPECT_EQ(said_of_parsed(task_from_query(*parse_query("url=a&pipeline=open"), settings)), "ok");
+  TaskSpec task = default_task(settings);
+  EXPECT_EQ(said_of_parsed(task_from_query(*parse_query("url=a&pipeline=open"), settings, task)),
+            "ok");
 }
 
 }  // namespace

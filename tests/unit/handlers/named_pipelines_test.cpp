@@ -33,7 +33,9 @@ std::string steps_of_json(const std::string& json, bool only = false) {
 }
 
 std::string steps_of_query(std::string_view query, bool only = false) {
-  return shown(defaults_from_query(*parse_query(query), pipeline_settings(only)));
+  TaskSpec task = default_task(pipeline_settings(only));
+  const auto read = defaults_from_query(*parse_query(query), pipeline_settings(only), task);
+  return shown(read ? config::Result<TaskSpec>(task) : read.error());
 }
 
 TEST(NamedPipelines, AreTakenWhereverStepsAre) {

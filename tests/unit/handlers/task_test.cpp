@@ -24,7 +24,9 @@ Result<TaskSpec> from_json(const std::string& json, bool* envelope = nullptr) {
 Result<TaskSpec> from_query(std::string_view query) {
   auto pairs = parse_query(query);
   if (!pairs) return pairs.error();
-  return task_from_query(*pairs, task_settings);
+  TaskSpec task = default_task(task_settings);
+  if (auto read = task_from_query(*pairs, task_settings, task); !read) return read.error();
+  return task;
 }
 
 std::string said(const Result<TaskSpec>& task) {

@@ -246,7 +246,7 @@ class HttpTest : public ::testing::Test {
     Response response;
     response.media_type = "text/plain";
     response.body = std::move(body);
-    Task<void> responding = exchange.respond(std::move(response));
+    Task<void> responding = exchange.respond(response);
     co_await responding;
   }
   static Task<void> whole(HttpTest& test, Exchange& exchange) {
@@ -258,7 +258,7 @@ class HttpTest : public ::testing::Test {
       response.body = std::to_string(body->size());
     else
       response = problem(body.error(), exchange.request().id);
-    Task<void> responding = exchange.respond(std::move(response));
+    Task<void> responding = exchange.respond(response);
     co_await responding;
   }
   static Task<void> stream(HttpTest& test, Exchange& exchange) {
@@ -295,7 +295,7 @@ class HttpTest : public ::testing::Test {
   static Task<void> unread(HttpTest&, Exchange& exchange) {
     Response response;
     response.body = "unread";
-    Task<void> responding = exchange.respond(std::move(response));
+    Task<void> responding = exchange.respond(response);
     co_await responding;
   }
 

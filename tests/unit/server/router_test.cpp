@@ -8,6 +8,7 @@ namespace {
 TEST(RouterTest, FindsByPath) {
   const Router router({{"/v1/fetch", "fetch", method_get, {}},
                        {"/errors/", "errors", method_get, {}},
+                       {"/errors/all", "all", method_get, {}},
                        {"/", "index", method_get, {}}});
   const struct {
     std::string_view path, name;
@@ -16,6 +17,8 @@ TEST(RouterTest, FindsByPath) {
       {"/errors/", "errors"},
       {"/errors/not_found", "errors"},
       {"/errors/a/b", "errors"},
+      {"/errors/all", "all"},
+      {"/errors/all/b", "errors"},
       {"/", "index"},
       {"/v1/fetch/", ""},
       {"/v1/fetc", ""},
