@@ -24,9 +24,10 @@ TEST(JsonStringTest, AByteIsEscapedTheSameWhereverItStands) {
     const std::string alone = json_of(byte);
     const std::string escaped = alone.substr(1, alone.size() - 2);
     for (std::size_t at = 0; at <= 17; ++at) {
-      const std::string before(at, '~');
-      const std::string behind(17 - at, ' ');
-      EXPECT_EQ(json_of(before + byte + behind), '"' + before + escaped + behind + '"')
+      const auto within = [at](std::string_view middle) {
+        return std::string(at, '~').append(middle).append(17 - at, ' ');
+      };
+      EXPECT_EQ(json_of(within(byte)), std::string("\"").append(within(escaped)).append("\""))
           << value << " at " << at;
     }
   }
