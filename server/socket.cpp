@@ -108,8 +108,13 @@ void Socket::on_events(std::uint32_t events) {
   if (events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) hung_up_ = true;
   if (events & (EPOLLIN | EPOLLRDHUP) || broken) readable_ = true;
   if (events & EPOLLOUT || broken) writable_ = true;
-  // Completing a wait may destroy this socket, so at most one is completed here: a sequence has one
-  // wait, and the two sides of a socket never belong to two sequences.
+  // Completing a wait may destroy this socket, so at most one is completed here. Where two
+  // sequences have a side each, as in a batch that is read while it is answered, the other has its
+  // turn next.
+  if (readable_ && reader_ && writable_ && writer_ && reader_ != writer_) {
+    poller_.raise(fd_, *this);
+    return writer_->end();
+  }
   if (readable_ && reader_) return reader_->end();
   if (writable_ && writer_) return writer_->end();
   unawaited();

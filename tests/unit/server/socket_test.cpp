@@ -60,6 +60,10 @@ class SocketTest : public testing::LoopTest {
         for_read ? test.socket.readable(test.activity) : test.socket.writable(test.activity);
     test.outcome = co_await waiting ? "ready" : "interrupted";
   }
+  static Detached wait_to_write(SocketTest& test, Activity& activity, std::string& ended) {
+    Socket::Readiness waiting = test.socket.writable(activity);
+    ended = co_await waiting ? "ready" : "interrupted";
+  }
 
   Counted socket{poller};
   Activity activity{deadlines};
@@ -146,6 +150,23 @@ TEST_F(SocketTest, EndsAWait) {
   outcome = "waiting";
   wait(*this, true);  // not read yet: no wait at all
   EXPECT_EQ(outcome, "ready");
+}
+
+TEST_F(SocketTest, OneEventEndsTheWaitsOfBothSides) {
+  settle();
+  const std::string much(8 * 1024 * 1024, 'x');
+  iovec part{const_cast<char*>(much.data()), much.size()};
+  const Transfer sent = socket.write(std::span(&part, 1));
+  Activity other(deadlines);
+  std::string written = "waiting";
+  wait(*this, true);
+  wait_to_write(*this, other, written);
+  std::string sink(much.size(), '\0');
+  ASSERT_EQ(::read(peer, sink.data(), sink.size()), static_cast<ssize_t>(sent.bytes));
+  send("a");
+  settle();
+  EXPECT_EQ(outcome, "ready");
+  EXPECT_EQ(written, "ready");
 }
 
 TEST_F(SocketTest, AnInterruptedWaitIsForgotten) {
