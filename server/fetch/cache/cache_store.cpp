@@ -48,7 +48,7 @@ bool Entry::grow(Piece& piece, std::size_t needed) {
 std::string url_key(const Url& url) {
   constexpr std::string_view longest_around = "https://:65535";
   std::string key;
-  key.reserve(url.host.text.size() + url.tail.size() + longest_around.size());
+  key.reserve(url.host.text.size() + url.request_target().size() + longest_around.size());
   append_url_key(key, url);
   return key;
 }
@@ -84,7 +84,8 @@ CacheStore::Found CacheStore::find(const HashedText& url_key, std::span<const He
 
 bool CacheStore::put(const EntryPtr& entry) {
   const std::size_t bytes = entry_overhead_bytes + entry->head.text().capacity() +
-                            2 * entry->url_key.size() + entry->secondary.capacity();
+                            entry->url_key.capacity() + entry->url_key.size() +
+                            entry->secondary.capacity();
   if (!entry->charge.add(bytes)) return false;
   std::vector<EntryPtr>& variants = urls_[entry->url_key];
   const auto same = std::find_if(variants.begin(), variants.end(), [&](const EntryPtr& other) {

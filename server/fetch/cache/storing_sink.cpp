@@ -29,7 +29,7 @@ void StoringSink::begin(std::optional<std::uint64_t> length) {
 }
 
 EntryPtr StoringSink::new_entry(std::optional<std::uint64_t> length) const {
-  // Redirects are not stored, so where one led is not found by this URL.
+  // Redirects are not stored. Where none was followed, the request's URL is what was asked for.
   if (!may_store_ || response_.redirects > 0 || !says_how_long(response_.head)) return nullptr;
   if (length.value_or(0) > store_.entry_body_bytes_max()) return nullptr;
   const ResponseFields fields = read_response_fields(response_.head);

@@ -93,6 +93,22 @@ TEST_F(CacheStoreTest, SmallEntriesAreNotFree) {
   EXPECT_LE(store.bytes(), 256 * KiB);
 }
 
+TEST_F(CacheStoreTest, RoomOfKeysCounts) {
+  const EntryPtr roomy = entry("a", 1);
+  const EntryPtr tight = entry("b", 1);
+  roomy->url_key.reserve(16 * KiB);
+  store.put(tight);
+  const std::size_t before = store.bytes();
+  store.put(roomy);
+  EXPECT_GE(store.bytes() - before, 16 * KiB);
+}
+
+TEST_F(CacheStoreTest, AKeyHasNoRoomForAFragment) {
+  const Url url = parse_url("http://a.example/x#" + std::string(10'000, 'f')).value();
+  EXPECT_EQ(url_key(url), "http://a.example:80/x");
+  EXPECT_LT(url_key(url).capacity(), 200u);
+}
+
 TEST_F(CacheStoreTest, AUrlHasOnlySoManyVariants) {
   for (int i = 0; i < 100; ++i)
     ASSERT_TRUE(store.put(entry("a", 1, {"accept"}, {{"Accept", std::to_string(i)}})));
