@@ -12,6 +12,8 @@ class Digits {
  public:
   explicit Digits(std::uint64_t number)
       : end_(std::to_chars(text_.data(), text_.data() + text_.size(), number).ptr) {}
+  Digits(const Digits&) = delete;
+  Digits& operator=(const Digits&) = delete;
   operator std::string_view() const { return {text_.data(), end_}; }
 
  private:

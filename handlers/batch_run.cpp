@@ -20,9 +20,10 @@ constexpr std::size_t starts_in_turn_max = 32;
 
 std::string write_outcome(std::size_t index, const TaskSpec& task, const TaskReport& report,
                           const Result<TaskResult>& result) {
-  constexpr std::size_t around_result_bytes = 512;
+  constexpr std::size_t member_bytes = 384;  // without those of any length
   std::string line;
-  line.reserve(around_result_bytes + (result ? result->output.bytes.size() : 0));
+  line.reserve(member_bytes + task.url.size() + report.response.final_url.size() +
+               task.meta.size() + (result ? result->output.bytes.size() : 0));
   const auto number = static_cast<std::int64_t>(index);
   if (result)
     append_result(line, number, task, report, *result);

@@ -146,7 +146,7 @@ class BatchRun final : private server::Deferred {
   server::TimePoint deadline_ = server::TimePoint::max();
   std::deque<Queued> queued_;  // not started
   std::size_t queued_bytes_ = 0;
-  std::size_t started_in_turn_ = 0;
+  std::size_t started_in_turn_ = 0;  // since run()
   server::IntrusiveList<Running> running_;
   std::size_t in_progress_ = 0;
   std::size_t added_ = 0;

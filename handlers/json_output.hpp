@@ -3,11 +3,11 @@
 // Pure.
 #pragma once
 
+#include "config/digits.hpp"
 #include "config/json_string.hpp"
 #include "server/fetch/trace.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -17,9 +17,7 @@
 namespace fetchmill::handlers {
 
 inline void append_number(std::string& out, std::uint64_t value) {
-  char digits[20];
-  const char* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  out.append(digits, static_cast<std::size_t>(end - digits));
+  out += config::Digits(value);
 }
 
 inline void append_milliseconds(std::string& out, std::chrono::nanoseconds time) {

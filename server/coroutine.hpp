@@ -25,8 +25,8 @@
 
 namespace fetchmill::server {
 
-// Frames by size class, last in first out. Sanitized builds go to the heap, so that they see use
-// after free.
+// Room for frames, and for large results, by size class, last in first out. Sanitized builds go to
+// the heap, so that they see use after free.
 class FramePool {
  public:
   static void* allocate(std::size_t bytes) {
@@ -92,6 +92,7 @@ struct PromiseBase {
 
 template <class T>
 struct ReleaseToPool {
+  static_assert(alignof(T) <= alignof(std::max_align_t));
   void operator()(T* value) const {
     std::destroy_at(value);
     FramePool::release(value, sizeof(T));

@@ -22,6 +22,8 @@ std::string_view text(std::span<const std::byte> bytes) {
 JobOutput& empty_output(std::optional<JobResult>& result) {
   if (!result || !result->output) return *result.emplace().output;
   JobOutput& output = *result->output;
+  // Of a result that nobody took.
+  if (output.bytes.capacity() > small_output_bytes) output.bytes = std::string();
   output.bytes.clear();
   output.media_type.clear();
   output.hash.reset();

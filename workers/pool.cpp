@@ -136,7 +136,8 @@ void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
   if (limits.deadline != Clock::time_point::max()) arm(limits.deadline);
   queue_.push(task);
   if (stopped_) return post_turn();
-  // Those in front of it wait for a worker, and what frees one fills the rings (turn, dispatch).
+  // Those in front of it wait for a worker, or did until they were cancelled; what frees one fills
+  // the rings (turn, dispatch).
   if (queue_.next() == &task) fill_rings(now);
   if (unpublished_.empty()) return;
   publish_due(now);

@@ -36,7 +36,7 @@ class Admission {
   Admission& operator=(const Admission&) = delete;
 
   // A connection, where the request may go and has one without any wait: as most. Else empty, and
-  // nothing was asked for.
+  // nothing waits or is counted.
   Lease admit_now(Activity& activity, const FetchRequest& request);
   // A connection, once the request may go. The lease is empty only when the activity was
   // interrupted while it waited for one. `trace`, where there is one, is told of pauses. Errors:

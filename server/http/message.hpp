@@ -10,6 +10,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace fetchmill::server::http {
 
@@ -35,13 +36,12 @@ struct Response {
   std::string_view bytes() const { return body.empty() ? borrowed_body : std::string_view(body); }
   // As it was made, but that its strings keep their room.
   void clear() {
-    status = 200;
-    media_type = {};
-    headers.clear();
-    body.clear();
-    borrowed_body = {};
-    close = false;
-    code = {};
+    Response emptied;
+    emptied.headers = std::move(headers);
+    emptied.body = std::move(body);
+    emptied.headers.clear();
+    emptied.body.clear();
+    *this = std::move(emptied);
   }
 };
 

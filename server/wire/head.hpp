@@ -2,8 +2,8 @@
 // refuse, out.
 //
 // Pure: no I/O, no allocation, no state but the caller's HeadProgress. The answer for a byte stream
-// does not depend on how it was cut into pieces, and feeding a head byte by byte costs as much in
-// total as feeding it whole. Decisions: README.md in this folder.
+// does not depend on how it was cut into pieces, and feeding a head byte by byte costs at most
+// twice as much in total as feeding it whole. Decisions: README.md in this folder.
 //
 // Lifetime: the views of a complete head point into the bytes of the call that completed it. The
 // buffer may move between calls, not while the head is in use.

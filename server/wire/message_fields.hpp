@@ -2,7 +2,7 @@
 // carries them.
 #pragma once
 
-#include "server/wire/lines.hpp"
+#include "server/wire/head.hpp"
 
 #include <cstdint>
 #include <span>
