@@ -19,6 +19,8 @@ using server::http::Exchange;
 using server::http::Response;
 
 struct FetchCall {
+  explicit FetchCall(const config::Settings& settings) : task(default_task(settings)) {}
+
   TaskSpec task;
   bool envelope = false;
 };
@@ -26,7 +28,6 @@ struct FetchCall {
 Result<void> parse_get(const App& app, std::string_view query, FetchCall& call) {
   Result<QueryPairs> pairs = parse_query(query);
   if (!pairs) return pairs.error();
-  call.task = default_task(app.settings);
   return task_from_query(std::move(*pairs), app.settings, call.task);
 }
 
@@ -34,7 +35,7 @@ Result<void> parse_post(const App& app, const std::string& body, FetchCall& call
   simdjson::dom::parser parser;
   Result<simdjson::dom::element> document = parse_json(parser, body);
   if (!document) return document.error();
-  call.task = default_task(app.settings);
+  call.task = default_task(app.settings);  // they may have changed while the body came
   if (Result<void> read = read_task(*document, "", app.settings, call.task, &call.envelope); !read)
     return read.error();
   if (Result<void> checked = refuse_unused_vars(*document, ""); !checked) return checked.error();
@@ -92,7 +93,7 @@ Response envelope_response(const FetchCall& call, const TaskReport& report,
 }  // namespace
 
 Task<void> fetch(App& app, Exchange& exchange) {
-  FetchCall call;
+  FetchCall call(app.settings);
   Result<void> parsed;
   if (exchange.request().head.method == server::wire::Method::post) {
     Task<Result<void>> reading = read_post(app, exchange, call);
