@@ -60,7 +60,7 @@ static_assert(sizeof(SlotHeader) == 64 && std::is_trivially_copyable_v<SlotHeade
 
 // Submissions and answers of one worker. A power of two: indices run freely and are masked on use.
 // Deep enough for the tiniest of tasks to take longer together than waking either side does.
-inline constexpr std::uint32_t ring_depth = 256;
+inline constexpr std::uint32_t ring_depth = 1024;
 static_assert((ring_depth & (ring_depth - 1)) == 0);
 constexpr std::uint32_t ring_place(std::uint32_t index) {
   return index & (ring_depth - 1);
