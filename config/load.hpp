@@ -7,12 +7,10 @@
 #include "config/error.hpp"
 #include "config/settings.hpp"
 
-#include <cstddef>
 #include <functional>
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace fetchmill::config {

@@ -6,7 +6,6 @@
 #include "handlers/media_type.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 namespace fetchmill::handlers {

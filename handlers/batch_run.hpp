@@ -16,7 +16,6 @@
 #include "server/activity.hpp"
 #include "server/coroutine.hpp"
 
-#include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>

@@ -4,6 +4,7 @@
 #include "config/json_string.hpp"
 #include "handlers/image_format.hpp"
 #include "handlers/named_pipelines.hpp"
+#include "server/fetch/url_policy.hpp"
 #include "workers/json/json_locate.hpp"
 #include "workers/json/json_tree.hpp"
 #include "workers/ops/pipeline.hpp"
@@ -21,8 +22,6 @@ using config::Result;
 using simdjson::dom::element;
 namespace fetch = server::fetch;
 namespace ops = workers::ops;
-
-constexpr std::size_t url_bytes_max = 16 * 1024;
 
 struct FieldReader {
   element value;
@@ -154,7 +153,7 @@ Result<void> read_accept_status(const FieldReader& in) {
 }
 
 Result<void> read_url(const FieldReader& in) {
-  Result<std::string> url = read_string(in.value, in.field, url_bytes_max);
+  Result<std::string> url = read_string(in.value, in.field, fetch::url_bytes_max);
   if (!url) return url.error();
   in.task.url = std::move(*url);
   in.task.is_template = false;
@@ -338,7 +337,7 @@ Result<void> set_default_url(std::string url, const std::string& field, TaskSpec
 
 Result<void> fill_url(TaskSpec& task) {
   if (!task.is_template) return {};
-  Result<std::string> url = expand_template(task.url, task.vars, url_bytes_max);
+  Result<std::string> url = expand_template(task.url, task.vars, fetch::url_bytes_max);
   if (!url) return url.error();
   task.url = std::move(*url);
   task.is_template = false;

@@ -16,7 +16,6 @@
 #include "server/fetch/request.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -11,7 +11,6 @@
 
 #include "server/loop.hpp"
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

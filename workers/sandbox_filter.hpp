@@ -8,7 +8,6 @@
 
 #include "config/error.hpp"
 
-#include <cstddef>
 #include <vector>
 
 #include <linux/filter.h>

@@ -22,7 +22,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 
 #include <sys/types.h>
 

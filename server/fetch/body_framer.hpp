@@ -7,7 +7,6 @@
 #include "server/wire/chunked.hpp"
 #include "server/wire/head.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string_view>

@@ -1,7 +1,5 @@
 #include "server/fetch/circuits.hpp"
 
-#include <algorithm>
-
 namespace fetchmill::server::fetch {
 namespace {
 

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cerrno>
-#include <string>
 #include <utility>
 
 #include <netinet/tcp.h>

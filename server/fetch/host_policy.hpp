@@ -13,7 +13,6 @@
 #include "config/error.hpp"
 #include "server/fetch/url_host.hpp"
 
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>

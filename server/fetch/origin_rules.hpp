@@ -12,7 +12,6 @@
 #include "server/fetch/url.hpp"
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>

@@ -22,11 +22,8 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
-
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 struct ares_channeldata;
 

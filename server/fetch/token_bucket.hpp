@@ -7,7 +7,6 @@
 #include "server/loop.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace fetchmill::server::fetch {
 

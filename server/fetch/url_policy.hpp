@@ -17,7 +17,6 @@
 #include "server/fetch/url.hpp"
 
 #include <cstddef>
-#include <cstdint>
 #include <string_view>
 #include <vector>
 

@@ -1,8 +1,6 @@
 // What /proc says about processes, and what can be done to one from outside.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <random>
 #include <vector>
 

@@ -7,7 +7,6 @@
 
 #include <boost/asio/post.hpp>
 #include <simdjson.h>
-#include <sys/mman.h>
 
 namespace fetchmill::workers {
 namespace {

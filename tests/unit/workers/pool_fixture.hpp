@@ -9,7 +9,6 @@
 #include "workers/supervisor.hpp"
 
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <set>
