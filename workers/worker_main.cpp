@@ -7,6 +7,7 @@
 #include "workers/layout.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/prefetch.hpp"
+#include "workers/quick_clock.hpp"
 #include "workers/result_too_large.hpp"
 #include "workers/worker_regions.hpp"
 
@@ -30,7 +31,7 @@ namespace {
 static_assert(pipeline_bytes_max == ops::pipeline_bytes_max);
 static_assert(body_padding_bytes >= ops::input_padding_bytes);
 
-using Clock = std::chrono::steady_clock;
+using Clock = QuickClock::Clock;
 
 // The longest that the answers to quick tasks wait for more of them: about what the loop takes to
 // wake, so that it comes while the worker still has some to do.
@@ -88,7 +89,7 @@ class Worker {
       if (!has_work()) {
         tell_loop();
         wait_for_loop(loop_, own_, spin_, has_work);
-        now_ = Clock::now();
+        now_ = clock_.now();
       }
       if (submitted - served_ > prefetch_tasks) prefetch(served_ + prefetch_tasks);
       const std::uint32_t place = ring_place(served_);
@@ -260,8 +261,9 @@ class Worker {
     out.task = task.task;
     out.offset = reply.offset;
     out.bytes = reply.bytes;
-    now_ = Clock::now();
-    out.process_ns = static_cast<std::uint64_t>((now_ - started_).count());
+    now_ = clock_.now();
+    // The clock may have been set meanwhile, and gone back.
+    out.process_ns = static_cast<std::uint64_t>(std::max<Clock::rep>((now_ - started_).count(), 0));
     out.hash[0] = reply.hash.low64;
     out.hash[1] = reply.hash.high64;
     out.kind = static_cast<std::uint32_t>(reply.kind);
@@ -287,7 +289,8 @@ class Worker {
   Spin spin_;
   ContentDecoder decoder_;
   ops::Runner runner_;
-  Clock::time_point now_ = Clock::now();  // at the last answer, or the end of the last wait
+  QuickClock clock_;
+  Clock::time_point now_ = clock_.now();  // at the last answer, or the end of the last wait
   Clock::time_point started_ = now_;
   Clock::time_point untold_since_ = now_;
   bool untold_ = false;  // there are answers that the loop was not woken for
