@@ -7,6 +7,7 @@
 #include "workers/layout.hpp"
 #include "workers/ops/pipeline.hpp"
 #include "workers/prefetch.hpp"
+#include "workers/quick_clock.hpp"
 #include "workers/result_too_large.hpp"
 #include "workers/worker_regions.hpp"
 
@@ -30,7 +31,7 @@ namespace {
 static_assert(pipeline_bytes_max == ops::pipeline_bytes_max);
 static_assert(body_padding_bytes >= ops::input_padding_bytes);
 
-using Clock = std::chrono::steady_clock;
+using Clock = QuickClock::Clock;
 
 // The longest that the answers to quick tasks wait for more of them: about what the loop takes to
 // wake, so that it comes while the worker still has some to do.
@@ -51,8 +52,7 @@ ResultKind kind_of(ops::LineKind kind) {
 // What the loop takes as a media type: printable ASCII that fits.
 bool is_presentable(std::string_view media_type) {
   return media_type.size() <= sizeof(Answer::media_type) &&
-         std::all_of(media_type.begin(), media_type.end(),
-                     [](char c) { return c >= ' ' && c <= '~'; });
+         std::ranges::all_of(media_type, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 // The media type, else without its parameters, else none.
@@ -89,7 +89,7 @@ class Worker {
       if (!has_work()) {
         tell_loop();
         wait_for_loop(loop_, own_, spin_, has_work);
-        now_ = Clock::now();
+        now_ = clock_.now();
       }
       if (submitted - served_ > prefetch_tasks) prefetch(served_ + prefetch_tasks);
       const std::uint32_t place = ring_place(served_);
@@ -143,33 +143,17 @@ class Worker {
     const auto slot = regions_.inputs.span(task.slot_offset, task.slot_bytes);
     if (!slot) ::_exit(exit_setup_failed);
     const char* start = reinterpret_cast<const char*>(slot->data());
-    SlotHeader header;
-    std::memcpy(&header, start, sizeof header);
+    const SlotHeader& header = *reinterpret_cast<const SlotHeader*>(start);
     const std::string_view pipeline(start + sizeof header, header.pipeline_bytes);
     const char* tail = start + header.tail_offset;
-    const std::string_view body(start + header.body_offset, header.body_bytes);
-    if ((task.flags & (hash_input | check_poison)) != 0) {
-      const XXH128_hash_t hash = hash_of(pipeline, body);
-      if ((task.flags & hash_input) != 0) return answer(task, without_result(task, hash));
-      if (poisoned(hash))
-        return fail(task, config::Error(config::ErrorCode::poisoned_input,
-                                        "it ended several workers a short while ago"));
-    }
-    if ((task.flags & compile_only) != 0) {
-      const config::Result<void> compiled = runner_.compile(pipeline);
-      return compiled ? answer(task, without_result(task)) : fail(task, compiled.error());
-    }
     ops::Input input{
-        .bytes = body,
+        .bytes = {start + header.body_offset, header.body_bytes},
         .media_type = {tail, header.media_type_bytes},
         .final_url = {tail + header.media_type_bytes, header.final_url_bytes},
     };
-    if ((task.flags & undo_coding) != 0) {
-      const config::Result<std::string_view> decoded = decoder_.decode(
-          {static_cast<ContentCoding>(header.content_coding), header.decoded_bytes_max}, body);
-      if (!decoded) return fail(task, decoded.error());
-      input.bytes = *decoded;
-    }
+    if ((task.flags & (hash_input | check_poison | compile_only | undo_coding)) != 0 &&
+        !prepare(task, header, pipeline, input))
+      return;
     const config::Result<ops::RunResult> result = runner_.run(pipeline, input);
     if (!result) return fail(task, result.error());
 
@@ -187,16 +171,38 @@ class Worker {
     finish(task, reply, bytes);
   }
 
+  // What comes before the pipeline runs, of few tasks. False: that was all, and is answered.
+  // Out of line, as all that few tasks need, so that the others keep their numbers in registers.
+  [[gnu::noinline]] bool prepare(const Submission& task, const SlotHeader& header,
+                                 std::string_view pipeline, ops::Input& input) {
+    const auto failed = [&](const config::Error& error) { return fail(task, error), false; };
+    const auto done = [&](const XXH128_hash_t& hash = {}) {
+      return answer(task, {.offset = task.grant_offset, .hash = hash}), false;
+    };
+    if ((task.flags & (hash_input | check_poison)) != 0) {
+      const XXH128_hash_t hash = hash_of(pipeline, input.bytes);
+      if ((task.flags & hash_input) != 0) return done(hash);
+      if (poisoned(hash))
+        return failed(config::Error(config::ErrorCode::poisoned_input,
+                                    "it ended several workers a short while ago"));
+    }
+    if ((task.flags & compile_only) != 0) {
+      const config::Result<void> compiled = runner_.compile(pipeline);
+      return compiled ? done() : failed(compiled.error());
+    }
+    if ((task.flags & undo_coding) != 0) {
+      const config::Result<std::string_view> decoded = decoder_.decode(
+          {static_cast<ContentCoding>(header.content_coding), header.decoded_bytes_max},
+          input.bytes);
+      if (!decoded) return failed(decoded.error());
+      input.bytes = *decoded;
+    }
+    return true;
+  }
+
   static XXH128_hash_t hash_of(std::string_view pipeline, std::string_view body) {
     return XXH3_128bits_withSeed(body.data(), body.size(),
                                  XXH3_64bits(pipeline.data(), pipeline.size()));
-  }
-
-  static Reply without_result(const Submission& task, const XXH128_hash_t& hash = {}) {
-    Reply reply;
-    reply.offset = task.grant_offset;
-    reply.hash = hash;
-    return reply;
   }
 
   bool poisoned(const XXH128_hash_t& hash) const {
@@ -208,17 +214,20 @@ class Worker {
                        });
   }
 
+  // Where an output of that size was granted.
+  [[gnu::noinline]] std::uint64_t larger_output(const Submission& task, std::uint64_t bytes) {
+    answer(task, {.kind = AnswerKind::need_output, .bytes = bytes});
+    tell_loop();
+    wait_for_loop(loop_, own_, spin_, [this, &task] {
+      return loop_.grant_task.load(std::memory_order_acquire) == task.task;
+    });
+    return loop_.grant_offset.load(std::memory_order_relaxed);
+  }
+
   // Into the granted output, or a larger one asked for.
   void finish(const Submission& task, Reply& reply, std::string_view bytes) {
-    reply.offset = task.grant_offset;
-    if (bytes.size() > task.grant_bytes) {
-      answer(task, {.kind = AnswerKind::need_output, .bytes = bytes.size()});
-      tell_loop();
-      wait_for_loop(loop_, own_, spin_, [this, &task] {
-        return loop_.grant_task.load(std::memory_order_acquire) == task.task;
-      });
-      reply.offset = loop_.grant_offset.load(std::memory_order_relaxed);
-    }
+    reply.offset =
+        bytes.size() <= task.grant_bytes ? task.grant_offset : larger_output(task, bytes.size());
     reply.bytes = bytes.size();
     const auto output = regions_.answers.writable_span(reply.offset, reply.bytes);
     if (!output) ::_exit(exit_setup_failed);
@@ -226,7 +235,7 @@ class Worker {
     answer(task, reply);
   }
 
-  void fail(const Submission& task, const config::Error& error) {
+  [[gnu::noinline]] void fail(const Submission& task, const config::Error& error) {
     std::string text = error.field + error.detail;
     text.resize(std::min<std::size_t>(text.size(), failure_text_bytes_max));
     // Details may quote the body, and a cut may fall into a character.
@@ -252,8 +261,9 @@ class Worker {
     out.task = task.task;
     out.offset = reply.offset;
     out.bytes = reply.bytes;
-    now_ = Clock::now();
-    out.process_ns = static_cast<std::uint64_t>((now_ - started_).count());
+    now_ = clock_.now();
+    // The clock may have been set meanwhile, and gone back.
+    out.process_ns = static_cast<std::uint64_t>(std::max<Clock::rep>((now_ - started_).count(), 0));
     out.hash[0] = reply.hash.low64;
     out.hash[1] = reply.hash.high64;
     out.kind = static_cast<std::uint32_t>(reply.kind);
@@ -279,7 +289,8 @@ class Worker {
   Spin spin_;
   ContentDecoder decoder_;
   ops::Runner runner_;
-  Clock::time_point now_ = Clock::now();  // at the last answer, or the end of the last wait
+  QuickClock clock_;
+  Clock::time_point now_ = clock_.now();  // at the last answer, or the end of the last wait
   Clock::time_point started_ = now_;
   Clock::time_point untold_since_ = now_;
   bool untold_ = false;  // there are answers that the loop was not woken for

@@ -7,6 +7,7 @@
 #include "workers/child_setup.hpp"
 #include "workers/doorbell.hpp"
 #include "workers/ops/pipeline.hpp"
+#include "workers/quick_clock.hpp"
 #include "workers/worker_main.hpp"
 
 #include <algorithm>
@@ -26,6 +27,12 @@ namespace fetchmill::workers {
 
 // In place of what makes a process a worker.
 void set_up_worker(pid_t, int, std::uint32_t, std::uint64_t, const Sandbox&) {}
+
+// In place of the clock: time stands still, so that equal states look equal.
+QuickClock::QuickClock() : has_counter_(false), set_ticks_(0) {}
+QuickClock::Clock::time_point QuickClock::now() {
+  return {};
+}
 
 namespace ops {
 

@@ -109,7 +109,7 @@ struct Input {
 // run to run), or, without copying, named as a part of the input.
 struct Output {
   std::string bytes;
-  std::string media_type;  // starts as the op's `output`
+  std::string_view media_type;  // starts as the op's `output`; else a constant, or the input's
   std::string_view part_of_input;
   bool is_part_of_input = false;
 

@@ -114,13 +114,14 @@ class Runner {
     std::string text;
     std::vector<CompiledStep> steps;
   };
-  config::Result<Compiled*> compiled(std::string_view pipeline_json);
+  // Null when it is not kept.
+  const Compiled* kept(std::string_view pipeline_json);
+  config::Result<const Compiled*> compile_anew(std::string_view pipeline_json);
 
   std::list<Compiled> cache_;  // most recently used first
   json::JsonValidator validator_;
   bool wore_out_worker_ = false;
   Output outputs_[2];  // a step reads one and writes the other
-  std::string media_type_;
   std::string line_;
 };
 

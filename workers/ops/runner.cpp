@@ -4,6 +4,8 @@
 #include "workers/ops/pipeline.hpp"
 #include "workers/ops/registry.hpp"
 
+#include <algorithm>
+
 namespace fetchmill::workers::ops {
 namespace {
 
@@ -41,8 +43,7 @@ Result<CompiledStep> compile_step(const JsonTree& tree, JsonTree::Index step) {
 void prepare(Output& output, const Op& op) {
   if (output.bytes.capacity() > output_kept_bytes_max) output.bytes = std::string();
   output.bytes.clear();
-  output.media_type.assign(op.output);
-  output.part_of_input = {};
+  output.media_type = op.output;
   output.is_part_of_input = false;
 }
 
@@ -83,12 +84,14 @@ std::vector<Error> compile_faults(const std::string& steps, std::string_view fie
 Runner::Runner() = default;
 Runner::~Runner() = default;
 
-Result<Runner::Compiled*> Runner::compiled(std::string_view pipeline_json) {
-  for (auto entry = cache_.begin(); entry != cache_.end(); ++entry) {
-    if (entry->text != pipeline_json) continue;
-    cache_.splice(cache_.begin(), cache_, entry);
-    return &cache_.front();
-  }
+inline const Runner::Compiled* Runner::kept(std::string_view pipeline_json) {
+  const auto entry = std::ranges::find(cache_, pipeline_json, &Compiled::text);
+  if (entry == cache_.end()) return nullptr;
+  cache_.splice(cache_.begin(), cache_, entry);
+  return &*entry;
+}
+
+Result<const Runner::Compiled*> Runner::compile_anew(std::string_view pipeline_json) {
   if (!pipeline_json.starts_with('[') || json::json_locate(pipeline_json))
     return Error(ErrorCode::invalid_request, "must be an array of steps",
                  std::string(pipeline_field));
@@ -111,29 +114,34 @@ Result<Runner::Compiled*> Runner::compiled(std::string_view pipeline_json) {
 }
 
 Result<void> Runner::compile(std::string_view pipeline_json) {
-  const Result<Compiled*> pipeline = compiled(pipeline_json);
+  if (kept(pipeline_json) != nullptr) return {};
+  const Result<const Compiled*> pipeline = compile_anew(pipeline_json);
   if (!pipeline) return pipeline.error();
   return {};
 }
 
 Result<RunResult> Runner::run(std::string_view pipeline_json, const Input& input) {
   wore_out_worker_ = false;
-  const Result<Compiled*> pipeline = compiled(pipeline_json);
-  if (!pipeline) return pipeline.error();
+  const Compiled* pipeline = kept(pipeline_json);
+  if (pipeline == nullptr) {
+    const Result<const Compiled*> compiled = compile_anew(pipeline_json);
+    if (!compiled) return compiled.error();
+    pipeline = *compiled;
+  }
   Input current = input;
-  std::vector<CompiledStep>& steps = (*pipeline)->steps;
-  std::size_t held = 1;  // the output that `current` may lie in; the next step writes the other one
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    Output& output = outputs_[1 - held];
-    prepare(output, *steps[i].op);
-    auto done = steps[i].step->run(current, output);
-    wore_out_worker_ = wore_out_worker_ || steps[i].step->wore_out_worker();
-    if (!done) return in_step(std::move(done).error(), pipeline_field, i);
-    if (i + 1 < steps.size()) pad_part(output, current);
-    if (!output.is_part_of_input) held = 1 - held;
-    current.bytes = result_bytes(output);
-    media_type_ = output.media_type;
-    current.media_type = media_type_;
+  Output* output = &outputs_[0];
+  Output* held = &outputs_[1];  // `current` may lie in it
+  for (const CompiledStep& compiled : pipeline->steps) {
+    prepare(*output, *compiled.op);
+    Result<void> done = compiled.step->run(current, *output);
+    wore_out_worker_ = wore_out_worker_ || compiled.step->wore_out_worker();
+    if (!done)
+      return in_step(std::move(done).error(), pipeline_field,
+                     static_cast<std::size_t>(&compiled - pipeline->steps.data()));
+    if (&compiled != &pipeline->steps.back()) pad_part(*output, current);
+    current.bytes = result_bytes(*output);
+    current.media_type = output->media_type;
+    if (!output->is_part_of_input) std::swap(output, held);
   }
   return RunResult{current.bytes, current.media_type};
 }
