@@ -50,7 +50,7 @@ ResultKind kind_of(ops::LineKind kind) {
 
 // What the loop takes as a media type: printable ASCII that fits.
 bool is_presentable(std::string_view media_type) {
-  return media_type.size() <= sizeof(Answer::media_type) &&
+  return media_type.size() <= sizeof(AnswerMediaType) &&
          std::all_of(media_type.begin(), media_type.end(),
                      [](char c) { return c >= ' ' && c <= '~'; });
 }
@@ -116,12 +116,11 @@ class Worker {
     const Submission& task = loop_.submissions[ring_place(index)];
     prefetch_to_read(regions_.inputs.all().data() + task.slot_offset, tiny_slot_bytes);
     prefetch_to_write(regions_.answers.all().data() + task.grant_offset, cache_line_bytes);
-    prefetch_to_write(&own_.answers[ring_place(index)], offsetof(Answer, media_type));
+    prefetch_to_write(&own_.answers[ring_place(index)], sizeof(Answer));
   }
 
   struct Reply {
     AnswerKind kind = AnswerKind::done;
-    std::uint64_t offset = 0;
     std::uint64_t bytes = 0;
     ResultKind result_kind = ResultKind::raw;
     std::string_view media_type = {};
@@ -150,14 +149,14 @@ class Worker {
     const std::string_view body(start + header.body_offset, header.body_bytes);
     if ((task.flags & (hash_input | check_poison)) != 0) {
       const XXH128_hash_t hash = hash_of(pipeline, body);
-      if ((task.flags & hash_input) != 0) return answer(task, without_result(task, hash));
+      if ((task.flags & hash_input) != 0) return answer(task, {.hash = hash});
       if (poisoned(hash))
         return fail(task, config::Error(config::ErrorCode::poisoned_input,
                                         "it ended several workers a short while ago"));
     }
     if ((task.flags & compile_only) != 0) {
       const config::Result<void> compiled = runner_.compile(pipeline);
-      return compiled ? answer(task, without_result(task)) : fail(task, compiled.error());
+      return compiled ? answer(task, {}) : fail(task, compiled.error());
     }
     ops::Input input{
         .bytes = body,
@@ -192,13 +191,6 @@ class Worker {
                                  XXH3_64bits(pipeline.data(), pipeline.size()));
   }
 
-  static Reply without_result(const Submission& task, const XXH128_hash_t& hash = {}) {
-    Reply reply;
-    reply.offset = task.grant_offset;
-    reply.hash = hash;
-    return reply;
-  }
-
   bool poisoned(const XXH128_hash_t& hash) const {
     const std::uint32_t count = loop_.poison_count.load(std::memory_order_relaxed);
     return std::any_of(loop_.poison, loop_.poison + std::min(count, poison_list_max),
@@ -210,19 +202,19 @@ class Worker {
 
   // Into the granted output, or a larger one asked for.
   void finish(const Submission& task, Reply& reply, std::string_view bytes) {
-    reply.offset = task.grant_offset;
+    std::uint64_t offset = task.grant_offset;
     if (bytes.size() > task.grant_bytes) {
       answer(task, {.kind = AnswerKind::need_output, .bytes = bytes.size()});
       tell_loop();
       wait_for_loop(loop_, own_, spin_, [this, &task] {
         return loop_.grant_task.load(std::memory_order_acquire) == task.task;
       });
-      reply.offset = loop_.grant_offset.load(std::memory_order_relaxed);
+      offset = loop_.grant_offset.load(std::memory_order_relaxed);
     }
-    reply.bytes = bytes.size();
-    const auto output = regions_.answers.writable_span(reply.offset, reply.bytes);
+    const auto output = regions_.answers.writable_span(offset, bytes.size());
     if (!output) ::_exit(exit_setup_failed);
     std::memcpy(output->data(), bytes.data(), bytes.size());
+    reply.bytes = bytes.size();
     answer(task, reply);
   }
 
@@ -238,7 +230,6 @@ class Worker {
     if (!output) ::_exit(exit_setup_failed);
     std::memcpy(output->data(), text.data(), text.size());
     answer(task, {.kind = AnswerKind::failed,
-                  .offset = task.grant_offset,
                   .bytes = text.size(),
                   .error_code = error.code,
                   .field_bytes = std::min(error.field.size(), text.size())});
@@ -250,7 +241,6 @@ class Worker {
     const std::uint32_t index = own_.answered.load(std::memory_order_relaxed);
     Answer& out = own_.answers[ring_place(index)];
     out.task = task.task;
-    out.offset = reply.offset;
     out.bytes = reply.bytes;
     now_ = Clock::now();
     out.process_ns = static_cast<std::uint64_t>((now_ - started_).count());
@@ -262,7 +252,9 @@ class Worker {
     out.field_bytes = static_cast<std::uint32_t>(reply.field_bytes);
     out.media_type_bytes = static_cast<std::uint32_t>(reply.media_type.size());
     out.is_last = runner_.wore_out_worker() ? 1 : 0;
-    std::copy(reply.media_type.begin(), reply.media_type.end(), out.media_type);
+    if (!reply.media_type.empty())
+      std::copy(reply.media_type.begin(), reply.media_type.end(),
+                own_.media_types[ring_place(index)].text);
     own_.answered.store(index + 1, std::memory_order_release);
     if (!std::exchange(untold_, true)) untold_since_ = now_;
     if (now_ - untold_since_ >= tell_within) tell_loop();
