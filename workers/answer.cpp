@@ -1,31 +1,12 @@
 #include "workers/answer.hpp"
 
 #include "config/error.hpp"
-#include "workers/job.hpp"
 
 #include <algorithm>
 #include <array>
 
 namespace fetchmill::workers {
 namespace {
-
-Lie judge_span(const Answer& answer, const Asked& asked) {
-  if (answer.offset != asked.grant_offset) return Lie::span;
-  return answer.bytes > asked.grant_bytes ? Lie::span : Lie::none;
-}
-
-Lie judge_done(const Answer& answer, const Asked& asked) {
-  if (const Lie lie = judge_span(answer, asked); lie != Lie::none) return lie;
-  if (answer.bytes > output_bytes_max(asked.result_bytes_max, asked.flags)) return Lie::length;
-  if (answer.result_kind > static_cast<std::uint32_t>(ResultKind::base64)) return Lie::result_kind;
-  const bool for_line = (asked.flags & encode_for_line) != 0;
-  if (for_line == (answer.result_kind == static_cast<std::uint32_t>(ResultKind::raw)))
-    return Lie::result_kind;
-  if (answer.media_type_bytes > sizeof answer.media_type) return Lie::media_type;
-  const bool printable = std::all_of(answer.media_type, answer.media_type + answer.media_type_bytes,
-                                     [](char c) { return c >= ' ' && c <= '~'; });
-  return printable ? Lie::none : Lie::media_type;
-}
 
 Lie judge_failed(const Answer& answer, const Asked& asked) {
   using config::ErrorCode;
@@ -41,7 +22,7 @@ Lie judge_failed(const Answer& answer, const Asked& asked) {
       (says(ErrorCode::upstream_body_too_large) || says(ErrorCode::upstream_protocol));
   if (!poisoned && !badly_coded && std::none_of(allowed.begin(), allowed.end(), says))
     return Lie::error_code;
-  if (const Lie lie = judge_span(answer, asked); lie != Lie::none) return lie;
+  if (answer.bytes > asked.grant_bytes) return Lie::span;
   if (answer.bytes > failure_text_bytes_max || answer.field_bytes > answer.bytes)
     return Lie::length;
   return Lie::none;
@@ -56,11 +37,8 @@ std::string_view to_string(Lie lie) {
   return names[static_cast<std::size_t>(lie)];
 }
 
-Lie judge(const Answer& answer, const Asked& asked) {
-  if (answer.task != asked.task) return Lie::task;
+Lie judge_other(const Answer& answer, const Asked& asked) {
   switch (static_cast<AnswerKind>(answer.kind)) {
-    case AnswerKind::done:
-      return judge_done(answer, asked);
     case AnswerKind::failed:
       return judge_failed(answer, asked);
     case AnswerKind::skipped:
@@ -69,8 +47,15 @@ Lie judge(const Answer& answer, const Asked& asked) {
       if (asked.large_granted || answer.bytes <= asked.grant_bytes) return Lie::state;
       return answer.bytes > output_bytes_max(asked.result_bytes_max, asked.flags) ? Lie::length
                                                                                   : Lie::none;
+    default:
+      return Lie::kind;
   }
-  return Lie::kind;
+}
+
+Lie judge_media_type(std::string_view media_type) {
+  const bool printable = std::all_of(media_type.begin(), media_type.end(),
+                                     [](char c) { return c >= ' ' && c <= '~'; });
+  return printable ? Lie::none : Lie::media_type;
 }
 
 }  // namespace fetchmill::workers

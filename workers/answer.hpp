@@ -4,6 +4,7 @@
 // Whatever is not exactly what an honest worker would say is a lie, and ends the worker.
 #pragma once
 
+#include "workers/job.hpp"
 #include "workers/layout.hpp"
 
 #include <cstdint>
@@ -28,7 +29,7 @@ enum class Lie : std::uint8_t {
   task,         // not the oldest unanswered one
   kind,         // not an AnswerKind
   state,        // does not follow from what went before
-  span,         // outside what was granted
+  span,         // more than was granted
   length,       // longer than allowed, or than it says
   result_kind,  // not a ResultKind, or not one that was asked for
   error_code,   // not one that what was asked for may end in
@@ -38,6 +39,25 @@ enum class Lie : std::uint8_t {
 };
 std::string_view to_string(Lie lie);
 
-Lie judge(const Answer& answer, const Asked& asked);
+inline Lie judge_done(const Answer& answer, const Asked& asked) {
+  if (answer.bytes > asked.grant_bytes) return Lie::span;
+  if (answer.bytes > output_bytes_max(asked.result_bytes_max, asked.flags)) return Lie::length;
+  if (answer.result_kind > static_cast<std::uint32_t>(ResultKind::base64)) return Lie::result_kind;
+  const bool for_line = (asked.flags & encode_for_line) != 0;
+  if (for_line == (answer.result_kind == static_cast<std::uint32_t>(ResultKind::raw)))
+    return Lie::result_kind;
+  return answer.media_type_bytes > sizeof(AnswerMediaType) ? Lie::media_type : Lie::none;
+}
+// Of what is not done.
+Lie judge_other(const Answer& answer, const Asked& asked);
+
+// Inline, because of thousands of tiny tasks nearly all are done.
+inline Lie judge(const Answer& answer, const Asked& asked) {
+  if (answer.task != asked.task) return Lie::task;
+  return answer.kind == static_cast<std::uint32_t>(AnswerKind::done) ? judge_done(answer, asked)
+                                                                     : judge_other(answer, asked);
+}
+// Of a copy of what an answer says beside it.
+Lie judge_media_type(std::string_view media_type);
 
 }  // namespace fetchmill::workers

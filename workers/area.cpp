@@ -4,8 +4,8 @@
 #include "workers/prefetch.hpp"
 
 #include <cstddef>
-#include <limits>
 #include <numeric>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -18,12 +18,15 @@ std::string_view text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+[[gnu::noinline]] void make_anew(config::Result<JobOutput>& result) {
+  result = JobOutput();
+}
+
 // What the last answer left is used again: to make it anew takes longer than to copy a tiny result.
-JobOutput& empty_output(std::optional<JobResult>& result) {
-  if (!result || !result->output) return *result.emplace().output;
-  JobOutput& output = *result->output;
-  // Of a result that nobody took.
-  if (output.bytes.capacity() > small_output_bytes) output.bytes = std::string();
+inline JobOutput& empty_output(config::Result<JobOutput>& result) {
+  // An error, or a result that nobody took.
+  if (!result || result->bytes.capacity() > small_output_bytes) make_anew(result);
+  JobOutput& output = *result;
   output.bytes.clear();
   output.media_type.clear();
   output.hash.reset();
@@ -43,7 +46,8 @@ void Area::open(std::uint32_t generation) {
   generation_ = generation;
   owed_begin_ = owed_end_ = answered_ = taken_ = rung_for_ = 0;
   std::iota(free_small_outputs_.begin(), free_small_outputs_.end(), 0);
-  stop_receiving();
+  receiving_ = false;
+  forget_received();
   lie_ = Lie::none;
   loop_.submitted.store(0, std::memory_order_relaxed);
   loop_.wake_wanted.store(0, std::memory_order_relaxed);
@@ -109,48 +113,60 @@ void Area::publish_poison(std::span<const PoisonList::Entry> entries) {
 }
 
 Area::Take Area::take(TurnBudget& budget, Taken& into) {
-  if (lie_ != Lie::none) return Take::lie;
   while (!receiving_) {
-    if (answered_ == taken_) {
-      const std::uint32_t answered = worker_.answered.load(std::memory_order_acquire);
-      const std::optional<std::uint32_t> pending = ring_pending(answered, taken_);
-      if (pending == 0U) return Take::nothing;
-      if (!pending) return tell(Lie::index);
-      answered_ = answered;
-    }
-    if (unanswered() == 0) return tell(Lie::index);
+    if (answered_ == taken_)
+      if (const Take found = look(); found != Take::answer) return found;
     if (!begin()) return Take::lie;
   }
-  // Another area may have spent it while this one was in the middle of an answer.
-  if (budget.spent()) return Take::later;
+  if (budget.answers == 0) return Take::later;
+  const Owed& answered = owed(0);
   // What nobody wants need not be copied.
-  if (owed(0).task == nullptr) {
-    into.result.reset();
-  } else {
-    const Take got = receive(budget, empty_output(into.result).bytes);
+  if (answered.task != nullptr) {
+    const Take got = receive(answered.asked, budget, into.result.output);
     if (got != Take::answer) return got;
+  } else if (!received_.empty()) {
+    forget_received();
   }
   --budget.answers;
-  return finish(into);
+  into.owed = &answered;
+  into.process_ns = answer_.process_ns;
+  into.is_last = answer_.is_last != 0;
+  receiving_ = false;
+  ++owed_begin_;
+  ++taken_;
+  free_small_outputs_[unanswered()] = answered.small_output;
+  return Take::answer;
 }
 
+// Answers that were not asked for are a lie when it is their turn; those before them count.
+Area::Take Area::look() {
+  if (lie_ != Lie::none) return Take::lie;
+  const std::optional<std::uint32_t> pending =
+      ring_pending(worker_.answered.load(std::memory_order_acquire), taken_);
+  if (pending == 0U) return Take::nothing;
+  if (!pending || unanswered() == 0) return tell(Lie::index);
+  answered_ = taken_ + std::min(*pending, unanswered());
+  return Take::answer;
+}
+
+// Of what else is there nothing is looked at.
 Area::Take Area::tell(Lie lie) {
   lie_ = lie;
-  stop_receiving();
+  answered_ = taken_;
+  receiving_ = false;
+  forget_received();
   return Take::lie;
 }
 
-void Area::stop_receiving() {
-  receiving_ = false;
-  if (!received_.empty()) received_ = std::string();
+void Area::forget_received() {
+  received_ = std::string();
 }
 
 // An answer that ends its task, or a larger output granted. False: a lie.
 inline bool Area::begin() {
-  const Asked& asked = owed(0).asked;
   prefetch_next();
   read_once(worker_.answers[ring_place(taken_)], answer_);
-  if (const Lie lie = judge(answer_, asked); lie != Lie::none) {
+  if (const Lie lie = judge(answer_, owed(0).asked); lie != Lie::none) {
     tell(lie);
     return false;
   }
@@ -161,15 +177,13 @@ inline bool Area::begin() {
   }
   receiving_ = true;
   scanned_ = 0;
-  if ((asked.flags & encode_for_line) != 0) scan_ = {};
   return true;
 }
 
-// Where the answers and the results of the next tasks will be read from.
+// Where an answer that is there already, and its result, will be read from.
 inline void Area::prefetch_next() {
-  if (unanswered() <= prefetch_tasks) return;
-  prefetch_to_read(&worker_.answers[ring_place(taken_ + prefetch_tasks)],
-                   offsetof(Answer, media_type));
+  if (answered_ - taken_ <= prefetch_tasks) return;
+  prefetch_to_read(&worker_.answers[ring_place(taken_ + prefetch_tasks)], sizeof(Answer));
   prefetch_to_read(answers_.all().data() + owed(prefetch_tasks).asked.grant_offset,
                    cache_line_bytes);
 }
@@ -187,71 +201,77 @@ void Area::grant_large() {
 }
 
 // Most results fit in what the turn may spend, and are copied once, to where they stay.
-inline Area::Take Area::receive(TurnBudget& budget, std::string& bytes) {
-  if (!received_.empty()) bytes = std::exchange(received_, {});
-  const bool whole = copy_piece(budget, bytes) && scan_piece(budget, bytes);
-  if (lie_ != Lie::none) return Take::lie;
-  if (whole) return Take::answer;
-  received_ = std::move(bytes);
-  return Take::later;
+inline Area::Take Area::receive(const Asked& asked, TurnBudget& budget,
+                                config::Result<JobOutput>& result) {
+  JobOutput& output = empty_output(result);
+  const bool at_once = received_.empty() && answer_.bytes <= budget.copy_bytes &&
+                       (asked.flags & encode_for_line) == 0;
+  const Take got = at_once ? copy(asked, answer_.bytes, budget, output.bytes)
+                           : receive_piece(asked, budget, output.bytes);
+  if (got != Take::answer) return got;
+  if (answer_.kind == static_cast<std::uint32_t>(AnswerKind::failed)) return finish_failed(result);
+  return finish(asked, output);
 }
 
-inline bool Area::copy_piece(TurnBudget& budget, std::string& bytes) {
-  const std::uint64_t left = answer_.bytes - bytes.size();
-  const std::uint64_t piece = std::min(left, budget.copy_bytes);
-  const auto span = answers_.span(answer_.offset + bytes.size(), piece);
-  if (!span) {
-    tell(Lie::span);
-    return false;
-  }
-  if (piece < left) bytes.reserve(answer_.bytes);
+inline Area::Take Area::copy(const Asked& asked, std::uint64_t piece, TurnBudget& budget,
+                             std::string& bytes) {
+  const auto span = answers_.span(asked.grant_offset + bytes.size(), piece);
+  if (!span) return tell(Lie::span);
   bytes.append(text(*span));
   budget.copy_bytes -= piece;
-  return piece == left;
+  return Take::answer;
 }
 
-inline bool Area::scan_piece(TurnBudget& budget, std::string_view bytes) {
-  const bool done = answer_.kind == static_cast<std::uint32_t>(AnswerKind::done);
-  if (!done || (owed(0).asked.flags & encode_for_line) == 0) return true;
+Area::Take Area::receive_piece(const Asked& asked, TurnBudget& budget, std::string& bytes) {
+  // Another area may have spent it.
+  if (budget.spent()) return Take::later;
+  if (!received_.empty()) bytes = std::exchange(received_, {});
+  const std::uint64_t left = answer_.bytes - bytes.size();
+  const std::uint64_t piece = std::min(left, budget.copy_bytes);
+  if (piece < left) bytes.reserve(answer_.bytes);
+  Take got = copy(asked, piece, budget, bytes);
+  if (got == Take::answer && piece < left) got = Take::later;
+  const bool for_line = answer_.kind == static_cast<std::uint32_t>(AnswerKind::done) &&
+                        (asked.flags & encode_for_line) != 0;
+  if (got == Take::answer && for_line) got = scan_piece(budget, bytes);
+  if (got == Take::later) received_ = std::move(bytes);
+  return got;
+}
+
+Area::Take Area::scan_piece(TurnBudget& budget, std::string_view bytes) {
+  if (scanned_ == 0) scan_ = {};
   const std::uint64_t left = bytes.size() - scanned_;
   const std::uint64_t piece = std::min(left, budget.scan_bytes);
   const bool good = scan_.feed(bytes.substr(scanned_, piece));
   scanned_ += piece;
   budget.scan_bytes -= piece;
-  if (!good || (piece == left && !scan_.finish())) {
-    tell(Lie::line);
-    return false;
-  }
-  return piece == left;
+  if (!good || (piece == left && !scan_.finish())) return tell(Lie::line);
+  return piece == left ? Take::answer : Take::later;
 }
 
-inline Area::Take Area::finish(Taken& into) {
-  into.owed = owed(0);
-  into.is_last = answer_.is_last != 0;
-  into.processed = std::chrono::nanoseconds(
-      std::min<std::uint64_t>(answer_.process_ns, std::numeric_limits<std::int64_t>::max()));
-  if (into.result && answer_.kind == static_cast<std::uint32_t>(AnswerKind::failed)) {
-    config::Result<JobOutput>& output = into.result->output;
-    const std::string_view said = output->bytes;
-    if (!simdjson::validate_utf8(said)) return tell(Lie::text);
-    config::Error error(static_cast<config::ErrorCode>(answer_.error_code),
-                        std::string(said.substr(answer_.field_bytes)),
-                        std::string(said.substr(0, answer_.field_bytes)));
-    error.stage = "process";
-    output = std::move(error);
-  } else if (into.result) {
-    JobOutput& output = *into.result->output;
-    output.kind = static_cast<ResultKind>(answer_.result_kind);
-    if (answer_.media_type_bytes > 0)
-      output.media_type.assign(answer_.media_type, answer_.media_type_bytes);
-    if ((into.owed.asked.flags & (hash_result | hash_input)) != 0)
-      output.hash = std::array{answer_.hash[0], answer_.hash[1]};
-  }
-  stop_receiving();
-  ++owed_begin_;
-  ++taken_;
-  free_small_outputs_[unanswered()] = into.owed.small_output;
+// `output` has all bytes.
+inline Area::Take Area::finish(const Asked& asked, JobOutput& output) {
+  output.kind = static_cast<ResultKind>(answer_.result_kind);
+  if ((asked.flags & (hash_result | hash_input)) != 0)
+    output.hash = std::array{answer_.hash[0], answer_.hash[1]};
+  return answer_.media_type_bytes > 0 ? copy_media_type(output.media_type) : Take::answer;
+}
+
+Area::Take Area::finish_failed(config::Result<JobOutput>& result) {
+  const std::string_view said = result->bytes;
+  if (!simdjson::validate_utf8(said)) return tell(Lie::text);
+  config::Error error(static_cast<config::ErrorCode>(answer_.error_code),
+                      std::string(said.substr(answer_.field_bytes)),
+                      std::string(said.substr(0, answer_.field_bytes)));
+  error.stage = "process";
+  result = std::move(error);
   return Take::answer;
+}
+
+Area::Take Area::copy_media_type(std::string& media_type) {
+  media_type.assign(worker_.media_types[ring_place(taken_)].text, answer_.media_type_bytes);
+  const Lie lie = judge_media_type(media_type);
+  return lie == Lie::none ? Take::answer : tell(lie);
 }
 
 bool Area::may_sleep() {

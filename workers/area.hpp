@@ -19,7 +19,6 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 
@@ -63,12 +62,12 @@ class Area {
     std::chrono::nanoseconds expected{0};
   };
   struct Taken {
-    Owed owed;
-    // Its output only, the rest is the pool's to say. Nothing when nobody wants it. What is here
-    // when the next answer is taken is written over.
-    std::optional<JobResult> result;
-    std::chrono::nanoseconds processed{0};
-    bool is_last = false;  // of this worker, if it is to be believed
+    const Owed* owed = nullptr;  // until the next submit() or take()
+    // Its output only, the rest is the pool's to say. Of what nobody wants (Owed::task) it says
+    // nothing. What is here when the next answer is taken is written over.
+    JobResult result;
+    std::uint64_t process_ns = 0;  // as it says
+    bool is_last = false;          // of this worker, if it is to be believed
   };
   enum class Take : std::uint8_t {
     nothing,  // no answer is there
@@ -109,18 +108,26 @@ class Area {
   // The oldest first, which is the one that runs. Requires: place < unanswered().
   Owed& owed(std::uint32_t place) { return owed_[ring_place(owed_begin_ + place)]; }
   // Forgets all it owes.
-  void forget() { owed_begin_ = owed_end_; }
+  void forget() {
+    owed_begin_ = owed_end_;
+    answered_ = taken_;
+  }
 
  private:
-  Take tell(Lie lie);
-  void stop_receiving();
   bool begin();
   void prefetch_next();
-  void grant_large();
-  Take receive(TurnBudget& budget, std::string& bytes);
-  bool copy_piece(TurnBudget& budget, std::string& bytes);
-  bool scan_piece(TurnBudget& budget, std::string_view bytes);
-  Take finish(Taken& into);
+  Take receive(const Asked& asked, TurnBudget& budget, config::Result<JobOutput>& result);
+  Take copy(const Asked& asked, std::uint64_t piece, TurnBudget& budget, std::string& bytes);
+  Take finish(const Asked& asked, JobOutput& output);
+  // What most tiny tasks do without is kept apart, or they would pay for its stack.
+  [[gnu::noinline]] Take look();
+  [[gnu::noinline]] Take tell(Lie lie);
+  [[gnu::noinline]] void grant_large();
+  [[gnu::noinline]] Take receive_piece(const Asked& asked, TurnBudget& budget, std::string& bytes);
+  Take scan_piece(TurnBudget& budget, std::string_view bytes);
+  [[gnu::noinline]] void forget_received();
+  [[gnu::noinline]] Take finish_failed(config::Result<JobOutput>& result);
+  [[gnu::noinline]] Take copy_media_type(std::string& media_type);
 
   Region commands_;
   Region answers_;
@@ -132,7 +139,9 @@ class Area {
   std::array<std::uint32_t, ring_depth> free_small_outputs_{};
   std::uint32_t owed_begin_ = 0;
   std::uint32_t owed_end_ = 0;
-  std::uint32_t answered_ = 0;  // of WorkerPage::answered, when last looked at: a line not ours
+  // Up to here answers were asked for and are there, by WorkerPage::answered when it was last
+  // looked at: a line not ours.
+  std::uint32_t answered_ = 0;
   std::uint32_t taken_ = 0;
   std::uint32_t rung_for_ = 0;  // the worker's sleep
   std::uint32_t generation_ = 0;

@@ -91,8 +91,8 @@ enum SubmissionFlags : std::uint32_t {
 };
 
 enum class AnswerKind : std::uint32_t {
-  done = 1,         // the result is in the span
-  failed = 2,       // error_code; the span holds the field's name, then the detail
+  done = 1,         // the result is in the grant, from its start
+  failed = 2,       // error_code; the grant holds the field's name, then the detail
   need_output = 3,  // the result has `bytes` bytes, more than the grant: waiting for a larger one
   skipped = 4,      // its cancel mark was seen first
 };
@@ -100,22 +100,26 @@ enum class AnswerKind : std::uint32_t {
 // One answer. Writer: the worker. Reader: loop, which copies it once. Published by
 // WorkerPage::answered. The place is written again only once it was taken: at most ring_depth tasks
 // are unanswered, and what a task answers before its last answer is taken before it gets a grant.
-struct Answer {
+struct alignas(cache_line_bytes) Answer {
   std::uint64_t task;
-  std::uint64_t offset;  // in answers, inside the grant
   std::uint64_t bytes;
   std::uint64_t process_ns;  // the worker's clock, from taking the task to this answer
   std::uint64_t hash[2];
   std::uint32_t kind;         // AnswerKind
   std::uint32_t result_kind;  // ResultKind
   std::uint32_t error_code;   // config::ErrorCode
-  std::uint32_t field_bytes;  // of a failure: the first bytes of the span
+  std::uint32_t field_bytes;  // of a failure: the first bytes of the grant
   std::uint32_t media_type_bytes;
   std::uint32_t is_last;  // the worker ends behind it, having begun nothing else
-  char media_type[104];
 };
-static_assert(sizeof(Answer) == 176 && std::is_trivially_copyable_v<Answer>);
+static_assert(sizeof(Answer) == cache_line_bytes && std::is_trivially_copyable_v<Answer>);
 inline constexpr std::uint64_t failure_text_bytes_max = 4096;
+
+// The media type of a result, which most have none of: it stands apart from the answers, so that
+// one of those is one cache line. Writer, reader and protection are its answer's.
+struct AnswerMediaType {
+  char text[104];
+};
 
 // An input that ended workers again and again: the hash of pipeline and body. A worker may see half
 // of an old entry and half of a new one, which then matches nothing, but for a chance of 1 in 2^64.
@@ -159,9 +163,10 @@ struct WorkerPage {
   // Counts going to sleep on the doorbell and waking up: odd while asleep or about to be. A lie
   // costs a system call, or the liar its work.
   alignas(cache_line_bytes) std::atomic<std::uint32_t> sleeping;
-  // Answers written so far. Release store; publishes Answer and the outputs it names.
+  // Answers written so far. Release store; publishes Answer, AnswerMediaType and the output.
   std::atomic<std::uint32_t> answered;
-  alignas(cache_line_bytes) Answer answers[ring_depth];
+  Answer answers[ring_depth];
+  AnswerMediaType media_types[ring_depth];
 };
 
 using SharedWord = std::atomic<std::uint32_t>;

@@ -90,6 +90,7 @@ class PoolImpl final : private Supervisor::Client {
   bool take_round(TurnBudget& budget);
   bool take_answers(Worker& worker, TurnBudget& budget);
   void end_task(Task& task, JobResult&& result, std::chrono::nanoseconds processed);
+  void end_inquiry(Task& task, const config::Result<JobOutput>& output);
   void end_later(Task& task, config::ErrorCode code);
   void end_tasks();
   void account(Worker& worker, const Owed& owed, std::chrono::nanoseconds took);

@@ -13,6 +13,11 @@ namespace {
 // A turn that has taken that long takes no more answers.
 constexpr std::chrono::microseconds turn_time{100};
 
+// What a task took: by the worker's word, as far as that can be.
+std::chrono::nanoseconds took_at_most(std::chrono::nanoseconds most, std::uint64_t process_ns) {
+  return std::chrono::nanoseconds(std::min(static_cast<std::uint64_t>(most.count()), process_ns));
+}
+
 std::string detail_of(const Task& task) {
   switch (task.ending) {
     case config::ErrorCode::processing_timeout:
@@ -116,20 +121,21 @@ bool PoolImpl::take_round(TurnBudget& budget) {
 bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
   const Clock::time_point now = Clock::now();
   // Of all answers of this turn together, by the loop's clock.
-  std::chrono::nanoseconds elapsed = now - worker.life.running_since;
+  const std::chrono::nanoseconds elapsed = now - worker.life.running_since;
+  std::chrono::nanoseconds left = elapsed;
   bool more = false;
   Area::Taken taken;
   for (bool looking = true; looking && !stopped_;) {
     switch (worker.area.take(budget, taken)) {
       case Area::Take::answer: {
-        const std::chrono::nanoseconds took = std::min(taken.processed, elapsed);
-        elapsed -= took;
+        const std::chrono::nanoseconds took = took_at_most(left, taken.process_ns);
+        left -= took;
         worker.life.running_since = now;
-        account(worker, taken.owed, took);
-        slots_.unpin(taken.owed.slot);
+        account(worker, *taken.owed, took);
+        slots_.unpin(taken.owed->slot);
         // Before done(), which may submit.
         if (taken.is_last) worker.life.retiring = true;
-        if (Task* task = taken.owed.task) end_task(*task, std::move(*taken.result), took);
+        if (Task* task = taken.owed->task) end_task(*task, std::move(taken.result), took);
         if (!taken.is_last || stopped_) break;
         see_off(worker);
         return true;
@@ -146,6 +152,7 @@ bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
         return true;
     }
   }
+  look_for_growth(worker, elapsed - left);
   if (more) return false;
   worker.attention = false;
   if (worker.state == WorkerState::dead && !stopped_)
@@ -165,22 +172,23 @@ inline void PoolImpl::account(Worker& worker, const Owed& owed, std::chrono::nan
   if (owed.task != nullptr && owed.task->limits.flow != nullptr)
     queue_.charge(*owed.task->limits.flow, took - charge_for(owed.expected));
   if (life.answers_max > 0 && life.answers >= life.answers_max) life.retiring = true;
-  look_for_growth(worker, took);
 }
 
 // `result` has its output.
-void PoolImpl::end_task(Task& task, JobResult&& result, std::chrono::nanoseconds processed) {
+inline void PoolImpl::end_task(Task& task, JobResult&& result, std::chrono::nanoseconds processed) {
+  if (task.purpose != Task::Purpose::run) return end_inquiry(task, result.output);
   result.queued = (task.runs == 0 ? Clock::now() : task.handed_at) - task.submitted_at;
   result.processed = processed;
   result.runs = task.runs;
   Job* job = task.job;
-  const Task::Purpose purpose = task.purpose;
   free_task(task);
-  if (purpose == Task::Purpose::fingerprint && result.output && result.output->hash)
-    poison(*result.output->hash);
-  if (purpose != Task::Purpose::run) return;
   job->task_ = nullptr;
   job->done(std::move(result));
+}
+
+void PoolImpl::end_inquiry(Task& task, const config::Result<JobOutput>& output) {
+  if (task.purpose == Task::Purpose::fingerprint && output && output->hash) poison(*output->hash);
+  free_task(task);
 }
 
 void PoolImpl::end_later(Task& task, config::ErrorCode code) {

@@ -7,10 +7,8 @@
 
 #include "workers/layout.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 
 namespace fetchmill::workers {
@@ -22,26 +20,14 @@ constexpr std::optional<std::uint32_t> ring_pending(std::uint32_t written, std::
   return pending;
 }
 
-// Copies an answer that the worker may be changing meanwhile, reading each of its words at most
-// once: what is judged is then what is used. Of the media type only as much as it says it has: most
-// have none, and its lines need not come from the worker's CPU then. The rest of `copy` stays as it
-// is.
+// Copies an answer that the worker may be changing meanwhile, reading each of its words once: what
+// is judged is then what is used.
 inline void read_once(const Answer& shared, Answer& copy) {
-  constexpr std::size_t word_bytes = sizeof(std::uint64_t);
-  constexpr std::size_t fixed = offsetof(Answer, media_type) / word_bytes;
-  static_assert(alignof(Answer) == word_bytes &&
-                fixed * word_bytes == offsetof(Answer, media_type));
-  const auto* source = reinterpret_cast<const volatile std::uint64_t*>(&shared);
-  auto* const target = reinterpret_cast<std::byte*>(&copy);
-  const auto read_word = [&](std::size_t i) {
-    const std::uint64_t word = source[i];
-    std::memcpy(target + i * word_bytes, &word, word_bytes);
-  };
-  for (std::size_t i = 0; i < fixed; ++i) read_word(i);
-  const std::uint64_t named =
-      std::min<std::uint64_t>(copy.media_type_bytes, sizeof copy.media_type);
-  const std::size_t end = fixed + round_up(named, word_bytes) / word_bytes;
-  for (std::size_t i = fixed; i < end; ++i) read_word(i);
+  using Words [[gnu::vector_size(16), gnu::may_alias]] = std::uint64_t;
+  static_assert(sizeof(Answer) % sizeof(Words) == 0 && alignof(Answer) % alignof(Words) == 0);
+  const auto* const source = reinterpret_cast<const volatile Words*>(&shared);
+  auto* const target = reinterpret_cast<Words*>(&copy);
+  for (std::size_t i = 0; i < sizeof(Answer) / sizeof(Words); ++i) target[i] = source[i];
 }
 
 }  // namespace fetchmill::workers

@@ -51,7 +51,7 @@ ResultKind kind_of(ops::LineKind kind) {
 
 // What the loop takes as a media type: printable ASCII that fits.
 bool is_presentable(std::string_view media_type) {
-  return media_type.size() <= sizeof(Answer::media_type) &&
+  return media_type.size() <= sizeof(AnswerMediaType) &&
          std::ranges::all_of(media_type, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
@@ -116,12 +116,11 @@ class Worker {
     const Submission& task = loop_.submissions[ring_place(index)];
     prefetch_to_read(regions_.inputs.all().data() + task.slot_offset, tiny_slot_bytes);
     prefetch_to_write(regions_.answers.all().data() + task.grant_offset, cache_line_bytes);
-    prefetch_to_write(&own_.answers[ring_place(index)], offsetof(Answer, media_type));
+    prefetch_to_write(&own_.answers[ring_place(index)], sizeof(Answer));
   }
 
   struct Reply {
     AnswerKind kind = AnswerKind::done;
-    std::uint64_t offset = 0;
     std::uint64_t bytes = 0;
     ResultKind result_kind = ResultKind::raw;
     std::string_view media_type = {};
@@ -177,7 +176,7 @@ class Worker {
                                  std::string_view pipeline, ops::Input& input) {
     const auto failed = [&](const config::Error& error) { return fail(task, error), false; };
     const auto done = [&](const XXH128_hash_t& hash = {}) {
-      return answer(task, {.offset = task.grant_offset, .hash = hash}), false;
+      return answer(task, {.hash = hash}), false;
     };
     if ((task.flags & (hash_input | check_poison)) != 0) {
       const XXH128_hash_t hash = hash_of(pipeline, input.bytes);
@@ -226,12 +225,12 @@ class Worker {
 
   // Into the granted output, or a larger one asked for.
   void finish(const Submission& task, Reply& reply, std::string_view bytes) {
-    reply.offset =
+    const std::uint64_t offset =
         bytes.size() <= task.grant_bytes ? task.grant_offset : larger_output(task, bytes.size());
-    reply.bytes = bytes.size();
-    const auto output = regions_.answers.writable_span(reply.offset, reply.bytes);
+    const auto output = regions_.answers.writable_span(offset, bytes.size());
     if (!output) ::_exit(exit_setup_failed);
     std::memcpy(output->data(), bytes.data(), bytes.size());
+    reply.bytes = bytes.size();
     answer(task, reply);
   }
 
@@ -247,7 +246,6 @@ class Worker {
     if (!output) ::_exit(exit_setup_failed);
     std::memcpy(output->data(), text.data(), text.size());
     answer(task, {.kind = AnswerKind::failed,
-                  .offset = task.grant_offset,
                   .bytes = text.size(),
                   .error_code = error.code,
                   .field_bytes = std::min(error.field.size(), text.size())});
@@ -259,7 +257,6 @@ class Worker {
     const std::uint32_t index = own_.answered.load(std::memory_order_relaxed);
     Answer& out = own_.answers[ring_place(index)];
     out.task = task.task;
-    out.offset = reply.offset;
     out.bytes = reply.bytes;
     now_ = clock_.now();
     // The clock may have been set meanwhile, and gone back.
@@ -272,7 +269,9 @@ class Worker {
     out.field_bytes = static_cast<std::uint32_t>(reply.field_bytes);
     out.media_type_bytes = static_cast<std::uint32_t>(reply.media_type.size());
     out.is_last = runner_.wore_out_worker() ? 1 : 0;
-    std::copy(reply.media_type.begin(), reply.media_type.end(), out.media_type);
+    if (!reply.media_type.empty())
+      std::copy(reply.media_type.begin(), reply.media_type.end(),
+                own_.media_types[ring_place(index)].text);
     own_.answered.store(index + 1, std::memory_order_release);
     if (!std::exchange(untold_, true)) untold_since_ = now_;
     if (now_ - untold_since_ >= tell_within) tell_loop();

@@ -52,26 +52,26 @@ class ForgedWorker {
     const bool asks = kind == AnswerKind::need_output;
     Answer said{};
     said.task = asked.task;
-    said.offset = large_granted_ ? large_output_offset : asked.grant_offset;
     said.bytes = asks ? asked.grant_bytes + 1 : output.size();
     said.kind = static_cast<std::uint32_t>(kind);
     said.result_kind = static_cast<std::uint32_t>(for_line ? ResultKind::json : ResultKind::raw);
     said.error_code = static_cast<std::uint32_t>(code);
     said.media_type_bytes = 3;
-    std::memset(said.media_type, 'a', sizeof said.media_type);
     sign(said);
-    write(said.offset, output);
-    page_.answers[ring_place(page_.answered.fetch_add(1))] = said;
+    write(large_granted_ ? large_output_offset : asked.grant_offset, output);
+    const std::uint32_t place = ring_place(page_.answered.fetch_add(1));
+    page_.answers[place] = said;
+    std::memset(page_.media_types[place].text, 'a', sizeof(AnswerMediaType));
     large_granted_ = asks;
     if (!asks && left() > 0) ++ended_;
   }
 
   // Adds to a field of its last answer.
   void forge(char field, std::uint64_t more) {
-    Answer& said = page_.answers[ring_place(page_.answered.load() - 1)];
+    const std::uint32_t place = ring_place(page_.answered.load() - 1);
+    Answer& said = page_.answers[place];
     const auto low = static_cast<std::uint32_t>(more);
     if (field == 't') said.task += more;
-    if (field == 'o') said.offset += more;
     if (field == 'b') said.bytes += more;
     if (field == 'p') said.process_ns += more;
     if (field == 'k') said.kind += low;
@@ -79,7 +79,7 @@ class ForgedWorker {
     if (field == 'e') said.error_code += low;
     if (field == 'f') said.field_bytes += low;
     if (field == 'm') said.media_type_bytes += low;
-    if (field == 'c') said.media_type[2] = static_cast<char>('a' + low % 256);
+    if (field == 'c') page_.media_types[place].text[2] = static_cast<char>('a' + low % 256);
     sign(said);
   }
   // Writes over the output of its last answer.
@@ -91,7 +91,7 @@ class ForgedWorker {
   // The hash says what the answer claims, for the fuzzer to compare with what was owed.
   static void sign(Answer& said) {
     said.hash[0] = said.task;
-    said.hash[1] = said.offset;
+    said.hash[1] = ~said.task;
   }
   void write(std::uint64_t offset, std::string_view bytes) {
     output_ = offset;

@@ -172,9 +172,8 @@ class LoopSide {
     Answer answer{};
     answer.task = last_id_ + 1;
     answer.kind = static_cast<std::uint32_t>(AnswerKind::done);
-    answer.offset = small_output_offset(0);
     answer.bytes = sizeof forged;
-    std::memcpy(&answers().answers[0], &answer, offsetof(Answer, media_type));
+    std::memcpy(&answers().answers[0], &answer, sizeof answer);
     machine->store(&answers().answered, sizeof(SharedWord), 1, Order::relaxed);
     machine->store(&answers().sleeping, sizeof(SharedWord), 1, Order::relaxed);
     machine->store(&answers().ready_generation, sizeof(SharedWord), generation + 1, Order::relaxed);
@@ -212,10 +211,9 @@ class LoopSide {
   // Each task's own answer, once, in order.
   void check(const Area::Taken& taken) {
     const bool unwanted = cancelled_ && ended_ == cancelled_task_;
-    if (taken.owed.task != (unwanted ? nullptr : task(ended_)))
+    if (taken.owed->task != (unwanted ? nullptr : task(ended_)))
       machine->violation("an answer out of order");
-    if (taken.result.has_value() == unwanted) machine->violation("an answer for nobody");
-    if (taken.result && !right(taken.result->output)) machine->violation("a wrong answer");
+    if (!unwanted && !right(taken.result.output)) machine->violation("a wrong answer");
     ++ended_;
   }
   bool right(const config::Result<JobOutput>& output) const {

@@ -50,14 +50,11 @@ class AreaTest : public testing::Test {
   }
   Answer done(std::uint64_t id, std::string_view bytes, ResultKind kind = ResultKind::raw) {
     // Of what nobody asked for: any.
-    const std::uint64_t offset =
-        std::max(loop().submissions[submission_of(id)].grant_offset, small_outputs_offset);
-    put(offset, bytes);
+    put(std::max(loop().submissions[submission_of(id)].grant_offset, small_outputs_offset), bytes);
     Answer answer{};
     answer.task = id;
     answer.kind = static_cast<std::uint32_t>(AnswerKind::done);
     answer.result_kind = static_cast<std::uint32_t>(kind);
-    answer.offset = offset;
     answer.bytes = bytes.size();
     return answer;
   }
@@ -93,7 +90,7 @@ TEST_F(AreaTest, AnswersComeInOrderAcrossManyRounds) {
     for (std::uint64_t i = id - ring_depth + 1; i <= id; ++i) say(done(i, std::to_string(i)));
     for (std::uint64_t i = id - ring_depth + 1; i <= id; ++i) {
       ASSERT_EQ(take(), Area::Take::answer);
-      EXPECT_EQ(taken_.result->output->bytes, std::to_string(i));
+      EXPECT_EQ(taken_.result.output->bytes, std::to_string(i));
     }
     EXPECT_EQ(take(), Area::Take::nothing);
     EXPECT_EQ(area_->unanswered(), 0U);
@@ -152,7 +149,6 @@ TEST_F(AreaTest, ALargerOutputIsGrantedOnceAndCopiedInPieces) {
   EXPECT_EQ(loop().grant_offset.load(), large_output_offset);
 
   Answer large = done(1, "");
-  large.offset = large_output_offset;
   large.bytes = need.bytes;
   const std::string bytes(need.bytes, 'L');
   put(large_output_offset, bytes);
@@ -161,7 +157,7 @@ TEST_F(AreaTest, ALargerOutputIsGrantedOnceAndCopiedInPieces) {
   EXPECT_TRUE(area_->receiving());
   EXPECT_EQ(take(), Area::Take::later);
   ASSERT_EQ(take(), Area::Take::answer);
-  EXPECT_TRUE(taken_.result->output->bytes == bytes);
+  EXPECT_TRUE(taken_.result.output->bytes == bytes);
 }
 
 TEST_F(AreaTest, AskingTwiceIsALie) {
@@ -202,7 +198,7 @@ TEST_F(AreaTest, ALongLineIsScannedInPieces) {
   small.scan_bytes = 3000;
   EXPECT_EQ(area_->take(small, taken_), Area::Take::later);
   ASSERT_EQ(take(), Area::Take::answer);
-  EXPECT_EQ(taken_.result->output->bytes, line);
+  EXPECT_EQ(taken_.result.output->bytes, line);
 }
 
 TEST_F(AreaTest, AFailuresTextIsCheckedAndSplit) {
@@ -213,7 +209,7 @@ TEST_F(AreaTest, AFailuresTextIsCheckedAndSplit) {
   failed.field_bytes = 11;
   say(failed);
   ASSERT_EQ(take(), Area::Take::answer);
-  const config::Error error = taken_.result->output.error();
+  const config::Error error = taken_.result.output.error();
   EXPECT_EQ(error.field, "pipeline[0]");
   EXPECT_EQ(error.detail, "no such member");
 
@@ -226,14 +222,65 @@ TEST_F(AreaTest, AFailuresTextIsCheckedAndSplit) {
   EXPECT_EQ(area_->lie(), Lie::text);
 }
 
+TEST_F(AreaTest, AMediaTypeIsCheckedAndTakenForItsAnswer) {
+  const auto say_with = [this](std::uint64_t id, std::string_view media_type) {
+    Answer answer = done(id, "x");
+    answer.media_type_bytes = static_cast<std::uint32_t>(media_type.size());
+    std::copy(media_type.begin(), media_type.end(),
+              worker().media_types[ring_place(worker().answered.load())].text);
+    say(answer);
+  };
+  const std::string longest(sizeof(AnswerMediaType), 'm');
+  for (std::uint64_t id = 1; id <= 4; ++id) order(id);
+  say_with(1, longest);
+  say_with(2, "");
+  say_with(3, "text/plain");
+  say_with(4, "text/\nplain");
+  for (const std::string_view media_type : {std::string_view(longest), {}, {"text/plain"}}) {
+    ASSERT_EQ(take(), Area::Take::answer);
+    EXPECT_EQ(taken_.result.output->media_type, media_type);
+  }
+  EXPECT_EQ(take(), Area::Take::lie);
+  EXPECT_EQ(area_->lie(), Lie::media_type);
+}
+
+TEST_F(AreaTest, AResultIsTakenFromWhereItWasGranted) {
+  order(1);
+  order(2);
+  put(area_->owed(1).asked.grant_offset, "another");
+  say(done(1, "its own"));
+  ASSERT_EQ(take(), Area::Take::answer);
+  EXPECT_EQ(taken_.result.output->bytes, "its own");
+}
+
+TEST_F(AreaTest, NothingOfAnAnswerIsLeftInTheNextOne) {
+  constexpr std::uint32_t flags[] = {hash_result, 0, 0, 0};
+  for (std::uint64_t id = 1; id <= 4; ++id) order(id, flags[id - 1]);
+  say(done(1, std::string(2 * small_output_bytes / 3, 'x')));
+  say(done(2, ""));
+  Answer failed = done(3, "field");
+  failed.kind = static_cast<std::uint32_t>(AnswerKind::failed);
+  failed.error_code = static_cast<std::uint32_t>(config::ErrorCode::processing_failed);
+  say(failed);
+  say(done(4, "y"));
+  ASSERT_EQ(take(), Area::Take::answer);
+  EXPECT_TRUE(taken_.result.output->hash.has_value());
+  ASSERT_EQ(take(), Area::Take::answer);
+  EXPECT_FALSE(taken_.result.output->hash.has_value());
+  EXPECT_EQ(taken_.result.output->bytes, "");
+  ASSERT_EQ(take(), Area::Take::answer);
+  EXPECT_FALSE(taken_.result.output);
+  ASSERT_EQ(take(), Area::Take::answer);
+  EXPECT_EQ(taken_.result.output->bytes, "y");
+}
+
 TEST_F(AreaTest, ACancelledTaskIsMarkedAndItsAnswerIsNobodys) {
   order(1);
   area_->cancel(*task());
   EXPECT_EQ(loop().cancelled[0].load(), 1U);
   say(done(1, "too late"));
   ASSERT_EQ(take(), Area::Take::answer);
-  EXPECT_EQ(taken_.owed.task, nullptr);
-  EXPECT_FALSE(taken_.result.has_value());
+  EXPECT_EQ(taken_.owed->task, nullptr);
 }
 
 TEST_F(AreaTest, AResultChangedAfterwardsStaysAsItWasTaken) {
@@ -241,7 +288,7 @@ TEST_F(AreaTest, AResultChangedAfterwardsStaysAsItWasTaken) {
   say(done(1, "honest"));
   ASSERT_EQ(take(), Area::Take::answer);
   put(small_output_offset(0), "forged");
-  EXPECT_EQ(taken_.result->output->bytes, "honest");
+  EXPECT_EQ(taken_.result.output->bytes, "honest");
 }
 
 TEST_F(AreaTest, EachUnansweredTaskHasAnOutputOfItsOwn) {
@@ -283,9 +330,7 @@ TEST_F(AreaTest, ALargeResultKeepsItsSmallOutput) {
   need.bytes = small_output_bytes + 1;
   say(need);
   ASSERT_EQ(take(), Area::Take::nothing);
-  Answer large = done(1, "");
-  large.offset = large_output_offset;
-  say(large);
+  say(done(1, ""));
   ASSERT_EQ(take(), Area::Take::answer);
   order(3);
   EXPECT_EQ(area_->owed(0).asked.grant_offset, second);
@@ -320,7 +365,7 @@ TEST_F(AreaTest, WhatAnotherAreaSpentIsNotSpentAgain) {
   EXPECT_EQ(area_->take(budget, taken_), Area::Take::later);
   EXPECT_EQ(budget.answers, 0U);
   ASSERT_EQ(take(), Area::Take::answer);
-  EXPECT_EQ(taken_.result->output->bytes, "0123456789");
+  EXPECT_EQ(taken_.result.output->bytes, "0123456789");
 }
 
 }  // namespace

@@ -106,7 +106,6 @@ class HostileWorker {
     Answer answer{};
     answer.task = task.task;
     answer.kind = static_cast<std::uint32_t>(AnswerKind::done);
-    answer.offset = task.grant_offset;
     std::string line;
     if ((task.flags & encode_for_line) != 0) {
       line = "\"" + std::string(bytes) + "\"";
@@ -114,11 +113,12 @@ class HostileWorker {
       answer.result_kind = static_cast<std::uint32_t>(ResultKind::text);
     }
     answer.bytes = bytes.size();
+    granted_ = task.grant_offset;
     if (bytes.size() > task.grant_bytes) {
       ask_for_output(task, bytes.size());
-      answer.offset = loop_.grant_offset.load();
+      granted_ = loop_.grant_offset.load();
     }
-    std::memcpy(output(answer.offset), bytes.data(), bytes.size());
+    std::memcpy(output(granted_), bytes.data(), bytes.size());
     return answer;
   }
 
@@ -138,13 +138,13 @@ class HostileWorker {
     return reinterpret_cast<char*>(regions_.answers.all().data()) + offset;
   }
 
-  Answer& publish(const Answer& answer, std::uint32_t indices = 1) {
+  // Returns the place in the ring.
+  std::uint32_t publish(const Answer& answer, std::uint32_t indices = 1) {
     const std::uint32_t index = own_.answered.load();
-    Answer& place = own_.answers[ring_place(index)];
-    place = answer;
+    own_.answers[ring_place(index)] = answer;
     own_.answered.store(index + indices, std::memory_order_release);
     bell_.ring_if_wanted(loop_);
-    return place;
+    return ring_place(index);
   }
 
   // ---- deeds
@@ -185,11 +185,12 @@ class HostileWorker {
                                   ? std::string(1 + random_() % 20'000, devils_byte)
                                   : std::string(body(task));
     Answer answer = honest_answer(task, bytes);
-    if (deed == Deed::lie_in_a_field) lie(answer);
+    if (deed == Deed::lie_in_a_field)
+      lie(answer, own_.media_types[ring_place(own_.answered.load())]);
     if (deed == Deed::other_task) answer.task += random_() % 2 == 0 ? 1 : UINT64_MAX;
     if (deed == Deed::scribble) scribble();
-    Answer& published = publish(answer, leap(deed));
-    act_afterwards(deed, answer, published);
+    const std::uint32_t place = publish(answer, leap(deed));
+    act_afterwards(deed, answer, place);
   }
 
   // Ids of tasks count up, so those of the next ones can be guessed. The loop has taken all answers
@@ -202,13 +203,12 @@ class HostileWorker {
     for (std::uint32_t i = 0; i < std::min(own_.answered.load(), ring_depth); ++i) {
       Answer ghost{};
       ghost.task = next_task + i;
-      ghost.offset = small_output_offset(0);
       ghost.bytes = bytes.size();
       ghost.kind = static_cast<std::uint32_t>(AnswerKind::done);
       ghost.result_kind =
           static_cast<std::uint32_t>(random_() % 2 == 0 ? ResultKind::text : ResultKind::raw);
       ghost.media_type_bytes = static_cast<std::uint32_t>(ghosts_type.size());
-      std::copy(ghosts_type.begin(), ghosts_type.end(), ghost.media_type);
+      std::copy(ghosts_type.begin(), ghosts_type.end(), own_.media_types[i].text);
       own_.answers[i] = ghost;
     }
     own_.sleeping.store(1);
@@ -245,7 +245,6 @@ class HostileWorker {
   void act_instead(Deed deed, const Submission& task) {
     Answer answer{};
     answer.task = task.task;
-    answer.offset = task.grant_offset;
     switch (deed) {
       case Deed::skip:
         answer.kind = static_cast<std::uint32_t>(AnswerKind::skipped);
@@ -259,27 +258,27 @@ class HostileWorker {
         answer.bytes = task.grant_bytes + 1;
         publish(answer);
         answer.kind = static_cast<std::uint32_t>(AnswerKind::done);
-        answer.offset = large_output_offset + page_bytes;
+        answer.bytes = UINT64_MAX;
         break;
       case Deed::bad_failure:
         answer.kind = static_cast<std::uint32_t>(AnswerKind::failed);
         answer.error_code = static_cast<std::uint32_t>(random_() % 64);
         answer.bytes = random_() % 5000;
         answer.field_bytes = static_cast<std::uint32_t>(random_() % 5000);
-        std::memset(output(answer.offset), '\xc3', std::min<std::uint64_t>(answer.bytes, 4096));
+        std::memset(output(task.grant_offset), '\xc3', std::min<std::uint64_t>(answer.bytes, 4096));
         break;
       default: {
         const std::string_view line = bad_lines[random_() % std::size(bad_lines)];
         answer.kind = static_cast<std::uint32_t>(AnswerKind::done);
         answer.result_kind = static_cast<std::uint32_t>(ResultKind::json);
         answer.bytes = line.size();
-        std::memcpy(output(answer.offset), line.data(), line.size());
+        std::memcpy(output(task.grant_offset), line.data(), line.size());
       }
     }
     publish(answer);
   }
 
-  void act_afterwards(Deed deed, const Answer& answer, Answer& published) {
+  void act_afterwards(Deed deed, const Answer& answer, std::uint32_t place) {
     switch (deed) {
       case Deed::twice:
         publish(answer);
@@ -296,11 +295,11 @@ class HostileWorker {
         for (int i = 0; i < 20'000; ++i) own_.answered.fetch_add(i % 2 == 0 ? 1U : UINT32_MAX);
         break;
       case Deed::change_answer:
-        for (int i = 0; i < 2000; ++i) lie(published);
+        for (int i = 0; i < 2000; ++i) lie(own_.answers[place], own_.media_types[place]);
         break;
       case Deed::change_output:
         for (int i = 0; i < 50; ++i)
-          std::memset(output(answer.offset), i % 2 == 0 ? devils_byte : '\n', answer.bytes);
+          std::memset(output(granted_), i % 2 == 0 ? devils_byte : '\n', answer.bytes);
         break;
       case Deed::steal_ring: {
         std::uint64_t count = 0;
@@ -318,39 +317,36 @@ class HostileWorker {
     }
   }
 
-  void lie(Answer& answer) {
+  void lie(Answer& answer, AnswerMediaType& media_type) {
     constexpr std::array<std::uint64_t, 6> values{0,          1,          4095,
                                                   UINT32_MAX, UINT64_MAX, std::uint64_t{1} << 40U};
     const std::uint64_t value = random_() % 2 == 0 ? random_() : values[random_() % values.size()];
     const auto small = static_cast<std::uint32_t>(value);
-    switch (random_() % 9) {
+    switch (random_() % 8) {
       case 0:
         answer.task = value;
         break;
       case 1:
-        answer.offset = value;
-        break;
-      case 2:
         answer.bytes = value;
         break;
-      case 3:
+      case 2:
         answer.kind = small;
         break;
-      case 4:
+      case 3:
         answer.result_kind = small;
         break;
-      case 5:
+      case 4:
         answer.error_code = small;
         break;
-      case 6:
+      case 5:
         answer.field_bytes = small;
         break;
-      case 7:
+      case 6:
         answer.media_type_bytes = small;
         break;
       default:
         answer.media_type_bytes = 8;
-        std::memset(answer.media_type, static_cast<int>(value), 8);
+        std::memset(media_type.text, static_cast<int>(value), 8);
     }
   }
 
@@ -379,6 +375,7 @@ class HostileWorker {
   Spin spin_{true};
   std::uint32_t generation_;
   std::uint32_t served_ = 0;
+  std::uint64_t granted_ = 0;  // where its last honest answer's result stands
   std::mt19937_64 random_;
 };
 

@@ -24,7 +24,9 @@ TEST(Layout, WhatIsPolledStandsApartFromWhatIsWrittenOften) {
   EXPECT_NE(line(offsetof(LoopPage, grant_task)), line(offsetof(LoopPage, submitted)));
   EXPECT_NE(line(offsetof(LoopPage, submissions)), line(offsetof(LoopPage, submitted)));
   EXPECT_NE(line(offsetof(WorkerPage, answers)), line(offsetof(WorkerPage, answered)));
+  EXPECT_EQ(offsetof(WorkerPage, answers) % cache_line_bytes, 0U);
   EXPECT_EQ(sizeof(Submission), cache_line_bytes);
+  EXPECT_EQ(sizeof(Answer), cache_line_bytes);
   EXPECT_EQ(sizeof(SlotHeader), cache_line_bytes);
 }
 

@@ -1,7 +1,6 @@
 #include "workers/ring.hpp"
 
 #include <cstring>
-#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -41,18 +40,6 @@ TEST(Ring, ReadOnceCopiesEveryByte) {
   Answer copy{};
   read_once(answer, copy);
   EXPECT_EQ(std::memcmp(&copy, &answer, sizeof copy), 0);
-}
-
-TEST(Ring, ReadOnceLeavesWhatIsBehindTheMediaType) {
-  Answer answer{};
-  std::memset(answer.media_type, 'x', sizeof answer.media_type);
-  for (const std::uint32_t bytes : {0U, 1U, 9U, 104U}) {
-    answer.media_type_bytes = bytes;
-    Answer copy{};
-    read_once(answer, copy);
-    const std::string_view copied(copy.media_type, sizeof copy.media_type);
-    EXPECT_EQ(copied.find_last_of('x') + 1, round_up(bytes, 8)) << bytes;
-  }
 }
 
 }  // namespace
