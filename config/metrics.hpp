@@ -92,9 +92,9 @@ class Histogram {
 
   void observe(double value) {
     // Most are small, and found sooner than by halves.
-    const auto bound = std::find_if(bounds_.begin(), bounds_.end(),
-                                    [value](double upper) { return upper >= value; });
-    std::uint64_t& count = values_[static_cast<std::size_t>(bound - bounds_.begin())];
+    std::size_t bucket = 0;
+    while (bucket < bounds_.size() && !(value <= bounds_[bucket])) ++bucket;
+    std::uint64_t& count = values_[bucket];
     write_shared(count, count + 1);
     write_shared(values_.back(), std::bit_cast<std::uint64_t>(sum() + value));
   }

@@ -12,6 +12,7 @@
 #include <bit>
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include <xxhash.h>
@@ -21,9 +22,10 @@ namespace fetchmill::workers {
 class CostTable {
  public:
   // Bodies within a factor of two count as one size.
-  static std::uint64_t key(std::string_view pipeline, std::uint64_t body_bytes, bool coded) {
-    const std::uint64_t hash = XXH3_64bits(pipeline.data(), pipeline.size());
-    return hash * 128 + (coded ? 64 : 0) + static_cast<std::uint64_t>(std::bit_width(body_bytes));
+  std::uint64_t key(std::string_view pipeline, std::uint64_t body_bytes, bool coded) {
+    if (pipeline != last_pipeline_) remember(pipeline);
+    return last_hash_ * 128 + (coded ? 64 : 0) +
+           static_cast<std::uint64_t>(std::bit_width(body_bytes));
   }
 
   // Zero: not known.
@@ -50,6 +52,14 @@ class CostTable {
   static constexpr std::size_t places = 1024;
   static std::size_t place(std::uint64_t key) { return (key ^ (key >> 32U)) % places; }
 
+  void remember(std::string_view pipeline) {
+    last_pipeline_ = pipeline;
+    last_hash_ = XXH3_64bits(pipeline.data(), pipeline.size());
+  }
+
+  // Most often it is that of the next task too, and sooner compared than hashed.
+  std::string last_pipeline_;
+  std::uint64_t last_hash_ = XXH3_64bits(nullptr, 0);
   std::array<Entry, places> entries_{};
 };
 

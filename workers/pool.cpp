@@ -24,6 +24,16 @@ constexpr std::chrono::microseconds quick_time{100};
 // then takes away: the longer it takes until the next wake-up, the more it has to do then.
 constexpr std::chrono::microseconds publish_within_min{5};
 constexpr std::chrono::microseconds publish_within_max{80};
+// By so much may what workers have to do differ for not looking at all of them for each tiny task.
+constexpr std::chrono::microseconds uneven_max{5};
+
+// Whether it could be given one more task, whatever that is.
+bool has_room(const Worker& worker) {
+  const std::uint32_t holds = worker.area.unanswered();
+  const Worker::Life& life = worker.life;
+  if (life.retiring || holds == ring_depth) return false;
+  return life.answers_max == 0 || life.answers + holds < life.answers_max;
+}
 
 }  // namespace
 
@@ -94,6 +104,8 @@ PoolImpl::PoolImpl(boost::asio::io_context& loop, Region inputs, Fd inputs_file,
       watch_timer_(loop),
       options_(options),
       metrics_(metrics),
+      dispatches_(metrics.worker_dispatches_total.get()),
+      queue_wait_(metrics.task_queue_wait_seconds.get()),
       log_(log),
       events_(std::move(events)),
       inputs_(std::move(inputs)),
@@ -121,27 +133,101 @@ void PoolImpl::start() {
   arm(look_at_all_at_);
 }
 
+inline std::uint32_t PoolImpl::flags_for(const Task& task, bool coded,
+                                         std::chrono::nanoseconds expected) const {
+  if (task.purpose == Task::Purpose::fingerprint) return hash_input;
+  std::uint32_t flags = 0;
+  if (task.limits.encode_for_line) flags |= encode_for_line;
+  if (task.limits.hash_result) flags |= hash_result;
+  if (task.limits.compile_only) flags |= compile_only;
+  if (!poison_.empty()) flags |= check_poison;
+  if (coded) flags |= undo_coding;
+  if (expected > std::chrono::nanoseconds{0} && expected <= quick_time) flags |= quick;
+  return flags;
+}
+
+inline void PoolImpl::publish_later(Worker& worker) {
+  unpublished_.push_back(&worker);
+  worker.unpublished = true;
+  publish_at_ = std::min(publish_at_, worker.published_at + worker.publish_within);
+}
+
+// Where it is called for each of many, so that what the caller knows of the task is not looked at
+// again.
+[[gnu::always_inline]] inline void PoolImpl::hand_over(Task& task, Worker& worker,
+                                                       std::chrono::nanoseconds expected,
+                                                       Clock::time_point now) {
+  task.where = Task::Where::handed;
+  task.worker = &worker;
+  // What a turn's answers led to may have been submitted after the turn looked at the clock.
+  task.handed_at = std::max(now, task.submitted_at);
+  const std::chrono::nanoseconds waited = task.handed_at - task.submitted_at;
+  ++task.runs;
+  slots_.pin(task.slot);
+  const SlotPool::Place place = slots_.place(task.slot);
+  const std::uint32_t flags = flags_for(task, place.coded, expected);
+  const bool was_idle = worker.area.unanswered() == 0;
+  if (was_idle) worker.life.running_since = now;
+  worker.life.backlog += expected;
+  if (task.limits.flow != nullptr) queue_.charge(*task.limits.flow, charge_for(expected));
+  worker.area.submit({.id = ++last_id_,
+                      .task = &task,
+                      .slot = task.slot,
+                      .slot_offset = place.offset,
+                      .slot_bytes = place.bytes,
+                      .result_bytes_max = task.limits.result_bytes_max,
+                      .flags = flags,
+                      .expected = expected});
+  if ((flags & quick) == 0)
+    publish(worker, now);
+  else if (!worker.unpublished)
+    publish_later(worker);
+  dispatches_.increment();
+  queue_wait_.observe(std::chrono::duration<double>(waited).count());
+  // While it is busy both see to it that they go on.
+  if (!was_idle) return;
+  arm(now + options_.task_timeout);
+  start_watching();
+}
+
 void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
-  const Clock::time_point now = Clock::now();
   Task& task = new_task();
   task.job = &job;
   job.task_ = &task;
   task.slot = slots_.seal(std::move(slot));
   task.limits = limits;
-  task.submitted_at = now;
-  task.where = Task::Where::queued;
   task.purpose = Task::Purpose::run;
   const SlotPool::Place place = slots_.place(task.slot);
-  task.cost_key = CostTable::key(slots_.pipeline(task.slot), place.bytes, place.coded);
-  if (limits.deadline != Clock::time_point::max()) arm(limits.deadline);
+  task.cost_key = costs_.key(slots_.pipeline(task.slot), place.bytes, place.coded);
+  arm(limits.deadline);
+  if (!queue_.empty() || stopped_ || !hand_straight_over(task)) enqueue(task);
+  if (!unpublished_.empty()) post_turn();
+}
+
+// Past the empty queue. In a burst a time that is roughly right will do: the task does not wait,
+// and who is given it is busy, so its run does not begin now.
+[[gnu::always_inline]] inline bool PoolImpl::hand_straight_over(Task& task) {
+  const Clock::time_point now = in_burst() ? clock_.roughly() : clock_.exactly();
+  const std::chrono::nanoseconds expected = costs_.expected(task.cost_key);
+  Worker* worker = choose_worker(task, expected, now);
+  if (worker == nullptr) return false;
+  task.submitted_at = now;
+  if (task.limits.flow != nullptr) queue_.pass(*task.limits.flow);
+  hand_over(task, *worker, expected, now);
+  if (now >= publish_at_) publish_due(now);
+  return true;
+}
+
+void PoolImpl::enqueue(Task& task) {
+  const bool tried = queue_.empty();
+  task.where = Task::Where::queued;
+  task.submitted_at = clock_.exactly();
   queue_.push(task);
   if (stopped_) return post_turn();
   // Those in front of it wait for a worker, or did until they were cancelled; what frees one fills
   // the rings (turn, dispatch).
-  if (queue_.next() == &task) fill_rings(now);
-  if (unpublished_.empty()) return;
-  publish_due(now);
-  if (!unpublished_.empty()) post_turn();
+  if (!tried && queue_.next() == &task) fill_rings(task.submitted_at);
+  if (task.submitted_at >= publish_at_) publish_due(task.submitted_at);
 }
 
 void PoolImpl::cancel(Job& job) {
@@ -185,13 +271,21 @@ void PoolImpl::dispatch(Clock::time_point now) {
   for (Worker* worker : unpublished_)
     if (worker->unpublished) publish(*worker, now);
   unpublished_.clear();
+  publish_at_ = Clock::time_point::max();
+  // What is submitted in another turn is of another burst.
+  ahead_.worker = nullptr;
 }
 
 // For now: there may be more for the others before the turn ends.
 void PoolImpl::publish_due(Clock::time_point now) {
+  publish_at_ = Clock::time_point::max();
   for (std::size_t i = unpublished_.size(); i-- > 0;) {
     Worker& worker = *unpublished_[i];
-    if (worker.unpublished && now - worker.published_at < worker.publish_within) continue;
+    const Clock::time_point due = worker.published_at + worker.publish_within;
+    if (worker.unpublished && now < due) {
+      publish_at_ = std::min(publish_at_, due);
+      continue;
+    }
     if (worker.unpublished) publish(worker, now);
     unpublished_[i] = unpublished_.back();
     unpublished_.pop_back();
@@ -216,7 +310,12 @@ void PoolImpl::fill_rings(Clock::time_point now) {
   });
   while (!full) {
     Task* task = queue_.next();
-    if (task == nullptr || !dispatch_one(*task, now)) return;
+    if (task == nullptr) return;
+    const std::chrono::nanoseconds expected = costs_.expected(task->cost_key);
+    Worker* worker = choose_worker(*task, expected, now);
+    if (worker == nullptr) return;
+    queue_.pop(*task);
+    hand_over(*task, *worker, expected, now);
   }
 }
 
@@ -228,43 +327,69 @@ void PoolImpl::inquire(Task& task, Clock::time_point now) {
   const auto newcomer = std::find_if(ready.begin(), ready.end(),
                                      [](const Worker* worker) { return worker->had_no_task(); });
   if (newcomer == ready.end()) return;
-  queue_.erase(task);
-  hand_over(task, **newcomer, costs_.expected(task.cost_key), now);
+  take_and_hand_over(task, **newcomer, costs_.expected(task.cost_key), now);
 }
 
-inline bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
+// One that lost its worker.
+bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
   const std::chrono::nanoseconds expected = costs_.expected(task.cost_key);
-  Worker* worker = choose_worker(task, expected, now);
+  Worker* worker = choose_of_all(task, expected, now);
   if (worker == nullptr) return false;
-  queue_.erase(task);
-  hand_over(task, *worker, expected, now);
+  take_and_hand_over(task, *worker, expected, now);
   return true;
+}
+
+void PoolImpl::take_and_hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
+                                  Clock::time_point now) {
+  queue_.erase(task);
+  hand_over(task, worker, expected, now);
+}
+
+// For a task that lost no worker.
+inline Worker* PoolImpl::choose_worker(const Task& task, std::chrono::nanoseconds expected,
+                                       Clock::time_point now) {
+  Worker* const last = last_choice(expected, now);
+  return last != nullptr ? last : choose_of_all(task, expected, now);
+}
+
+inline Worker* PoolImpl::last_choice(std::chrono::nanoseconds expected,
+                                     Clock::time_point now) const {
+  if (!in_burst()) return nullptr;
+  Worker* const worker = ahead_.worker;
+  if (expected <= std::chrono::nanoseconds{0}) return nullptr;
+  if (worker->life.backlog + expected > ahead_.backlog_max) return nullptr;
+  return has_room(*worker) && now - worker->life.running_since < long_run ? worker : nullptr;
 }
 
 // An idle one first, as long as fewer than worker_count work; else the one that has least to do, if
 // the task is known to be tiny.
-inline Worker* PoolImpl::choose_worker(const Task& task, std::chrono::nanoseconds expected,
-                                       Clock::time_point now) {
+Worker* PoolImpl::choose_of_all(const Task& task, std::chrono::nanoseconds expected,
+                                Clock::time_point now) {
   if (task.suspicions > 0 && suspect_runs()) return nullptr;
   Worker* idle = nullptr;
   Worker* ahead = nullptr;
+  std::chrono::nanoseconds next_backlog = handed_ahead_time;  // of whom it could be instead
   std::uint32_t busy = 0;
   for (Worker* const worker : supervisor_.ready()) {
-    const std::uint32_t holds = worker->area.unanswered();
-    if (holds > 0) ++busy;
-    const Worker::Life& life = worker->life;
-    if (life.retiring || holds == ring_depth) continue;
-    if (life.answers_max > 0 && life.answers + holds >= life.answers_max) continue;
+    const bool works = worker->area.unanswered() > 0;
+    if (works) ++busy;
+    if (!has_room(*worker)) continue;
     if (task.deaths > 0 && !may_take(*worker, task, now)) continue;
-    if (holds == 0) {
+    const Worker::Life& life = worker->life;
+    if (!works) {
       if (idle == nullptr) idle = worker;
     } else if (task.deaths == 0 && may_hand_ahead(life.backlog, expected) &&
-               now - life.running_since < long_run &&
-               (ahead == nullptr || life.backlog < ahead->life.backlog)) {
-      ahead = worker;
+               now - life.running_since < long_run) {
+      const bool less = ahead == nullptr || life.backlog < ahead->life.backlog;
+      if (ahead != nullptr)
+        next_backlog = std::min(next_backlog, (less ? ahead : worker)->life.backlog);
+      if (less) ahead = worker;
     }
   }
-  return idle != nullptr && busy < options_.worker_count ? idle : ahead;
+  if (idle != nullptr && busy < options_.worker_count) return idle;
+  const std::chrono::nanoseconds enough = next_backlog + uneven_max;
+  ahead_ = {ahead, std::min(enough, handed_ahead_time), supervisor_.ready_changes()};
+  return ahead;
 }
 
 std::uint32_t PoolImpl::busy_workers() const {
@@ -299,51 +424,8 @@ bool PoolImpl::may_take(const Worker& worker, const Task& task, Clock::time_poin
          (now - task.died_at >= outlived_time && Supervisor::alive(worker));
 }
 
-void PoolImpl::hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
-                         Clock::time_point now) {
-  task.where = Task::Where::handed;
-  task.worker = &worker;
-  // What a turn's answers led to may have been submitted after the turn looked at the clock.
-  task.handed_at = std::max(now, task.submitted_at);
-  ++task.runs;
-  slots_.pin(task.slot);
-  const SlotPool::Place place = slots_.place(task.slot);
-  std::uint32_t flags = 0;
-  if (task.purpose == Task::Purpose::fingerprint) {
-    flags = hash_input;
-  } else {
-    if (task.limits.encode_for_line) flags |= encode_for_line;
-    if (task.limits.hash_result) flags |= hash_result;
-    if (task.limits.compile_only) flags |= compile_only;
-    if (!poison_.empty()) flags |= check_poison;
-    if (place.coded) flags |= undo_coding;
-    if (expected > std::chrono::nanoseconds{0} && expected <= quick_time) flags |= quick;
-  }
-  if (worker.area.unanswered() == 0) worker.life.running_since = now;
-  worker.life.backlog += expected;
-  if (task.limits.flow != nullptr) queue_.charge(*task.limits.flow, charge_for(expected));
-  worker.area.submit({.id = ++last_id_,
-                      .task = &task,
-                      .slot = task.slot,
-                      .slot_offset = place.offset,
-                      .slot_bytes = place.bytes,
-                      .result_bytes_max = task.limits.result_bytes_max,
-                      .flags = flags,
-                      .cost_key = task.cost_key,
-                      .expected = expected});
-  if ((flags & quick) == 0)
-    publish(worker, now);
-  else if (!std::exchange(worker.unpublished, true))
-    unpublished_.push_back(&worker);
-  metrics_.worker_dispatches_total.get().increment();
-  metrics_.task_queue_wait_seconds.get().observe(
-      std::chrono::duration<double>(now - task.submitted_at).count());
-  arm(now + options_.task_timeout);
-  start_watching();
-}
-
-void PoolImpl::post_turn() {
-  if (std::exchange(turn_posted_, true)) return;
+void PoolImpl::post_turn_now() {
+  turn_posted_ = true;
   boost::asio::post(loop_, [this, alive = std::weak_ptr<void>(alive_)] {
     if (!alive.expired()) turn();
   });

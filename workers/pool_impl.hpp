@@ -6,6 +6,7 @@
 // in order, since done() may call back into the pool.
 #pragma once
 
+#include "workers/burst_clock.hpp"
 #include "workers/cost.hpp"
 #include "workers/poison.hpp"
 #include "workers/pool.hpp"
@@ -60,20 +61,34 @@ class PoolImpl final : private Supervisor::Client {
   Task& new_task();
   void free_task(Task& task);
   void dispatch(Clock::time_point now);
+  bool hand_straight_over(Task& task);
+  void enqueue(Task& task);
   void fill_rings(Clock::time_point now);
   void inquire(Task& task, Clock::time_point now);
   bool dispatch_one(Task& task, Clock::time_point now);
   Worker* choose_worker(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
+  bool in_burst() const {
+    return ahead_.worker != nullptr && ahead_.ready_changes == supervisor_.ready_changes();
+  }
+  Worker* last_choice(std::chrono::nanoseconds expected, Clock::time_point now) const;
+  Worker* choose_of_all(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
   bool suspect_runs() const;
   bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;
+  void take_and_hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
+                          Clock::time_point now);
   void hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
                  Clock::time_point now);
+  std::uint32_t flags_for(const Task& task, bool coded, std::chrono::nanoseconds expected) const;
+  void publish_later(Worker& worker);
   void publish_due(Clock::time_point now);
   void publish(Worker& worker, Clock::time_point now);
   std::uint32_t busy_workers() const;
   std::uint32_t idle_workers() const;
   void drain_queue();
-  void post_turn();
+  void post_turn() {
+    if (!turn_posted_) post_turn_now();
+  }
+  void post_turn_now();
   void arm(Clock::time_point at) {
     if (at < armed_at_) arm_earlier(at);
   }
@@ -131,6 +146,8 @@ class PoolImpl final : private Supervisor::Client {
   boost::asio::steady_timer watch_timer_;
   PoolOptions options_;
   config::Metrics& metrics_;
+  config::Counter& dispatches_;
+  config::Histogram& queue_wait_;
   config::Log& log_;
   Pool::Events events_;
   Region inputs_;
@@ -144,6 +161,17 @@ class PoolImpl final : private Supervisor::Client {
   // one turn of the loop, which ends with showing them all: one ring, and the line with the index
   // goes from one CPU to the other once.
   std::vector<Worker*> unpublished_;
+  Clock::time_point publish_at_ = Clock::time_point::max();  // the first of them, or later
+  // Whom the last task of this burst was handed ahead to. No worker is idle until one has answered
+  // all it had (then it is forgotten), or comes or goes; and until this one has backlog_max to do
+  // it need not be asked which has least.
+  struct Ahead {
+    Worker* worker = nullptr;
+    std::chrono::nanoseconds backlog_max{0};
+    std::uint64_t ready_changes = 0;
+  };
+  Ahead ahead_;
+  BurstClock clock_;
   CostTable costs_;
   PoisonList poison_;
   Supervisor supervisor_;
