@@ -90,13 +90,14 @@ class Histogram {
     return bounds.size() + 2;
   }
 
-  void observe(double value) {
+  void observe(double value, std::uint64_t times = 1) {
     // Most are small, and found sooner than by halves.
     std::size_t bucket = 0;
     while (bucket < bounds_.size() && !(value <= bounds_[bucket])) ++bucket;
     std::uint64_t& count = values_[bucket];
-    write_shared(count, count + 1);
-    write_shared(values_.back(), std::bit_cast<std::uint64_t>(sum() + value));
+    write_shared(count, count + times);
+    const double added = value * static_cast<double>(times);
+    write_shared(values_.back(), std::bit_cast<std::uint64_t>(sum() + added));
   }
 
   std::span<const double> bounds() const { return bounds_; }

@@ -11,8 +11,8 @@
 #include <array>
 #include <bit>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include <xxhash.h>
@@ -23,8 +23,7 @@ class CostTable {
  public:
   // Bodies within a factor of two count as one size.
   std::uint64_t key(std::string_view pipeline, std::uint64_t body_bytes, bool coded) {
-    if (pipeline != last_pipeline_) remember(pipeline);
-    return last_hash_ * 128 + (coded ? 64 : 0) +
+    return hash(pipeline) * 128 + (coded ? 64 : 0) +
            static_cast<std::uint64_t>(std::bit_width(body_bytes));
   }
 
@@ -52,13 +51,17 @@ class CostTable {
   static constexpr std::size_t places = 1024;
   static std::size_t place(std::uint64_t key) { return (key ^ (key >> 32U)) % places; }
 
-  void remember(std::string_view pipeline) {
-    last_pipeline_ = pipeline;
-    last_hash_ = XXH3_64bits(pipeline.data(), pipeline.size());
+  std::uint64_t hash(std::string_view pipeline) {
+    if (pipeline == std::string_view(last_pipeline_.data(), last_bytes_)) return last_hash_;
+    const std::uint64_t hash = XXH3_64bits(pipeline.data(), pipeline.size());
+    if (pipeline.size() > last_pipeline_.size()) return hash;
+    last_bytes_ = pipeline.copy(last_pipeline_.data(), last_pipeline_.size());
+    return last_hash_ = hash;
   }
 
   // Most often it is that of the next task too, and sooner compared than hashed.
-  std::string last_pipeline_;
+  std::array<char, 512> last_pipeline_;
+  std::size_t last_bytes_ = 0;
   std::uint64_t last_hash_ = XXH3_64bits(nullptr, 0);
   std::array<Entry, places> entries_{};
 };

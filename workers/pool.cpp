@@ -152,9 +152,14 @@ inline void PoolImpl::publish_later(Worker& worker) {
   publish_at_ = std::min(publish_at_, worker.published_at + worker.publish_within);
 }
 
-// Where it is called for each of many, so that what the caller knows of the task is not looked at
-// again.
+inline void PoolImpl::count(std::uint32_t tasks, std::chrono::nanoseconds waited) {
+  dispatches_.increment(tasks);
+  queue_wait_.observe(std::chrono::duration<double>(waited).count(), tasks);
+}
+
+// Part of what is done for each of many tasks, so that what its callers know is not asked again.
 [[gnu::always_inline]] inline void PoolImpl::hand_over(Task& task, Worker& worker,
+                                                       const SlotPool::Place& place,
                                                        std::chrono::nanoseconds expected,
                                                        Clock::time_point now) {
   task.where = Task::Where::handed;
@@ -164,7 +169,6 @@ inline void PoolImpl::publish_later(Worker& worker) {
   const std::chrono::nanoseconds waited = task.handed_at - task.submitted_at;
   ++task.runs;
   slots_.pin(task.slot);
-  const SlotPool::Place place = slots_.place(task.slot);
   const std::uint32_t flags = flags_for(task, place.coded, expected);
   const bool was_idle = worker.area.unanswered() == 0;
   if (was_idle) worker.life.running_since = now;
@@ -178,56 +182,57 @@ inline void PoolImpl::publish_later(Worker& worker) {
                       .result_bytes_max = task.limits.result_bytes_max,
                       .flags = flags,
                       .expected = expected});
+  if (waited == std::chrono::nanoseconds{0})
+    ++uncounted_;
+  else
+    count(1, waited);
   if ((flags & quick) == 0)
     publish(worker, now);
   else if (!worker.unpublished)
     publish_later(worker);
-  dispatches_.increment();
-  queue_wait_.observe(std::chrono::duration<double>(waited).count());
   // While it is busy both see to it that they go on.
   if (!was_idle) return;
   arm(now + options_.task_timeout);
   start_watching();
 }
 
+// What is known of the task is written to it last, and so need not be read from it again when it is
+// handed over at once.
 void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
   Task& task = new_task();
+  const std::uint32_t index = slots_.seal(std::move(slot));
+  const SlotPool::Place place = slots_.place(index);
+  const std::uint64_t cost_key = costs_.key(slots_.pipeline(index), place.bytes, place.coded);
+  const std::chrono::nanoseconds expected = costs_.expected(cost_key);
+  arm(limits.deadline);
+  // Past the empty queue. In a burst a time that is roughly right will do: the task does not wait,
+  // and who is given it is busy, so its run does not begin now.
+  const bool straight = queue_.empty() && !stopped_;
+  const bool roughly = straight && in_burst();
+  Clock::time_point now = roughly ? clock_.roughly() : clock_.exactly();
+  Worker* worker = roughly ? last_choice(expected, now) : nullptr;
+  if (straight && worker == nullptr) worker = choose_of_all(task, expected, now);
+  if (roughly && worker == nullptr) now = clock_.exactly();
   task.job = &job;
   job.task_ = &task;
-  task.slot = slots_.seal(std::move(slot));
+  task.slot = index;
   task.limits = limits;
   task.purpose = Task::Purpose::run;
-  const SlotPool::Place place = slots_.place(task.slot);
-  task.cost_key = costs_.key(slots_.pipeline(task.slot), place.bytes, place.coded);
-  arm(limits.deadline);
-  if (!queue_.empty() || stopped_ || !hand_straight_over(task)) enqueue(task);
-  if (!unpublished_.empty()) post_turn();
-}
-
-// Past the empty queue. In a burst a time that is roughly right will do: the task does not wait,
-// and who is given it is busy, so its run does not begin now.
-[[gnu::always_inline]] inline bool PoolImpl::hand_straight_over(Task& task) {
-  const Clock::time_point now = in_burst() ? clock_.roughly() : clock_.exactly();
-  const std::chrono::nanoseconds expected = costs_.expected(task.cost_key);
-  Worker* worker = choose_worker(task, expected, now);
-  if (worker == nullptr) return false;
+  task.cost_key = cost_key;
   task.submitted_at = now;
-  if (task.limits.flow != nullptr) queue_.pass(*task.limits.flow);
-  hand_over(task, *worker, expected, now);
+  if (worker != nullptr) {
+    if (limits.flow != nullptr) queue_.pass(*limits.flow);
+    hand_over(task, *worker, place, expected, now);
+  } else {
+    task.where = Task::Where::queued;
+    queue_.push(task);
+    if (stopped_) return post_turn();
+    // Those in front of it wait for a worker, or did until they were cancelled; what frees one
+    // fills the rings (turn, dispatch).
+    if (!straight && queue_.next() == &task) fill_rings(now);
+  }
   if (now >= publish_at_) publish_due(now);
-  return true;
-}
-
-void PoolImpl::enqueue(Task& task) {
-  const bool tried = queue_.empty();
-  task.where = Task::Where::queued;
-  task.submitted_at = clock_.exactly();
-  queue_.push(task);
-  if (stopped_) return post_turn();
-  // Those in front of it wait for a worker, or did until they were cancelled; what frees one fills
-  // the rings (turn, dispatch).
-  if (!tried && queue_.next() == &task) fill_rings(task.submitted_at);
-  if (task.submitted_at >= publish_at_) publish_due(task.submitted_at);
+  if (!unpublished_.empty()) post_turn();
 }
 
 void PoolImpl::cancel(Job& job) {
@@ -293,6 +298,7 @@ void PoolImpl::publish_due(Clock::time_point now) {
 }
 
 void PoolImpl::publish(Worker& worker, Clock::time_point now) {
+  count(std::exchange(uncounted_, 0), std::chrono::nanoseconds{0});
   worker.unpublished = false;
   worker.published_at = now;
   const bool woken = worker.area.publish();
@@ -315,7 +321,7 @@ void PoolImpl::fill_rings(Clock::time_point now) {
     Worker* worker = choose_worker(*task, expected, now);
     if (worker == nullptr) return;
     queue_.pop(*task);
-    hand_over(*task, *worker, expected, now);
+    hand_over(*task, *worker, slots_.place(task->slot), expected, now);
   }
 }
 
@@ -342,19 +348,19 @@ bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
 void PoolImpl::take_and_hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
                                   Clock::time_point now) {
   queue_.erase(task);
-  hand_over(task, worker, expected, now);
+  hand_over(task, worker, slots_.place(task.slot), expected, now);
 }
 
 // For a task that lost no worker.
 inline Worker* PoolImpl::choose_worker(const Task& task, std::chrono::nanoseconds expected,
                                        Clock::time_point now) {
-  Worker* const last = last_choice(expected, now);
+  Worker* const last = in_burst() ? last_choice(expected, now) : nullptr;
   return last != nullptr ? last : choose_of_all(task, expected, now);
 }
 
+// Requires: in_burst(). Null: the task has to be given to another, or to none.
 inline Worker* PoolImpl::last_choice(std::chrono::nanoseconds expected,
                                      Clock::time_point now) const {
-  if (!in_burst()) return nullptr;
   Worker* const worker = ahead_.worker;
   if (expected <= std::chrono::nanoseconds{0}) return nullptr;
   if (worker->life.backlog + expected > ahead_.backlog_max) return nullptr;

@@ -61,8 +61,6 @@ class PoolImpl final : private Supervisor::Client {
   Task& new_task();
   void free_task(Task& task);
   void dispatch(Clock::time_point now);
-  bool hand_straight_over(Task& task);
-  void enqueue(Task& task);
   void fill_rings(Clock::time_point now);
   void inquire(Task& task, Clock::time_point now);
   bool dispatch_one(Task& task, Clock::time_point now);
@@ -76,8 +74,9 @@ class PoolImpl final : private Supervisor::Client {
   bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;
   void take_and_hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
                           Clock::time_point now);
-  void hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
-                 Clock::time_point now);
+  void hand_over(Task& task, Worker& worker, const SlotPool::Place& place,
+                 std::chrono::nanoseconds expected, Clock::time_point now);
+  void count(std::uint32_t tasks, std::chrono::nanoseconds waited);
   std::uint32_t flags_for(const Task& task, bool coded, std::chrono::nanoseconds expected) const;
   void publish_later(Worker& worker);
   void publish_due(Clock::time_point now);
@@ -176,6 +175,9 @@ class PoolImpl final : private Supervisor::Client {
   PoisonList poison_;
   Supervisor supervisor_;
   std::uint64_t last_id_ = 0;
+  // Tasks that were handed over without having waited: the metrics have them when they are
+  // published.
+  std::uint32_t uncounted_ = 0;
   std::size_t first_worker_ = 0;  // of the next turn
   Clock::time_point armed_at_ = Clock::time_point::max();
   Clock::time_point look_at_all_at_{};

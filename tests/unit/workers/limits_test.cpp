@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <set>
+#include <string>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -53,7 +54,11 @@ TEST(Cost, AKeyIsTheSameWhateverWasAskedForBetween) {
   const std::uint64_t key = costs.key("[a]", 1000, false);
   EXPECT_NE(costs.key("[b]", 1000, false), key);
   EXPECT_NE(costs.key("", 1000, false), key);
+  const std::string long_one(1000, 'a');
+  const std::uint64_t long_key = costs.key(long_one, 1000, false);
+  EXPECT_NE(long_key, key);
   EXPECT_EQ(costs.key("[a]", 1000, false), key);
+  EXPECT_EQ(costs.key(long_one, 1000, false), long_key);
   EXPECT_EQ(CostTable().key("[a]", 1000, false), key);
 }
 
