@@ -1,6 +1,7 @@
 // The pool's inside: the queue, who has which task, and what happens when a worker answers, lies,
-// hangs or dies. pool.cpp holds what callers start, pool_turn.cpp what the loop's turns bring, and
-// pool_watch.cpp what time brings.
+// hangs or dies. pool_dispatch.cpp holds the way from submit() into the workers' rings,
+// pool_turn.cpp what the loop's turns bring, pool_watch.cpp what time brings, and pool.cpp the
+// rest.
 //
 // Owner: Pool. Process: loop. A turn ends jobs from one place (end_tasks), after its own books are
 // in order, since done() may call back into the pool.
@@ -58,29 +59,6 @@ class PoolImpl final : private Supervisor::Client {
   using TaskList = boost::intrusive::list<QueueHook, boost::intrusive::constant_time_size<false>>;
 
   // What callers start (pool.cpp).
-  Task& new_task();
-  void free_task(Task& task);
-  void dispatch(Clock::time_point now);
-  void fill_rings(Clock::time_point now);
-  void inquire(Task& task, Clock::time_point now);
-  bool dispatch_one(Task& task, Clock::time_point now);
-  Worker* choose_worker(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
-  bool in_burst() const {
-    return ahead_.worker != nullptr && ahead_.ready_changes == supervisor_.ready_changes();
-  }
-  Worker* last_choice(std::chrono::nanoseconds expected, Clock::time_point now) const;
-  Worker* choose_of_all(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
-  bool suspect_runs() const;
-  bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;
-  void take_and_hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
-                          Clock::time_point now);
-  void hand_over(Task& task, Worker& worker, const SlotPool::Place& place,
-                 std::chrono::nanoseconds expected, Clock::time_point now);
-  void count(std::uint32_t tasks, std::chrono::nanoseconds waited);
-  std::uint32_t flags_for(const Task& task, bool coded, std::chrono::nanoseconds expected) const;
-  void publish_later(Worker& worker);
-  void publish_due(Clock::time_point now);
-  void publish(Worker& worker, Clock::time_point now);
   std::uint32_t busy_workers() const;
   std::uint32_t idle_workers() const;
   void drain_queue();
@@ -92,6 +70,31 @@ class PoolImpl final : private Supervisor::Client {
     if (at < armed_at_) arm_earlier(at);
   }
   void arm_earlier(Clock::time_point at);
+
+  // From submit() into the rings (pool_dispatch.cpp).
+  Task& new_task();
+  void free_task(Task& task);
+  bool in_burst() const {
+    return ahead_.worker != nullptr && ahead_.ready_changes == supervisor_.ready_changes();
+  }
+  Worker* choose_worker(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
+  Worker* last_choice(std::chrono::nanoseconds expected, Clock::time_point now) const;
+  Worker* choose_of_all(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
+  bool suspect_runs() const;
+  bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;
+  void publish_later(Worker& worker);
+  void publish_due(Clock::time_point now);
+  void publish(Worker& worker, Clock::time_point now);
+  void count(std::uint32_t tasks, std::chrono::nanoseconds waited);
+  std::uint32_t flags_for(const Task& task, bool coded, std::chrono::nanoseconds expected) const;
+  void hand_over(Task& task, Worker& worker, const SlotPool::Place& place,
+                 std::chrono::nanoseconds expected, Clock::time_point now);
+  void take_and_hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
+                          Clock::time_point now);
+  void dispatch(Clock::time_point now);
+  void fill_rings(Clock::time_point now);
+  void inquire(Task& task, Clock::time_point now);
+  bool dispatch_one(Task& task, Clock::time_point now);
 
   // What the turns bring (pool_turn.cpp).
   void worker_ready(Worker& worker) override;
