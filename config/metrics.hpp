@@ -88,13 +88,14 @@ class Histogram {
     return bounds.size() + 2;
   }
 
-  void observe(double value) {
+  void observe(double value, std::uint64_t times = 1) {
     // Most are small, and found sooner than by halves.
-    const auto bound = std::find_if(bounds_.begin(), bounds_.end(),
-                                    [value](double upper) { return upper >= value; });
-    std::uint64_t& count = values_[static_cast<std::size_t>(bound - bounds_.begin())];
-    write_shared(count, count + 1);
-    write_shared(values_.back(), std::bit_cast<std::uint64_t>(sum() + value));
+    std::size_t bucket = 0;
+    while (bucket < bounds_.size() && !(value <= bounds_[bucket])) ++bucket;
+    std::uint64_t& count = values_[bucket];
+    write_shared(count, count + times);
+    const double added = value * static_cast<double>(times);
+    write_shared(values_.back(), std::bit_cast<std::uint64_t>(sum() + added));
   }
 
   std::span<const double> bounds() const { return bounds_; }

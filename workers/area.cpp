@@ -60,32 +60,6 @@ bool Area::ready() const {
   return worker_.ready_generation.load(std::memory_order_acquire) == generation_;
 }
 
-void Area::submit(const Order& order) {
-  const std::uint32_t small_output = free_small_outputs_[unanswered()];
-  const std::uint32_t index = owed_end_++;
-  const Owed& owed = owed_[ring_place(index)] = {
-      .asked = {.task = order.id,
-                .grant_offset = small_output_offset(small_output),
-                .grant_bytes = small_output_bytes,
-                .result_bytes_max = std::min(order.result_bytes_max, result_bytes_max_),
-                .flags = order.flags},
-      .task = order.task,
-      .slot = order.slot,
-      .index = index,
-      .small_output = small_output,
-      .cost_key = order.cost_key,
-      .expected = order.expected};
-  Submission& out = loop_.submissions[ring_place(index)];
-  prefetch_to_write(&loop_.submissions[ring_place(index + prefetch_tasks)], sizeof out);
-  out.task = order.id;
-  out.slot_offset = order.slot_offset;
-  out.slot_bytes = order.slot_bytes;
-  out.grant_offset = owed.asked.grant_offset;
-  out.grant_bytes = owed.asked.grant_bytes;
-  out.result_bytes_max = owed.asked.result_bytes_max;
-  out.flags = order.flags;
-}
-
 bool Area::publish() {
   loop_.submitted.store(owed_end_, std::memory_order_release);
   return ring_worker(loop_, worker_, rung_for_);
@@ -101,7 +75,7 @@ void Area::cancel(const Task& task) {
 void Area::cancel(Owed& entry) {
   entry.task = nullptr;
   entry.asked.cancelled = true;
-  loop_.cancelled[ring_place(entry.index)].store(entry.asked.task, std::memory_order_relaxed);
+  loop_.cancelled[&entry - owed_.data()].store(entry.asked.task, std::memory_order_relaxed);
 }
 
 void Area::publish_poison(std::span<const PoisonList::Entry> entries) {

@@ -12,6 +12,7 @@
 #include "workers/json/json_value_scan.hpp"
 #include "workers/layout.hpp"
 #include "workers/poison.hpp"
+#include "workers/prefetch.hpp"
 #include "workers/region.hpp"
 #include "workers/ring.hpp"
 
@@ -38,15 +39,14 @@ struct TurnBudget {
 
 // A submission the worker has not answered. `task` is the pool's, null once nobody wants the
 // answer.
-struct Owed {
+struct alignas(cache_line_bytes) Owed {
   Asked asked;
   Task* task = nullptr;
   std::uint32_t slot = 0;
-  std::uint32_t index = 0;  // in the submission ring
   std::uint32_t small_output = 0;
-  std::uint64_t cost_key = 0;
   std::chrono::nanoseconds expected{0};
 };
+static_assert(sizeof(Owed) == cache_line_bytes);
 
 class Area {
  public:
@@ -58,7 +58,6 @@ class Area {
     std::uint64_t slot_bytes = 0;
     std::uint64_t result_bytes_max = 0;
     std::uint32_t flags = 0;
-    std::uint64_t cost_key = 0;
     std::chrono::nanoseconds expected{0};
   };
   struct Taken {
@@ -134,7 +133,7 @@ class Area {
   LoopPage& loop_;
   const WorkerPage& worker_;
   std::uint64_t result_bytes_max_;
-  std::array<Owed, ring_depth> owed_{};
+  std::array<Owed, ring_depth> owed_{};  // each at its submission's place in the ring
   // From unanswered() on: those that no unanswered task has; the next one first.
   std::array<std::uint32_t, ring_depth> free_small_outputs_{};
   std::uint32_t owed_begin_ = 0;
@@ -153,5 +152,31 @@ class Area {
   bool large_output_used_ = false;
   Lie lie_ = Lie::none;
 };
+
+// So an order is written to where it stays, and nowhere before.
+[[gnu::always_inline]] inline void Area::submit(const Order& order) {
+  const std::uint32_t small_output = free_small_outputs_[unanswered()];
+  const std::uint32_t index = owed_end_++;
+  const std::uint64_t grant_offset = small_output_offset(small_output);
+  const std::uint64_t result_bytes_max = std::min(order.result_bytes_max, result_bytes_max_);
+  owed_[ring_place(index)] = {.asked = {.task = order.id,
+                                        .grant_offset = grant_offset,
+                                        .grant_bytes = small_output_bytes,
+                                        .result_bytes_max = result_bytes_max,
+                                        .flags = order.flags},
+                              .task = order.task,
+                              .slot = order.slot,
+                              .small_output = small_output,
+                              .expected = order.expected};
+  Submission& out = loop_.submissions[ring_place(index)];
+  prefetch_to_write(&loop_.submissions[ring_place(index + prefetch_tasks)], sizeof out);
+  out.task = order.id;
+  out.slot_offset = order.slot_offset;
+  out.slot_bytes = order.slot_bytes;
+  out.grant_offset = grant_offset;
+  out.grant_bytes = small_output_bytes;
+  out.result_bytes_max = result_bytes_max;
+  out.flags = order.flags;
+}
 
 }  // namespace fetchmill::workers

@@ -11,6 +11,7 @@
 #include <array>
 #include <bit>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -21,9 +22,9 @@ namespace fetchmill::workers {
 class CostTable {
  public:
   // Bodies within a factor of two count as one size.
-  static std::uint64_t key(std::string_view pipeline, std::uint64_t body_bytes, bool coded) {
-    const std::uint64_t hash = XXH3_64bits(pipeline.data(), pipeline.size());
-    return hash * 128 + (coded ? 64 : 0) + static_cast<std::uint64_t>(std::bit_width(body_bytes));
+  std::uint64_t key(std::string_view pipeline, std::uint64_t body_bytes, bool coded) {
+    return hash(pipeline) * 128 + (coded ? 64 : 0) +
+           static_cast<std::uint64_t>(std::bit_width(body_bytes));
   }
 
   // Zero: not known.
@@ -50,6 +51,18 @@ class CostTable {
   static constexpr std::size_t places = 1024;
   static std::size_t place(std::uint64_t key) { return (key ^ (key >> 32U)) % places; }
 
+  std::uint64_t hash(std::string_view pipeline) {
+    if (pipeline == std::string_view(last_pipeline_.data(), last_bytes_)) return last_hash_;
+    const std::uint64_t hash = XXH3_64bits(pipeline.data(), pipeline.size());
+    if (pipeline.size() > last_pipeline_.size()) return hash;
+    last_bytes_ = pipeline.copy(last_pipeline_.data(), last_pipeline_.size());
+    return last_hash_ = hash;
+  }
+
+  // Most often it is that of the next task too, and sooner compared than hashed.
+  std::array<char, 512> last_pipeline_;
+  std::size_t last_bytes_ = 0;
+  std::uint64_t last_hash_ = XXH3_64bits(nullptr, 0);
   std::array<Entry, places> entries_{};
 };
 

@@ -1,6 +1,5 @@
 #include "workers/pool.hpp"
 
-#include "workers/ahead.hpp"
 #include "workers/pool_impl.hpp"
 #include "workers/usage.hpp"
 
@@ -14,16 +13,6 @@ namespace {
 
 // Enough for a worker to be busy until the loop has read as many again.
 constexpr std::uint32_t crowd_per_worker = 16;
-// A worker whose task runs that long is given nothing more in advance.
-constexpr std::chrono::milliseconds long_run{1};
-// Answers may wait for a task that is expected to take no longer (SubmissionFlags::quick).
-constexpr std::chrono::microseconds quick_time{100};
-// How long quick tasks may wait for the end of a turn that submits more of them. A worker that is
-// awake stays so for what comes within the time it spins (Spin::rounds_max), so it is shown them
-// often. To wake it costs as much as many of them, on a CPU of its own or on the loop's, which it
-// then takes away: the longer it takes until the next wake-up, the more it has to do then.
-constexpr std::chrono::microseconds publish_within_min{5};
-constexpr std::chrono::microseconds publish_within_max{80};
 
 }  // namespace
 
@@ -94,6 +83,8 @@ PoolImpl::PoolImpl(boost::asio::io_context& loop, Region inputs, Fd inputs_file,
       watch_timer_(loop),
       options_(options),
       metrics_(metrics),
+      dispatches_(metrics.worker_dispatches_total.get()),
+      queue_wait_(metrics.task_queue_wait_seconds.get()),
       log_(log),
       events_(std::move(events)),
       inputs_(std::move(inputs)),
@@ -121,29 +112,6 @@ void PoolImpl::start() {
   arm(look_at_all_at_);
 }
 
-void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
-  const Clock::time_point now = Clock::now();
-  Task& task = new_task();
-  task.job = &job;
-  job.task_ = &task;
-  task.slot = slots_.seal(std::move(slot));
-  task.limits = limits;
-  task.submitted_at = now;
-  task.where = Task::Where::queued;
-  task.purpose = Task::Purpose::run;
-  const SlotPool::Place place = slots_.place(task.slot);
-  task.cost_key = CostTable::key(slots_.pipeline(task.slot), place.bytes, place.coded);
-  if (limits.deadline != Clock::time_point::max()) arm(limits.deadline);
-  queue_.push(task);
-  if (stopped_) return post_turn();
-  // Those in front of it wait for a worker, or did until they were cancelled; what frees one fills
-  // the rings (turn, dispatch).
-  if (queue_.next() == &task) fill_rings(now);
-  if (unpublished_.empty()) return;
-  publish_due(now);
-  if (!unpublished_.empty()) post_turn();
-}
-
 void PoolImpl::cancel(Job& job) {
   Task* task = std::exchange(job.task_, nullptr);
   if (task == nullptr) return;
@@ -161,112 +129,6 @@ void PoolImpl::cancel(Job& job) {
   free_task(*task);
 }
 
-Task& PoolImpl::new_task() {
-  if (free_tasks_.empty()) {
-    tasks_.emplace_back().pool = this;
-    return tasks_.back();
-  }
-  Task& task = *free_tasks_.back();
-  free_tasks_.pop_back();
-  return task;
-}
-
-void PoolImpl::free_task(Task& task) {
-  slots_.unpin(task.slot);
-  task.job = nullptr;
-  task.worker = nullptr;
-  task.runs = task.deaths = task.guilt = task.suspicions = 0;
-  task.limits.flow = nullptr;
-  free_tasks_.push_back(&task);
-}
-
-void PoolImpl::dispatch(Clock::time_point now) {
-  fill_rings(now);
-  for (Worker* worker : unpublished_)
-    if (worker->unpublished) publish(*worker, now);
-  unpublished_.clear();
-}
-
-// For now: there may be more for the others before the turn ends.
-void PoolImpl::publish_due(Clock::time_point now) {
-  for (std::size_t i = unpublished_.size(); i-- > 0;) {
-    Worker& worker = *unpublished_[i];
-    if (worker.unpublished && now - worker.published_at < worker.publish_within) continue;
-    if (worker.unpublished) publish(worker, now);
-    unpublished_[i] = unpublished_.back();
-    unpublished_.pop_back();
-  }
-}
-
-void PoolImpl::publish(Worker& worker, Clock::time_point now) {
-  worker.unpublished = false;
-  worker.published_at = now;
-  const bool woken = worker.area.publish();
-  worker.publish_within = std::clamp(woken ? 2 * worker.publish_within : worker.publish_within / 2,
-                                     publish_within_min, publish_within_max);
-}
-
-void PoolImpl::fill_rings(Clock::time_point now) {
-  queue_.for_each_inquiry([&](Task& task) { inquire(task, now); });
-  // Each of these may have to wait for a worker of its own (may_take); the others may not pass
-  // those that could be handed over.
-  bool full = false;
-  queue_.for_each_returned([&](Task& task) {
-    if (!full && !dispatch_one(task, now)) full = task.deaths == 0;
-  });
-  while (!full) {
-    Task* task = queue_.next();
-    if (task == nullptr || !dispatch_one(*task, now)) return;
-  }
-}
-
-// Of one that had no task (ask_about), before that is given any, and whatever else runs: for as
-// long as it takes the standby may work beside worker_count others.
-void PoolImpl::inquire(Task& task, Clock::time_point now) {
-  if (task.suspicions > 0 && suspect_runs()) return;
-  const auto ready = supervisor_.ready();
-  const auto newcomer = std::find_if(ready.begin(), ready.end(),
-                                     [](const Worker* worker) { return worker->had_no_task(); });
-  if (newcomer == ready.end()) return;
-  queue_.erase(task);
-  hand_over(task, **newcomer, costs_.expected(task.cost_key), now);
-}
-
-inline bool PoolImpl::dispatch_one(Task& task, Clock::time_point now) {
-  const std::chrono::nanoseconds expected = costs_.expected(task.cost_key);
-  Worker* worker = choose_worker(task, expected, now);
-  if (worker == nullptr) return false;
-  queue_.erase(task);
-  hand_over(task, *worker, expected, now);
-  return true;
-}
-
-// An idle one first, as long as fewer than worker_count work; else the one that has least to do, if
-// the task is known to be tiny.
-inline Worker* PoolImpl::choose_worker(const Task& task, std::chrono::nanoseconds expected,
-                                       Clock::time_point now) {
-  if (task.suspicions > 0 && suspect_runs()) return nullptr;
-  Worker* idle = nullptr;
-  Worker* ahead = nullptr;
-  std::uint32_t busy = 0;
-  for (Worker* const worker : supervisor_.ready()) {
-    const std::uint32_t holds = worker->area.unanswered();
-    if (holds > 0) ++busy;
-    const Worker::Life& life = worker->life;
-    if (life.retiring || holds == ring_depth) continue;
-    if (life.answers_max > 0 && life.answers + holds >= life.answers_max) continue;
-    if (task.deaths > 0 && !may_take(*worker, task, now)) continue;
-    if (holds == 0) {
-      if (idle == nullptr) idle = worker;
-    } else if (task.deaths == 0 && may_hand_ahead(life.backlog, expected) &&
-               now - life.running_since < long_run &&
-               (ahead == nullptr || life.backlog < ahead->life.backlog)) {
-      ahead = worker;
-    }
-  }
-  return idle != nullptr && busy < options_.worker_count ? idle : ahead;
-}
-
 std::uint32_t PoolImpl::busy_workers() const {
   const auto ready = supervisor_.ready();
   return static_cast<std::uint32_t>(
@@ -281,69 +143,8 @@ std::uint32_t PoolImpl::idle_workers() const {
   return ready > busy ? ready - busy : 0;
 }
 
-bool PoolImpl::suspect_runs() const {
-  const auto ready = supervisor_.ready();
-  return std::any_of(ready.begin(), ready.end(), [](Worker* worker) {
-    if (worker->area.unanswered() == 0) return false;
-    // It is the first where it is: it lost a worker, so it was not handed ahead.
-    const Task* task = worker->area.owed(0).task;
-    return task != nullptr && task->suspicions > 0;
-  });
-}
-
-// When all workers are killed at once, their deaths come to be known one after the other. A task
-// that lost one worker must not be given to the next corpse, whose death would count as its second:
-// it goes to a worker that is younger than that death, or has outlived it.
-bool PoolImpl::may_take(const Worker& worker, const Task& task, Clock::time_point now) const {
-  return worker.asked_at >= task.died_at ||
-         (now - task.died_at >= outlived_time && Supervisor::alive(worker));
-}
-
-void PoolImpl::hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
-                         Clock::time_point now) {
-  task.where = Task::Where::handed;
-  task.worker = &worker;
-  // What a turn's answers led to may have been submitted after the turn looked at the clock.
-  task.handed_at = std::max(now, task.submitted_at);
-  ++task.runs;
-  slots_.pin(task.slot);
-  const SlotPool::Place place = slots_.place(task.slot);
-  std::uint32_t flags = 0;
-  if (task.purpose == Task::Purpose::fingerprint) {
-    flags = hash_input;
-  } else {
-    if (task.limits.encode_for_line) flags |= encode_for_line;
-    if (task.limits.hash_result) flags |= hash_result;
-    if (task.limits.compile_only) flags |= compile_only;
-    if (!poison_.empty()) flags |= check_poison;
-    if (place.coded) flags |= undo_coding;
-    if (expected > std::chrono::nanoseconds{0} && expected <= quick_time) flags |= quick;
-  }
-  if (worker.area.unanswered() == 0) worker.life.running_since = now;
-  worker.life.backlog += expected;
-  if (task.limits.flow != nullptr) queue_.charge(*task.limits.flow, charge_for(expected));
-  worker.area.submit({.id = ++last_id_,
-                      .task = &task,
-                      .slot = task.slot,
-                      .slot_offset = place.offset,
-                      .slot_bytes = place.bytes,
-                      .result_bytes_max = task.limits.result_bytes_max,
-                      .flags = flags,
-                      .cost_key = task.cost_key,
-                      .expected = expected});
-  if ((flags & quick) == 0)
-    publish(worker, now);
-  else if (!std::exchange(worker.unpublished, true))
-    unpublished_.push_back(&worker);
-  metrics_.worker_dispatches_total.get().increment();
-  metrics_.task_queue_wait_seconds.get().observe(
-      std::chrono::duration<double>(now - task.submitted_at).count());
-  arm(now + options_.task_timeout);
-  start_watching();
-}
-
-void PoolImpl::post_turn() {
-  if (std::exchange(turn_posted_, true)) return;
+void PoolImpl::post_turn_now() {
+  turn_posted_ = true;
   boost::asio::post(loop_, [this, alive = std::weak_ptr<void>(alive_)] {
     if (!alive.expired()) turn();
   });

@@ -1,11 +1,13 @@
 // The pool's inside: the queue, who has which task, and what happens when a worker answers, lies,
-// hangs or dies. pool.cpp holds what callers start, pool_turn.cpp what the loop's turns bring, and
-// pool_watch.cpp what time brings.
+// hangs or dies. pool_dispatch.cpp holds the way from submit() into the workers' rings,
+// pool_turn.cpp what the loop's turns bring, pool_watch.cpp what time brings, and pool.cpp the
+// rest.
 //
 // Owner: Pool. Process: loop. A turn ends jobs from one place (end_tasks), after its own books are
 // in order, since done() may call back into the pool.
 #pragma once
 
+#include "workers/burst_clock.hpp"
 #include "workers/cost.hpp"
 #include "workers/poison.hpp"
 #include "workers/pool.hpp"
@@ -57,27 +59,42 @@ class PoolImpl final : private Supervisor::Client {
   using TaskList = boost::intrusive::list<QueueHook, boost::intrusive::constant_time_size<false>>;
 
   // What callers start (pool.cpp).
-  Task& new_task();
-  void free_task(Task& task);
-  void dispatch(Clock::time_point now);
-  void fill_rings(Clock::time_point now);
-  void inquire(Task& task, Clock::time_point now);
-  bool dispatch_one(Task& task, Clock::time_point now);
-  Worker* choose_worker(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
-  bool suspect_runs() const;
-  bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;
-  void hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
-                 Clock::time_point now);
-  void publish_due(Clock::time_point now);
-  void publish(Worker& worker, Clock::time_point now);
   std::uint32_t busy_workers() const;
   std::uint32_t idle_workers() const;
   void drain_queue();
-  void post_turn();
+  void post_turn() {
+    if (!turn_posted_) post_turn_now();
+  }
+  void post_turn_now();
   void arm(Clock::time_point at) {
     if (at < armed_at_) arm_earlier(at);
   }
   void arm_earlier(Clock::time_point at);
+
+  // From submit() into the rings (pool_dispatch.cpp).
+  Task& new_task();
+  void free_task(Task& task);
+  bool in_burst() const {
+    return ahead_.worker != nullptr && ahead_.ready_changes == supervisor_.ready_changes();
+  }
+  Worker* choose_worker(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
+  Worker* last_choice(std::chrono::nanoseconds expected, Clock::time_point now) const;
+  Worker* choose_of_all(const Task& task, std::chrono::nanoseconds expected, Clock::time_point now);
+  bool suspect_runs() const;
+  bool may_take(const Worker& worker, const Task& task, Clock::time_point now) const;
+  void publish_later(Worker& worker);
+  void publish_due(Clock::time_point now);
+  void publish(Worker& worker, Clock::time_point now);
+  void count(std::uint32_t tasks, std::chrono::nanoseconds waited);
+  std::uint32_t flags_for(const Task& task, bool coded, std::chrono::nanoseconds expected) const;
+  void hand_over(Task& task, Worker& worker, const SlotPool::Place& place,
+                 std::chrono::nanoseconds expected, Clock::time_point now);
+  void take_and_hand_over(Task& task, Worker& worker, std::chrono::nanoseconds expected,
+                          Clock::time_point now);
+  void dispatch(Clock::time_point now);
+  void fill_rings(Clock::time_point now);
+  void inquire(Task& task, Clock::time_point now);
+  bool dispatch_one(Task& task, Clock::time_point now);
 
   // What the turns bring (pool_turn.cpp).
   void worker_ready(Worker& worker) override;
@@ -132,6 +149,8 @@ class PoolImpl final : private Supervisor::Client {
   boost::asio::steady_timer watch_timer_;
   PoolOptions options_;
   config::Metrics& metrics_;
+  config::Counter& dispatches_;
+  config::Histogram& queue_wait_;
   config::Log& log_;
   Pool::Events events_;
   Region inputs_;
@@ -145,10 +164,24 @@ class PoolImpl final : private Supervisor::Client {
   // one turn of the loop, which ends with showing them all: one ring, and the line with the index
   // goes from one CPU to the other once.
   std::vector<Worker*> unpublished_;
+  Clock::time_point publish_at_ = Clock::time_point::max();  // the first of them, or later
+  // Whom the last task of this burst was handed ahead to. No worker is idle until one has answered
+  // all it had (then it is forgotten), or comes or goes; and until this one has backlog_max to do
+  // it need not be asked which has least.
+  struct Ahead {
+    Worker* worker = nullptr;
+    std::chrono::nanoseconds backlog_max{0};
+    std::uint64_t ready_changes = 0;
+  };
+  Ahead ahead_;
+  BurstClock clock_;
   CostTable costs_;
   PoisonList poison_;
   Supervisor supervisor_;
   std::uint64_t last_id_ = 0;
+  // Tasks that were handed over without having waited: the metrics have them when they are
+  // published.
+  std::uint32_t uncounted_ = 0;
   std::size_t first_worker_ = 0;  // of the next turn
   Clock::time_point armed_at_ = Clock::time_point::max();
   Clock::time_point look_at_all_at_{};

@@ -123,11 +123,13 @@ bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
   // Of all answers of this turn together, by the loop's clock.
   const std::chrono::nanoseconds elapsed = now - worker.life.running_since;
   std::chrono::nanoseconds left = elapsed;
+  ahead_.worker = nullptr;
   bool more = false;
   Area::Taken taken;
   for (bool looking = true; looking && !stopped_;) {
     switch (worker.area.take(budget, taken)) {
       case Area::Take::answer: {
+        if (worker.area.unanswered() == 0) ahead_.worker = nullptr;
         const std::chrono::nanoseconds took = took_at_most(left, taken.process_ns);
         left -= took;
         worker.life.running_since = now;
@@ -167,8 +169,8 @@ inline void PoolImpl::account(Worker& worker, const Owed& owed, std::chrono::nan
   ++life.answers;
   life.backlog -= owed.expected;
   // Only of what ran.
-  if (!owed.asked.cancelled && (owed.asked.flags & (hash_input | compile_only)) == 0)
-    costs_.learn(owed.cost_key, took);
+  if (owed.task != nullptr && (owed.asked.flags & (hash_input | compile_only)) == 0)
+    costs_.learn(owed.task->cost_key, took);
   if (owed.task != nullptr && owed.task->limits.flow != nullptr)
     queue_.charge(*owed.task->limits.flow, took - charge_for(owed.expected));
   if (life.answers_max > 0 && life.answers >= life.answers_max) life.retiring = true;

@@ -12,6 +12,11 @@ void RunQueue::push_item(Task& task, Flow& flow) {
   flow.queued_.push_back(task);
 }
 
+void RunQueue::pop_item(Flow& flow) {
+  flow.queued_.pop_front();
+  if (flow.queued_.empty()) flows_.erase(Flows::s_iterator_to(flow));
+}
+
 void RunQueue::push_returned(Task& task) {
   ++size_;
   task.returned = true;

@@ -14,6 +14,7 @@
 
 #include "workers/task.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 
@@ -45,6 +46,15 @@ class RunQueue {
     list_of(task).erase(Tasks::s_iterator_to(task));
     if (task.limits.flow != nullptr) leave_if_empty(task, *task.limits.flow);
   }
+  // What next() said.
+  void pop(Task& task) {
+    --size_;
+    if (task.limits.flow != nullptr) return pop_item(*task.limits.flow);
+    interactive_.pop_front();
+  }
+  // One of its tasks goes to a worker without having been here: as if it were pushed, next and
+  // popped. Requires: empty().
+  void pass(Flow& flow) { flow.used_ = virtual_time_ = std::max(flow.used_, virtual_time_); }
   void clear();
 
   // The next of those that did not lose a worker; null when there is none.
@@ -94,6 +104,7 @@ class RunQueue {
     return task.limits.flow == nullptr ? interactive_ : task.limits.flow->queued_;
   }
   void push_item(Task& task, Flow& flow);
+  void pop_item(Flow& flow);
   void leave_if_empty(const Task& task, Flow& flow);
   Task* next_of_all();
 

@@ -84,6 +84,7 @@ void Supervisor::start() {
 
 void Supervisor::enter(Worker& worker, WorkerState state) {
   worker.state = state;
+  ++ready_changes_;
   ready_.clear();
   for (const std::unique_ptr<Worker>& one : workers_)
     if (one->state == WorkerState::ready) ready_.push_back(one.get());

@@ -142,6 +142,8 @@ class Supervisor {
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
   // Those in the state ready, in the order of their areas. Holds until one enters or leaves it.
   std::span<Worker* const> ready() const { return ready_; }
+  // Other than before: one entered or left that state.
+  std::uint64_t ready_changes() const { return ready_changes_; }
   std::uint32_t ready_workers() const { return static_cast<std::uint32_t>(ready_.size()); }
   std::uint32_t waiting_seats() const;
 
@@ -172,6 +174,7 @@ class Supervisor {
 
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Worker*> ready_;
+  std::uint64_t ready_changes_ = 0;
   std::vector<Seat> seats_;
   SpawnerHandle spawner_;
   int scheduling_policy_;

@@ -59,6 +59,9 @@ TEST(Histogram, PutsEachValueIntoTheFirstBucketThatHoldsIt) {
   EXPECT_EQ(std::vector(histogram.counts().begin(), histogram.counts().end()),
             (std::vector<std::uint64_t>{2, 2, 1}));
   EXPECT_DOUBLE_EQ(histogram.sum(), 8.0);
+  histogram.observe(0.5, 3);
+  EXPECT_EQ(histogram.counts()[0], 5U);
+  EXPECT_DOUBLE_EQ(histogram.sum(), 9.5);
 }
 
 TEST(Histogram, HasTheBoundsOfItsRow) {

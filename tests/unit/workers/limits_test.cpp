@@ -1,5 +1,7 @@
-// The pure parts of the pool's limits: costs, poison, recycling, what /proc says.
+// The pure parts of the pool's limits: costs, the time in a burst, poison, recycling, what /proc
+// says.
 #include "config/cpu_time.hpp"
+#include "workers/burst_clock.hpp"
 #include "workers/cost.hpp"
 #include "workers/poison.hpp"
 #include "workers/recycle.hpp"
@@ -7,6 +9,7 @@
 
 #include <chrono>
 #include <set>
+#include <string>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -19,19 +22,19 @@ using std::chrono::nanoseconds;
 
 TEST(Cost, IsLearnedByPipelineSizeAndCoding) {
   CostTable costs;
-  const std::uint64_t key = CostTable::key("[a]", 1000, false);
+  const std::uint64_t key = costs.key("[a]", 1000, false);
   EXPECT_EQ(costs.expected(key), nanoseconds(0));
   costs.learn(key, nanoseconds(800));
   EXPECT_EQ(costs.expected(key), nanoseconds(800));
-  EXPECT_EQ(costs.expected(CostTable::key("[a]", 1001, false)), nanoseconds(800));
-  EXPECT_EQ(costs.expected(CostTable::key("[a]", 5000, false)), nanoseconds(0));
-  EXPECT_EQ(costs.expected(CostTable::key("[b]", 1000, false)), nanoseconds(0));
-  EXPECT_EQ(costs.expected(CostTable::key("[a]", 1000, true)), nanoseconds(0));
+  EXPECT_EQ(costs.expected(costs.key("[a]", 1001, false)), nanoseconds(800));
+  EXPECT_EQ(costs.expected(costs.key("[a]", 5000, false)), nanoseconds(0));
+  EXPECT_EQ(costs.expected(costs.key("[b]", 1000, false)), nanoseconds(0));
+  EXPECT_EQ(costs.expected(costs.key("[a]", 1000, true)), nanoseconds(0));
 }
 
 TEST(Cost, ASurpriseCountsAtOnceAndIsForgottenSlowly) {
   CostTable costs;
-  const std::uint64_t key = CostTable::key("[a]", 1000, false);
+  const std::uint64_t key = costs.key("[a]", 1000, false);
   costs.learn(key, nanoseconds(1000));
   costs.learn(key, nanoseconds(101'000));
   EXPECT_EQ(costs.expected(key), nanoseconds(51'000));
@@ -41,9 +44,46 @@ TEST(Cost, ASurpriseCountsAtOnceAndIsForgottenSlowly) {
 
 TEST(Cost, ATaskThatTookNoTimeIsKnownAllTheSame) {
   CostTable costs;
-  const std::uint64_t key = CostTable::key("[a]", 1, false);
+  const std::uint64_t key = costs.key("[a]", 1, false);
   costs.learn(key, nanoseconds(0));
   EXPECT_GT(costs.expected(key), nanoseconds(0));
+}
+
+TEST(Cost, AKeyIsTheSameWhateverWasAskedForBetween) {
+  CostTable costs;
+  const std::uint64_t key = costs.key("[a]", 1000, false);
+  EXPECT_NE(costs.key("[b]", 1000, false), key);
+  EXPECT_NE(costs.key("", 1000, false), key);
+  const std::string long_one(1000, 'a');
+  const std::uint64_t long_key = costs.key(long_one, 1000, false);
+  EXPECT_NE(long_key, key);
+  EXPECT_EQ(costs.key("[a]", 1000, false), key);
+  EXPECT_EQ(costs.key(long_one, 1000, false), long_key);
+  EXPECT_EQ(CostTable().key("[a]", 1000, false), key);
+}
+
+TEST(BurstClock, LooksAtEachOfTasksThatComeSlowly) {
+  BurstClock clock;
+  for (int i = 0; i < 20; ++i) {
+    const BurstClock::Clock::time_point before = BurstClock::Clock::now();
+    EXPECT_GE(clock.roughly(), before);
+    while (BurstClock::Clock::now() - before <= BurstClock::burst_time) {
+    }
+  }
+}
+
+TEST(BurstClock, LooksAtOneInEightOfABurst) {
+  BurstClock clock;
+  // Somebody else may have the CPU meanwhile.
+  const auto looked_at_one_in_eight = [&clock] {
+    const BurstClock::Clock::time_point first = clock.exactly();
+    bool same = true;
+    for (unsigned i = 0; i < BurstClock::skips; ++i) same &= clock.roughly() == first;
+    return same && clock.roughly() > first && clock.exactly() > first;
+  };
+  bool ever = false;
+  for (int i = 0; i < 1000 && !ever; ++i) ever = looked_at_one_in_eight();
+  EXPECT_TRUE(ever);
 }
 
 TEST(Poison, IsBoundedRenewedAndEnds) {

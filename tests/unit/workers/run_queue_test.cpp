@@ -52,6 +52,35 @@ TEST_F(RunQueueTest, AFlowsTasksKeepTheirOrder) {
   EXPECT_TRUE(queue_.empty());
 }
 
+TEST_F(RunQueueTest, WhatNextSaysIsTakenOutLikeAnyOther) {
+  add("item", &first_);
+  add("request", nullptr);
+  add("other", &second_);
+  std::string order;
+  while (Task* task = queue_.next()) {
+    queue_.pop(*task);
+    order += name(*task) + " ";
+  }
+  EXPECT_EQ(order, "request item other ");
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(RunQueueTest, WhatPassedTheEmptyQueueCountsAsIfItHadBeenThere) {
+  queue_.pass(first_);
+  queue_.charge(first_, microseconds(100));
+  queue_.pass(first_);
+  queue_.charge(first_, microseconds(100));
+  // One that comes now has no claim on what the first used before its last task.
+  add("second 1", &second_);
+  add("first 1", &first_);
+  EXPECT_EQ(take(microseconds(60)), "second 1");
+  add("second 2", &second_);
+  EXPECT_EQ(take(microseconds(60)), "second 2");
+  add("second 3", &second_);
+  EXPECT_EQ(take(), "first 1");
+  EXPECT_EQ(take(), "second 3");
+}
+
 TEST_F(RunQueueTest, InteractiveTasksPassBatches) {
   add("item", &first_, milliseconds(0));
   add("request", nullptr, milliseconds(500));
