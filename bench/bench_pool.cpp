@@ -45,11 +45,14 @@ BenchPool::BenchPool(std::uint32_t workers, config::SandboxMode mode)
 
 void BenchPool::submit(workers::Job& job, std::string_view pipeline, std::string_view body,
                        std::string_view media_type) {
-  workers::Slot slot = expect(pool_->slots().lease(pipeline, body.size()));
-  std::copy(body.begin(), body.end(), expect(slot.writable(body.size())).begin());
-  slot.commit(body.size());
-  if (!slot.describe(media_type, {})) give_up("no room for the media type");
-  pool_->submit(job, std::move(slot), {});
+  config::Result<workers::Slot> slot = pool_->slots().lease(pipeline, body.size());
+  if (!slot) give_up(slot.error().detail);
+  const config::Result<std::span<char>> room = slot->writable(body.size());
+  if (!room) give_up(room.error().detail);
+  std::copy(body.begin(), body.end(), room->begin());
+  slot->commit(body.size());
+  if (!slot->describe(media_type, {})) give_up("no room for the media type");
+  pool_->submit(job, std::move(*slot), {});
 }
 
 std::chrono::nanoseconds own_cpu_time() {

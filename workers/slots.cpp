@@ -1,11 +1,9 @@
 #include "workers/slots.hpp"
 
-#include "workers/prefetch.hpp"
-
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <new>
-#include <type_traits>
 
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,22 +12,13 @@
 namespace fetchmill::workers {
 namespace {
 
-constexpr std::uint32_t no_slot = UINT32_MAX;
-
 // What stands in a slot besides pipeline and body.
 constexpr std::uint64_t tail_bytes_max = media_type_bytes_max + final_url_bytes_max;
-// Kept free behind every body for its padding and an ordinary media type and URL, so that
-// describe() seldom needs more and sealing never does.
-constexpr std::uint64_t tail_room_bytes = 512;
-static_assert(tail_room_bytes > body_padding_bytes);
 constexpr std::uint64_t large_claim_step_max = std::uint64_t{1} << 20U;
 // A step in search of strays is a system call or two, whatever it gives back.
 constexpr int stray_steps_max = 64;
 constexpr std::uint64_t stat_block_bytes = 512;
 
-constexpr std::uint64_t body_offset_for(std::uint64_t pipeline_bytes) {
-  return round_up(sizeof(SlotHeader) + pipeline_bytes, cache_line_bytes);
-}
 constexpr std::uint64_t large_slot_bytes_for(std::uint64_t body_bytes_max) {
   return round_up(
       body_offset_for(pipeline_bytes_max) + body_bytes_max + tail_room_bytes + tail_bytes_max,
@@ -49,10 +38,6 @@ constexpr std::uint64_t large_slot_bytes_for(std::uint64_t body_bytes_max) {
 // others hold what they have and wait without a worker and without a lock.
 constexpr std::uint64_t reserve_bytes(const SlotShape& shape) {
   return shape.large_slot_bytes + medium_slot_bytes;
-}
-
-config::Error overloaded() {
-  return config::Error(config::ErrorCode::overloaded, "no room for more bodies now");
 }
 
 }  // namespace
@@ -87,82 +72,37 @@ config::Result<SlotShape> slot_shape(std::uint64_t region_bytes, std::uint64_t b
 
 // ---- Slot
 
-config::Result<std::span<char>> Slot::writable(std::uint64_t bytes_min) {
-  SlotPool::Entry* entry = &pool_->entries_[index_];
-  const std::uint64_t body_max = pool_->shape_.body_bytes_max;
-  if (bytes_min > body_max - entry->body_bytes)
+config::Result<std::span<char>> Slot::grow(std::uint64_t bytes_min) {
+  if (bytes_min > pool_->shape_.body_bytes_max - entry_->body_bytes)
     return config::Error(config::ErrorCode::payload_too_large, "the body is too large for a slot");
-  entry->described = false;
-  const std::uint64_t used = entry->body_offset + entry->body_bytes + tail_room_bytes;
-  if (used + bytes_min > entry->claimed) {
-    // Large slots claim ahead, doubling, while there is plenty; exactly what is needed otherwise.
-    const std::uint64_t ahead = std::min(2 * used, used + large_claim_step_max);
-    const std::uint64_t most = pool_->shape_.large_slot_bytes;
-    if (!pool_->claim_ahead(index_, std::min(std::max(used + bytes_min, ahead), most)) &&
-        !pool_->ensure(*this, used + bytes_min))
-      return overloaded();
-    entry = &pool_->entries_[index_];
-  }
-  const std::uint64_t start = entry->body_offset + entry->body_bytes;
-  const std::uint64_t room =
-      std::min(entry->claimed - start - tail_room_bytes, body_max - entry->body_bytes);
-  return std::span(reinterpret_cast<char*>(pool_->at(index_) + start), room);
-}
-
-void Slot::commit(std::uint64_t bytes) {
-  pool_->entries_[index_].body_bytes += bytes;
+  entry_->sealed_bytes = 0;
+  const std::uint64_t used = entry_->body_end() + tail_room_bytes;
+  // Large slots claim ahead, doubling, while there is plenty; exactly what is needed otherwise.
+  const std::uint64_t ahead = std::min(2 * used, used + large_claim_step_max);
+  const std::uint64_t most = pool_->shape_.large_slot_bytes;
+  if (!pool_->claim_ahead(pool_->index_of(*entry_),
+                          std::min(std::max(used + bytes_min, ahead), most)) &&
+      !pool_->ensure(*this, used + bytes_min))
+    return SlotPool::overloaded();
+  return pool_->room_behind(*entry_);
 }
 
 void Slot::clear_body() {
-  pool_->entries_[index_].body_bytes = 0;
-  pool_->entries_[index_].described = false;
+  entry_->body_bytes = 0;
+  entry_->sealed_bytes = 0;
 }
 
 std::string_view Slot::body() const {
-  const SlotPool::Entry& entry = pool_->entries_[index_];
-  return {reinterpret_cast<const char*>(pool_->at(index_) + entry.body_offset), entry.body_bytes};
+  return {reinterpret_cast<const char*>(entry_->start) + entry_->body_offset, entry_->body_bytes};
 }
 
 std::string_view Slot::pipeline() const {
-  return pool_->pipeline(index_);
-}
-
-config::Result<void> Slot::describe(std::string_view media_type, std::string_view final_url,
-                                    const BodyCoding& coding) {
-  if (media_type.size() > media_type_bytes_max) media_type = {};
-  if (final_url.size() > final_url_bytes_max) final_url = {};
-  SlotPool::Entry* entry = &pool_->entries_[index_];
-  const std::uint64_t tail_bytes = media_type.size() + final_url.size();
-  const std::uint64_t tail_offset = entry->body_offset + entry->body_bytes + body_padding_bytes;
-  if (tail_offset + tail_bytes > entry->claimed) {
-    if (!pool_->ensure(*this, tail_offset + tail_bytes)) return overloaded();
-    entry = &pool_->entries_[index_];
-  }
-
-  std::byte* start = pool_->at(index_);
-  // Slots are used again: what an earlier body left here must not show.
-  std::memset(start + entry->body_offset + entry->body_bytes, 0, body_padding_bytes);
-  std::copy(media_type.begin(), media_type.end(), reinterpret_cast<char*>(start) + tail_offset);
-  std::copy(final_url.begin(), final_url.end(),
-            reinterpret_cast<char*>(start) + tail_offset + media_type.size());
-  new (start) SlotHeader{.generation = entry->generation,
-                         .body_offset = entry->body_offset,
-                         .body_bytes = entry->body_bytes,
-                         .tail_offset = tail_offset,
-                         .pipeline_bytes = entry->pipeline_bytes,
-                         .media_type_bytes = static_cast<std::uint32_t>(media_type.size()),
-                         .final_url_bytes = static_cast<std::uint32_t>(final_url.size()),
-                         .content_coding = static_cast<std::uint32_t>(coding.coding),
-                         .decoded_bytes_max = coding.decoded_bytes_max,
-                         .reserved = {}};
-  entry->sealed_bytes = tail_offset + tail_bytes;
-  entry->described = true;
-  entry->coded = coding.coding != ContentCoding::none;
-  return {};
+  return SlotPool::pipeline(*entry_);
 }
 
 void Slot::give_back() {
-  std::exchange(pool_, nullptr)->free(index_);
+  pool_->free(pool_->index_of(*entry_));
+  pool_ = nullptr;
 }
 
 // ---- SlotPool
@@ -173,17 +113,16 @@ SlotPool::SlotPool(std::span<std::byte> region, const SlotShape& shape, std::uin
       shape_(shape),
       room_hint_(std::move(room_hint)),
       // There are some hundred thousand: the system's zero pages come as slots come into use.
-      entries_(static_cast<Entry*>(std::calloc(shape.slot_count(), sizeof(Entry)))),
+      entries_(static_cast<SlotEntry*>(std::calloc(shape.slot_count(), sizeof(SlotEntry)))),
       crowd_(crowd),
       reserve_holder_(no_slot) {
-  static_assert(std::is_trivially_copyable_v<Entry>);
   if (!entries_) throw std::bad_alloc();
   std::uint32_t end = 0;
   for (const std::uint32_t count : {shape.small_count, shape.medium_count, shape.large_count}) {
     FreeSlots& slots = free_of(class_of(end));
-    slots.fresh = end;
+    slots.begin = slots.fresh = end;
     slots.end = end += count;
-    slots.used.reserve(count);  // a slot's end must not fail
+    slots.used = std::make_unique_for_overwrite<std::uint32_t[]>(count);
   }
 }
 
@@ -197,7 +136,8 @@ std::uint64_t SlotPool::slot_bytes(Class which) const {
   return which == Class::medium ? medium_slot_bytes : shape_.large_slot_bytes;
 }
 
-std::uint64_t SlotPool::offset_of_larger(std::uint32_t index) const {
+std::uint64_t SlotPool::offset_of(std::uint32_t index) const {
+  if (index < shape_.small_count) return index * small_slot_bytes;
   const std::uint64_t small_end = shape_.small_count * small_slot_bytes;
   index -= shape_.small_count;
   if (index < shape_.medium_count) return small_end + index * medium_slot_bytes;
@@ -216,47 +156,37 @@ std::uint32_t SlotPool::index_at(std::uint64_t offset) const {
   return dense_count + static_cast<std::uint32_t>((offset - dense_end) / shape_.large_slot_bytes);
 }
 
-config::Result<Slot> SlotPool::lease(std::string_view pipeline, std::uint64_t expected_body_bytes) {
+config::Error SlotPool::overloaded() {
+  return config::Error(config::ErrorCode::overloaded, "no room for more bodies now");
+}
+
+config::Result<Slot> SlotPool::lease_any(std::string_view pipeline,
+                                         std::uint64_t expected_body_bytes) {
   if (pipeline.size() > pipeline_bytes_max || expected_body_bytes > shape_.body_bytes_max)
     return config::Error(config::ErrorCode::payload_too_large, "too large for a slot");
-  const bool others_wait = !growing_.empty() || !leasing_.empty();
-  if (others_wait && !serving_) return overloaded();
-
-  const std::uint64_t body_offset = body_offset_for(pipeline.size());
-  const std::uint64_t at_least = body_offset + tail_room_bytes;
-  std::uint32_t index = no_slot;
-  for (const Class which : {Class::small, Class::medium, Class::large})
-    if (at_least + expected_body_bytes <= slot_bytes(which) &&
-        (index = take(which, at_least, false)) != no_slot)
-      break;
-  if (index == no_slot) return overloaded();
-
-  Entry& entry = entries_[index];
-  entry.body_offset = static_cast<std::uint32_t>(body_offset);
-  entry.pipeline_bytes = static_cast<std::uint32_t>(pipeline.size());
-  std::copy(pipeline.begin(), pipeline.end(),
-            reinterpret_cast<char*>(at(index)) + sizeof(SlotHeader));
-  return Slot(*this, index);
+  if (others_wait() && !serving_) return overloaded();
+  const std::uint64_t at_least = body_offset_for(pipeline.size()) + tail_room_bytes;
+  for (const Class which : {Class::small, Class::medium, Class::large}) {
+    if (at_least + expected_body_bytes > slot_bytes(which)) continue;
+    const std::uint32_t index = take(which, at_least, false);
+    if (index != no_slot) return begin(index, pipeline);
+  }
+  return overloaded();
 }
 
 std::uint32_t SlotPool::take(Class which, std::uint64_t bytes, bool privileged) {
-  auto& [used, fresh, end] = free_of(which);
+  FreeSlots& slots = free_of(which);
+  if (which == Class::small && slots.used_count > 0) return reuse_small();
   // The last large range is the reserve holder's.
-  const std::size_t kept = which == Class::large && !privileged ? 1 : 0;
-  if (used.size() + (end - fresh) <= kept) return no_slot;
-  const std::uint32_t index = used.empty() ? fresh : used.back();
+  const std::uint32_t kept = which == Class::large && !privileged ? 1 : 0;
+  if (slots.used_count + (slots.end - slots.fresh) <= kept) return no_slot;
+  const bool fresh = slots.used_count == 0;
+  const std::uint32_t index = fresh ? slots.fresh : slots.used[slots.used_count - 1];
   if (!claim(index, bytes, privileged)) return no_slot;
-  if (used.empty())
-    ++fresh;
+  if (fresh)
+    entries_[slots.fresh++].start = region_.data() + offset_of(index);
   else
-    used.pop_back();
-  if (which == Class::small && used.size() > prefetch_tasks)
-    prefetch_to_write(at(used[used.size() - prefetch_tasks]), tiny_slot_bytes);
-  Entry& entry = entries_[index];
-  ++entry.generation;
-  entry.body_bytes = 0;
-  entry.described = false;
-  ++leased_;
+    --slots.used_count;
   return index;
 }
 
@@ -264,7 +194,7 @@ bool SlotPool::claim(std::uint32_t index, std::uint64_t bytes, bool privileged) 
   const Class which = class_of(index);
   // Dense slots are claimed whole: they are too small to keep books about their pages.
   bytes = which == Class::large ? round_up(bytes, page_bytes) : slot_bytes(which);
-  Entry& entry = entries_[index];
+  SlotEntry& entry = entries_[index];
   if (bytes <= entry.claimed) return true;
   const std::uint64_t more = bytes > entry.resident ? bytes - entry.resident : 0;
   const std::uint64_t limit = shape_.budget_bytes - (privileged ? 0 : reserve_bytes(shape_));
@@ -284,44 +214,39 @@ bool SlotPool::claim_ahead(std::uint32_t index, std::uint64_t bytes) {
 }
 
 bool SlotPool::ensure(Slot& slot, std::uint64_t bytes) {
+  const std::uint32_t index = index_of(*slot.entry_);
   const auto attempt = [&] {
-    const bool privileged = reserve_holder_ == slot.index_;
-    if (bytes <= slot_bytes(class_of(slot.index_))) return claim(slot.index_, bytes, privileged);
+    const bool privileged = reserve_holder_ == index;
+    if (bytes <= slot_bytes(class_of(index))) return claim(index, bytes, privileged);
     return (bytes <= medium_slot_bytes && move_to(slot, Class::medium, bytes, privileged)) ||
            move_to(slot, Class::large, bytes, privileged);
   };
-  if (bytes <= entries_[slot.index_].claimed || attempt()) return true;
+  if (bytes <= slot.entry_->claimed || attempt()) return true;
   if (reserve_holder_ != no_slot) return false;
-  reserve_holder_ = slot.index_;
+  reserve_holder_ = index;
   return attempt();
 }
 
 bool SlotPool::move_to(Slot& slot, Class which, std::uint64_t bytes, bool privileged) {
   const std::uint32_t index = take(which, bytes, privileged);
   if (index == no_slot) return false;
-  const Entry& from = entries_[slot.index_];
-  Entry& to = entries_[index];
+  const SlotEntry& from = *slot.entry_;
+  SlotEntry& to = renew(index, from.pipeline_bytes);
   to.body_bytes = from.body_bytes;
-  to.body_offset = from.body_offset;
-  to.pipeline_bytes = from.pipeline_bytes;
-  std::memcpy(at(index), at(slot.index_), from.body_offset + from.body_bytes);
-  if (reserve_holder_ == slot.index_) reserve_holder_ = index;
-  free(slot.index_);
-  slot.index_ = index;
+  std::memcpy(to.start, from.start, from.body_end());
+  const std::uint32_t left = index_of(from);
+  if (reserve_holder_ == left) reserve_holder_ = index;
+  free(left);
+  slot.entry_ = &to;
   return true;
 }
 
-void SlotPool::free(std::uint32_t index) {
-  Entry& entry = entries_[index];
+void SlotPool::free_larger(std::uint32_t index) {
+  SlotEntry& entry = entries_[index];
   claimed_ -= entry.claimed;
   entry.claimed = 0;
-  const Class which = class_of(index);
-  // Small ones are never given back (housekeeping).
-  if (which != Class::small) entry.freed_at = Clock::now();
-  free_of(which).used.push_back(index);
-  --leased_;
-  if (reserve_holder_ == index) reserve_holder_ = no_slot;
-  hint();
+  entry.freed_at = Clock::now();
+  free_of(class_of(index)).push(index);
 }
 
 void SlotPool::make_room(std::uint64_t bytes, std::uint32_t except) {
@@ -332,18 +257,18 @@ void SlotPool::make_room(std::uint64_t bytes, std::uint32_t except) {
     bytes -= std::min(given, bytes);
   };
   // The coldest first, then what larger bodies left behind in ranges that are in use again.
-  for (const std::uint32_t index : free_of(Class::large).used) shrink(index);
-  for (const std::uint32_t index : free_of(Class::medium).used) shrink(index);
+  for (const std::uint32_t index : free_of(Class::large).all_used()) shrink(index);
+  for (const std::uint32_t index : free_of(Class::medium).all_used()) shrink(index);
   for (std::uint32_t index = shape_.small_count + shape_.medium_count; index < shape_.slot_count();
        ++index)
     shrink(index);
 }
 
 std::uint64_t SlotPool::give_back(std::uint32_t index, std::uint64_t bytes_max) {
-  Entry& entry = entries_[index];
+  SlotEntry& entry = entries_[index];
   const std::uint64_t bytes = std::min(entry.resident - entry.claimed, bytes_max);
   if (bytes == 0) return 0;
-  if (::madvise(at(index) + entry.resident - bytes, bytes, MADV_REMOVE) != 0) return 0;
+  if (::madvise(entry.start + entry.resident - bytes, bytes, MADV_REMOVE) != 0) return 0;
   entry.resident -= bytes;
   resident_ -= bytes;
   give_back_left_ -= bytes;
@@ -353,7 +278,7 @@ std::uint64_t SlotPool::give_back(std::uint32_t index, std::uint64_t bytes_max) 
 bool SlotPool::housekeeping(Clock::time_point now) {
   give_back_left_ = give_back_bytes_max;
   for (const Class which : {Class::large, Class::medium})
-    for (const std::uint32_t index : free_of(which).used) {
+    for (const std::uint32_t index : free_of(which).all_used()) {
       if (now - entries_[index].freed_at >= idle_time) give_back(index, give_back_left_);
       if (give_back_left_ == 0) return true;
     }
@@ -400,6 +325,7 @@ bool SlotPool::give_back_strays(const Fd& file) {
 
 void SlotPool::wait(RoomWaiter& waiter, WaitFor what) {
   queue_of(what).push_back(waiter);
+  will_hint();
   hint();
 }
 
@@ -408,7 +334,7 @@ void SlotPool::cancel(RoomWaiter& waiter) {
 }
 
 void SlotPool::serve_waiters() {
-  hinted_ = false;
+  hint_ = Hint::due;
   give_back_left_ = give_back_bytes_max;
   serving_ = true;
   for (Queue* queue : {&growing_, &leasing_})
@@ -417,6 +343,7 @@ void SlotPool::serve_waiters() {
       cancel(waiter);
       if (waiter.try_again()) continue;
       queue->push_front(waiter);
+      will_hint();
       serving_ = false;
       // What was given back this turn was not enough, but there may be more next turn.
       if (give_back_left_ < give_back_bytes_max) hint();
@@ -441,26 +368,19 @@ void SlotPool::read_next() {
 }
 
 void SlotPool::hint_if_room() {
-  const bool may_read = !reading_.empty() && sealed_ <= crowd_ / 2;
-  if (growing_.empty() && leasing_.empty() && !may_read) return;
-  hinted_ = true;
-  room_hint_();
-}
-
-// ---- submitted slots
-
-void SlotPool::free_sealed(std::uint32_t index) {
-  --sealed_;
-  ++unsealed_;
-  free(index);
-}
-
-std::uint64_t SlotPool::body_bytes(std::uint32_t index) const {
-  return reinterpret_cast<const SlotHeader*>(at(index))->body_bytes;
+  if (!others_wait() && reading_.empty()) {
+    hint_ = Hint::needless;
+  } else if (others_wait() || sealed_ <= crowd_ / 2) {
+    hint_ = Hint::given;
+    room_hint_();
+  }
 }
 
 SlotPool::Usage SlotPool::usage() const {
-  return {shape_.budget_bytes, resident_, claimed_, leased_,
+  const std::uint64_t free_small = free_of(Class::small).used_count * small_slot_bytes;
+  std::uint32_t leased = 0;
+  for (const FreeSlots& slots : free_) leased += slots.leased();
+  return {shape_.budget_bytes, resident_, claimed_ - free_small, leased,
           static_cast<std::uint32_t>(growing_.size() + leasing_.size())};
 }
 

@@ -18,18 +18,22 @@
 #include "workers/content_coding.hpp"
 #include "workers/fd.hpp"
 #include "workers/layout.hpp"
+#include "workers/prefetch.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <memory>
+#include <new>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <boost/intrusive/list.hpp>
 
@@ -48,19 +52,47 @@ struct SlotShape {
   std::uint32_t slot_count() const { return small_count + medium_count + large_count; }
 };
 
+constexpr std::uint64_t body_offset_for(std::uint64_t pipeline_bytes) {
+  return round_up(sizeof(SlotHeader) + pipeline_bytes, cache_line_bytes);
+}
+
+// Kept free behind every body for its padding and an ordinary media type and URL, so that
+// describe() seldom needs more and sealing never does.
+inline constexpr std::uint64_t tail_room_bytes = 512;
+static_assert(tail_room_bytes > body_padding_bytes);
+
 // Errors: invalid_request: the region is too small for bodies of that size.
 config::Result<SlotShape> slot_shape(std::uint64_t region_bytes, std::uint64_t body_bytes_max);
 
 class SlotPool;
 
+// The SlotPool's book about one slot. All of a fresh one is zero.
+struct SlotEntry {
+  std::byte* start = nullptr;  // set when it is first leased
+  // Bytes of pages the lease may touch. 0: free; but a small one keeps its page.
+  std::uint64_t claimed = 0;
+  std::uint64_t resident = 0;  // the most claimed since pages were last given back
+  std::uint64_t body_bytes = 0;
+  std::uint64_t sealed_bytes = 0;  // all of it; 0: not described yet
+  std::uint32_t body_offset = 0;
+  std::uint32_t pipeline_bytes = 0;
+  std::uint32_t generation = 0;
+  std::uint16_t pins = 0;
+  bool coded = false;
+  std::chrono::steady_clock::time_point freed_at{};
+
+  std::uint64_t body_end() const { return body_offset + body_bytes; }
+};
+static_assert(sizeof(SlotEntry) == cache_line_bytes && std::is_trivially_copyable_v<SlotEntry>);
+
 // The right to one slot; gives it back at scope end. Empty after a move.
 class Slot {
  public:
   Slot() = default;
-  Slot(Slot&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), index_(other.index_) {}
+  Slot(Slot&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), entry_(other.entry_) {}
   Slot& operator=(Slot&& other) noexcept {
     std::swap(pool_, other.pool_);
-    std::swap(index_, other.index_);
+    std::swap(entry_, other.entry_);
     return *this;
   }
   ~Slot() { release(); }
@@ -92,11 +124,12 @@ class Slot {
 
  private:
   friend class SlotPool;
+  config::Result<std::span<char>> grow(std::uint64_t bytes_min);
   void give_back();
-  Slot(SlotPool& pool, std::uint32_t index) : pool_(&pool), index_(index) {}
+  Slot(SlotPool& pool, SlotEntry& entry) : pool_(&pool), entry_(&entry) {}
 
   SlotPool* pool_ = nullptr;
-  std::uint32_t index_ = 0;
+  SlotEntry* entry_ = nullptr;
 };
 
 // Somebody who waits for room, for a new slot or for a growing one. First come, first served;
@@ -176,25 +209,25 @@ class SlotPool {
   // ---- for the Pool: a submitted slot is read by a worker until that worker answered or died.
   // Completes the slot and takes it from its owner: it is freed with its last pin.
   std::uint32_t seal(Slot&& slot) {
-    // Room for the padding is kept by writable(), so this cannot fail.
-    if (!entries_[slot.index_].described) (void)slot.describe({}, {});
+    SlotEntry& entry = *slot.entry_;
+    // For the padding there is always room.
+    if (entry.sealed_bytes == 0) complete(entry, {}, {}, {});
     slot.pool_ = nullptr;
-    entries_[slot.index_].pins = 1;
+    entry.pins = 1;
     ++sealed_;
-    return slot.index_;
+    return index_of(entry);
   }
   void pin(std::uint32_t index) { ++entries_[index].pins; }
   void unpin(std::uint32_t index) {
     if (--entries_[index].pins == 0) free_sealed(index);
   }
   Place place(std::uint32_t index) const {
-    return {offset_of(index), entries_[index].sealed_bytes, entries_[index].coded};
+    const SlotEntry& entry = entries_[index];
+    return {static_cast<std::uint64_t>(entry.start - region_.data()), entry.sealed_bytes,
+            entry.coded};
   }
-  std::string_view pipeline(std::uint32_t index) const {
-    return {reinterpret_cast<const char*>(at(index) + sizeof(SlotHeader)),
-            entries_[index].pipeline_bytes};
-  }
-  std::uint64_t body_bytes(std::uint32_t index) const;
+  std::string_view pipeline(std::uint32_t index) const { return pipeline(entries_[index]); }
+  std::uint64_t body_bytes(std::uint32_t index) const { return entries_[index].body_bytes; }
 
   Usage usage() const;
 
@@ -205,41 +238,40 @@ class SlotPool {
   friend class Slot;
   enum class Class : std::uint8_t { small, medium, large };
   static constexpr std::size_t class_count = 3;
+  static constexpr std::uint32_t no_slot = UINT32_MAX;
+  // needless: nobody waits; given: serve_waiters() has not come yet.
+  enum class Hint : std::uint8_t { needless, due, given };
 
-  // All of a fresh one is zero.
-  struct Entry {
-    std::uint64_t claimed = 0;   // bytes of pages the lease may touch; 0: free
-    std::uint64_t resident = 0;  // the most claimed since pages were last given back
-    std::uint64_t body_bytes = 0;
-    std::uint64_t sealed_bytes = 0;  // all of it, once described
-    std::uint32_t body_offset = 0;
-    std::uint32_t pipeline_bytes = 0;
-    std::uint32_t generation = 0;
-    std::uint32_t pins = 0;
-    bool described = false;
-    bool coded = false;
-    Clock::time_point freed_at{};
-  };
   struct EndOfEntries {
-    void operator()(Entry* entries) const { std::free(entries); }
+    void operator()(SlotEntry* entries) const { std::free(entries); }
   };
   // Of one class.
   struct FreeSlots {
-    std::vector<std::uint32_t> used;  // last in, first out: its pages are warm
-    std::uint32_t fresh = 0;          // what comes from here on was never leased,
-    std::uint32_t end = 0;            // up to here
+    std::unique_ptr<std::uint32_t[]> used;  // last in, first out: its pages are warm
+    std::uint32_t used_count = 0;           // room is for all, so that a slot's end cannot fail
+    std::uint32_t begin = 0;
+    std::uint32_t fresh = 0;  // what comes from here on was never leased,
+    std::uint32_t end = 0;    // up to here
+
+    std::uint32_t leased() const { return fresh - begin - used_count; }
+    std::span<const std::uint32_t> all_used() const { return {used.get(), used_count}; }
+    void push(std::uint32_t index) { used[used_count++] = index; }
   };
 
   Class class_of(std::uint32_t index) const;
-  std::uint64_t offset_of(std::uint32_t index) const {
-    return index < shape_.small_count ? index * small_slot_bytes : offset_of_larger(index);
+  std::uint32_t index_of(const SlotEntry& entry) const {
+    return static_cast<std::uint32_t>(&entry - entries_.get());
   }
-  std::uint64_t offset_of_larger(std::uint32_t index) const;
+  std::uint64_t offset_of(std::uint32_t index) const;
   // The slot that holds that byte of the region.
   std::uint32_t index_at(std::uint64_t offset) const;
   std::uint64_t slot_bytes(Class which) const;
-  std::byte* at(std::uint32_t index) const { return region_.data() + offset_of(index); }
   FreeSlots& free_of(Class which) { return free_[static_cast<std::size_t>(which)]; }
+  const FreeSlots& free_of(Class which) const { return free_[static_cast<std::size_t>(which)]; }
+  config::Result<Slot> lease_any(std::string_view pipeline, std::uint64_t expected_body_bytes);
+  Slot begin(std::uint32_t index, std::string_view pipeline);
+  SlotEntry& renew(std::uint32_t index, std::uint32_t pipeline_bytes);
+  std::uint32_t reuse_small();
   // `privileged`: for the holder of the reserve.
   std::uint32_t take(Class which, std::uint64_t bytes, bool privileged);
   bool claim(std::uint32_t index, std::uint64_t bytes, bool privileged);
@@ -247,16 +279,32 @@ class SlotPool {
   // Makes the first `bytes` of the slot usable, moving it if its class is too small.
   bool ensure(Slot& slot, std::uint64_t bytes);
   bool move_to(Slot& slot, Class which, std::uint64_t bytes, bool privileged);
+  std::span<char> room_behind(const SlotEntry& entry) const;
+  static std::string_view pipeline(const SlotEntry& entry) {
+    return {reinterpret_cast<const char*>(entry.start) + sizeof(SlotHeader), entry.pipeline_bytes};
+  }
+  static void complete(SlotEntry& entry, std::string_view media_type, std::string_view final_url,
+                       const BodyCoding& coding);
   void make_room(std::uint64_t bytes, std::uint32_t except);
   std::uint64_t give_back(std::uint32_t index, std::uint64_t bytes_max);
   void free(std::uint32_t index);
-  void free_sealed(std::uint32_t index);
-  void hint() {
-    if (!hinted_ && anybody_waits()) hint_if_room();
+  void free_larger(std::uint32_t index);
+  void free_sealed(std::uint32_t index) {
+    --sealed_;
+    ++unsealed_;
+    free(index);
   }
-  bool anybody_waits() const { return !growing_.empty() || !leasing_.empty() || !reading_.empty(); }
+  void hint() {
+    if (hint_ == Hint::due) hint_if_room();
+  }
+  void will_hint() {
+    if (hint_ == Hint::needless) hint_ = Hint::due;
+  }
+  bool others_wait() const { return !growing_.empty() || !leasing_.empty(); }
   void hint_if_room();
   void read_next();
+
+  static config::Error overloaded();
 
   using Queue = boost::intrusive::list<RoomWaiter, boost::intrusive::constant_time_size<false>>;
 
@@ -268,23 +316,121 @@ class SlotPool {
   std::span<std::byte> region_;
   SlotShape shape_;
   std::function<void()> room_hint_;
-  std::unique_ptr<Entry[], EndOfEntries> entries_;  // of all slots
+  std::unique_ptr<SlotEntry[], EndOfEntries> entries_;  // of all slots
   std::array<FreeSlots, class_count> free_;
   Queue growing_;
   Queue leasing_;
   Queue reading_;
   std::uint64_t resident_ = 0;
-  std::uint64_t claimed_ = 0;
+  std::uint64_t claimed_ = 0;                           // also by small slots that are free now
   std::uint64_t give_back_left_ = give_back_bytes_max;  // of this turn
   std::uint64_t strays_sought_to_ = 0;                  // an offset, since the search began
-  std::uint32_t leased_ = 0;
   std::uint32_t sealed_ = 0;
   std::uint32_t unsealed_ = 0;  // since the last let_read()
   std::uint32_t crowd_;
   std::uint32_t reserve_holder_;
   bool strays_found_ = false;  // by this search
   bool serving_ = false;
-  bool hinted_ = false;
+  Hint hint_ = Hint::needless;
 };
+
+// ---- what every task needs and most need nothing beside: a small slot that was used before
+
+inline config::Result<Slot> SlotPool::lease(std::string_view pipeline,
+                                            std::uint64_t expected_body_bytes) {
+  const std::uint64_t bytes =
+      body_offset_for(pipeline.size()) + tail_room_bytes + expected_body_bytes;
+  const bool is_small = expected_body_bytes <= shape_.body_bytes_max && bytes <= small_slot_bytes;
+  const bool one_is_warm = free_of(Class::small).used_count > 0;
+  if (!is_small || !one_is_warm || hint_ != Hint::needless)
+    return lease_any(pipeline, expected_body_bytes);
+  return begin(reuse_small(), pipeline);
+}
+
+// Its page was never given back, so there is nothing to claim.
+inline std::uint32_t SlotPool::reuse_small() {
+  FreeSlots& slots = free_of(Class::small);
+  const std::uint32_t left = --slots.used_count;
+  if (left > prefetch_tasks)
+    prefetch_to_write(entries_[slots.used[left - prefetch_tasks]].start, tiny_slot_bytes);
+  return slots.used[left];
+}
+
+inline SlotEntry& SlotPool::renew(std::uint32_t index, std::uint32_t pipeline_bytes) {
+  SlotEntry& entry = entries_[index];
+  ++entry.generation;
+  entry.body_bytes = 0;
+  entry.sealed_bytes = 0;
+  entry.body_offset = static_cast<std::uint32_t>(body_offset_for(pipeline_bytes));
+  entry.pipeline_bytes = pipeline_bytes;
+  return entry;
+}
+
+inline Slot SlotPool::begin(std::uint32_t index, std::string_view pipeline) {
+  SlotEntry& entry = renew(index, static_cast<std::uint32_t>(pipeline.size()));
+  std::copy(pipeline.begin(), pipeline.end(),
+            reinterpret_cast<char*>(entry.start) + sizeof(SlotHeader));
+  return Slot(*this, entry);
+}
+
+// With the room for the tail kept, which every lease and every growth claimed besides.
+inline std::span<char> SlotPool::room_behind(const SlotEntry& entry) const {
+  return {reinterpret_cast<char*>(entry.start) + entry.body_end(),
+          std::min(entry.claimed - entry.body_end() - tail_room_bytes,
+                   shape_.body_bytes_max - entry.body_bytes)};
+}
+
+inline config::Result<std::span<char>> Slot::writable(std::uint64_t bytes_min) {
+  const std::span<char> room = pool_->room_behind(*entry_);
+  if (room.size() < bytes_min) return grow(bytes_min);
+  entry_->sealed_bytes = 0;
+  return room;
+}
+
+inline void Slot::commit(std::uint64_t bytes) {
+  entry_->body_bytes += bytes;
+}
+
+inline config::Result<void> Slot::describe(std::string_view media_type, std::string_view final_url,
+                                           const BodyCoding& coding) {
+  if (media_type.size() > media_type_bytes_max) media_type = {};
+  if (final_url.size() > final_url_bytes_max) final_url = {};
+  const std::uint64_t bytes =
+      entry_->body_end() + body_padding_bytes + media_type.size() + final_url.size();
+  if (bytes > entry_->claimed && !pool_->ensure(*this, bytes)) return SlotPool::overloaded();
+  SlotPool::complete(*entry_, media_type, final_url, coding);
+  return {};
+}
+
+inline void SlotPool::complete(SlotEntry& entry, std::string_view media_type,
+                               std::string_view final_url, const BodyCoding& coding) {
+  const std::uint64_t tail_offset = entry.body_end() + body_padding_bytes;
+  char* const tail = reinterpret_cast<char*>(entry.start) + tail_offset;
+  // Slots are used again: what an earlier body left here must not show.
+  std::memset(tail - body_padding_bytes, 0, body_padding_bytes);
+  std::copy(media_type.begin(), media_type.end(), tail);
+  std::copy(final_url.begin(), final_url.end(), tail + media_type.size());
+  new (entry.start) SlotHeader{.generation = entry.generation,
+                               .body_offset = entry.body_offset,
+                               .body_bytes = entry.body_bytes,
+                               .tail_offset = tail_offset,
+                               .pipeline_bytes = entry.pipeline_bytes,
+                               .media_type_bytes = static_cast<std::uint32_t>(media_type.size()),
+                               .final_url_bytes = static_cast<std::uint32_t>(final_url.size()),
+                               .content_coding = static_cast<std::uint32_t>(coding.coding),
+                               .decoded_bytes_max = coding.decoded_bytes_max,
+                               .reserved = {}};
+  entry.sealed_bytes = tail_offset + media_type.size() + final_url.size();
+  entry.coded = coding.coding != ContentCoding::none;
+}
+
+inline void SlotPool::free(std::uint32_t index) {
+  if (index < shape_.small_count)
+    free_of(Class::small).push(index);
+  else
+    free_larger(index);
+  if (reserve_holder_ == index) reserve_holder_ = no_slot;
+  hint();
+}
 
 }  // namespace fetchmill::workers

@@ -199,6 +199,20 @@ TEST_F(SlotsTest, AFreedSlotHintsWaiters) {
   EXPECT_EQ(hints_, before + 1);
 }
 
+TEST_F(SlotsTest, WhoWasServedInVainIsHintedAtAgain) {
+  Slot first = lease();
+  Slot second = lease();
+  Waiter waiter([&] {
+    first.release();
+    return false;
+  });
+  pool_->wait(waiter, SlotPool::WaitFor::lease);
+  pool_->serve_waiters();
+  const int before = hints_;
+  second.release();
+  EXPECT_EQ(hints_, before + 1);
+}
+
 TEST_F(SlotsTest, IdleRangesGoBackInPortionsAndOnlyWhenIdleForLong) {
   {
     Slot slot = lease(MiB);
