@@ -50,13 +50,13 @@ ResultKind kind_of(ops::LineKind kind) {
 }
 
 // What the loop takes as a media type: printable ASCII that fits.
-bool is_presentable(std::string_view media_type) {
+inline bool is_presentable(std::string_view media_type) {
   return media_type.size() <= sizeof(AnswerMediaType) &&
          std::ranges::all_of(media_type, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 // The media type, else without its parameters, else none.
-std::string_view presentable(std::string_view media_type) {
+inline std::string_view presentable(std::string_view media_type) {
   if (!is_presentable(media_type)) media_type = media_type.substr(0, media_type.find(';'));
   return is_presentable(media_type) ? media_type : std::string_view();
 }
@@ -156,14 +156,19 @@ class Worker {
     const config::Result<ops::RunResult> result = runner_.run(pipeline, input);
     if (!result) return fail(task, result.error());
 
-    Reply reply;
-    std::string_view bytes = result->bytes;
-    if (bytes.size() > task.result_bytes_max)
-      return fail(task, result_too_large(bytes.size(), task.result_bytes_max));
-    reply.media_type = presentable(result->media_type);
+    if (result->bytes.size() > task.result_bytes_max)
+      return fail(task, result_too_large(result->bytes.size(), task.result_bytes_max));
+    if ((task.flags & (hash_result | encode_for_line)) != 0) return hash_and_encode(task, *result);
+    finish(task, {.media_type = presentable(result->media_type)}, result->bytes);
+  }
+
+  // And finishes: what is hashed or becomes a part of a line.
+  [[gnu::noinline]] void hash_and_encode(const Submission& task, const ops::RunResult& result) {
+    Reply reply{.media_type = presentable(result.media_type)};
+    std::string_view bytes = result.bytes;
     if ((task.flags & hash_result) != 0) reply.hash = XXH3_128bits(bytes.data(), bytes.size());
     if ((task.flags & encode_for_line) != 0) {
-      const ops::LineValue line = runner_.encode_for_line(*result);
+      const ops::LineValue line = runner_.encode_for_line(result);
       reply.result_kind = kind_of(line.kind);
       bytes = line.bytes;
     }
@@ -224,7 +229,7 @@ class Worker {
   }
 
   // Into the granted output, or a larger one asked for.
-  void finish(const Submission& task, Reply& reply, std::string_view bytes) {
+  void finish(const Submission& task, Reply reply, std::string_view bytes) {
     const std::uint64_t offset =
         bytes.size() <= task.grant_bytes ? task.grant_offset : larger_output(task, bytes.size());
     const auto output = regions_.answers.writable_span(offset, bytes.size());
@@ -254,11 +259,11 @@ class Worker {
   // There is always a place: at most ring_depth tasks are unanswered, and need_output, which adds
   // an answer, is taken before its task's second one is written.
   void answer(const Submission& task, const Reply& reply) {
+    now_ = clock_.now();
     const std::uint32_t index = own_.answered.load(std::memory_order_relaxed);
     Answer& out = own_.answers[ring_place(index)];
     out.task = task.task;
     out.bytes = reply.bytes;
-    now_ = clock_.now();
     // The clock may have been set meanwhile, and gone back.
     out.process_ns = static_cast<std::uint64_t>(std::max<Clock::rep>((now_ - started_).count(), 0));
     out.hash[0] = reply.hash.low64;

@@ -134,7 +134,7 @@ Result<RunResult> Runner::run(std::string_view pipeline_json, const Input& input
   for (const CompiledStep& compiled : pipeline->steps) {
     prepare(*output, *compiled.op);
     Result<void> done = compiled.step->run(current, *output);
-    wore_out_worker_ = wore_out_worker_ || compiled.step->wore_out_worker();
+    if (compiled.step->wore_out_worker()) wore_out_worker_ = true;
     if (!done)
       return in_step(std::move(done).error(), pipeline_field,
                      static_cast<std::size_t>(&compiled - pipeline->steps.data()));
