@@ -42,9 +42,10 @@ std::string_view to_string(Lie lie);
 inline Lie judge_done(const Answer& answer, const Asked& asked) {
   if (answer.bytes > asked.grant_bytes) return Lie::span;
   if (answer.bytes > output_bytes_max(asked.result_bytes_max, asked.flags)) return Lie::length;
-  if (answer.result_kind > static_cast<std::uint32_t>(ResultKind::base64)) return Lie::result_kind;
   const bool for_line = (asked.flags & encode_for_line) != 0;
-  if (for_line == (answer.result_kind == static_cast<std::uint32_t>(ResultKind::raw)))
+  const auto raw = static_cast<std::uint32_t>(ResultKind::raw);
+  const auto last = static_cast<std::uint32_t>(ResultKind::base64);
+  if (for_line ? answer.result_kind == raw || answer.result_kind > last : answer.result_kind != raw)
     return Lie::result_kind;
   return answer.media_type_bytes > sizeof(AnswerMediaType) ? Lie::media_type : Lie::none;
 }

@@ -12,28 +12,6 @@
 #include <simdjson.h>
 
 namespace fetchmill::workers {
-namespace {
-
-std::string_view text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-[[gnu::noinline]] void make_anew(config::Result<JobOutput>& result) {
-  result = JobOutput();
-}
-
-// What the last answer left is used again: to make it anew takes longer than to copy a tiny result.
-inline JobOutput& empty_output(config::Result<JobOutput>& result) {
-  // An error, or a result that nobody took.
-  if (!result || result->bytes.capacity() > small_output_bytes) make_anew(result);
-  JobOutput& output = *result;
-  output.bytes.clear();
-  output.media_type.clear();
-  output.hash.reset();
-  return output;
-}
-
-}  // namespace
 
 Area::Area(Region commands, Region answers, std::uint64_t result_bytes_max)
     : commands_(std::move(commands)),
@@ -86,32 +64,6 @@ void Area::publish_poison(std::span<const PoisonList::Entry> entries) {
   loop_.poison_count.store(static_cast<std::uint32_t>(entries.size()), std::memory_order_relaxed);
 }
 
-Area::Take Area::take(TurnBudget& budget, Taken& into) {
-  while (!receiving_) {
-    if (answered_ == taken_)
-      if (const Take found = look(); found != Take::answer) return found;
-    if (!begin()) return Take::lie;
-  }
-  if (budget.answers == 0) return Take::later;
-  const Owed& answered = owed(0);
-  // What nobody wants need not be copied.
-  if (answered.task != nullptr) {
-    const Take got = receive(answered.asked, budget, into.result.output);
-    if (got != Take::answer) return got;
-  } else if (!received_.empty()) {
-    forget_received();
-  }
-  --budget.answers;
-  into.owed = &answered;
-  into.process_ns = answer_.process_ns;
-  into.is_last = answer_.is_last != 0;
-  receiving_ = false;
-  ++owed_begin_;
-  ++taken_;
-  free_small_outputs_[unanswered()] = answered.small_output;
-  return Take::answer;
-}
-
 // Answers that were not asked for are a lie when it is their turn; those before them count.
 Area::Take Area::look() {
   if (lie_ != Lie::none) return Take::lie;
@@ -136,30 +88,15 @@ void Area::forget_received() {
   received_ = std::string();
 }
 
-// An answer that ends its task, or a larger output granted. False: a lie.
-inline bool Area::begin() {
-  prefetch_next();
-  read_once(worker_.answers[ring_place(taken_)], answer_);
-  if (const Lie lie = judge(answer_, owed(0).asked); lie != Lie::none) {
-    tell(lie);
-    return false;
-  }
+// An answer that ends its task, or asks for a larger output.
+void Area::begin() {
   if (answer_.kind == static_cast<std::uint32_t>(AnswerKind::need_output)) {
     grant_large();
     ++taken_;
-    return true;
+    return;
   }
   receiving_ = true;
   scanned_ = 0;
-  return true;
-}
-
-// Where an answer that is there already, and its result, will be read from.
-inline void Area::prefetch_next() {
-  if (answered_ - taken_ <= prefetch_tasks) return;
-  prefetch_to_read(&worker_.answers[ring_place(taken_ + prefetch_tasks)], sizeof(Answer));
-  prefetch_to_read(answers_.all().data() + owed(prefetch_tasks).asked.grant_offset,
-                   cache_line_bytes);
 }
 
 // The large output is free: whatever it held was copied before the answer at hand was looked at.
@@ -174,42 +111,42 @@ void Area::grant_large() {
   ring_worker(loop_, worker_, rung_for_);
 }
 
-// Most results fit in what the turn may spend, and are copied once, to where they stay.
-inline Area::Take Area::receive(const Asked& asked, TurnBudget& budget,
-                                config::Result<JobOutput>& result) {
-  JobOutput& output = empty_output(result);
-  const bool at_once = received_.empty() && answer_.bytes <= budget.copy_bytes &&
-                       (asked.flags & encode_for_line) == 0;
-  const Take got = at_once ? copy(asked, answer_.bytes, budget, output.bytes)
-                           : receive_piece(asked, budget, output.bytes);
-  if (got != Take::answer) return got;
-  if (answer_.kind == static_cast<std::uint32_t>(AnswerKind::failed)) return finish_failed(result);
-  return finish(asked, output);
+Area::Take Area::go_on(TurnBudget& budget, Taken& into) {
+  // Another area may have spent it while this one was in the middle of an answer.
+  if (budget.spent()) return Take::later;
+  const Owed& answered = owed(0);
+  // What nobody wants need not be copied.
+  if (answered.task == nullptr) {
+    forget_received();
+  } else {
+    const Take got = receive(answered.asked, budget, into.result.output);
+    if (got != Take::answer) return got;
+  }
+  receiving_ = false;
+  return finish(answered, budget, into);
 }
 
-inline Area::Take Area::copy(const Asked& asked, std::uint64_t piece, TurnBudget& budget,
-                             std::string& bytes) {
-  const auto span = answers_.span(asked.grant_offset + bytes.size(), piece);
-  if (!span) return tell(Lie::span);
-  bytes.append(text(*span));
-  budget.copy_bytes -= piece;
-  return Take::answer;
+Area::Take Area::receive(const Asked& asked, TurnBudget& budget,
+                         config::Result<JobOutput>& result) {
+  std::string& bytes = empty(result).bytes;
+  if (!received_.empty()) bytes = std::exchange(received_, {});
+  const Take got = receive_piece(asked, budget, bytes);
+  if (got == Take::later) received_ = std::move(bytes);
+  if (got != Take::answer) return got;
+  return answer_.kind == static_cast<std::uint32_t>(AnswerKind::failed) ? describe_failed(result)
+                                                                        : describe(asked, *result);
 }
 
 Area::Take Area::receive_piece(const Asked& asked, TurnBudget& budget, std::string& bytes) {
-  // Another area may have spent it.
-  if (budget.spent()) return Take::later;
-  if (!received_.empty()) bytes = std::exchange(received_, {});
   const std::uint64_t left = answer_.bytes - bytes.size();
   const std::uint64_t piece = std::min(left, budget.copy_bytes);
   if (piece < left) bytes.reserve(answer_.bytes);
-  Take got = copy(asked, piece, budget, bytes);
-  if (got == Take::answer && piece < left) got = Take::later;
+  const Take got = copy(asked.grant_offset + bytes.size(), piece, budget, bytes);
+  if (got != Take::answer) return got;
+  if (piece < left) return Take::later;
   const bool for_line = answer_.kind == static_cast<std::uint32_t>(AnswerKind::done) &&
                         (asked.flags & encode_for_line) != 0;
-  if (got == Take::answer && for_line) got = scan_piece(budget, bytes);
-  if (got == Take::later) received_ = std::move(bytes);
-  return got;
+  return for_line ? scan_piece(budget, bytes) : Take::answer;
 }
 
 Area::Take Area::scan_piece(TurnBudget& budget, std::string_view bytes) {
@@ -223,15 +160,15 @@ Area::Take Area::scan_piece(TurnBudget& budget, std::string_view bytes) {
   return piece == left ? Take::answer : Take::later;
 }
 
-// `output` has all bytes.
-inline Area::Take Area::finish(const Asked& asked, JobOutput& output) {
+// All bytes are there.
+Area::Take Area::describe(const Asked& asked, JobOutput& output) {
   output.kind = static_cast<ResultKind>(answer_.result_kind);
   if ((asked.flags & (hash_result | hash_input)) != 0)
     output.hash = std::array{answer_.hash[0], answer_.hash[1]};
   return answer_.media_type_bytes > 0 ? copy_media_type(output.media_type) : Take::answer;
 }
 
-Area::Take Area::finish_failed(config::Result<JobOutput>& result) {
+Area::Take Area::describe_failed(config::Result<JobOutput>& result) {
   const std::string_view said = result->bytes;
   if (!simdjson::validate_utf8(said)) return tell(Lie::text);
   config::Error error(static_cast<config::ErrorCode>(answer_.error_code),
@@ -246,6 +183,10 @@ Area::Take Area::copy_media_type(std::string& media_type) {
   media_type.assign(worker_.media_types[ring_place(taken_)].text, answer_.media_type_bytes);
   const Lie lie = judge_media_type(media_type);
   return lie == Lie::none ? Take::answer : tell(lie);
+}
+
+void Area::make_anew(config::Result<JobOutput>& result) {
+  result = JobOutput();
 }
 
 bool Area::may_sleep() {

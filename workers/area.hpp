@@ -95,7 +95,7 @@ class Area {
   // What submissions with check_poison are compared with; at most poison_list_max.
   void publish_poison(std::span<const PoisonList::Entry> entries);
 
-  Take take(TurnBudget& budget, Taken& into);
+  [[gnu::always_inline]] Take take(TurnBudget& budget, Taken& into);
   bool receiving() const { return receiving_; }
   Lie lie() const { return lie_; }
   // Whether its large output may have pages. Until the spawner gave them back.
@@ -113,20 +113,26 @@ class Area {
   }
 
  private:
-  bool begin();
+  // What a tiny result takes.
   void prefetch_next();
+  bool is_plain(const Owed& answered) const;
+  static JobOutput& empty(config::Result<JobOutput>& result);
+  Take copy(std::uint64_t offset, std::uint64_t bytes, TurnBudget& budget, std::string& into);
+  Take finish(const Owed& answered, TurnBudget& budget, Taken& into);
+  // What most tiny results do without, and so out of line: it takes more of the stack.
+  Take look();
+  Take tell(Lie lie);
+  void begin();
+  void grant_large();
+  Take go_on(TurnBudget& budget, Taken& into);
   Take receive(const Asked& asked, TurnBudget& budget, config::Result<JobOutput>& result);
-  Take copy(const Asked& asked, std::uint64_t piece, TurnBudget& budget, std::string& bytes);
-  Take finish(const Asked& asked, JobOutput& output);
-  // What most tiny tasks do without is kept apart, or they would pay for its stack.
-  [[gnu::noinline]] Take look();
-  [[gnu::noinline]] Take tell(Lie lie);
-  [[gnu::noinline]] void grant_large();
-  [[gnu::noinline]] Take receive_piece(const Asked& asked, TurnBudget& budget, std::string& bytes);
+  Take receive_piece(const Asked& asked, TurnBudget& budget, std::string& bytes);
   Take scan_piece(TurnBudget& budget, std::string_view bytes);
-  [[gnu::noinline]] void forget_received();
-  [[gnu::noinline]] Take finish_failed(config::Result<JobOutput>& result);
-  [[gnu::noinline]] Take copy_media_type(std::string& media_type);
+  Take describe(const Asked& asked, JobOutput& output);
+  Take describe_failed(config::Result<JobOutput>& result);
+  Take copy_media_type(std::string& media_type);
+  void forget_received();
+  static void make_anew(config::Result<JobOutput>& result);
 
   Region commands_;
   Region answers_;
@@ -153,6 +159,8 @@ class Area {
   Lie lie_ = Lie::none;
 };
 
+// ---- inline, for thousands of tiny tasks at once
+
 // So an order is written to where it stays, and nowhere before.
 [[gnu::always_inline]] inline void Area::submit(const Order& order) {
   const std::uint32_t small_output = free_small_outputs_[unanswered()];
@@ -177,6 +185,72 @@ class Area {
   out.grant_bytes = small_output_bytes;
   out.result_bytes_max = result_bytes_max;
   out.flags = order.flags;
+}
+
+inline Area::Take Area::take(TurnBudget& budget, Taken& into) {
+  while (!receiving_) {
+    if (answered_ == taken_)
+      if (const Take found = look(); found != Take::answer) return found;
+    prefetch_next();
+    read_once(worker_.answers[ring_place(taken_)], answer_);
+    const Owed& answered = owed(0);
+    if (const Lie lie = judge(answer_, answered.asked); lie != Lie::none) return tell(lie);
+    if (is_plain(answered) && budget.answers > 0 && answer_.bytes <= budget.copy_bytes) {
+      std::string& bytes = empty(into.result.output).bytes;
+      const Take got = copy(answered.asked.grant_offset, answer_.bytes, budget, bytes);
+      return got == Take::answer ? finish(answered, budget, into) : got;
+    }
+    begin();
+  }
+  return go_on(budget, into);
+}
+
+// Where an answer that is there already, and its result, will be read from.
+inline void Area::prefetch_next() {
+  if (answered_ - taken_ <= prefetch_tasks) return;
+  prefetch_to_read(&worker_.answers[ring_place(taken_ + prefetch_tasks)], sizeof(Answer));
+  prefetch_to_read(answers_.all().data() + owed(prefetch_tasks).asked.grant_offset,
+                   cache_line_bytes);
+}
+
+// Whether the result is wanted, and nothing is to be said of it but its bytes.
+inline bool Area::is_plain(const Owed& answered) const {
+  return answered.task != nullptr &&
+         (answered.asked.flags & (encode_for_line | hash_result | hash_input)) == 0 &&
+         answer_.kind == static_cast<std::uint32_t>(AnswerKind::done) &&
+         answer_.media_type_bytes == 0;
+}
+
+// What the last answer left is used again: to make it anew takes longer than to copy a tiny result.
+inline JobOutput& Area::empty(config::Result<JobOutput>& result) {
+  // An error, or a result that nobody took.
+  if (!result || result->bytes.capacity() > small_output_bytes) make_anew(result);
+  JobOutput& output = *result;
+  output.bytes.clear();
+  output.kind = ResultKind::raw;
+  output.media_type.clear();
+  output.hash.reset();
+  return output;
+}
+
+inline Area::Take Area::copy(std::uint64_t offset, std::uint64_t bytes, TurnBudget& budget,
+                             std::string& into) {
+  const auto span = answers_.span(offset, bytes);
+  if (!span) return tell(Lie::span);
+  into.append(reinterpret_cast<const char*>(span->data()), bytes);
+  budget.copy_bytes -= bytes;
+  return Take::answer;
+}
+
+inline Area::Take Area::finish(const Owed& answered, TurnBudget& budget, Taken& into) {
+  --budget.answers;
+  into.owed = &answered;
+  into.process_ns = answer_.process_ns;
+  into.is_last = answer_.is_last != 0;
+  ++owed_begin_;
+  ++taken_;
+  free_small_outputs_[unanswered()] = answered.small_output;
+  return Take::answer;
 }
 
 }  // namespace fetchmill::workers
