@@ -246,7 +246,7 @@ void PoolImpl::submit(Job& job, Slot&& slot, const JobLimits& limits) {
     if (!straight && queue_.next() == &task) fill_rings(now);
   }
   if (now >= publish_at_) publish_due(now);
-  if (!unpublished_.empty()) post_turn();
+  if (!turn_posted_ && !unpublished_.empty()) post_turn();
 }
 
 void PoolImpl::dispatch(Clock::time_point now) {

@@ -3,7 +3,11 @@
 #include "workers/sanitized.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include <sched.h>
 
@@ -268,6 +272,54 @@ TEST_F(PoolTest, WhatWaitsBehindATaskThatTurnsOutLongIsCalledBack) {
   EXPECT_FALSE(long_one.is_done());
   ASSERT_TRUE(run_until([&] { return long_one.is_done(); }));
   EXPECT_EQ(long_one.outcome(), "2000");
+}
+
+TEST_F(PoolTest, ABurstOfTinyTasksIsSharedByAllWorkers) {
+  start(2);
+  ASSERT_TRUE(wait_for_workers(3));
+  for (int i = 0; i < 40; ++i) ASSERT_EQ(run(op("echo"), "x"), "x");
+  const auto answered = [this] {
+    return std::array{answers_of(0).answered.load(), answers_of(1).answered.load(),
+                      answers_of(2).answered.load()};
+  };
+  std::array<std::uint32_t, 3> by_each = answered();
+  const auto burst = submit_many(200, op("echo"), "x");
+  ASSERT_TRUE(run_until_all_done(burst));
+  for (std::size_t i = 0; i < by_each.size(); ++i) by_each[i] = answered()[i] - by_each[i];
+  std::sort(by_each.begin(), by_each.end());
+  EXPECT_EQ(by_each[0], 0U) << "the standby's";
+  EXPECT_GE(by_each[1], 20U);
+}
+
+// Not all of them are looked at for each task of a burst.
+TEST_F(PoolTest, AWorkerThatBecomesIdleInABurstIsGivenTheNextTask) {
+  struct FirstJob final : Job {
+    explicit FirstJob(std::function<void()> then_) : then(std::move(then_)) {}
+    void done(JobResult&&) override {
+      is_done = true;
+      then();
+    }
+    std::function<void()> then;
+    bool is_done = false;
+  };
+  start(2);
+  ASSERT_TRUE(wait_for_workers(3));
+  for (int i = 0; i < 40; ++i) ASSERT_EQ(run(op("echo"), "x"), "x");
+  const auto answered = [this] {
+    return answers_of(0).answered + answers_of(1).answered + answers_of(2).answered;
+  };
+  TestJob endless;
+  submit(endless, op("spin_forever"), "x");
+  const std::uint32_t before = answered();
+  TestJob ahead;
+  TestJob next;
+  FirstJob first([&] { submit(next, op("echo"), "next"); });
+  pool_->submit(first, slot(op("echo"), "first"), {});
+  submit(ahead, op("echo"), "ahead");
+  ASSERT_TRUE(run_until([&] { return first.is_done; }));
+  // The loop does not run meanwhile, so nothing is called back.
+  EXPECT_TRUE(spin_until([&] { return answered() >= before + 2; }));
+  EXPECT_FALSE(endless.is_done());
 }
 
 // The worker looks for the mark before it begins a task.
