@@ -43,11 +43,10 @@ bool Area::publish() {
   return ring_worker(loop_, worker_, rung_for_);
 }
 
-void Area::cancel(const Task& task) {
-  for (std::uint32_t i = 0; i < unanswered(); ++i) {
-    Owed& entry = owed(i);
-    if (entry.task == &task) cancel(entry);
-  }
+std::uint32_t Area::place_of(const Task& task) const {
+  std::uint32_t place = 0;
+  while (owed(place).task != &task) ++place;
+  return place;
 }
 
 void Area::cancel(Owed& entry) {

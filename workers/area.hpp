@@ -89,7 +89,6 @@ class Area {
   // an earlier worker left behind would be taken for its sleep.
   bool publish();
   // Marks it; its answer, if one comes, will be nobody's.
-  void cancel(const Task& task);
   void cancel(Owed& entry);
 
   // What submissions with check_poison are compared with; at most poison_list_max.
@@ -106,6 +105,9 @@ class Area {
 
   // The oldest first, which is the one that runs. Requires: place < unanswered().
   Owed& owed(std::uint32_t place) { return owed_[ring_place(owed_begin_ + place)]; }
+  const Owed& owed(std::uint32_t place) const { return owed_[ring_place(owed_begin_ + place)]; }
+  // Requires: the worker owes it.
+  std::uint32_t place_of(const Task& task) const;
   // Forgets all it owes.
   void forget() {
     owed_begin_ = owed_end_;

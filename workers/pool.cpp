@@ -122,9 +122,13 @@ void PoolImpl::cancel(Job& job) {
     case Task::Where::ending:
       ending_.erase(TaskList::s_iterator_to(*task));
       break;
-    case Task::Where::handed:
-      task->worker->area.cancel(*task);
+    case Task::Where::handed: {
+      Worker& worker = *task->worker;
+      const std::uint32_t place = worker.area.place_of(*task);
+      pay_for_run(worker, place, Clock::now());
+      worker.area.cancel(worker.area.owed(place));
       break;
+    }
   }
   free_task(*task);
 }
@@ -132,15 +136,18 @@ void PoolImpl::cancel(Job& job) {
 std::uint32_t PoolImpl::busy_workers() const {
   const auto ready = supervisor_.ready();
   return static_cast<std::uint32_t>(
-      std::count_if(ready.begin(), ready.end(),
-                    [](const Worker* worker) { return worker->area.unanswered() > 0; }));
+      std::count_if(ready.begin(), ready.end(), [](const Worker* worker) {
+        return worker->area.unanswered() > 0 && !worker->runs_inquiry();
+      }));
 }
 
 // That could be given a task now.
 std::uint32_t PoolImpl::idle_workers() const {
-  const std::uint32_t ready = std::min(supervisor_.ready_workers(), options_.worker_count);
-  const std::uint32_t busy = busy_workers();
-  return ready > busy ? ready - busy : 0;
+  const auto ready = supervisor_.ready();
+  const auto idle = static_cast<std::uint32_t>(
+      std::count_if(ready.begin(), ready.end(),
+                    [](const Worker* worker) { return worker->area.unanswered() == 0; }));
+  return std::min(idle, options_.worker_count - std::min(busy_workers(), options_.worker_count));
 }
 
 void PoolImpl::post_turn_now() {

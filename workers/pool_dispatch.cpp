@@ -79,6 +79,7 @@ Worker* PoolImpl::choose_of_all(const Task& task, std::chrono::nanoseconds expec
   std::chrono::nanoseconds next_backlog = handed_ahead_time;  // of whom it could be instead
   std::uint32_t busy = 0;
   for (Worker* const worker : supervisor_.ready()) {
+    if (worker->runs_inquiry()) continue;
     const bool works = worker->area.unanswered() > 0;
     if (works) ++busy;
     if (!has_room(*worker)) continue;
@@ -137,7 +138,7 @@ void PoolImpl::publish_due(Clock::time_point now) {
 }
 
 void PoolImpl::publish(Worker& worker, Clock::time_point now) {
-  count(std::exchange(uncounted_, 0), std::chrono::nanoseconds{0});
+  dispatches_.increment(std::exchange(uncounted_, 0));
   worker.unpublished = false;
   worker.published_at = now;
   const bool woken = worker.area.publish();
@@ -164,11 +165,6 @@ inline void PoolImpl::publish_later(Worker& worker) {
   publish_at_ = std::min(publish_at_, worker.published_at + worker.publish_within);
 }
 
-inline void PoolImpl::count(std::uint32_t tasks, std::chrono::nanoseconds waited) {
-  dispatches_.increment(tasks);
-  queue_wait_.observe(std::chrono::duration<double>(waited).count(), tasks);
-}
-
 // Part of what is done for each of many tasks, so that what its callers know is not asked again.
 [[gnu::always_inline]] inline void PoolImpl::hand_over(Task& task, Worker& worker,
                                                        const SlotPool::Place& place,
@@ -178,7 +174,6 @@ inline void PoolImpl::count(std::uint32_t tasks, std::chrono::nanoseconds waited
   task.worker = &worker;
   // What a turn's answers led to may have been submitted after the turn looked at the clock.
   task.handed_at = std::max(now, task.submitted_at);
-  const std::chrono::nanoseconds waited = task.handed_at - task.submitted_at;
   ++task.runs;
   slots_.pin(task.slot);
   const std::uint32_t flags = flags_for(task, place.coded, expected);
@@ -194,10 +189,7 @@ inline void PoolImpl::count(std::uint32_t tasks, std::chrono::nanoseconds waited
                       .result_bytes_max = task.limits.result_bytes_max,
                       .flags = flags,
                       .expected = expected});
-  if (waited == std::chrono::nanoseconds{0})
-    ++uncounted_;
-  else
-    count(1, waited);
+  ++uncounted_;
   if ((flags & quick) == 0)
     publish(worker, now);
   else if (!worker.unpublished)
@@ -286,6 +278,7 @@ void PoolImpl::inquire(Task& task, Clock::time_point now) {
   const auto newcomer = std::find_if(ready.begin(), ready.end(),
                                      [](const Worker* worker) { return worker->had_no_task(); });
   if (newcomer == ready.end()) return;
+  (*newcomer)->life.inquiry = last_id_ + 1;
   take_and_hand_over(task, **newcomer, costs_.expected(task.cost_key), now);
 }
 

@@ -85,7 +85,6 @@ class PoolImpl final : private Supervisor::Client {
   void publish_later(Worker& worker);
   void publish_due(Clock::time_point now);
   void publish(Worker& worker, Clock::time_point now);
-  void count(std::uint32_t tasks, std::chrono::nanoseconds waited);
   std::uint32_t flags_for(const Task& task, bool coded, std::chrono::nanoseconds expected) const;
   void hand_over(Task& task, Worker& worker, const SlotPool::Place& place,
                  std::chrono::nanoseconds expected, Clock::time_point now);
@@ -116,6 +115,7 @@ class PoolImpl final : private Supervisor::Client {
   void settle(Worker& worker);
   void see_off(Worker& worker);
   void evacuate(Worker& worker);
+  void pay_for_run(Worker& worker, std::uint32_t place, Clock::time_point end);
   void requeue(Task& task);
   void blame(Worker& worker);
   void bury(Worker& worker);
@@ -179,8 +179,7 @@ class PoolImpl final : private Supervisor::Client {
   PoisonList poison_;
   Supervisor supervisor_;
   std::uint64_t last_id_ = 0;
-  // Tasks that were handed over without having waited: the metrics have them when they are
-  // published.
+  // Tasks that were handed over: the metric has them when they are published.
   std::uint32_t uncounted_ = 0;
   std::size_t first_worker_ = 0;  // of the next turn
   Clock::time_point armed_at_ = Clock::time_point::max();

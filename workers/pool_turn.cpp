@@ -13,6 +13,35 @@ namespace {
 // A turn that has taken that long takes no more answers.
 constexpr std::chrono::microseconds turn_time{100};
 
+// How long the tasks of one burst of answers waited. Nearly all of them waited little, and are
+// counted together.
+class Waits {
+ public:
+  explicit Waits(config::Histogram& metric) : metric_(metric) {}
+  Waits(const Waits&) = delete;
+  Waits& operator=(const Waits&) = delete;
+  ~Waits() {
+    if (short_count_ > 0) metric_.observe(seconds(short_sum_) / short_count_, short_count_);
+  }
+
+  void add(std::chrono::nanoseconds waited) {
+    if (waited > short_max) return metric_.observe(seconds(waited));
+    ++short_count_;
+    short_sum_ += waited;
+  }
+
+ private:
+  // At most the metric's lowest bound, so that they all belong there.
+  static constexpr std::chrono::microseconds short_max{500};
+  static double seconds(std::chrono::nanoseconds time) {
+    return std::chrono::duration<double>(time).count();
+  }
+
+  config::Histogram& metric_;
+  std::uint32_t short_count_ = 0;
+  std::chrono::nanoseconds short_sum_{0};
+};
+
 // What a task took: by the worker's word, as far as that can be.
 std::chrono::nanoseconds took_at_most(std::chrono::nanoseconds most, std::uint64_t process_ns) {
   return std::chrono::nanoseconds(std::min(static_cast<std::uint64_t>(most.count()), process_ns));
@@ -123,6 +152,9 @@ bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
   // Of all answers of this turn together, by the loop's clock.
   const std::chrono::nanoseconds elapsed = now - worker.life.running_since;
   std::chrono::nanoseconds left = elapsed;
+  // One run begins where the one before ended.
+  Clock::time_point begins = worker.life.running_since;
+  Waits waits(queue_wait_);
   ahead_.worker = nullptr;
   bool more = false;
   Area::Taken taken;
@@ -137,7 +169,13 @@ bool PoolImpl::take_answers(Worker& worker, TurnBudget& budget) {
         slots_.unpin(taken.owed->slot);
         // Before done(), which may submit.
         if (taken.is_last) worker.life.retiring = true;
-        if (Task* task = taken.owed->task) end_task(*task, std::move(taken.result), took);
+        if (Task* task = taken.owed->task) {
+          begins = std::max(begins, task->handed_at);
+          taken.result.queued = begins - task->submitted_at;
+          waits.add(taken.result.queued);
+          end_task(*task, std::move(taken.result), took);
+        }
+        begins += took;
         if (!taken.is_last || stopped_) break;
         see_off(worker);
         return true;
@@ -176,10 +214,9 @@ inline void PoolImpl::account(Worker& worker, const Owed& owed, std::chrono::nan
   if (life.answers_max > 0 && life.answers >= life.answers_max) life.retiring = true;
 }
 
-// `result` has its output.
+// `result` has its output, and how long it was queued.
 inline void PoolImpl::end_task(Task& task, JobResult&& result, std::chrono::nanoseconds processed) {
   if (task.purpose != Task::Purpose::run) return end_inquiry(task, result.output);
-  result.queued = (task.runs == 0 ? Clock::now() : task.handed_at) - task.submitted_at;
   result.processed = processed;
   result.runs = task.runs;
   Job* job = task.job;
@@ -205,7 +242,9 @@ void PoolImpl::end_tasks() {
     ending_.pop_front();
     config::Error error(task.ending, detail_of(task));
     error.stage = "process";
-    end_task(task, {.output = std::move(error)}, std::chrono::nanoseconds{0});
+    const Clock::time_point waited_until = task.runs == 0 ? Clock::now() : task.handed_at;
+    end_task(task, {.output = std::move(error), .queued = waited_until - task.submitted_at},
+             std::chrono::nanoseconds{0});
   }
 }
 
@@ -262,6 +301,7 @@ void PoolImpl::blame(Worker& worker) {
   task->guilt += guilt(worker.reason, worker.life.answers == 0, task->suspicions);
   if (task->purpose == Task::Purpose::run && task->guilt < guilt_max)
     return arm(task->died_at + outlived_time);
+  pay_for_run(worker, 0, worker.ended_at);
   owed.task = nullptr;
   if (task->purpose == Task::Purpose::run && poison_.wanted())
     ask_about(*task, Task::Purpose::trial);
@@ -277,8 +317,22 @@ void PoolImpl::evacuate(Worker& worker) {
   // Its area may be another worker's before they would be seen, or its answers be looked at.
   worker.unpublished = false;
   worker.attention = false;
-  for (std::uint32_t i = worker.area.unanswered(); i-- > 0;)
+  for (std::uint32_t i = worker.area.unanswered(); i-- > 0;) {
+    pay_for_run(worker, i, worker.ended_at);
     if (Task* task = std::exchange(worker.area.owed(i).task, nullptr)) requeue(*task);
+  }
+}
+
+// Of a task that gets no answer: its flow pays for what it ran until `end`, in place of what it was
+// charged when it was handed over. Else a batch whose items all run out of time would seem the one
+// that used least, and take the workers from every other. Only the oldest of a worker's tasks runs,
+// and of one that ends behind its last answer none does.
+void PoolImpl::pay_for_run(Worker& worker, std::uint32_t place, Clock::time_point end) {
+  const Owed& owed = worker.area.owed(place);
+  if (owed.task == nullptr || owed.task->limits.flow == nullptr) return;
+  std::chrono::nanoseconds ran{0};
+  if (place == 0) ran = std::max(ran, std::chrono::nanoseconds(end - worker.life.running_since));
+  queue_.charge(*owed.task->limits.flow, ran - charge_for(owed.expected));
 }
 
 void PoolImpl::requeue(Task& task) {

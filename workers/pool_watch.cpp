@@ -58,6 +58,7 @@ void PoolImpl::expire_tasks(Clock::time_point now, Clock::time_point& next) {
       if (task == nullptr) continue;
       next = std::min(next, task->limits.deadline);
       if (task->limits.deadline > now) continue;
+      pay_for_run(*worker, i, now);
       worker->area.cancel(worker->area.owed(i));
       end_later(*task, config::ErrorCode::deadline_exceeded);
     }
@@ -85,6 +86,7 @@ void PoolImpl::expire_runs(Clock::time_point now, Clock::time_point& next) {
 // A run that takes too long ends the worker. Its task's outcome goes out now, the standby serves
 // on, and nobody waits for the corpse.
 void PoolImpl::end_run(Worker& worker, EndReason reason) {
+  pay_for_run(worker, 0, Clock::now());
   if (Task* task = std::exchange(worker.area.owed(0).task, nullptr))
     end_later(*task, config::ErrorCode::processing_timeout);
   kill(worker, reason);
@@ -221,20 +223,22 @@ bool PoolImpl::runs_on_unwanted(Worker& worker, Clock::time_point now) const {
   return now - worker.life.unwanted_since >= unwanted_run_max;
 }
 
-// What waits behind a task that turned out to be long goes to a worker that is free. Should its
-// worker have begun it just now it runs twice: ops are pure functions, and only one answer counts.
+// What waits behind a task that turned out to be long goes to a worker that is free, all of it:
+// together it was expected to take handed_ahead_time at most. Should its worker have begun it just
+// now it runs twice: ops are pure functions, and only one answer counts.
 void PoolImpl::call_back(Worker& worker) {
-  std::uint32_t free_workers = idle_workers();
-  for (std::uint32_t i = 1; i < worker.area.unanswered() && free_workers > 0; ++i) {
+  if (idle_workers() == 0) return;
+  // The youngest first, for their order in the queue (RunQueue::push_returned).
+  for (std::uint32_t i = worker.area.unanswered(); i-- > 1;) {
     Owed& owed = worker.area.owed(i);
     Task* task = owed.task;
     if (task == nullptr) continue;
+    pay_for_run(worker, i, worker.life.running_since);
     worker.area.cancel(owed);
     worker.life.backlog -= owed.expected;
     owed.expected = std::chrono::nanoseconds{0};
     --task->runs;
     requeue(*task);
-    --free_workers;
   }
 }
 

@@ -62,6 +62,10 @@ struct Worker {
 
   // So nothing can have taken over the process in it.
   bool had_no_task() const { return life.answers == 0 && area.unanswered() == 0; }
+  // Beside the workers.count that serve (PoolImpl::inquire).
+  bool runs_inquiry() const {
+    return area.unanswered() > 0 && area.owed(0).asked.task == life.inquiry;
+  }
 
   const std::uint32_t number;  // of the area
   Area area;
@@ -90,6 +94,7 @@ struct Worker {
     Clock::time_point unwanted_since{};        // when that was seen first
     std::uint64_t answers_at_look = 0;         // when it was last looked at as all are
     std::chrono::nanoseconds cpu_at_look{0};   // its CPU time then; 0: it was not
+    std::uint64_t inquiry = 0;                 // its first task, if that is one
     bool retiring = false;                     // is given nothing more
     std::string culprit_ops;                   // of the task at hand when it ended
     std::uint64_t culprit_bytes = 0;

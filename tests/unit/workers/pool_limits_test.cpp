@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <thread>
 #include <utility>
 
@@ -33,6 +34,19 @@ TEST_F(PoolTest, AnInputThatEndsAThirdWorkerIsRefused) {
   EXPECT_EQ(run(op("echo"), "bad"), "bad") << "the same body through another pipeline";
   EXPECT_EQ(run(op("crash", R"(,"how":"exit")"), "other"), "error: worker_crashed");
   EXPECT_TRUE(run_until([&] { return nothing_leased(); }));
+}
+
+// The standby serves beside it.
+TEST_F(PoolTest, TheOneMoreRunKeepsNobodyWaiting) {
+  PoolOptions options = small_options(1);
+  options.poison_time = std::chrono::minutes(10);
+  start(options);
+  const std::string pipeline = R"([{"op":"burn"},{"op":"crash"}])";
+  EXPECT_EQ(run(pipeline, "400"), "error: worker_crashed");
+  ASSERT_TRUE(wait_for_workers(2));
+  EXPECT_EQ(run(op("echo"), "request"), "request");
+  EXPECT_EQ(restarts("signal"), 2U) << "it waited for the third to end";
+  ASSERT_TRUE(run_until([&] { return restarts("signal") == 3; }));
 }
 
 TEST_F(PoolTest, AnInputIsRefusedWhileNoWorkerIsWithoutATask) {
@@ -261,17 +275,33 @@ TEST_F(PoolTest, AWorkerThatGrewIsRecycled) {
 
 // ---- scheduling
 
+// All of it at once: one in each look at the workers would take longer than the long task.
 TEST_F(PoolTest, WhatWaitsBehindATaskThatTurnsOutLongIsCalledBack) {
   start(2);
   // Taught that this pipeline is quick, the pool hands such tasks ahead to busy workers.
-  for (int i = 0; i < 40; ++i) ASSERT_EQ(run(op("burn"), "000"), "000");
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(run(op("burn"), "000"), "000");
   TestJob long_one;
-  submit(long_one, op("burn"), "2000");
-  const auto quick = submit_many(20, op("burn"), "000");
+  submit(long_one, op("burn"), "400");
+  const auto quick = submit_many(400, op("burn"), "000");
   ASSERT_TRUE(run_until_all_done(quick));
   EXPECT_FALSE(long_one.is_done());
   ASSERT_TRUE(run_until([&] { return long_one.is_done(); }));
-  EXPECT_EQ(long_one.outcome(), "2000");
+  EXPECT_EQ(long_one.outcome(), "400");
+}
+
+TEST_F(PoolTest, TheWaitBehindAnotherTaskIsTold) {
+  start(1);
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(run(op("burn"), "000"), "000");
+  TestJob long_one;
+  TestJob quick;
+  submit(long_one, op("burn"), "100");
+  submit(quick, op("burn"), "000");
+  ASSERT_TRUE(run_until([&] { return quick.is_done(); }));
+  EXPECT_GE(quick.result().queued, std::chrono::milliseconds(90));
+  EXPECT_LT(quick.result().processed, std::chrono::milliseconds(90));
+  const auto counts = metrics_.task_queue_wait_seconds.get().counts();
+  EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}), 202U);
+  EXPECT_GE(metrics_.task_queue_wait_seconds.get().sum(), 0.09);
 }
 
 TEST_F(PoolTest, ABurstOfTinyTasksIsSharedByAllWorkers) {
@@ -344,6 +374,29 @@ TEST_F(PoolTest, WhatIsCancelledInTheRingDoesNotRun) {
     return;
   }
   FAIL() << "they never waited behind it";
+}
+
+// What runs out of time is paid for as what is answered.
+TEST_F(PoolTest, ABatchThatRunsOutOfTimeLeavesOthersTheirShare) {
+  PoolOptions options = small_options(1);
+  options.task_timeout = std::chrono::milliseconds(100);
+  start(options);
+  const auto submit_batch = [this](std::size_t count, std::string_view time, Flow& flow) {
+    std::vector<std::unique_ptr<TestJob>> items;
+    for (std::size_t i = 0; i < count; ++i) {
+      items.push_back(std::make_unique<TestJob>());
+      submit(*items.back(), op("burn"), time, {.flow = &flow});
+    }
+    return items;
+  };
+  Flow slow;
+  Flow other;
+  const auto too_long = submit_batch(20, "999", slow);
+  const auto fine = submit_batch(20, "010", other);
+  ASSERT_TRUE(run_until_all_done(fine));
+  for (const auto& item : fine) EXPECT_EQ(item->outcome(), "010");
+  EXPECT_FALSE(too_long[10]->is_done());
+  for (const auto& item : too_long) pool_->cancel(*item);
 }
 
 TEST_F(PoolTest, AnInteractiveTaskPassesABatch) {
