@@ -24,14 +24,6 @@ std::string_view rebased(std::string_view view, const char* from, const char* to
                       : std::string_view(to + (view.data() - from), view.size());
 }
 
-std::string joined(std::string_view first, std::string_view second) {
-  std::string both;
-  both.reserve(first.size() + second.size());
-  both += first;
-  both += second;
-  return both;
-}
-
 // The head again, with its views into a copy of its bytes.
 void rebase(const wire::RequestHead& head, const char* from, const char* to,
             wire::RequestHead& copy) {
@@ -57,13 +49,13 @@ Exchange::Exchange(Session& session, const Route& route, const Request& request,
     : session_(session),
       route_(route),
       started_(started),
-      text_(joined(bytes, request.id)),
-      request_{head_, std::string_view(text_).substr(bytes.size()),
-               rebased(request.path, bytes.data(), text_.data()),
-               rebased(request.query, bytes.data(), text_.data())},
+      text_(bytes, request.id),
+      request_{head_, text_.view().substr(bytes.size()),
+               rebased(request.path, bytes.data(), text_.view().data()),
+               rebased(request.query, bytes.data(), text_.view().data())},
       activity_(session.service_.wheel),
       body_left_(request.head.content_length) {
-  rebase(request.head, bytes.data(), text_.data(), head_);
+  rebase(request.head, bytes.data(), text_.view().data(), head_);
   trace_ = read_trace_context(head_.fields);
 }
 
