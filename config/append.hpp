@@ -25,9 +25,12 @@ constexpr std::string_view text_of(const char (&literal)[size]) {
 template <class... Parts>
 void append(std::string& to, const Parts&... parts) {
   const std::size_t size = to.size();
-  to.resize(size + (detail::text_of(parts).size() + ...));
+  to.append((detail::text_of(parts).size() + ...), '\0');
   char* place = to.data() + size;
-  const auto put = [&place](std::string_view text) { place += text.copy(place, text.size()); };
+  const auto put = [&place](std::string_view text) {
+    std::string::traits_type::copy(place, text.data(), text.size());
+    place += text.size();
+  };
   (put(detail::text_of(parts)), ...);
 }
 

@@ -129,9 +129,9 @@ void add_result_fields(std::string& headers, const TaskReport& report, const Tas
     config::append(headers, "\r\n");
     append_caching(headers, report.response, report.sent_credentials, server::wall_time());
   }
-  if (!result.etag.empty()) append_field_line(headers, "ETag", result.etag);
+  if (!result.etag.empty()) config::append(headers, "ETag: ", result.etag, "\r\n");
   if (!result.last_modified.empty())
-    append_field_line(headers, "Last-Modified", result.last_modified);
+    config::append(headers, "Last-Modified: ", result.last_modified, "\r\n");
   if (report.varies_by_accept) append_field_line(headers, "Vary", "Accept");
   config::append(headers,
                  "X-Content-Type-Options: nosniff\r\n"
