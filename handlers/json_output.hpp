@@ -8,6 +8,8 @@
 #include "server/fetch/trace.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -20,16 +22,29 @@ inline void append_number(std::string& out, std::uint64_t value) {
   out += config::Digits(value);
 }
 
+// A time as text, "1.234": microseconds are what can be measured, and three decimals say so.
+class Milliseconds {
+ public:
+  explicit Milliseconds(std::chrono::nanoseconds time) {
+    // The digits of less than nothing would be none.
+    const auto micros = static_cast<std::uint64_t>(
+        std::max<std::int64_t>(0, std::chrono::floor<std::chrono::microseconds>(time).count()));
+    const auto digit = [&](unsigned unit) { return static_cast<char>('0' + micros / unit % 10); };
+    char* end = std::to_chars(text_.data(), text_.data() + 20, micros / 1000).ptr;
+    for (const char c : {'.', digit(100), digit(10), digit(1)}) *end++ = c;
+    end_ = end;
+  }
+  Milliseconds(const Milliseconds&) = delete;
+  Milliseconds& operator=(const Milliseconds&) = delete;
+  operator std::string_view() const { return {text_.data(), end_}; }
+
+ private:
+  std::array<char, 24> text_;
+  const char* end_;
+};
+
 inline void append_milliseconds(std::string& out, std::chrono::nanoseconds time) {
-  // Microseconds are what can be measured; three decimals say so. The digits of less than nothing
-  // would be none.
-  const auto micros =
-      std::max<std::int64_t>(0, std::chrono::floor<std::chrono::microseconds>(time).count());
-  const auto digit = [&](std::int64_t unit) { return static_cast<char>('0' + micros / unit % 10); };
-  char text[24];
-  char* end = std::to_chars(text, text + 20, micros / 1000).ptr;
-  for (const char c : {'.', digit(100), digit(10), digit(1)}) *end++ = c;
-  out.append(text, static_cast<std::size_t>(end - text));
+  out += Milliseconds(time);
 }
 
 // `,"name":`; the comma only behind another member.

@@ -1,5 +1,6 @@
 #include "handlers/outcome.hpp"
 
+#include "config/append.hpp"
 #include "config/ascii.hpp"
 #include "config/json_string.hpp"
 #include "handlers/inherited_caching.hpp"
@@ -122,20 +123,19 @@ void add_debug(std::string& headers, const TaskReport& report) {
 void add_result_fields(std::string& headers, const TaskReport& report, const TaskResult& result) {
   using server::http::append_field_line;
   if (report.response.status != 0) {
-    append_field_line(headers, "Fetchmill-Upstream-Status", std::to_string(report.response.status));
-    append_field_line(headers, "Fetchmill-Final-Url", report.response.final_url);
-    headers += "Cache-Status: "sv;
+    config::append(headers, "Fetchmill-Upstream-Status: ", config::Digits(report.response.status),
+                   "\r\nFetchmill-Final-Url: ", report.response.final_url, "\r\nCache-Status: ");
     append_cache_status(headers, report.response.cache);
-    headers += "\r\n"sv;
+    config::append(headers, "\r\n");
     append_caching(headers, report.response, report.sent_credentials, server::wall_time());
   }
-  if (!result.etag.empty()) append_field_line(headers, "ETag", result.etag);
+  if (!result.etag.empty()) config::append(headers, "ETag: ", result.etag, "\r\n");
   if (!result.last_modified.empty())
-    append_field_line(headers, "Last-Modified", result.last_modified);
+    config::append(headers, "Last-Modified: ", result.last_modified, "\r\n");
   if (report.varies_by_accept) append_field_line(headers, "Vary", "Accept");
-  headers +=
-      "X-Content-Type-Options: nosniff\r\n"
-      "Content-Security-Policy: default-src 'none'; sandbox\r\n"sv;
+  config::append(headers,
+                 "X-Content-Type-Options: nosniff\r\n"
+                 "Content-Security-Policy: default-src 'none'; sandbox\r\n");
   add_timing(headers, report);
   add_debug(headers, report);
 }
@@ -195,13 +195,10 @@ void add_timing(std::string& headers, const TaskReport& report) {
   constexpr std::string_view start = "Server-Timing: ";
   std::string_view before = start;
   for_each_phase_of_task(report, [&](std::string_view name, std::chrono::nanoseconds time) {
-    headers += before;
+    config::append(headers, before, name, ";dur=", Milliseconds(time));
     before = ", ";
-    headers += name;
-    headers += ";dur="sv;
-    append_milliseconds(headers, time);
   });
-  if (before != start) headers += "\r\n"sv;
+  if (before != start) config::append(headers, "\r\n");
 }
 
 server::http::Response result_response(const config::Result<TaskResult>& result,

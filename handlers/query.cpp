@@ -1,5 +1,6 @@
 #include "handlers/query.hpp"
 
+#include "config/byte_blocks.hpp"
 #include "config/percent.hpp"
 
 #include <algorithm>
@@ -8,6 +9,18 @@
 
 namespace fetchmill::handlers {
 namespace {
+
+// Whether each character stands for itself.
+bool is_plain(std::string_view text) {
+  return config::first_byte(
+             text, 0,
+             [](config::ByteBlock block) {
+               return (block == '%') | (block == '+') | (block >= 0x80);
+             },
+             [](char c) {
+               return c == '%' || c == '+' || static_cast<unsigned char>(c) >= 0x80;
+             }) == text.size();
+}
 
 // False when an escape is broken.
 bool decode(std::string& text) {
@@ -30,6 +43,7 @@ bool is_utf8(std::string_view text) {
 
 config::Result<QueryPairs> parse_query(std::string_view query) {
   QueryPairs pairs;
+  const bool plain = is_plain(query);
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(pair.size() + 1, query.size()));
@@ -38,6 +52,7 @@ config::Result<QueryPairs> parse_query(std::string_view query) {
     auto& [name, value] = pairs.emplace_back(
         pair.substr(0, equals),
         equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
+    if (plain) continue;
     if (!decode(name) || !decode(value) || !is_utf8(name) || !is_utf8(value))
       return config::Error(config::ErrorCode::invalid_request,
                            "the query has a broken percent-encoding (%XX) or is not UTF-8",

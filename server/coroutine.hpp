@@ -20,6 +20,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -63,6 +64,33 @@ class FramePool {
 
   inline static Node* free_[class_count] = {};
   inline static std::size_t count_[class_count] = {};
+};
+
+// A copy of a short text in such a room, for as long as a sequence. All have the same room: peers
+// choose the sizes, and each size would have a list of its own.
+class PooledText {
+ public:
+  PooledText(std::string_view first, std::string_view second)
+      : size_(first.size() + second.size()),
+        bytes_(
+            static_cast<char*>(size_ <= room ? FramePool::allocate(room) : ::operator new(size_))) {
+    second.copy(bytes_ + first.copy(bytes_, first.size()), second.size());
+  }
+  PooledText(const PooledText&) = delete;
+  PooledText& operator=(const PooledText&) = delete;
+  ~PooledText() {
+    if (size_ <= room)
+      FramePool::release(bytes_, room);
+    else
+      ::operator delete(bytes_);
+  }
+  std::string_view view() const { return {bytes_, size_}; }
+
+ private:
+  static constexpr std::size_t room = 512;
+
+  std::size_t size_;
+  char* bytes_;
 };
 
 namespace detail {

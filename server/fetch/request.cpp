@@ -1,5 +1,6 @@
 #include "server/fetch/request.hpp"
 
+#include "config/append.hpp"
 #include "config/ascii.hpp"
 #include "config/digits.hpp"
 #include "config/version.hpp"
@@ -73,15 +74,20 @@ bool sends_trace(const FetchRequest& request) {
                       [&](const Header& field) { return has_header(request, field.name); });
 }
 
-// Calls emit(name, value) for what every version of HTTP has.
+// Calls emit(name, value) for what is sent where the caller does not send another.
 template <class Emit>
-void for_each_field(const FetchRequest& request, Emit emit) {
+void for_each_default(const FetchRequest& request, Emit emit) {
   static const std::string user_agent = "fetchmill/" + std::string(config::version);
   if (!has_header(request, "User-Agent")) emit("User-Agent", user_agent);
   if (!has_header(request, "Accept")) emit("Accept", "*/*");
   // A range is one of the representation, and a piece of a coded one cannot be decoded.
   if (codings_are_ours(request))
     emit("Accept-Encoding", has_header(request, "Range") ? "identity" : asked_codings);
+}
+
+// The same for everything else that every version of HTTP has.
+template <class Emit>
+void for_each_other(const FetchRequest& request, Emit emit) {
   for (const Header& header : request.headers) emit(header.name, header.value);
   if (sends_trace(request))
     for (const Header& field : request.trace) emit(field.name, field.value);
@@ -168,18 +174,25 @@ bool is_idempotent(wire::Method method) {
 }
 
 void append_request_head(std::string& to, const FetchRequest& request) {
-  to += boost::beast::http::to_string(request.method);
-  to += ' ';
-  to += request.url.request_target();
-  to += " HTTP/1.1\r\nHost: ";
-  request.url.append_host_header(to);
-  for_each_field(request, [&](std::string_view name, std::string_view value) {
-    to += "\r\n";
-    to += name;
-    to += ": ";
-    to += value;
-  });
-  to += "\r\n\r\n";
+  const auto add_to = [](std::string& lines) {
+    return [&lines](std::string_view name, std::string_view value) {
+      config::append(lines, "\r\n", name, ": ", value);
+    };
+  };
+  // Of callers who want nothing of their own sent, as most.
+  static const std::string all_defaults = [&] {
+    std::string lines;
+    for_each_default({}, add_to(lines));
+    return lines;
+  }();
+  const bool has_all_defaults = request.headers.empty();
+  config::append(to, boost::beast::http::to_string(request.method), " ",
+                 request.url.request_target(), " HTTP/1.1\r\nHost: ", request.url.host.text,
+                 request.url.port_suffix(),
+                 has_all_defaults ? std::string_view(all_defaults) : std::string_view());
+  if (!has_all_defaults) for_each_default(request, add_to(to));
+  for_each_other(request, add_to(to));
+  config::append(to, "\r\n\r\n");
 }
 
 std::vector<Header> http2_fields(const FetchRequest& request) {
@@ -189,9 +202,11 @@ std::vector<Header> http2_fields(const FetchRequest& request) {
   fields.push_back({":scheme", std::string(to_string(request.url.scheme))});
   fields.push_back({":authority", request.url.host_header()});
   fields.push_back({":path", std::string(request.url.request_target())});
-  for_each_field(request, [&](std::string_view name, std::string_view value) {
+  const auto add = [&](std::string_view name, std::string_view value) {
     fields.push_back({ascii::to_lower(name), std::string(value)});
-  });
+  };
+  for_each_default(request, add);
+  for_each_other(request, add);
   return fields;
 }
 

@@ -1,7 +1,7 @@
 #include "server/fetch/url.hpp"
 
+#include "config/append.hpp"
 #include "config/ascii.hpp"
-#include "config/digits.hpp"
 #include "config/whole_number.hpp"
 #include "server/fetch/url_percent.hpp"
 
@@ -293,27 +293,16 @@ std::string_view Url::request_target() const {
 }
 
 std::string Url::href() const {
-  constexpr std::string_view longest_around = "https://@:65535";
+  const std::string_view at = credentials.empty() ? "" : "@";
   std::string out;
-  out.reserve(credentials.size() + host.text.size() + tail.size() + longest_around.size());
-  out += prefix(scheme);
-  if (!credentials.empty()) out.append(credentials) += '@';
-  append_host_header(out);
-  out += tail;
+  config::append(out, prefix(scheme), credentials, at, host.text, port_suffix(), tail);
   return out;
 }
 
 std::string Url::host_header() const {
   std::string out;
-  append_host_header(out);
+  config::append(out, host.text, port_suffix());
   return out;
-}
-
-void Url::append_host_header(std::string& to) const {
-  to += host.text;
-  if (has_default_port()) return;
-  to += ':';
-  to += config::Digits(port);
 }
 
 config::Result<Url> parse_url(std::string_view text) {

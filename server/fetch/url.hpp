@@ -14,6 +14,9 @@
 #include "server/fetch/address.hpp"
 #include "server/fetch/url_host.hpp"
 
+#include <array>
+#include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +34,8 @@ std::string_view prefix(Scheme scheme);
 // percent-encoded within them: ":" in username and password, "?" in the path, "#" in path and
 // query.
 struct Url {
+  class PortSuffix;
+
   Host host;
   std::string credentials;  // "username:password", without the ":" where there is no password
   std::string tail;         // path, query and fragment: "/a?b=c#d"
@@ -53,10 +58,31 @@ struct Url {
   [[nodiscard]] std::string href() const;
   // The Host header's value: the port is left out where it is the scheme's default.
   [[nodiscard]] std::string host_header() const;
-  void append_host_header(std::string& to) const;
+  // What of it stands behind the host: ":8080", or nothing.
+  [[nodiscard]] PortSuffix port_suffix() const;
 
   bool operator==(const Url&) const = default;
 };
+
+// As text, without an allocation.
+class Url::PortSuffix {
+ public:
+  explicit PortSuffix(const Url& url) {
+    if (!url.has_default_port())
+      size_ = static_cast<std::size_t>(
+          std::to_chars(text_.data() + 1, text_.data() + text_.size(), url.port).ptr -
+          text_.data());
+  }
+  operator std::string_view() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 6> text_{':'};
+  std::size_t size_ = 0;
+};
+
+inline Url::PortSuffix Url::port_suffix() const {
+  return PortSuffix(*this);
+}
 
 // An absolute URL.
 config::Result<Url> parse_url(std::string_view text);

@@ -1,5 +1,6 @@
 #include "server/fetch/url_policy.hpp"
 
+#include "config/byte_blocks.hpp"
 #include "server/fetch/byte_set.hpp"
 
 #include <string>
@@ -32,7 +33,13 @@ constexpr ByteSet suspicious = ByteSet("\\\x7f\xc2").add(0x00, 0x1f);
 config::Result<void> check_text(std::string_view text) {
   if (text.size() > url_bytes_max)
     return denied("the URL is longer than " + std::to_string(url_bytes_max) + " bytes");
-  if (suspicious.first_in(text) == text.size()) return {};
+  const std::size_t first = config::first_byte(
+      text, 0,
+      [](config::ByteBlock block) {
+        return (block < 0x20) | (block == 0x7f) | (block == 0xc2) | (block == '\\');
+      },
+      [](char c) { return suspicious.has(c); });
+  if (first == text.size()) return {};
   if (has_control(text)) return denied("the URL contains a control character");
   if (text.find('\\') != std::string_view::npos)
     return denied("the URL contains a backslash; percent-encode it as %5C");

@@ -118,7 +118,7 @@ class Exchange {
   Session& session_;
   const Route& route_;
   TimePoint started_;
-  std::string text_;  // the head as received, and behind it the id, which may not be from it
+  PooledText text_;  // the head as received, and behind it the id, which may not be from it
   wire::RequestHead head_;
   Request request_;
   TraceContext trace_;

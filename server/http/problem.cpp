@@ -1,3 +1,4 @@
+#include "config/append.hpp"
 #include "config/json_string.hpp"
 #include "server/http/message.hpp"
 
@@ -26,10 +27,7 @@ void append_member(std::string& out, std::string_view name, std::uint64_t value)
 }  // namespace
 
 void append_field_line(std::string& headers, std::string_view name, std::string_view value) {
-  headers += name;
-  headers += ": ";
-  headers += value;
-  headers += "\r\n";
+  config::append(headers, name, ": ", value, "\r\n");
 }
 
 Response problem(const config::Error& error, std::string_view request_id) {

@@ -1,40 +1,19 @@
 #include "server/wire/lines.hpp"
 
+#include "config/byte_blocks.hpp"
 #include "server/wire/chars.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
-#include <cstring>
 
 namespace fetchmill::server::wire {
 namespace {
 
-static_assert(std::endian::native == std::endian::little);
-
-// The high bit of every byte that is below 0x20 or is 0x7f; it may be set in others, which a borrow
-// or a carry reached.
-std::uint64_t suspicious_bits(std::uint64_t eight) {
-  constexpr std::uint64_t ones = 0x0101010101010101;
-  return ((eight - ones * 0x20) | (eight + ones)) & ~eight & (ones * 0x80);
-}
-
 // The first byte at or after `from` that no line may hold.
 inline std::size_t find_control(std::string_view bytes, std::size_t from) {
-  while (from + sizeof(std::uint64_t) <= bytes.size()) {
-    std::uint64_t eight = 0;
-    std::memcpy(&eight, bytes.data() + from, sizeof eight);
-    const std::uint64_t suspicious = suspicious_bits(eight);
-    if (suspicious == 0) {
-      from += sizeof eight;
-      continue;
-    }
-    from += static_cast<std::size_t>(std::countr_zero(suspicious)) / 8;
-    if (is(control_char, bytes[from])) return from;
-    ++from;
-  }
-  while (from < bytes.size() && !is(control_char, bytes[from])) ++from;
-  return from;
+  return config::first_byte(
+      bytes, from, [](config::ByteBlock block) { return (block < 0x20) | (block == 0x7f); },
+      [](char c) { return is(control_char, c); });
 }
 
 // Looks for the end of the line being scanned, which must lie within the first `bytes_max` bytes of

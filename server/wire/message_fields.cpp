@@ -2,6 +2,7 @@
 
 #include "config/ascii.hpp"
 #include "server/wire/chars.hpp"
+#include "server/wire/common_names.hpp"
 
 #include <algorithm>
 
@@ -21,13 +22,20 @@ Refusal refusal_of_name(std::string_view line, std::size_t name_bytes) {
   return Refusal::invalid_field_name;
 }
 
-Refusal read_field_line(std::string_view line, Field& field) {
-  const std::size_t name_bytes = span_of(token_char, line);
-  if (name_bytes == 0 || name_bytes == line.size() || line[name_bytes] != ':')
-    return refusal_of_name(line, name_bytes);
-  field.name = line.substr(0, name_bytes);
-  field.value = ascii::trimmed(line.substr(name_bytes + 1), " \t");
-  field.id = boost::beast::http::string_to_field(field.name);
+// The line is the first `line_bytes` of `bytes`.
+Refusal read_field_line(std::string_view bytes, std::size_t line_bytes, Field& field) {
+  const std::string_view line = bytes.substr(0, line_bytes);
+  if (const CommonName* common = find_common_name(bytes, line_bytes)) {
+    field.name = line.substr(0, common->size());
+    field.id = common->id();
+  } else {
+    const std::size_t name_bytes = span_of(token_char, line);
+    if (name_bytes == 0 || name_bytes == line.size() || line[name_bytes] != ':')
+      return refusal_of_name(line, name_bytes);
+    field.name = line.substr(0, name_bytes);
+    field.id = boost::beast::http::string_to_field(field.name);
+  }
+  field.value = ascii::trimmed(line.substr(field.name.size() + 1), " \t");
   return Refusal::none;
 }
 
@@ -107,7 +115,7 @@ Refusal read_field_lines(std::string_view bytes, std::size_t first_line,
   std::size_t start = first_line;
   for (const std::uint32_t end : ends) {
     Field field;
-    if (const Refusal refusal = read_field_line(bytes.substr(start, end - start), field);
+    if (const Refusal refusal = read_field_line(bytes.substr(start), end - start, field);
         refusal != Refusal::none) {
       return refusal;
     }

@@ -1,10 +1,13 @@
 #include "server/fetch/cache/cache_status.hpp"
 
+#include "config/append.hpp"
 #include "config/digits.hpp"
 
 #include <array>
 
 namespace fetchmill::server::fetch::cache {
+
+using config::append;
 
 std::string_view to_string(CacheResult result) {
   constexpr std::array<std::string_view, 7> words{"bypass", "miss",        "hit",       "collapsed",
@@ -15,23 +18,15 @@ std::string_view to_string(CacheResult result) {
 void append_cache_status(std::string& to, const CacheReport& report) {
   constexpr std::array<std::string_view, 7> reasons{"",          "bypass", "method", "uri-miss",
                                                     "vary-miss", "stale",  "request"};
-  to += "fetchmill";
-  if (report.forward == Forward::none) {
-    to += "; hit";
-  } else {
-    to += "; fwd=";
-    to += reasons[static_cast<std::size_t>(report.forward)];
-  }
-  if (report.forward_status != 0) {
-    to += "; fwd-status=";
-    to += config::Digits(report.forward_status);
-  }
-  if (report.ttl) {
-    to += "; ttl=";
-    to += std::to_string(report.ttl->count());
-  }
-  if (report.stored) to += "; stored";
-  if (report.result == CacheResult::collapsed) to += "; collapsed";
+  if (report.forward == Forward::none)
+    append(to, "fetchmill; hit");
+  else
+    append(to, "fetchmill; fwd=", reasons[static_cast<std::size_t>(report.forward)]);
+  if (report.forward_status != 0)
+    append(to, "; fwd-status=", config::Digits(report.forward_status));
+  if (report.ttl) append(to, "; ttl=", std::to_string(report.ttl->count()));
+  if (report.stored) append(to, "; stored");
+  if (report.result == CacheResult::collapsed) append(to, "; collapsed");
 }
 
 }  // namespace fetchmill::server::fetch::cache

@@ -1,5 +1,6 @@
 #include "server/fetch/cache/cache_store.hpp"
 
+#include "config/append.hpp"
 #include "config/digits.hpp"
 #include "server/fetch/cache/vary.hpp"
 
@@ -54,8 +55,8 @@ std::string url_key(const Url& url) {
 }
 
 void append_url_key(std::string& to, const Url& url) {
-  to.append(prefix(url.scheme)).append(url.host.text) += ':';
-  to.append(config::Digits(url.port)).append(url.request_target());
+  config::append(to, prefix(url.scheme), url.host.text, ":", config::Digits(url.port),
+                 url.request_target());
 }
 
 CacheStore::CacheStore(std::size_t bytes_max, std::size_t entry_bytes_max, config::Metrics& metrics)
