@@ -75,7 +75,8 @@ CachedFetch::CachedFetch(Upstream& upstream, Turns& turns, Deadlines& deadlines,
       turns_(turns),
       deadlines_(deadlines),
       store_(settings.cache_mb * config::MiB, settings.cache_entry_kb * config::KiB, metrics),
-      flights_(turns) {
+      flights_(turns),
+      copies_(turns) {
   for (std::size_t i = 0; i < results_.size(); ++i)
     results_[i] =
         &metrics.fetch_cache_requests_total.with({to_string(static_cast<CacheResult>(i))});
@@ -306,14 +307,8 @@ Task<Result<void>> CachedFetch::serve(Activity& activity, const EntryPtr& entry,
   DeadlineScope whole(activity, request.deadline, ErrorCode::upstream_timeout);
   sink.begin(entry->body_bytes);
   std::size_t left = entry->body_bytes;
-  std::size_t turn_bytes = 0;
+  static_assert(Entry::piece_bytes <= turn_bytes_max);
   for (const Entry::Piece& piece : entry->body) {
-    turn_bytes += piece.size;
-    if (turn_bytes > turn_bytes_max) {
-      turn_bytes = piece.size;
-      const bool went_on = co_await turns_.next(activity);
-      if (!went_on) co_return of_fetch(interrupted(activity, "reading from the cache"));
-    }
     for (std::span<const char> rest(piece.bytes.get(), piece.size); !rest.empty();) {
       std::span<char> space = sink.space(left);
       if (space.empty()) {
@@ -323,6 +318,8 @@ Task<Result<void>> CachedFetch::serve(Activity& activity, const EntryPtr& entry,
         space = *room;
       }
       const std::size_t bytes = std::min(rest.size(), space.size());
+      const bool may_copy = co_await copies_.copy(activity, bytes);
+      if (!may_copy) co_return of_fetch(interrupted(activity, "reading from the cache"));
       std::memcpy(space.data(), rest.data(), bytes);
       sink.commit(bytes);
       rest = rest.subspan(bytes);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "server/fetch/cache/cache_store.hpp"
+#include "server/fetch/cache/copy_budget.hpp"
 #include "server/fetch/cache/flights.hpp"
 #include "server/fetch/cache/unshared.hpp"
 #include "server/fetch/drain_sink.hpp"
@@ -107,6 +108,7 @@ class CachedFetch {
   Deadlines& deadlines_;
   CacheStore store_;
   Flights flights_;
+  CopyBudget copies_;
   Unshared unshared_;
   DrainSink drain_;
   IntrusiveList<Background> backgrounds_;

@@ -1,51 +1,11 @@
 // Whole fetches through the cache, against scripted upstreams.
-#include "tests/unit/server/fetch_fixture.hpp"
+#include "tests/unit/server/fetch_cache_fixture.hpp"
 
-#include <algorithm>
-#include <deque>
 #include <future>
 #include <vector>
 
-#include <boost/asio/post.hpp>
-
 namespace fetchmill::server::fetch::testing {
 namespace {
-
-using cache::CacheResult;
-
-constexpr std::string_view fresh = "Cache-Control: max-age=60\r\n";
-
-// Answers so many requests on one connection, one after the other.
-Script answering(std::vector<std::string> responses, std::vector<std::string>* requests = nullptr) {
-  return [responses = std::move(responses), requests](Peer& peer) {
-    for (const std::string& response : responses) {
-      const std::string request = peer.read_request();
-      if (request.empty()) return;
-      if (requests) requests->push_back(request);
-      peer.send(response);
-    }
-  };
-}
-
-std::string not_modified(std::string_view fields) {
-  return "HTTP/1.1 304 Not Modified\r\n" + std::string(fields) + "\r\n";
-}
-
-class FetchCacheTest : public FetchTest {
- protected:
-  FetchCacheTest() { settings.fetch.cache_mb = 64; }
-  // "body result", or the error's code.
-  std::string fetched(FetchRequest made) {
-    Fetched one;
-    fetch(std::move(made), one);
-    return said(one);
-  }
-  std::string fetched(const std::string& url) { return fetched(request(url)); }
-  static std::string said(const Fetched& one) {
-    if (!one.ok()) return one.error();
-    return one.sink.body + ' ' + std::string(to_string(one.response.cache.result));
-  }
-};
 
 TEST_F(FetchCacheTest, AHitNeedsNoUpstream) {
   std::string url;
@@ -67,30 +27,6 @@ TEST_F(FetchCacheTest, AHitNeedsNoUpstream) {
   EXPECT_EQ(again.response.head.field(KnownField::cache_control), "max-age=60");
   EXPECT_FALSE(again.response.timings.ttfb);
   EXPECT_EQ(fetches("ok"), 1u);
-}
-
-TEST_F(FetchCacheTest, ALargeHitYieldsBetweenTurns) {
-  const std::string body(1'000'000, 'x');
-  Upstream upstream({answering({ok_response(body, fresh)})});
-  EXPECT_EQ(fetched(upstream.url()), body + " miss");
-  Fetched again;
-  std::size_t turn_bytes = 0;
-  std::size_t turn_bytes_most = 0;
-  std::size_t seen = 0;
-  bool posted = false;
-  again.sink.on_commit = [&] {
-    turn_bytes += again.sink.body.size() - std::exchange(seen, again.sink.body.size());
-    turn_bytes_most = std::max(turn_bytes_most, turn_bytes);
-    if (std::exchange(posted, true)) return;
-    asio::post(io, [&] {
-      turn_bytes = 0;
-      posted = false;
-    });
-  };
-  fetch(upstream.url(), again);
-  EXPECT_EQ(said(again), body + " hit");
-  EXPECT_LE(turn_bytes_most, turn_bytes_max);
-  settle();
 }
 
 TEST_F(FetchCacheTest, WhyTheUpstreamIsAskedAgain) {
@@ -127,114 +63,6 @@ TEST_F(FetchCacheTest, AHitWaitsForRoom) {
   fetch(upstream.url(), refused);
   EXPECT_EQ(said(refused), "overloaded");
   EXPECT_EQ(refused.outcome->error().stage, "fetch");
-}
-
-TEST_F(FetchCacheTest, AnotherTakesOverFromALeaderThatIsCancelled) {
-  Upstream upstream({[](Peer& peer) {
-                       peer.read_request();
-                       peer.wait_for_close();
-                     },
-                     answering({ok_response("body", fresh)})});
-  std::deque<Activity> activities;
-  std::deque<FetchRequest> requests;
-  std::deque<Fetched> all(4);
-  for (Fetched& one : all)
-    start(activities.emplace_back(deadlines), requests.emplace_back(request(upstream.url())), one);
-  activities[0].interrupt(config::ErrorCode::cancelled);
-  // Before its turn to lead has come.
-  activities[1].interrupt(config::ErrorCode::cancelled);
-  run();
-  EXPECT_EQ(said(all[0]), "cancelled");
-  EXPECT_EQ(said(all[1]), "cancelled");
-  EXPECT_EQ(said(all[2]), "body miss");
-  EXPECT_EQ(said(all[3]), "body collapsed");
-}
-
-TEST_F(FetchCacheTest, AnotherTakesOverFromALeaderWhoseOwnLimitsEndIt) {
-  const struct {
-    std::string_view error;
-    std::function<void(FetchRequest&, Fetched&)> limit;
-    std::string_view answer;
-  } cases[] = {
-      {"upstream_timeout",
-       [](FetchRequest& request, Fetched&) { request.deadline = Clock::now() + milliseconds(100); },
-       ""},
-      {"overloaded",
-       [](FetchRequest&, Fetched& fetched) {
-         fetched.sink.withhold = 2;
-         fetched.sink.refuse_space = true;
-       },
-       "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nCache-Control: max-age=60\r\n\r\nb"},
-  };
-  for (const auto& row : cases) {
-    SCOPED_TRACE(row.error);
-    Upstream upstream({[&](Peer& peer) {
-                         peer.read_request();
-                         if (!row.answer.empty()) peer.send(row.answer);
-                         peer.wait_for_close();
-                       },
-                       [](Peer& peer) { peer.answer_all(ok_response("body", fresh)); }});
-    std::deque<Activity> activities;
-    std::deque<FetchRequest> requests;
-    std::deque<Fetched> all(4);
-    for (std::size_t i = 0; i < all.size(); ++i) requests.push_back(request(upstream.url()));
-    row.limit(requests[0], all[0]);
-    for (std::size_t i = 0; i < all.size(); ++i)
-      start(activities.emplace_back(deadlines), requests[i], all[i]);
-    run();
-    EXPECT_EQ(said(all[0]), row.error);
-    EXPECT_EQ(said(all[1]), "body miss");
-    EXPECT_EQ(said(all[2]), "body collapsed");
-    EXPECT_EQ(said(all[3]), "body collapsed");
-    renew();
-  }
-}
-
-TEST_F(FetchCacheTest, AllGoAtOnceWhereTheBodyIsTooLargeForTheirLeader) {
-  const std::string chunked =
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nCache-Control: max-age=60\r\n\r\n"
-      "4\r\nbody\r\n0\r\n\r\n";
-  std::promise<void> go;
-  Upstream upstream({answering({chunked}),
-                     [&](Peer& peer) {
-                       peer.read_request();
-                       go.get_future().wait();
-                       peer.send(chunked);
-                     },
-                     answering({chunked})});
-  std::deque<Activity> activities;
-  std::deque<FetchRequest> requests;
-  std::deque<Fetched> all(3);
-  for (Fetched& one : all) {
-    requests.push_back(request(upstream.url()));
-    requests.back().max_bytes = 3;
-    start(activities.emplace_back(deadlines), requests.back(), one);
-  }
-  while (!all[0].outcome) {
-    io.restart();
-    io.run_one();
-  }
-  settle();
-  EXPECT_EQ(fetcher().stats().connections_active, 2u);
-  go.set_value();
-  run();
-  for (const Fetched& one : all) EXPECT_EQ(said(one), "upstream_body_too_large");
-}
-
-TEST_F(FetchCacheTest, FollowersKeepTheirOwnLimits) {
-  Upstream upstream({answering({ok_response("body", fresh)})});
-  std::deque<Activity> activities;
-  std::deque<FetchRequest> requests;
-  std::deque<Fetched> all(3);
-  for (std::size_t i = 0; i < all.size(); ++i) requests.push_back(request(upstream.url()));
-  requests[1].max_bytes = 3;
-  requests[2].accept_status = {{404, 404}};
-  for (std::size_t i = 0; i < all.size(); ++i)
-    start(activities.emplace_back(deadlines), requests[i], all[i]);
-  run();
-  EXPECT_EQ(said(all[0]), "body miss");
-  EXPECT_EQ(said(all[1]), "upstream_body_too_large");
-  EXPECT_EQ(said(all[2]), "upstream_status");
 }
 
 TEST_F(FetchCacheTest, A304AboutAnotherAnswerAsksForAllOfIt) {
