@@ -74,8 +74,13 @@ CacheStore::Found CacheStore::find(const HashedText& url_key, std::span<const He
   const auto url = urls_.find(url_key);
   if (url == urls_.end()) return {};
   const std::vector<EntryPtr>& variants = url->second;
+  // Most vary on the same, so that one key tells of all of them.
+  const std::vector<std::string>* vary = nullptr;
+  std::string secondary;
   const auto found = std::find_if(variants.rbegin(), variants.rend(), [&](const EntryPtr& entry) {
-    return entry->secondary == secondary_key(entry->vary, sent);
+    if (!vary || *vary != entry->vary) secondary = secondary_key(entry->vary, sent);
+    vary = &entry->vary;
+    return entry->secondary == secondary;
   });
   if (found == variants.rend()) return {nullptr, true};
   by_use_.push_back(**found);

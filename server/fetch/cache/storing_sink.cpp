@@ -1,5 +1,6 @@
 #include "server/fetch/cache/storing_sink.hpp"
 
+#include "server/fetch/cache/participation.hpp"
 #include "server/fetch/cache/vary.hpp"
 
 namespace fetchmill::server::fetch::cache {
@@ -40,7 +41,7 @@ EntryPtr StoringSink::new_entry(std::optional<std::uint64_t> length) const {
   if (!vary) return nullptr;
   auto entry = std::make_shared<Entry>(store_);
   entry->url_key = url_key(request_.url);
-  entry->secondary = secondary_key(*vary, request_.headers);
+  entry->secondary = secondary_key(*vary, fields_of_client(request_));
   entry->vary = std::move(*vary);
   entry->status = response_.status;
   entry->head = response_.head;

@@ -212,20 +212,27 @@ TEST(Vary, DecidesWhichRequestsAreTheSame) {
     bool same;
   } cases[] = {
       {{}, {}, {}, true},
-      {{}, {{"Accept", "a"}}, {}, true},
+      {{}, {{"Accept", "a"}}, {{"accept", "a"}}, true},
       {{"accept"}, {{"Accept", "a"}}, {}, false},
       {{"accept"}, {{"Accept", "a"}}, {{"ACCEPT", "a"}}, true},
       {{"accept"}, {{"Accept", "a"}}, {{"Accept", "b"}}, false},
       {{"accept"}, {{"Accept", ""}}, {}, false},
       {{"accept"}, {{"Accept", "a"}, {"Accept", "b"}}, {{"Accept", "a"}}, false},
-      {{"accept"}, {{"User-Agent", "a"}}, {}, true},
       {{"a", "b"}, {{"A", "1"}}, {{"B", "1"}}, false},
-      // Not named by Vary, but not known to be harmless.
+      // Not named by Vary, but an upstream may look at them all the same.
+      {{}, {{"Accept", "a"}}, {}, false},
+      {{"accept"}, {{"User-Agent", "a"}}, {}, false},
+      {{}, {{"Accept-Encoding", "compress"}}, {}, false},
+      {{}, {{"Accept-Language", "a"}}, {{"Accept-Language", "b"}}, false},
+      {{}, {{"Content-Type", "a"}}, {}, false},
       {{}, {{"Authorization", "a"}}, {}, false},
       {{}, {{"Authorization", "a"}}, {{"authorization", "a"}}, true},
       {{}, {{"Cookie", "a"}}, {{"Cookie", "b"}}, false},
       {{}, {{"X-Forwarded-Host", "evil"}}, {}, false},
       {{"x-a"}, {{"X-A", "1"}, {"X-B", "2"}}, {{"X-A", "1"}}, false},
+      // For us, unless the upstream says that it looks at it too.
+      {{}, {{"Cache-Control", "max-age=1"}}, {}, true},
+      {{"cache-control"}, {{"Cache-Control", "max-age=1"}}, {}, false},
   };
   for (const auto& row : cases)
     EXPECT_EQ(secondary_key(row.vary, row.a) == secondary_key(row.vary, row.b), row.same)

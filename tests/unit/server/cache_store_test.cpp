@@ -46,7 +46,7 @@ TEST_F(CacheStoreTest, FindsByUrlThenByWhatVaries) {
   EXPECT_EQ(find("a", german).entry->body_bytes, 1u);
   EXPECT_EQ(find("a", french).entry->body_bytes, 2u);
   // The upstream changed its mind about what it varies on: the newest that fits is used.
-  ASSERT_TRUE(store.put(entry("a", 3)));
+  ASSERT_TRUE(store.put(entry("a", 3, {}, german)));
   EXPECT_EQ(find("a", german).entry->body_bytes, 3u);
   EXPECT_EQ(entries(), 3);
 }

@@ -65,6 +65,30 @@ TEST_F(FetchCacheTest, AHitWaitsForRoom) {
   EXPECT_EQ(refused.outcome->error().stage, "fetch");
 }
 
+TEST_F(FetchCacheTest, NobodyGetsWhatAnotherHasBent) {
+  for (const char* field : {"User-Agent", "Accept", "Accept-Language", "Accept-Encoding",
+                            "Content-Type", "X-Forwarded-Host"}) {
+    SCOPED_TRACE(field);
+    Upstream upstream({answering({ok_response("bent", "Cache-Control: public, max-age=60\r\n"),
+                                  ok_response("straight", fresh)})});
+    FetchRequest bending = request(upstream.url());
+    bending.headers = {{field, "x"}};
+    EXPECT_EQ(fetched(bending), "bent miss");
+    EXPECT_EQ(fetched(upstream.url()), "straight miss");
+    EXPECT_EQ(fetched(bending), "bent hit");
+    EXPECT_EQ(fetched(upstream.url()), "straight hit");
+    renew();
+  }
+}
+
+TEST_F(FetchCacheTest, WhatTheCacheAddsIsNoFieldOfTheClient) {
+  Upstream upstream({answering({ok_response("old", "Cache-Control: max-age=0\r\nETag: \"a\"\r\n"),
+                                ok_response("new", fresh)})});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  EXPECT_EQ(fetched(upstream.url()), "new miss");
+  EXPECT_EQ(fetched(upstream.url()), "new hit");
+}
+
 TEST_F(FetchCacheTest, A304AboutAnotherAnswerAsksForAllOfIt) {
   std::vector<std::string> seen;
   Upstream upstream({answering({ok_response("old", "Cache-Control: no-cache\r\nETag: \"a\"\r\n"),
