@@ -74,6 +74,7 @@ CachedFetch::CachedFetch(Upstream& upstream, Turns& turns, Deadlines& deadlines,
     : upstream_(upstream),
       turns_(turns),
       deadlines_(deadlines),
+      settings_(settings),
       store_(settings.cache_mb * config::MiB, settings.cache_entry_kb * config::KiB, metrics),
       flights_(turns),
       copies_(turns) {
@@ -185,7 +186,8 @@ Task<Result<void>> CachedFetch::reuse(Activity& activity, Visit visit, FetchRequ
     co_return co_await asking;
   }
   if (visit.reuse == Reuse::stale_while_revalidate && !visit.asked.only_if_cached &&
-      background_count_ < background_max && !flights_.is_under_way(visit.key)) {
+      !visit.asked.no_store && background_count_ < background_max &&
+      !flights_.is_under_way(visit.key)) {
     refresh(visit, request);
   }
   if (visit.reuse != Reuse::fresh) result = CacheResult::stale;
@@ -336,7 +338,19 @@ void CachedFetch::refresh(const Visit& visit, const FetchRequest& request) {
   again.why = Forward::stale;
   again.is_background = true;
   again.lead = flights_.lead(visit.key);
-  revalidate(std::move(again), request);
+  revalidate(std::move(again), renewal_of(request));
+}
+
+// The limits of who happens to ask are no reason not to renew what others use.
+FetchRequest CachedFetch::renewal_of(const FetchRequest& request) const {
+  FetchRequest renewal = request;
+  renewal.deadline = Clock::now() + milliseconds(settings_.timeout_ms);
+  renewal.max_bytes = settings_.max_bytes;
+  renewal.max_redirects = settings_.max_redirects;
+  renewal.retries = settings_.retries;
+  renewal.accept_status.clear();
+  for (const unsigned status : storable_statuses) renewal.accept_status.push_back({status, status});
+  return renewal;
 }
 
 Detached CachedFetch::revalidate(Visit visit, FetchRequest request) {

@@ -1,9 +1,9 @@
 // A fetch through the cache: look up → hit, or wait for an identical request, or ask the upstream
 // (for news where an answer is stored) → store.
 //
-// Owner: Fetcher. Lifetime: outlives every fetch. Process: loop. Errors: not_cached, and those of
-// the fetch from the upstream; what is served from the store fails as the upstream's would:
-// upstream_status, upstream_body_too_large.
+// Owner: Fetcher. Lifetime: outlives every fetch; the settings outlive it, and may change. Process:
+// loop. Errors: not_cached, and those of the fetch from the upstream; what is served from the store
+// fails as the upstream's would: upstream_status, upstream_body_too_large.
 #pragma once
 
 #include "server/fetch/cache/cache_store.hpp"
@@ -96,6 +96,7 @@ class CachedFetch {
                                    const FetchRequest& request, FetchResponse& response,
                                    BodySink& sink);
   void refresh(const Visit& visit, const FetchRequest& request);
+  FetchRequest renewal_of(const FetchRequest& request) const;
   Detached revalidate(Visit visit, FetchRequest request);
 
   void add_conditions(Visit& visit, FetchRequest& request) const;
@@ -106,6 +107,7 @@ class CachedFetch {
   Upstream& upstream_;
   Turns& turns_;
   Deadlines& deadlines_;
+  const config::Settings::Fetch& settings_;
   CacheStore store_;
   Flights flights_;
   CopyBudget copies_;

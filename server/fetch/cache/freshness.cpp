@@ -7,9 +7,8 @@
 namespace fetchmill::server::fetch::cache {
 namespace {
 
-// What these mean is known here (§3, must-understand), and none of them needs more than its body.
 bool is_understood(unsigned status) {
-  return status == 200 || status == 203 || status == 404 || status == 410;
+  return std::ranges::find(storable_statuses, status) != storable_statuses.end();
 }
 
 seconds capped(seconds value) {

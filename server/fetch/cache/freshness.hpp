@@ -9,11 +9,15 @@
 #include "server/fetch/cache/response_fields.hpp"
 #include "server/loop.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 
 namespace fetchmill::server::fetch::cache {
+
+// What these mean is known here (§3, must-understand), and none of them needs more than its body.
+inline constexpr std::array<unsigned, 4> storable_statuses{200, 203, 404, 410};
 
 // Of a stored answer.
 struct Freshness {

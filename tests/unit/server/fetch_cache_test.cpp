@@ -226,6 +226,51 @@ TEST_F(FetchCacheTest, WhatGoesOnInTheBackgroundEndsWithTheServer) {
   EXPECT_EQ(fetches("cancelled"), 1u);
 }
 
+// Stale as it comes, and to be renewed by whoever asks for it.
+constexpr std::string_view to_renew =
+    "Age: 9\r\nCache-Control: max-age=9, stale-while-revalidate=99\r\n";
+
+TEST_F(FetchCacheTest, TheLimitsOfWhoAsksDoNotKeepAnAnswerFromBeingRenewed) {
+  std::promise<void> late;
+  const std::string not_found =
+      "HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nCache-Control: max-age=60\r\n\r\nnewer";
+  Upstream upstream({[&](Peer& peer) {
+    peer.read_request();
+    peer.send(ok_response("old", to_renew));
+    peer.read_request();
+    late.get_future().wait();
+    peer.send(not_found);
+  }});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  FetchRequest narrow = request(upstream.url());
+  narrow.max_bytes = 3;
+  narrow.accept_status = {{200, 200}};
+  narrow.deadline = Clock::now() + milliseconds(50);
+  EXPECT_EQ(fetched(narrow), "old stale");
+  while (Clock::now() < narrow.deadline + milliseconds(50)) {
+    io.restart();
+    io.run_one_for(milliseconds(5));
+  }
+  late.set_value();
+  for (int i = 0; i < 1000 && fetches("ok") < 2; ++i) {
+    io.restart();
+    io.run_one_for(milliseconds(5));
+  }
+  FetchRequest any = request(upstream.url());
+  any.accept_status = {{200, 599}};
+  EXPECT_EQ(fetched(any), "newer hit");
+}
+
+TEST_F(FetchCacheTest, WhoseAnswerMustNotBeStoredRenewsNothing) {
+  Upstream upstream({answering({ok_response("old", to_renew)})});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  FetchRequest unstored = request(upstream.url());
+  unstored.headers = {{"Cache-Control", "no-store"}};
+  EXPECT_EQ(fetched(unstored), "old stale");
+  settle();
+  EXPECT_EQ(fetcher().stats().connections_active, 0u);
+}
+
 TEST_F(FetchCacheTest, NoRetriesWhereAStaleAnswerStandsIn) {
   const std::string unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
   Upstream upstream(
