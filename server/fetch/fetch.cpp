@@ -305,7 +305,7 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
   }
   const wire::ResponseHead& head = exchange.head();
   response.status = head.status;
-  cache.answered(request, head.status);
+  cache.answered(request, head);
   record(response.timings.ttfb, phases.ttfb, exchange.sent_at(), exchange.answered_at());
   const NextStep next = next_step(head.status, head.fields.find(wire::FieldId::location) != nullptr,
                                   response.redirects, request.max_redirects, request.accept_status);

@@ -101,10 +101,22 @@ Task<Result<void>> CachedFetch::fetch(Activity& activity, FetchRequest& request,
   return upstream_.run(activity, request, response, sink);
 }
 
-void CachedFetch::answered(const FetchRequest& request, unsigned status) {
-  const bool is_error = status < 200 || status >= 400;
-  if (is_error || store_.empty() || !is_unsafe(request.method)) return;
-  store_.remove_url(url_key(request.url));
+void CachedFetch::answered(const FetchRequest& request, const wire::ResponseHead& head) {
+  const bool is_error = head.status < 200 || head.status >= 400;
+  if (request.method == wire::Method::get || is_error || store_.empty()) return;
+  if (is_unsafe(request.method) || differs_now(request, head))
+    store_.remove_url(url_key(request.url));
+}
+
+// Whether what is stored is not what a GET with these fields would get.
+bool CachedFetch::differs_now(const FetchRequest& request, const wire::ResponseHead& head) {
+  // With a credential it is about an answer that is not for others.
+  if (request.method != wire::Method::head || head.status != 200 || request.credential)
+    return false;
+  const std::string key = url_key(request.url);
+  const EntryPtr entry = store_.find({key, TextHash()(key)}, request.headers).entry;
+  return entry && entry->status == 200 &&
+         tells_of_change(entry->head, entry->body_bytes, head.fields);
 }
 
 void CachedFetch::stop() {

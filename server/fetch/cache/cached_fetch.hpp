@@ -43,8 +43,9 @@ class CachedFetch {
                                    FetchResponse& response, BodySink& sink);
 
   // To be told of the head of every answer, redirects included, with the request of that hop: where
-  // its method may have changed what its URL answers, what is stored of it goes (RFC 9111 §4.4).
-  void answered(const FetchRequest& request, unsigned status);
+  // its method may have changed what its URL answers, or a HEAD finds that changed, what is stored
+  // of it goes (RFC 9111 §4.4, §4.3.5).
+  void answered(const FetchRequest& request, const wire::ResponseHead& head);
 
   // Forgets all answers, those that are coming in included.
   void clear() { store_.clear(); }
@@ -79,6 +80,7 @@ class CachedFetch {
 
   Visit begin_visit(const FetchRequest& request);
   void look_up(Visit& visit, std::string_view key, const FetchRequest& request, TimePoint now);
+  bool differs_now(const FetchRequest& request, const wire::ResponseHead& head);
   bool answers(const Visit& visit) const;
   bool may_wait(const Visit& visit, const FetchRequest& request) const;
 

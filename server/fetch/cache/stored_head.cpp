@@ -1,6 +1,7 @@
 #include "server/fetch/cache/stored_head.hpp"
 
 #include "config/ascii.hpp"
+#include "config/digits.hpp"
 #include "server/fetch/cache/response_fields.hpp"
 
 #include <algorithm>
@@ -60,6 +61,18 @@ bool contradicts(const UpstreamHead& stored, const UpstreamHead& not_modified) {
   const std::string_view ours = stored.field(KnownField::etag);
   const std::string_view theirs = not_modified.field(KnownField::etag);
   return !ours.empty() && !theirs.empty() && !weakly_equal(ours, theirs);
+}
+
+bool tells_of_change(const UpstreamHead& stored, std::uint64_t stored_body_bytes,
+                     const wire::Fields& head) {
+  const wire::Field* etag = head.find(wire::FieldId::etag);
+  if (etag && !weakly_equal(stored.field(KnownField::etag), etag->value)) return true;
+  const wire::Field* modified = head.find(wire::FieldId::last_modified);
+  if (modified && modified->value != stored.field(KnownField::last_modified)) return true;
+  const wire::Field* length = head.find(wire::FieldId::content_length);
+  const bool same_coding =
+      head.value(wire::FieldId::content_encoding) == stored.field(KnownField::content_encoding);
+  return length && same_coding && length->value != config::Digits(stored_body_bytes);
 }
 
 }  // namespace fetchmill::server::fetch::cache

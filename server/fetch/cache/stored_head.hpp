@@ -1,10 +1,12 @@
-// The head of a stored answer after a 304 confirmed it (RFC 9111 §3.2, §4.3.4). Pure.
+// The head of a stored answer after a 304 confirmed it (RFC 9111 §3.2, §4.3.4), or beside one to a
+// HEAD. Pure.
 //
-// Trust: both heads come from an upstream.
+// Trust: all heads come from an upstream.
 #pragma once
 
 #include "server/fetch/upstream_head.hpp"
 
+#include <cstdint>
 #include <optional>
 
 namespace fetchmill::server::fetch::cache {
@@ -17,5 +19,10 @@ std::optional<UpstreamHead> updated_head(const UpstreamHead& stored,
 
 // Whether the 304 is about another answer than the stored one.
 bool contradicts(const UpstreamHead& stored, const UpstreamHead& not_modified);
+
+// Whether the 200 to a HEAD tells that a GET would not get what is stored any more (§4.3.5):
+// another validator, or another length in the same content coding.
+bool tells_of_change(const UpstreamHead& stored, std::uint64_t stored_body_bytes,
+                     const wire::Fields& head);
 
 }  // namespace fetchmill::server::fetch::cache

@@ -203,6 +203,47 @@ TEST_F(FetchCacheTest, AnUnsafeMethodDropsWhatIsStoredAtEveryHop) {
   EXPECT_EQ(fetched(upstream.url("/c")), "c hit");
 }
 
+TEST_F(FetchCacheTest, AHeadThatTellsOfAChangeDropsWhatIsStored) {
+  const struct {
+    std::string_view stored, head, then;
+  } cases[] = {
+      {"ETag: \"a\"\r\n", "ETag: W/\"a\"\r\nContent-Length: 4\r\n", "body hit"},
+      {"ETag: \"a\"\r\n", "", "body hit"},
+      {"ETag: \"a\"\r\n", "ETag: \"b\"\r\n", "new miss"},
+      {"", "ETag: \"b\"\r\n", "new miss"},
+      {"Last-Modified: x\r\n", "Last-Modified: y\r\n", "new miss"},
+      {"", "Content-Length: 5\r\n", "new miss"},
+      // Of another coding.
+      {"", "Content-Length: 5\r\nContent-Encoding: gzip\r\n", "body hit"},
+  };
+  for (const auto& row : cases) {
+    SCOPED_TRACE(std::string(row.stored) + "then " + std::string(row.head));
+    Upstream upstream({answering({ok_response("body", std::string(fresh) + std::string(row.stored)),
+                                  "HTTP/1.1 200 OK\r\n" + std::string(row.head) + "\r\n",
+                                  ok_response("new", fresh)})});
+    EXPECT_EQ(fetched(upstream.url()), "body miss");
+    FetchRequest head = request(upstream.url());
+    head.method = wire::Method::head;
+    EXPECT_EQ(fetched(std::move(head)), " bypass");
+    EXPECT_EQ(fetched(upstream.url()), row.then);
+    renew();
+  }
+}
+
+TEST_F(FetchCacheTest, AHeadOfAnotherKindDropsNothing) {
+  Upstream upstream(
+      {answering({ok_response("body", fresh), "HTTP/1.1 200 OK\r\nETag: \"b\"\r\n\r\n",
+                  "HTTP/1.1 404 Not Found\r\nETag: \"b\"\r\n\r\n"})});
+  EXPECT_EQ(fetched(upstream.url()), "body miss");
+  FetchRequest head = request(upstream.url());
+  head.method = wire::Method::head;
+  head.headers = {{"Accept", "text/plain"}};
+  EXPECT_EQ(fetched(head), " bypass");
+  head.headers.clear();
+  EXPECT_EQ(fetched(head), "upstream_status");
+  EXPECT_EQ(fetched(upstream.url()), "body hit");
+}
+
 TEST_F(FetchCacheTest, ANewPolicyForgetsWhatTheOldOneAllowed) {
   Upstream upstream({answering({ok_response("one", fresh), ok_response("two", fresh)})});
   EXPECT_EQ(fetched(upstream.url()), "one miss");
