@@ -75,7 +75,8 @@ CachedFetch::CachedFetch(Upstream& upstream, Turns& turns, Deadlines& deadlines,
       turns_(turns),
       deadlines_(deadlines),
       settings_(settings),
-      store_(settings.cache_mb * config::MiB, settings.cache_entry_kb * config::KiB, metrics),
+      store_(turns, settings.cache_mb * config::MiB, settings.cache_entry_kb * config::KiB,
+             metrics),
       flights_(turns),
       copies_(turns) {
   for (std::size_t i = 0; i < results_.size(); ++i)
@@ -285,7 +286,7 @@ Task<Result<void>> CachedFetch::confirmed(Activity& activity, Visit& visit, Fetc
   const EntryPtr entry = std::exchange(visit.entry, nullptr);
   if (freshen(*entry, request, response)) {
     // It may not be for others any more, or have gone for want of room, its own larger head's too.
-    response.cache.stored = entry->linked();
+    response.cache.stored = store_.has(*entry);
     arrived(visit, response.cache.stored ? entry : nullptr);
     count(response, CacheResult::revalidated);
     if (visit.is_background) co_return Result<void>();
