@@ -5,6 +5,7 @@
 #include "server/fetch/cache/storing_sink.hpp"
 #include "server/fetch/cache/vary.hpp"
 #include "server/fetch/interrupted.hpp"
+#include "server/fetch/validators.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -389,15 +390,16 @@ Task<Result<void>> CachedFetch::refuse(FetchRequest& request, FetchResponse& res
 }
 
 void CachedFetch::add_conditions(Visit& visit, FetchRequest& request) const {
-  const ResponseFields fields = read_response_fields(visit.entry->head);
-  if (!fields.has_validator()) return;
+  const std::string_view etag = entity_tag(visit.entry->head);
+  const std::string_view modified = last_modified(visit.entry->head);
+  if (etag.empty() && modified.empty()) return;
   if (request.accept_status.empty()) request.accept_status.push_back({});
   request.accept_status.push_back({304, 304});
   request.revalidates = true;
-  if (!fields.etag.empty())
-    request.headers.push_back({"If-None-Match", std::string(fields.etag)});
+  if (!etag.empty())
+    request.headers.push_back({"If-None-Match", std::string(etag)});
   else
-    request.headers.push_back({"If-Modified-Since", std::string(fields.last_modified)});
+    request.headers.push_back({"If-Modified-Since", std::string(modified)});
 }
 
 // False: it cannot be made one with what the 304 says.
@@ -410,7 +412,8 @@ bool CachedFetch::freshen(Entry& entry, const FetchRequest& request,
   const std::size_t bytes = head->text().size();
   if (bytes > bytes_before && !entry.charge.add(bytes - bytes_before)) return false;
   const ResponseFields fields = read_response_fields(*head);
-  const std::optional<Freshness> freshness = judge_arrival(request, response, entry.status, fields);
+  const std::optional<Freshness> freshness =
+      judge_arrival(request, response, entry.status, *head, fields);
   const std::optional<std::vector<std::string>> vary = parse_vary(fields.vary);
   // Confirmed, but not for the next one.
   const bool stays = freshness && vary == entry.vary;

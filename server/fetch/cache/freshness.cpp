@@ -78,7 +78,7 @@ std::optional<Freshness> storable(const Arrival& arrival) {
   const bool stale_use =
       !control.no_cache && !freshness.never_stale &&
       std::max(freshness.stale_while_revalidate, freshness.stale_if_error) > seconds(0);
-  if (!is_fresh && !stale_use && !arrival.fields.has_validator()) return std::nullopt;
+  if (!is_fresh && !stale_use && !arrival.has_validator) return std::nullopt;
   return freshness;
 }
 

@@ -47,6 +47,7 @@ std::optional<seconds> private_lifetime(const ResponseFields& fields,
 struct Arrival {
   unsigned status = 0;
   const ResponseFields& fields;
+  bool has_validator = false;
   bool credentials_sent = false;  // Authorization, or what may be one: §3.5
   TimePoint received;
   Clock::duration delay{0};        // from the request to the answer

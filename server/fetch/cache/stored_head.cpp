@@ -3,6 +3,7 @@
 #include "config/ascii.hpp"
 #include "config/digits.hpp"
 #include "server/fetch/cache/response_fields.hpp"
+#include "server/fetch/validators.hpp"
 
 #include <algorithm>
 #include <array>
@@ -58,8 +59,8 @@ std::optional<UpstreamHead> updated_head(const UpstreamHead& stored,
 }
 
 bool contradicts(const UpstreamHead& stored, const UpstreamHead& not_modified) {
-  const std::string_view ours = stored.field(KnownField::etag);
-  const std::string_view theirs = not_modified.field(KnownField::etag);
+  const std::string_view ours = entity_tag(stored);
+  const std::string_view theirs = entity_tag(not_modified);
   return !ours.empty() && !theirs.empty() && !weakly_equal(ours, theirs);
 }
 

@@ -27,6 +27,7 @@ std::optional<Freshness> judge(std::string_view fields, Came came = {}) {
   const ResponseFields read = read_response_fields(head);
   return storable({.status = came.status,
                    .fields = read,
+                   .has_validator = has_validator(head),
                    .credentials_sent = came.credentials,
                    .received = arrived_at,
                    .delay = came.delay,
@@ -64,6 +65,8 @@ TEST(Storable, OnlyWhatSaysSo) {
       {"Cache-Control: max-age=0\r\n", "no"},
       {"Expires: 0\r\n", "no"},
       {"Expires: 0\r\nETag: \"a\"\r\n", "0 0"},
+      {"Expires: 0\r\nETag: *\r\n", "no"},
+      {"Expires: 0\r\nLast-Modified: yesterday\r\n", "no"},
       {"Expires: Sun, 06 Nov 1994 09:49:37 GMT\r\nExpires: Sun, 06 Nov 1994 09:49:37 GMT\r\n",
        "no"},
       {"Cache-Control: max-age=0\r\nETag: \"a\"\r\n", "0 0"},

@@ -89,6 +89,38 @@ TEST_F(FetchCacheTest, WhatTheCacheAddsIsNoFieldOfTheClient) {
   EXPECT_EQ(fetched(upstream.url()), "new hit");
 }
 
+TEST_F(FetchCacheTest, AskedForNewsByValidatorsThatAreSome) {
+  const std::string modified = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+  const struct {
+    std::string fields;
+    std::string_view condition;
+  } cases[] = {
+      {"ETag: \"a\"\r\n" + modified, "\r\nIf-None-Match: \"a\"\r\n"},
+      {modified, "\r\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n"},
+      {"ETag: *\r\n" + modified, "\r\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n"},
+      {"ETag: a\r\nLast-Modified: yesterday\r\n", ""},
+      {"ETag: \"a\"\r\nETag: \"b\"\r\n", ""},
+  };
+  for (const auto& row : cases) {
+    SCOPED_TRACE(row.fields);
+    std::vector<std::string> seen;
+    const std::string stale = "Age: 9\r\nCache-Control: max-age=9, stale-if-error=99\r\n";
+    Upstream upstream(
+        {answering({ok_response("old", stale + row.fields), ok_response("new", fresh)}, &seen)});
+    EXPECT_EQ(fetched(upstream.url()), "old miss");
+    EXPECT_EQ(fetched(upstream.url()), "new miss");
+    renew();
+    upstream.join();
+    ASSERT_EQ(seen.size(), 2u);
+    const std::size_t begin = seen[1].find("\r\nIf-");
+    const std::string condition =
+        begin == std::string::npos
+            ? ""
+            : seen[1].substr(begin, seen[1].find("\r\n", begin + 2) + 2 - begin);
+    EXPECT_EQ(condition, row.condition);
+  }
+}
+
 TEST_F(FetchCacheTest, A304AboutAnotherAnswerAsksForAllOfIt) {
   std::vector<std::string> seen;
   Upstream upstream({answering({ok_response("old", "Cache-Control: no-cache\r\nETag: \"a\"\r\n"),
