@@ -30,6 +30,17 @@ bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
       names, [&](std::string_view one) { return ascii::equals_ignoring_case(one, name); });
 }
 
+// Whether a list such as Connection's has this name.
+bool is_listed(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    if (ascii::equals_ignoring_case(ascii::trimmed(list.substr(0, comma), " \t"), name))
+      return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
 void append_line(std::string& to, const HeadLine& line) {
   to += line.name;
   to += ": ";
@@ -44,9 +55,10 @@ std::optional<UpstreamHead> updated_head(const UpstreamHead& stored,
   std::string head = stored.text().substr(0, stored.text().find("\r\n") + 2);
   std::vector<std::string_view> replaced{"Age", "Date"};
   std::string updates;
+  const std::string of_connection = not_modified.list("Connection");
   FieldLines newer(not_modified.text());
   while (const std::optional<HeadLine> line = newer.next()) {
-    if (is_one_of(kept_fields, line->name)) continue;
+    if (is_one_of(kept_fields, line->name) || is_listed(of_connection, line->name)) continue;
     replaced.push_back(line->name);
     append_line(updates, *line);
   }

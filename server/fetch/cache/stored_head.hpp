@@ -12,8 +12,8 @@
 namespace fetchmill::server::fetch::cache {
 
 // The stored head with the fields of the 304 in place of its own. Fields that describe the stored
-// body or a connection stay as they were; Age and Date are the 304's, or none. Empty: it grew
-// larger than the head of an answer may be.
+// body or a connection, by their nature or as the 304's Connection names them, stay as they were;
+// Age and Date are the 304's, or none. Empty: it grew larger than the head of an answer may be.
 std::optional<UpstreamHead> updated_head(const UpstreamHead& stored,
                                          const UpstreamHead& not_modified);
 

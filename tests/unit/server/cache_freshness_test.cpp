@@ -260,6 +260,16 @@ TEST(StoredHead, TakesTheFieldsOfA304) {
   EXPECT_FALSE(updated_head(head_of("X-B: " + half + "\r\n"), head_of("X-C: " + half + "\r\n")));
 }
 
+TEST(StoredHead, TakesNoFieldsOfTheConnection) {
+  const UpstreamHead stored = head_of("Cache-Control: max-age=1\r\nX-Hop: old\r\nX-A: old\r\n");
+  const auto updated =
+      updated_head(stored, head_of("Connection: close, x-hop\r\nConnection: , Cache-Control ,\r\n"
+                                   "X-Hop: new\r\nX-A: new\r\nCache-Control: max-age=2\r\n"));
+  ASSERT_TRUE(updated);
+  EXPECT_EQ(updated->text(),
+            "HTTP/1.1 200 OK\r\nCache-Control: max-age=1\r\nX-Hop: old\r\nX-A: new\r\n\r\n");
+}
+
 TEST(StoredHead, IsAboutTheSameAnswer) {
   const auto differ = [](std::string_view ours, std::string_view theirs) {
     const auto tag = [](std::string_view value) {
