@@ -443,9 +443,10 @@ config::Result<void> Fetcher::State::turn_away(NextStep next, FetchRequest& requ
 }
 
 config::Result<void> Fetcher::State::follow(FetchRequest& request, const wire::ResponseHead& head) {
-  const std::string_view location = head.fields.value(wire::FieldId::location);
+  const config::Result<std::string_view> location = location_of(head.fields);
+  if (!location) return location.error();
   DenyReason reason = DenyReason::none;
-  config::Result<Url> to = check_redirect(request.url, location, rules, &reason);
+  config::Result<Url> to = check_redirect(request.url, *location, rules, &reason);
   if (!to) {
     if (to.error().code != ErrorCode::invalid_request) count_denial(reason);
     return to.error();
