@@ -361,7 +361,6 @@ FetchRequest CachedFetch::renewal_of(const FetchRequest& request) const {
   renewal.deadline = Clock::now() + milliseconds(settings_.timeout_ms);
   renewal.max_bytes = settings_.max_bytes;
   renewal.max_redirects = settings_.max_redirects;
-  renewal.retries = settings_.retries;
   renewal.accept_status.clear();
   for (const unsigned status : storable_statuses) renewal.accept_status.push_back({status, status});
   return renewal;
