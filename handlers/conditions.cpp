@@ -1,8 +1,7 @@
 #include "handlers/conditions.hpp"
 
 #include "server/fetch/http_date.hpp"
-
-#include <algorithm>
+#include "server/fetch/validators.hpp"
 
 namespace fetchmill::handlers {
 namespace {
@@ -12,19 +11,6 @@ constexpr std::string_view weak = "W/";
 std::string_view without_spaces(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t");
   return first == std::string_view::npos ? std::string_view() : text.substr(first);
-}
-
-// Takes an entity tag off the front of `rest`. Empty: there is none.
-std::string_view next_tag(std::string_view& rest) {
-  const std::size_t open = rest.starts_with(weak) ? weak.size() : 0;
-  if (rest.size() <= open || rest[open] != '"') return {};
-  const std::size_t close = rest.find('"', open + 1);
-  if (close == std::string_view::npos) return {};
-  const std::string_view tag = rest.substr(0, close + 1);
-  const auto is_etagc = [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f; };
-  if (!std::ranges::all_of(tag.substr(open), is_etagc)) return {};
-  rest.remove_prefix(tag.size());
-  return tag;
 }
 
 // Calls visit(tag) for each. False: it is no list of tags.
@@ -37,7 +23,7 @@ bool for_each_tag(std::string_view list, Visit visit) {
       rest.remove_prefix(1);
       continue;
     }
-    const std::string_view tag = next_tag(rest);
+    const std::string_view tag = server::fetch::take_entity_tag(rest);
     rest = without_spaces(rest);
     if (tag.empty() || (!rest.empty() && rest.front() != ',')) return false;
     visit(tag);
@@ -51,10 +37,6 @@ std::string_view opaque(std::string_view tag) {
 }
 
 }  // namespace
-
-bool is_entity_tag(std::string_view text) {
-  return !next_tag(text).empty() && text.empty();
-}
 
 bool is_entity_tag_list(std::string_view text) {
   return text == "*" || for_each_tag(text, [](std::string_view) {});

@@ -9,8 +9,6 @@
 
 namespace fetchmill::handlers {
 
-// "x" or W/"x".
-bool is_entity_tag(std::string_view text);
 // The value of an If-None-Match: "*", or entity tags with commas between them.
 bool is_entity_tag_list(std::string_view text);
 // Whether the list has this tag, weak or not; "*" has any. False for what is no list.

@@ -5,6 +5,7 @@
 #include "handlers/pool_waits.hpp"
 #include "handlers/slot_sink.hpp"
 #include "server/fetch/cache/vary.hpp"
+#include "server/fetch/validators.hpp"
 #include "server/http/trace_context.hpp"
 #include "workers/content_coding.hpp"
 #include "workers/ops/pipeline.hpp"
@@ -88,15 +89,10 @@ Result<void> make_request(App& app, TaskSpec& task, server::fetch::FetchRequest&
   return {};
 }
 
-std::string_view tag_of(const server::fetch::FetchResponse& response) {
-  const std::string_view tag = response.head.field(KnownField::etag);
-  return is_entity_tag(tag) ? tag : std::string_view();
-}
-
 // The upstream's own tag, where its body is the result; that of a coded body only weakly.
 std::string passed_on_tag(const TaskSpec& task, const server::fetch::FetchResponse& response) {
   if (task.has_pipeline()) return {};
-  const std::string_view tag = tag_of(response);
+  const std::string_view tag = server::fetch::entity_tag(response.head);
   if (tag.empty()) return {};
   const bool is_coded = !response.head.field(KnownField::content_encoding).empty();
   return is_coded ? weak_entity_tag(tag) : std::string(tag);
@@ -140,14 +136,14 @@ void correct_stage(Error& error) {
 TaskResult not_modified_result(const TaskSpec& task, const TaskReport& report) {
   TaskResult result;
   result.unchanged = true;
-  if (!task.has_pipeline()) result.etag = tag_of(report.response);
+  if (!task.has_pipeline()) result.etag = server::fetch::entity_tag(report.response.head);
   return result;
 }
 
 TaskResult unprocessed(workers::Slot body, const TaskSpec& task, const TaskReport& report) {
   TaskResult result;
   result.body = std::move(body);
-  result.etag = tag_of(report.response);
+  result.etag = server::fetch::entity_tag(report.response.head);
   result.last_modified = report.response.head.field(KnownField::last_modified);
   judge(result, task);
   return result;
@@ -202,7 +198,8 @@ Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& t
   Result<workers::BodyCoding> coding = workers::BodyCoding();
   if (decodes) coding = coding_of(report.response, task.max_bytes);
   if (!coding) co_return std::move(coding).error();
-  const bool needs_tag = !task.unless_etag.empty() && tag_of(report.response).empty();
+  const bool needs_tag =
+      !task.unless_etag.empty() && server::fetch::entity_tag(report.response.head).empty();
   to_worker = to_worker || needs_tag || coding->coding != workers::ContentCoding::none;
   if (!to_worker) co_return slot;
   Result<void> described =

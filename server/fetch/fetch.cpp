@@ -305,7 +305,7 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
   }
   const wire::ResponseHead& head = exchange.head();
   response.status = head.status;
-  cache.answered(request, head.status);
+  cache.answered(request, head);
   record(response.timings.ttfb, phases.ttfb, exchange.sent_at(), exchange.answered_at());
   const NextStep next = next_step(head.status, head.fields.find(wire::FieldId::location) != nullptr,
                                   response.redirects, request.max_redirects, request.accept_status);
@@ -443,9 +443,10 @@ config::Result<void> Fetcher::State::turn_away(NextStep next, FetchRequest& requ
 }
 
 config::Result<void> Fetcher::State::follow(FetchRequest& request, const wire::ResponseHead& head) {
-  const std::string_view location = head.fields.value(wire::FieldId::location);
+  const config::Result<std::string_view> location = location_of(head.fields);
+  if (!location) return location.error();
   DenyReason reason = DenyReason::none;
-  config::Result<Url> to = check_redirect(request.url, location, rules, &reason);
+  config::Result<Url> to = check_redirect(request.url, *location, rules, &reason);
   if (!to) {
     if (to.error().code != ErrorCode::invalid_request) count_denial(reason);
     return to.error();

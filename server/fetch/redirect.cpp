@@ -50,6 +50,16 @@ NextStep next_step(unsigned status, bool has_location, std::uint64_t redirects,
   return accept ? NextStep::deliver : NextStep::refuse_status;
 }
 
+config::Result<std::string_view> location_of(const wire::Fields& fields) {
+  const std::string_view location = fields.value(wire::FieldId::location);
+  const bool all_agree = std::all_of(fields.begin(), fields.end(), [&](const wire::Field& field) {
+    return field.id != wire::FieldId::location || field.value == location;
+  });
+  if (all_agree) return location;
+  return config::Error(config::ErrorCode::upstream_protocol,
+                       "the upstream's redirect has several Location fields that differ");
+}
+
 wire::Method redirected_method(unsigned status, wire::Method method) {
   const bool post_becomes_get = (status == 301 || status == 302) && method == wire::Method::post;
   const bool asks_to_get = status == 303 && method != wire::Method::head;

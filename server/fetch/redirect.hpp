@@ -23,6 +23,10 @@ enum class NextStep : std::uint8_t {
 NextStep next_step(unsigned status, bool has_location, std::uint64_t redirects,
                    std::uint64_t redirects_max, std::span<const StatusRange> accepted);
 
+// Where a redirect leads. Several that differ are upstream_protocol: each reader would follow
+// another.
+config::Result<std::string_view> location_of(const wire::Fields& fields);
+
 // The method of the next hop: 303 asks to GET, and 301 and 302 turn a POST into a GET, as every
 // client does.
 wire::Method redirected_method(unsigned status, wire::Method method);

@@ -53,6 +53,7 @@ void check_head(std::string_view fields) {
   const TimePoint now = TimePoint(std::chrono::hours(1));
   const auto kept = storable({.status = 200,
                               .fields = read,
+                              .has_validator = has_validator(*head),
                               .received = now,
                               .today = std::chrono::sys_seconds(std::chrono::hours(300'000))});
   if (kept) {

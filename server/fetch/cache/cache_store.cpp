@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace fetchmill::server::fetch::cache {
 
@@ -59,8 +60,10 @@ void append_url_key(std::string& to, const Url& url) {
                  url.request_target());
 }
 
-CacheStore::CacheStore(std::size_t bytes_max, std::size_t entry_bytes_max, config::Metrics& metrics)
-    : bytes_max_(bytes_max),
+CacheStore::CacheStore(Turns& turns, std::size_t bytes_max, std::size_t entry_bytes_max,
+                       config::Metrics& metrics)
+    : turns_(turns),
+      bytes_max_(bytes_max),
       // One answer must not push out most of the others.
       entry_body_bytes_max_(std::min(entry_bytes_max, bytes_max / 4)),
       bytes_gauge_(metrics.fetch_cache_bytes.get()),
@@ -68,15 +71,20 @@ CacheStore::CacheStore(std::size_t bytes_max, std::size_t entry_bytes_max, confi
       evictions_(metrics.fetch_cache_evictions_total.get()) {}
 
 CacheStore::~CacheStore() {
-  clear();
+  count_entries(-entries_);
 }
 
 CacheStore::Found CacheStore::find(const HashedText& url_key, std::span<const Header> sent) {
   const auto url = urls_.find(url_key);
   if (url == urls_.end()) return {};
   const std::vector<EntryPtr>& variants = url->second;
+  // Most vary on the same, so that one key tells of all of them.
+  const std::vector<std::string>* vary = nullptr;
+  std::string secondary;
   const auto found = std::find_if(variants.rbegin(), variants.rend(), [&](const EntryPtr& entry) {
-    return entry->secondary == secondary_key(entry->vary, sent);
+    if (!vary || *vary != entry->vary) secondary = secondary_key(entry->vary, sent);
+    vary = &entry->vary;
+    return entry->secondary == secondary;
   });
   if (found == variants.rend()) return {nullptr, true};
   by_use_.push_back(**found);
@@ -97,11 +105,12 @@ bool CacheStore::put(const EntryPtr& entry) {
   if (leaves != variants.end()) {
     (*leaves)->unlink();
     variants.erase(leaves);
-    entries_gauge_.add(-1);
+    count_entries(-1);
   }
+  entry->generation = generation_;
   variants.push_back(entry);
   by_use_.push_back(*entry);
-  entries_gauge_.add(1);
+  count_entries(1);
   return true;
 }
 
@@ -113,7 +122,7 @@ void CacheStore::remove(const Entry& entry) {
                                   [&](const EntryPtr& one) { return one.get() == &entry; });
   if (found == variants.end()) return;
   (*found)->unlink();
-  entries_gauge_.add(-1);
+  count_entries(-1);
   // It may be the last reference to the entry, whose key the caller gave.
   const EntryPtr kept = *found;
   variants.erase(found);
@@ -124,26 +133,55 @@ void CacheStore::remove_url(std::string_view url_key) {
   const auto url = urls_.find(url_key);
   if (url == urls_.end()) return;
   for (const EntryPtr& entry : url->second) entry->unlink();
-  entries_gauge_.add(-static_cast<std::int64_t>(url->second.size()));
+  count_entries(-static_cast<std::int64_t>(url->second.size()));
   urls_.erase(url);
 }
 
 void CacheStore::clear() {
   ++generation_;
-  for (const auto& [key, variants] : urls_) {
-    for (const EntryPtr& entry : variants) entry->unlink();
-    entries_gauge_.add(-static_cast<std::int64_t>(variants.size()));
+  count_entries(-entries_);
+  if (urls_.empty()) return;
+  cleared_.push_back(std::exchange(urls_, {}));
+  turns_.defer(*this);
+}
+
+void CacheStore::run() {
+  for (std::size_t freed = 0; freed < freed_per_turn && !cleared_.empty();) freed += free_cleared();
+  if (!cleared_.empty()) turns_.defer(*this);
+}
+
+// What is stored of one URL. Returns how many pieces of memory that were.
+std::size_t CacheStore::free_cleared() {
+  Urls& urls = cleared_.back();
+  const auto url = urls.begin();
+  std::size_t freed = 0;
+  for (const EntryPtr& entry : url->second) {
+    freed += 1 + entry->body.size();
+    entry->unlink();
   }
-  urls_.clear();
+  urls.erase(url);
+  if (urls.empty()) cleared_.pop_back();
+  return freed;
 }
 
 bool CacheStore::make_room(std::size_t bytes) {
   if (bytes > bytes_max_) return false;
-  while (bytes_ > bytes_max_ - bytes && !by_use_.empty()) {
-    remove(by_use_.front());
-    evictions_.increment();
+  while (bytes_ > bytes_max_ - bytes) {
+    if (!cleared_.empty()) {
+      free_cleared();
+    } else if (!by_use_.empty()) {
+      remove(by_use_.front());
+      evictions_.increment();
+    } else {
+      return false;
+    }
   }
-  return bytes_ <= bytes_max_ - bytes;
+  return true;
+}
+
+void CacheStore::count_entries(std::int64_t more) {
+  entries_ += more;
+  entries_gauge_.add(more);
 }
 
 }  // namespace fetchmill::server::fetch::cache

@@ -4,7 +4,7 @@
 // Owner: CachedFetch. Lifetime: outlives every entry; an entry lives as long as somebody reads it,
 // also when the store has let go of it, and its bytes count until then. Process: loop.
 // Bytes: `bytes_max` counts bodies as allocated, heads, keys and `entry_overhead_bytes` each,
-// bodies still coming in included.
+// bodies still coming in included, and what clear() let go of until it is freed.
 #pragma once
 
 #include "config/metrics.hpp"
@@ -12,6 +12,7 @@
 #include "server/fetch/request.hpp"
 #include "server/fetch/upstream_head.hpp"
 #include "server/intrusive_list.hpp"
+#include "server/turns.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -44,7 +45,7 @@ class Charge {
   std::size_t bytes_ = 0;
 };
 
-// Linked while the store has it.
+// Linked while the store has it, or has let go of it by clear() and not freed it yet.
 struct Entry : ListHook {
   explicit Entry(CacheStore& store) : charge(store) {}
 
@@ -66,6 +67,7 @@ struct Entry : ListHook {
   std::vector<Piece> body;  // as it came; all but the last of piece_bytes
   std::size_t body_bytes = 0;
   Freshness freshness;
+  std::uint64_t generation = 0;  // of the store, when it was put
   Charge charge;
 
  private:
@@ -93,16 +95,18 @@ struct TextHash {
   std::size_t operator()(const HashedText& text) const { return text.hash; }
 };
 
-class CacheStore {
+class CacheStore final : private Deferred {
  public:
   // 0 bytes: nothing is ever stored.
-  CacheStore(std::size_t bytes_max, std::size_t entry_bytes_max, config::Metrics& metrics);
+  CacheStore(Turns& turns, std::size_t bytes_max, std::size_t entry_bytes_max,
+             config::Metrics& metrics);
   CacheStore(const CacheStore&) = delete;
   CacheStore& operator=(const CacheStore&) = delete;
   ~CacheStore();
 
   bool is_on() const { return bytes_max_ > 0; }
   bool empty() const { return urls_.empty(); }
+  bool has(const Entry& entry) const { return entry.linked() && entry.generation == generation_; }
   std::size_t bytes() const { return bytes_; }
   std::size_t entry_body_bytes_max() const { return entry_body_bytes_max_; }
   // Goes up with clear(): what began before is not put.
@@ -119,25 +123,36 @@ class CacheStore {
   bool put(const EntryPtr& entry);
   void remove(const Entry& entry);
   void remove_url(std::string_view url_key);
+  // All of them are gone at once. They are freed over the next turns, as hundreds of thousands take
+  // longer than a turn may, and before anything else where room is needed.
   void clear();
 
   static constexpr std::size_t entry_overhead_bytes = 512;
-  static constexpr std::size_t variants_max = 16;  // of one URL; the oldest goes
+  static constexpr std::size_t variants_max = 16;     // of one URL; the oldest goes
+  static constexpr std::size_t freed_per_turn = 256;  // entries, and pieces of their bodies
 
  private:
   friend class Charge;
-  bool make_room(std::size_t bytes);
+  // Newest last.
+  using Urls = std::unordered_map<std::string, std::vector<EntryPtr>, TextHash, std::equal_to<>>;
 
+  bool make_room(std::size_t bytes);
+  void count_entries(std::int64_t more);
+  void run() override;
+  std::size_t free_cleared();
+
+  Turns& turns_;
   std::size_t bytes_max_;
   std::size_t entry_body_bytes_max_;
   config::Gauge& bytes_gauge_;
   config::Gauge& entries_gauge_;
   config::Counter& evictions_;
   std::size_t bytes_ = 0;
+  std::int64_t entries_ = 0;
   std::uint64_t generation_ = 0;
-  // Newest last.
-  std::unordered_map<std::string, std::vector<EntryPtr>, TextHash, std::equal_to<>> urls_;
-  IntrusiveList<Entry> by_use_;  // used longest ago first
+  Urls urls_;
+  std::vector<Urls> cleared_;    // yet to be freed
+  IntrusiveList<Entry> by_use_;  // used longest ago first; behind what is yet to be freed
 };
 
 }  // namespace fetchmill::server::fetch::cache

@@ -5,6 +5,7 @@
 #include "server/fetch/cache/storing_sink.hpp"
 #include "server/fetch/cache/vary.hpp"
 #include "server/fetch/interrupted.hpp"
+#include "server/fetch/validators.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -73,8 +74,11 @@ CachedFetch::CachedFetch(Upstream& upstream, Turns& turns, Deadlines& deadlines,
     : upstream_(upstream),
       turns_(turns),
       deadlines_(deadlines),
-      store_(settings.cache_mb * config::MiB, settings.cache_entry_kb * config::KiB, metrics),
-      flights_(turns) {
+      settings_(settings),
+      store_(turns, settings.cache_mb * config::MiB, settings.cache_entry_kb * config::KiB,
+             metrics),
+      flights_(turns),
+      copies_(turns) {
   for (std::size_t i = 0; i < results_.size(); ++i)
     results_[i] =
         &metrics.fetch_cache_requests_total.with({to_string(static_cast<CacheResult>(i))});
@@ -98,10 +102,22 @@ Task<Result<void>> CachedFetch::fetch(Activity& activity, FetchRequest& request,
   return upstream_.run(activity, request, response, sink);
 }
 
-void CachedFetch::answered(const FetchRequest& request, unsigned status) {
-  const bool is_error = status < 200 || status >= 400;
-  if (is_error || store_.empty() || !is_unsafe(request.method)) return;
-  store_.remove_url(url_key(request.url));
+void CachedFetch::answered(const FetchRequest& request, const wire::ResponseHead& head) {
+  const bool is_error = head.status < 200 || head.status >= 400;
+  if (request.method == wire::Method::get || is_error || store_.empty()) return;
+  if (is_unsafe(request.method) || differs_now(request, head))
+    store_.remove_url(url_key(request.url));
+}
+
+// Whether what is stored is not what a GET with these fields would get.
+bool CachedFetch::differs_now(const FetchRequest& request, const wire::ResponseHead& head) {
+  // With a credential it is about an answer that is not for others.
+  if (request.method != wire::Method::head || head.status != 200 || request.credential)
+    return false;
+  const std::string key = url_key(request.url);
+  const EntryPtr entry = store_.find({key, TextHash()(key)}, request.headers).entry;
+  return entry && entry->status == 200 &&
+         tells_of_change(entry->head, entry->body_bytes, head.fields);
 }
 
 void CachedFetch::stop() {
@@ -183,7 +199,8 @@ Task<Result<void>> CachedFetch::reuse(Activity& activity, Visit visit, FetchRequ
     co_return co_await asking;
   }
   if (visit.reuse == Reuse::stale_while_revalidate && !visit.asked.only_if_cached &&
-      background_count_ < background_max && !flights_.is_under_way(visit.key)) {
+      !visit.asked.no_store && background_count_ < background_max &&
+      !flights_.is_under_way(visit.key)) {
     refresh(visit, request);
   }
   if (visit.reuse != Reuse::fresh) result = CacheResult::stale;
@@ -269,7 +286,7 @@ Task<Result<void>> CachedFetch::confirmed(Activity& activity, Visit& visit, Fetc
   const EntryPtr entry = std::exchange(visit.entry, nullptr);
   if (freshen(*entry, request, response)) {
     // It may not be for others any more, or have gone for want of room, its own larger head's too.
-    response.cache.stored = entry->linked();
+    response.cache.stored = store_.has(*entry);
     arrived(visit, response.cache.stored ? entry : nullptr);
     count(response, CacheResult::revalidated);
     if (visit.is_background) co_return Result<void>();
@@ -305,14 +322,8 @@ Task<Result<void>> CachedFetch::serve(Activity& activity, const EntryPtr& entry,
   DeadlineScope whole(activity, request.deadline, ErrorCode::upstream_timeout);
   sink.begin(entry->body_bytes);
   std::size_t left = entry->body_bytes;
-  std::size_t turn_bytes = 0;
+  static_assert(Entry::piece_bytes <= turn_bytes_max);
   for (const Entry::Piece& piece : entry->body) {
-    turn_bytes += piece.size;
-    if (turn_bytes > turn_bytes_max) {
-      turn_bytes = piece.size;
-      const bool went_on = co_await turns_.next(activity);
-      if (!went_on) co_return of_fetch(interrupted(activity, "reading from the cache"));
-    }
     for (std::span<const char> rest(piece.bytes.get(), piece.size); !rest.empty();) {
       std::span<char> space = sink.space(left);
       if (space.empty()) {
@@ -322,6 +333,8 @@ Task<Result<void>> CachedFetch::serve(Activity& activity, const EntryPtr& entry,
         space = *room;
       }
       const std::size_t bytes = std::min(rest.size(), space.size());
+      const bool may_copy = co_await copies_.copy(activity, bytes);
+      if (!may_copy) co_return of_fetch(interrupted(activity, "reading from the cache"));
       std::memcpy(space.data(), rest.data(), bytes);
       sink.commit(bytes);
       rest = rest.subspan(bytes);
@@ -338,7 +351,18 @@ void CachedFetch::refresh(const Visit& visit, const FetchRequest& request) {
   again.why = Forward::stale;
   again.is_background = true;
   again.lead = flights_.lead(visit.key);
-  revalidate(std::move(again), request);
+  revalidate(std::move(again), renewal_of(request));
+}
+
+// The limits of who happens to ask are no reason not to renew what others use.
+FetchRequest CachedFetch::renewal_of(const FetchRequest& request) const {
+  FetchRequest renewal = request;
+  renewal.deadline = Clock::now() + milliseconds(settings_.timeout_ms);
+  renewal.max_bytes = settings_.max_bytes;
+  renewal.max_redirects = settings_.max_redirects;
+  renewal.accept_status.clear();
+  for (const unsigned status : storable_statuses) renewal.accept_status.push_back({status, status});
+  return renewal;
 }
 
 Detached CachedFetch::revalidate(Visit visit, FetchRequest request) {
@@ -364,15 +388,16 @@ Task<Result<void>> CachedFetch::refuse(FetchRequest& request, FetchResponse& res
 }
 
 void CachedFetch::add_conditions(Visit& visit, FetchRequest& request) const {
-  const ResponseFields fields = read_response_fields(visit.entry->head);
-  if (!fields.has_validator()) return;
+  const std::string_view etag = entity_tag(visit.entry->head);
+  const std::string_view modified = last_modified(visit.entry->head);
+  if (etag.empty() && modified.empty()) return;
   if (request.accept_status.empty()) request.accept_status.push_back({});
   request.accept_status.push_back({304, 304});
   request.revalidates = true;
-  if (!fields.etag.empty())
-    request.headers.push_back({"If-None-Match", std::string(fields.etag)});
+  if (!etag.empty())
+    request.headers.push_back({"If-None-Match", std::string(etag)});
   else
-    request.headers.push_back({"If-Modified-Since", std::string(fields.last_modified)});
+    request.headers.push_back({"If-Modified-Since", std::string(modified)});
 }
 
 // False: it cannot be made one with what the 304 says.
@@ -385,7 +410,8 @@ bool CachedFetch::freshen(Entry& entry, const FetchRequest& request,
   const std::size_t bytes = head->text().size();
   if (bytes > bytes_before && !entry.charge.add(bytes - bytes_before)) return false;
   const ResponseFields fields = read_response_fields(*head);
-  const std::optional<Freshness> freshness = judge_arrival(request, response, entry.status, fields);
+  const std::optional<Freshness> freshness =
+      judge_arrival(request, response, entry.status, *head, fields);
   const std::optional<std::vector<std::string>> vary = parse_vary(fields.vary);
   // Confirmed, but not for the next one.
   const bool stays = freshness && vary == entry.vary;

@@ -1,12 +1,13 @@
 // A fetch through the cache: look up → hit, or wait for an identical request, or ask the upstream
 // (for news where an answer is stored) → store.
 //
-// Owner: Fetcher. Lifetime: outlives every fetch. Process: loop. Errors: not_cached, and those of
-// the fetch from the upstream; what is served from the store fails as the upstream's would:
-// upstream_status, upstream_body_too_large.
+// Owner: Fetcher. Lifetime: outlives every fetch; the settings outlive it, and may change. Process:
+// loop. Errors: not_cached, and those of the fetch from the upstream; what is served from the store
+// fails as the upstream's would: upstream_status, upstream_body_too_large.
 #pragma once
 
 #include "server/fetch/cache/cache_store.hpp"
+#include "server/fetch/cache/copy_budget.hpp"
 #include "server/fetch/cache/flights.hpp"
 #include "server/fetch/cache/unshared.hpp"
 #include "server/fetch/drain_sink.hpp"
@@ -42,8 +43,9 @@ class CachedFetch {
                                    FetchResponse& response, BodySink& sink);
 
   // To be told of the head of every answer, redirects included, with the request of that hop: where
-  // its method may have changed what its URL answers, what is stored of it goes (RFC 9111 §4.4).
-  void answered(const FetchRequest& request, unsigned status);
+  // its method may have changed what its URL answers, or a HEAD finds that changed, what is stored
+  // of it goes (RFC 9111 §4.4, §4.3.5).
+  void answered(const FetchRequest& request, const wire::ResponseHead& head);
 
   // Forgets all answers, those that are coming in included.
   void clear() { store_.clear(); }
@@ -78,6 +80,7 @@ class CachedFetch {
 
   Visit begin_visit(const FetchRequest& request);
   void look_up(Visit& visit, std::string_view key, const FetchRequest& request, TimePoint now);
+  bool differs_now(const FetchRequest& request, const wire::ResponseHead& head);
   bool answers(const Visit& visit) const;
   bool may_wait(const Visit& visit, const FetchRequest& request) const;
 
@@ -95,6 +98,7 @@ class CachedFetch {
                                    const FetchRequest& request, FetchResponse& response,
                                    BodySink& sink);
   void refresh(const Visit& visit, const FetchRequest& request);
+  FetchRequest renewal_of(const FetchRequest& request) const;
   Detached revalidate(Visit visit, FetchRequest request);
 
   void add_conditions(Visit& visit, FetchRequest& request) const;
@@ -105,8 +109,10 @@ class CachedFetch {
   Upstream& upstream_;
   Turns& turns_;
   Deadlines& deadlines_;
+  const config::Settings::Fetch& settings_;
   CacheStore store_;
   Flights flights_;
+  CopyBudget copies_;
   Unshared unshared_;
   DrainSink drain_;
   IntrusiveList<Background> backgrounds_;

@@ -24,14 +24,13 @@ void Flights::pass_on(Node& flight) {
 }
 
 void Flights::run() {
-  // Whoever lands meanwhile is for the next turn.
-  IntrusiveList<Follow> now;
-  while (!landed_.empty()) now.push_back(landed_.front());
-  while (!now.empty()) {
-    Follow& next = now.front();
+  // Each looks into the store or asks the upstream, and may land others.
+  for (std::size_t i = 0; i < followers_per_turn && !landed_.empty(); ++i) {
+    Follow& next = landed_.front();
     next.unlink();
     next.complete();
   }
+  if (!landed_.empty()) turns_.defer(*this);
 }
 
 }  // namespace fetchmill::server::fetch::cache

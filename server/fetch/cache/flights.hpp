@@ -2,7 +2,7 @@
 // ("collapsed requests", RFC 9111 §4).
 //
 // Owner: CachedFetch. Lifetime: outlives every Lead and Follow. Process: loop. Followers are
-// resumed in the turn after their flight has ended, never from within its leader.
+// resumed in the turns after their flight has ended, so many in each, never from within its leader.
 #pragma once
 
 #include "server/activity.hpp"
@@ -10,6 +10,7 @@
 #include "server/turns.hpp"
 
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
@@ -31,6 +32,9 @@ class Flights final : private Deferred {
 
  public:
   explicit Flights(Turns& turns) : turns_(turns) {}
+
+  // What each does then takes microseconds; thousands would hold up the others.
+  static constexpr std::size_t followers_per_turn = 64;
 
   // The duty to end a flight. Dropped, it passes to a follower.
   class Lead {

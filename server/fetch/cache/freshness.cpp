@@ -7,9 +7,8 @@
 namespace fetchmill::server::fetch::cache {
 namespace {
 
-// What these mean is known here (§3, must-understand), and none of them needs more than its body.
 bool is_understood(unsigned status) {
-  return status == 200 || status == 203 || status == 404 || status == 410;
+  return std::ranges::find(storable_statuses, status) != storable_statuses.end();
 }
 
 seconds capped(seconds value) {
@@ -79,7 +78,7 @@ std::optional<Freshness> storable(const Arrival& arrival) {
   const bool stale_use =
       !control.no_cache && !freshness.never_stale &&
       std::max(freshness.stale_while_revalidate, freshness.stale_if_error) > seconds(0);
-  if (!is_fresh && !stale_use && !arrival.fields.has_validator()) return std::nullopt;
+  if (!is_fresh && !stale_use && !arrival.has_validator) return std::nullopt;
   return freshness;
 }
 

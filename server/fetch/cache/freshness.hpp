@@ -9,11 +9,15 @@
 #include "server/fetch/cache/response_fields.hpp"
 #include "server/loop.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 
 namespace fetchmill::server::fetch::cache {
+
+// What these mean is known here (§3, must-understand), and none of them needs more than its body.
+inline constexpr std::array<unsigned, 4> storable_statuses{200, 203, 404, 410};
 
 // Of a stored answer.
 struct Freshness {
@@ -43,6 +47,7 @@ std::optional<seconds> private_lifetime(const ResponseFields& fields,
 struct Arrival {
   unsigned status = 0;
   const ResponseFields& fields;
+  bool has_validator = false;
   bool credentials_sent = false;  // Authorization, or what may be one: §3.5
   TimePoint received;
   Clock::duration delay{0};        // from the request to the answer

@@ -30,6 +30,10 @@ CacheControl asked_of_cache(const FetchRequest& request) {
   return asked;
 }
 
+std::span<const Header> fields_of_client(const FetchRequest& request) {
+  return std::span(request.headers).first(request.headers.size() - (request.revalidates ? 1 : 0));
+}
+
 void append_identity(std::string& key, const FetchRequest& request) {
   for (const Header& header : request.headers) {
     key += '\n';

@@ -4,6 +4,7 @@
 #include "server/fetch/cache/cache_control.hpp"
 #include "server/fetch/request.hpp"
 
+#include <span>
 #include <string>
 
 namespace fetchmill::server::fetch::cache {
@@ -13,6 +14,9 @@ bool takes_part(const FetchRequest& request);
 
 // The request's own Cache-Control, with what its cache mode adds.
 CacheControl asked_of_cache(const FetchRequest& request);
+
+// The fields the client wants sent, without the condition that the cache may have added.
+std::span<const Header> fields_of_client(const FetchRequest& request);
 
 // Behind the key of its URL: what makes two requests identical, every field the client wants sent.
 void append_identity(std::string& key, const FetchRequest& request);

@@ -1,6 +1,7 @@
 #include "server/fetch/cache/response_fields.hpp"
 
 #include "config/ascii.hpp"
+#include "server/fetch/validators.hpp"
 
 namespace fetchmill::server::fetch::cache {
 ResponseFields read_response_fields(const UpstreamHead& head) {
@@ -16,10 +17,12 @@ ResponseFields read_response_fields(const UpstreamHead& head) {
   // Of a list the first counts (§5.1).
   const std::string_view age = head.field(KnownField::age);
   fields.age = ascii::trimmed(age.substr(0, age.find(',')));
-  fields.etag = head.field(KnownField::etag);
-  fields.last_modified = head.field(KnownField::last_modified);
   fields.has_set_cookie = head.has(KnownField::set_cookie);
   return fields;
+}
+
+bool has_validator(const UpstreamHead& head) {
+  return !entity_tag(head).empty() || !last_modified(head).empty();
 }
 
 bool says_how_long(const UpstreamHead& head) {

@@ -18,14 +18,13 @@ struct ResponseFields {
   std::optional<std::string_view> expires;
   std::string_view date;
   std::string_view age;
-  std::string_view etag;
-  std::string_view last_modified;
   bool has_set_cookie = false;
-
-  bool has_validator() const { return !etag.empty() || !last_modified.empty(); }
 };
 
 ResponseFields read_response_fields(const UpstreamHead& head);
+
+// Whether the upstream can be asked for news of it.
+bool has_validator(const UpstreamHead& head);
 
 // Whether there is any field that could make the answer one to store.
 bool says_how_long(const UpstreamHead& head);

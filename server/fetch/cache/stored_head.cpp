@@ -1,7 +1,9 @@
 #include "server/fetch/cache/stored_head.hpp"
 
 #include "config/ascii.hpp"
+#include "config/digits.hpp"
 #include "server/fetch/cache/response_fields.hpp"
+#include "server/fetch/validators.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,6 +29,17 @@ bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
       names, [&](std::string_view one) { return ascii::equals_ignoring_case(one, name); });
 }
 
+// Whether a list such as Connection's has this name.
+bool is_listed(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    if (ascii::equals_ignoring_case(ascii::trimmed(list.substr(0, comma), " \t"), name))
+      return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
 void append_line(std::string& to, const HeadLine& line) {
   to += line.name;
   to += ": ";
@@ -41,9 +54,10 @@ std::optional<UpstreamHead> updated_head(const UpstreamHead& stored,
   std::string head = stored.text().substr(0, stored.text().find("\r\n") + 2);
   std::vector<std::string_view> replaced{"Age", "Date"};
   std::string updates;
+  const std::string of_connection = not_modified.list("Connection");
   FieldLines newer(not_modified.text());
   while (const std::optional<HeadLine> line = newer.next()) {
-    if (is_one_of(kept_fields, line->name)) continue;
+    if (is_one_of(kept_fields, line->name) || is_listed(of_connection, line->name)) continue;
     replaced.push_back(line->name);
     append_line(updates, *line);
   }
@@ -56,9 +70,21 @@ std::optional<UpstreamHead> updated_head(const UpstreamHead& stored,
 }
 
 bool contradicts(const UpstreamHead& stored, const UpstreamHead& not_modified) {
-  const std::string_view ours = stored.field(KnownField::etag);
-  const std::string_view theirs = not_modified.field(KnownField::etag);
+  const std::string_view ours = entity_tag(stored);
+  const std::string_view theirs = entity_tag(not_modified);
   return !ours.empty() && !theirs.empty() && !weakly_equal(ours, theirs);
+}
+
+bool tells_of_change(const UpstreamHead& stored, std::uint64_t stored_body_bytes,
+                     const wire::Fields& head) {
+  const wire::Field* etag = head.find(wire::FieldId::etag);
+  if (etag && !weakly_equal(stored.field(KnownField::etag), etag->value)) return true;
+  const wire::Field* modified = head.find(wire::FieldId::last_modified);
+  if (modified && modified->value != stored.field(KnownField::last_modified)) return true;
+  const wire::Field* length = head.find(wire::FieldId::content_length);
+  const bool same_coding =
+      head.value(wire::FieldId::content_encoding) == stored.field(KnownField::content_encoding);
+  return length && same_coding && length->value != config::Digits(stored_body_bytes);
 }
 
 }  // namespace fetchmill::server::fetch::cache

@@ -1,13 +1,16 @@
 #include "server/fetch/cache/storing_sink.hpp"
 
+#include "server/fetch/cache/participation.hpp"
 #include "server/fetch/cache/vary.hpp"
 
 namespace fetchmill::server::fetch::cache {
 
 std::optional<Freshness> judge_arrival(const FetchRequest& request, const FetchResponse& response,
-                                       unsigned status, const ResponseFields& fields) {
+                                       unsigned status, const UpstreamHead& head,
+                                       const ResponseFields& fields) {
   return storable({.status = status,
                    .fields = fields,
+                   .has_validator = has_validator(head),
                    .credentials_sent = has_credentials(request.headers),
                    .received = Clock::now(),
                    .delay = response.timings.ttfb.value_or(Clock::duration(0)),
@@ -34,13 +37,13 @@ EntryPtr StoringSink::new_entry(std::optional<std::uint64_t> length) const {
   if (length.value_or(0) > store_.entry_body_bytes_max()) return nullptr;
   const ResponseFields fields = read_response_fields(response_.head);
   const std::optional<Freshness> freshness =
-      judge_arrival(request_, response_, response_.status, fields);
+      judge_arrival(request_, response_, response_.status, response_.head, fields);
   if (!freshness) return nullptr;
   std::optional<std::vector<std::string>> vary = parse_vary(fields.vary);
   if (!vary) return nullptr;
   auto entry = std::make_shared<Entry>(store_);
   entry->url_key = url_key(request_.url);
-  entry->secondary = secondary_key(*vary, request_.headers);
+  entry->secondary = secondary_key(*vary, fields_of_client(request_));
   entry->vary = std::move(*vary);
   entry->status = response_.status;
   entry->head = response_.head;

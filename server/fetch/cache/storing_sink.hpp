@@ -56,9 +56,10 @@ class StoringSink final : public BodySink {
   std::span<char> space_;
 };
 
-// How an answer that just came may be used; the response as in StoringSink. Empty: not to be
-// stored.
+// How an answer that just came may be used; the response as in StoringSink, the fields of that
+// head. Empty: not to be stored.
 std::optional<Freshness> judge_arrival(const FetchRequest& request, const FetchResponse& response,
-                                       unsigned status, const ResponseFields& fields);
+                                       unsigned status, const UpstreamHead& head,
+                                       const ResponseFields& fields);
 
 }  // namespace fetchmill::server::fetch::cache

@@ -49,7 +49,7 @@ std::string secondary_key(std::span<const std::string> vary, std::span<const Hea
     };
     const bool is_done =
         std::ranges::any_of(sent.first(i), is_same) || std::ranges::binary_search(vary, name);
-    if (!is_done && !crosses_origins(name)) append_field(key, name, sent);
+    if (!is_done && name != "cache-control") append_field(key, name, sent);
   }
   return key;
 }

@@ -1,8 +1,10 @@
 // Which requests for one URL a stored answer answers (RFC 9111 §4.1). Pure.
 //
-// Vary names fields that an upstream chose the answer by. Besides, every field a client set counts
-// unless it is known to be harmless: clients do not trust each other, and an answer that one of
-// them bent with a field the upstream does not name in Vary must not reach the others.
+// Vary names fields that an upstream chose the answer by. Besides, every field a client set counts,
+// but Cache-Control, which tells us how to use what is stored: clients do not trust each other, and
+// an answer that one of them bent with a field the upstream does not name in Vary must not reach
+// the others. Any field can: upstreams repeat a User-Agent, answer in the language of
+// Accept-Language and code by Accept-Encoding without saying so.
 //
 // Trust: Vary comes from an upstream, the fields from a client.
 #pragma once

@@ -8,14 +8,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(ConditionsTest, EntityTags) {
-  for (const std::string_view tag : {"\"xyzzy\"", "W/\"xyzzy\"", "\"\"", "\"a,b\"", "\"\xc3\xbc\""})
-    EXPECT_TRUE(is_entity_tag(tag)) << tag;
-  for (const std::string_view text : {"", "xyzzy", "\"", "\"a", "a\"", "w/\"a\"", "W/a", "\"a b\"",
-                                      "\"a\" ", "\"a\",\"b\"", "*", "\"a\x7f\"", "\"a\n\"", "W/"})
-    EXPECT_FALSE(is_entity_tag(text)) << text;
-}
-
 TEST(ConditionsTest, Lists) {
   const struct {
     std::string_view list;

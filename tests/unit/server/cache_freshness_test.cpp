@@ -27,6 +27,7 @@ std::optional<Freshness> judge(std::string_view fields, Came came = {}) {
   const ResponseFields read = read_response_fields(head);
   return storable({.status = came.status,
                    .fields = read,
+                   .has_validator = has_validator(head),
                    .credentials_sent = came.credentials,
                    .received = arrived_at,
                    .delay = came.delay,
@@ -64,6 +65,8 @@ TEST(Storable, OnlyWhatSaysSo) {
       {"Cache-Control: max-age=0\r\n", "no"},
       {"Expires: 0\r\n", "no"},
       {"Expires: 0\r\nETag: \"a\"\r\n", "0 0"},
+      {"Expires: 0\r\nETag: *\r\n", "no"},
+      {"Expires: 0\r\nLast-Modified: yesterday\r\n", "no"},
       {"Expires: Sun, 06 Nov 1994 09:49:37 GMT\r\nExpires: Sun, 06 Nov 1994 09:49:37 GMT\r\n",
        "no"},
       {"Cache-Control: max-age=0\r\nETag: \"a\"\r\n", "0 0"},
@@ -212,20 +215,27 @@ TEST(Vary, DecidesWhichRequestsAreTheSame) {
     bool same;
   } cases[] = {
       {{}, {}, {}, true},
-      {{}, {{"Accept", "a"}}, {}, true},
+      {{}, {{"Accept", "a"}}, {{"accept", "a"}}, true},
       {{"accept"}, {{"Accept", "a"}}, {}, false},
       {{"accept"}, {{"Accept", "a"}}, {{"ACCEPT", "a"}}, true},
       {{"accept"}, {{"Accept", "a"}}, {{"Accept", "b"}}, false},
       {{"accept"}, {{"Accept", ""}}, {}, false},
       {{"accept"}, {{"Accept", "a"}, {"Accept", "b"}}, {{"Accept", "a"}}, false},
-      {{"accept"}, {{"User-Agent", "a"}}, {}, true},
       {{"a", "b"}, {{"A", "1"}}, {{"B", "1"}}, false},
-      // Not named by Vary, but not known to be harmless.
+      // Not named by Vary, but an upstream may look at them all the same.
+      {{}, {{"Accept", "a"}}, {}, false},
+      {{"accept"}, {{"User-Agent", "a"}}, {}, false},
+      {{}, {{"Accept-Encoding", "compress"}}, {}, false},
+      {{}, {{"Accept-Language", "a"}}, {{"Accept-Language", "b"}}, false},
+      {{}, {{"Content-Type", "a"}}, {}, false},
       {{}, {{"Authorization", "a"}}, {}, false},
       {{}, {{"Authorization", "a"}}, {{"authorization", "a"}}, true},
       {{}, {{"Cookie", "a"}}, {{"Cookie", "b"}}, false},
       {{}, {{"X-Forwarded-Host", "evil"}}, {}, false},
       {{"x-a"}, {{"X-A", "1"}, {"X-B", "2"}}, {{"X-A", "1"}}, false},
+      // For us, unless the upstream says that it looks at it too.
+      {{}, {{"Cache-Control", "max-age=1"}}, {}, true},
+      {{"cache-control"}, {{"Cache-Control", "max-age=1"}}, {}, false},
   };
   for (const auto& row : cases)
     EXPECT_EQ(secondary_key(row.vary, row.a) == secondary_key(row.vary, row.b), row.same)
@@ -248,6 +258,16 @@ TEST(StoredHead, TakesTheFieldsOfA304) {
   EXPECT_EQ(updated->field(KnownField::cache_control), "max-age=2");
   const std::string half(16 * 1024, 'c');
   EXPECT_FALSE(updated_head(head_of("X-B: " + half + "\r\n"), head_of("X-C: " + half + "\r\n")));
+}
+
+TEST(StoredHead, TakesNoFieldsOfTheConnection) {
+  const UpstreamHead stored = head_of("Cache-Control: max-age=1\r\nX-Hop: old\r\nX-A: old\r\n");
+  const auto updated =
+      updated_head(stored, head_of("Connection: close, x-hop\r\nConnection: , Cache-Control ,\r\n"
+                                   "X-Hop: new\r\nX-A: new\r\nCache-Control: max-age=2\r\n"));
+  ASSERT_TRUE(updated);
+  EXPECT_EQ(updated->text(),
+            "HTTP/1.1 200 OK\r\nCache-Control: max-age=1\r\nX-Hop: old\r\nX-A: new\r\n\r\n");
 }
 
 TEST(StoredHead, IsAboutTheSameAnswer) {

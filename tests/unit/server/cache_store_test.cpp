@@ -2,15 +2,14 @@
 
 #include "server/fetch/cache/unshared.hpp"
 #include "server/fetch/cache/vary.hpp"
-
-#include <gtest/gtest.h>
+#include "tests/unit/server/loop_fixture.hpp"
 
 namespace fetchmill::server::fetch::cache {
 namespace {
 
 constexpr std::size_t KiB = 1024;
 
-class CacheStoreTest : public ::testing::Test {
+class CacheStoreTest : public server::testing::LoopTest {
  protected:
   EntryPtr entry(const std::string& url, std::size_t body_bytes, std::vector<std::string> vary = {},
                  const std::vector<Header>& sent = {}) {
@@ -31,7 +30,7 @@ class CacheStoreTest : public ::testing::Test {
   std::int64_t entries() { return metrics.fetch_cache_entries.get().value(); }
 
   config::Metrics metrics;
-  CacheStore store{256 * KiB, 100 * KiB, metrics};
+  CacheStore store{turns, 256 * KiB, 100 * KiB, metrics};
 };
 
 TEST_F(CacheStoreTest, FindsByUrlThenByWhatVaries) {
@@ -46,7 +45,7 @@ TEST_F(CacheStoreTest, FindsByUrlThenByWhatVaries) {
   EXPECT_EQ(find("a", german).entry->body_bytes, 1u);
   EXPECT_EQ(find("a", french).entry->body_bytes, 2u);
   // The upstream changed its mind about what it varies on: the newest that fits is used.
-  ASSERT_TRUE(store.put(entry("a", 3)));
+  ASSERT_TRUE(store.put(entry("a", 3, {}, german)));
   EXPECT_EQ(find("a", german).entry->body_bytes, 3u);
   EXPECT_EQ(entries(), 3);
 }
@@ -132,7 +131,46 @@ TEST_F(CacheStoreTest, Forgets) {
   EXPECT_GT(store.generation(), before);
   EXPECT_FALSE(has("c"));
   EXPECT_EQ(entries(), 0);
-  EXPECT_EQ(store.bytes(), 0u);
+}
+
+TEST_F(CacheStoreTest, WhatWasClearedIsFreedATurnAtATime) {
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(store.put(entry(std::to_string(i), 1)));
+  const EntryPtr read = find("7").entry;
+  EXPECT_TRUE(store.has(*read));
+  std::size_t left = store.bytes();
+  store.clear();
+  EXPECT_EQ(entries(), 0);
+  EXPECT_FALSE(store.has(*read));
+  EXPECT_EQ(store.bytes(), left);
+  ASSERT_TRUE(store.put(entry("7", 2)));
+  for (int turn = 0; turn < 2; ++turn) {
+    const std::size_t before = store.bytes();
+    io.restart();
+    io.poll_one();
+    EXPECT_LT(store.bytes(), before);
+    EXPECT_LE(before - store.bytes(), CacheStore::freed_per_turn / 2 * left / 300 + KiB);
+  }
+  settle();
+  EXPECT_EQ(store.bytes(), read->charge.bytes() + find("7").entry->charge.bytes());
+  EXPECT_EQ(find("7").entry->body_bytes, 2u);
+  EXPECT_EQ(entries(), 1);
+  store.clear();
+  settle();
+  EXPECT_EQ(store.bytes(), read->charge.bytes());
+}
+
+TEST_F(CacheStoreTest, WhatWasClearedMakesRoomFirst) {
+  for (const char* url : {"a", "b", "c"}) ASSERT_TRUE(store.put(entry(url, 60 * KiB)));
+  store.clear();
+  for (const char* url : {"d", "e", "f", "g"}) ASSERT_TRUE(store.put(entry(url, 60 * KiB)));
+  EXPECT_LE(store.bytes(), 256 * KiB);
+  EXPECT_EQ(entries(), 4);
+  EXPECT_EQ(metrics.fetch_cache_evictions_total.get().value(), 0u);
+  ASSERT_TRUE(store.put(entry("h", 60 * KiB)));
+  EXPECT_FALSE(has("d"));
+  EXPECT_EQ(metrics.fetch_cache_evictions_total.get().value(), 1u);
+  settle();
+  EXPECT_EQ(store.bytes(), static_cast<std::size_t>(metrics.fetch_cache_bytes.get().value()));
 }
 
 TEST_F(CacheStoreTest, ABodyIsKeptInPieces) {
@@ -155,8 +193,8 @@ TEST_F(CacheStoreTest, ABodyIsKeptInPieces) {
 
 TEST_F(CacheStoreTest, OneEntryTakesAQuarterAtMost) {
   EXPECT_EQ(store.entry_body_bytes_max(), 64 * KiB);
-  EXPECT_EQ(CacheStore(1024 * KiB, 100 * KiB, metrics).entry_body_bytes_max(), 100 * KiB);
-  EXPECT_FALSE(CacheStore(0, 100 * KiB, metrics).is_on());
+  EXPECT_EQ(CacheStore(turns, 1024 * KiB, 100 * KiB, metrics).entry_body_bytes_max(), 100 * KiB);
+  EXPECT_FALSE(CacheStore(turns, 0, 100 * KiB, metrics).is_on());
 }
 
 TEST(UrlKey, TellsUrlsApart) {

@@ -1,51 +1,11 @@
 // Whole fetches through the cache, against scripted upstreams.
-#include "tests/unit/server/fetch_fixture.hpp"
+#include "tests/unit/server/fetch_cache_fixture.hpp"
 
-#include <algorithm>
-#include <deque>
 #include <future>
 #include <vector>
 
-#include <boost/asio/post.hpp>
-
 namespace fetchmill::server::fetch::testing {
 namespace {
-
-using cache::CacheResult;
-
-constexpr std::string_view fresh = "Cache-Control: max-age=60\r\n";
-
-// Answers so many requests on one connection, one after the other.
-Script answering(std::vector<std::string> responses, std::vector<std::string>* requests = nullptr) {
-  return [responses = std::move(responses), requests](Peer& peer) {
-    for (const std::string& response : responses) {
-      const std::string request = peer.read_request();
-      if (request.empty()) return;
-      if (requests) requests->push_back(request);
-      peer.send(response);
-    }
-  };
-}
-
-std::string not_modified(std::string_view fields) {
-  return "HTTP/1.1 304 Not Modified\r\n" + std::string(fields) + "\r\n";
-}
-
-class FetchCacheTest : public FetchTest {
- protected:
-  FetchCacheTest() { settings.fetch.cache_mb = 64; }
-  // "body result", or the error's code.
-  std::string fetched(FetchRequest made) {
-    Fetched one;
-    fetch(std::move(made), one);
-    return said(one);
-  }
-  std::string fetched(const std::string& url) { return fetched(request(url)); }
-  static std::string said(const Fetched& one) {
-    if (!one.ok()) return one.error();
-    return one.sink.body + ' ' + std::string(to_string(one.response.cache.result));
-  }
-};
 
 TEST_F(FetchCacheTest, AHitNeedsNoUpstream) {
   std::string url;
@@ -67,30 +27,6 @@ TEST_F(FetchCacheTest, AHitNeedsNoUpstream) {
   EXPECT_EQ(again.response.head.field(KnownField::cache_control), "max-age=60");
   EXPECT_FALSE(again.response.timings.ttfb);
   EXPECT_EQ(fetches("ok"), 1u);
-}
-
-TEST_F(FetchCacheTest, ALargeHitYieldsBetweenTurns) {
-  const std::string body(1'000'000, 'x');
-  Upstream upstream({answering({ok_response(body, fresh)})});
-  EXPECT_EQ(fetched(upstream.url()), body + " miss");
-  Fetched again;
-  std::size_t turn_bytes = 0;
-  std::size_t turn_bytes_most = 0;
-  std::size_t seen = 0;
-  bool posted = false;
-  again.sink.on_commit = [&] {
-    turn_bytes += again.sink.body.size() - std::exchange(seen, again.sink.body.size());
-    turn_bytes_most = std::max(turn_bytes_most, turn_bytes);
-    if (std::exchange(posted, true)) return;
-    asio::post(io, [&] {
-      turn_bytes = 0;
-      posted = false;
-    });
-  };
-  fetch(upstream.url(), again);
-  EXPECT_EQ(said(again), body + " hit");
-  EXPECT_LE(turn_bytes_most, turn_bytes_max);
-  settle();
 }
 
 TEST_F(FetchCacheTest, WhyTheUpstreamIsAskedAgain) {
@@ -129,112 +65,60 @@ TEST_F(FetchCacheTest, AHitWaitsForRoom) {
   EXPECT_EQ(refused.outcome->error().stage, "fetch");
 }
 
-TEST_F(FetchCacheTest, AnotherTakesOverFromALeaderThatIsCancelled) {
-  Upstream upstream({[](Peer& peer) {
-                       peer.read_request();
-                       peer.wait_for_close();
-                     },
-                     answering({ok_response("body", fresh)})});
-  std::deque<Activity> activities;
-  std::deque<FetchRequest> requests;
-  std::deque<Fetched> all(4);
-  for (Fetched& one : all)
-    start(activities.emplace_back(deadlines), requests.emplace_back(request(upstream.url())), one);
-  activities[0].interrupt(config::ErrorCode::cancelled);
-  // Before its turn to lead has come.
-  activities[1].interrupt(config::ErrorCode::cancelled);
-  run();
-  EXPECT_EQ(said(all[0]), "cancelled");
-  EXPECT_EQ(said(all[1]), "cancelled");
-  EXPECT_EQ(said(all[2]), "body miss");
-  EXPECT_EQ(said(all[3]), "body collapsed");
-}
-
-TEST_F(FetchCacheTest, AnotherTakesOverFromALeaderWhoseOwnLimitsEndIt) {
-  const struct {
-    std::string_view error;
-    std::function<void(FetchRequest&, Fetched&)> limit;
-    std::string_view answer;
-  } cases[] = {
-      {"upstream_timeout",
-       [](FetchRequest& request, Fetched&) { request.deadline = Clock::now() + milliseconds(100); },
-       ""},
-      {"overloaded",
-       [](FetchRequest&, Fetched& fetched) {
-         fetched.sink.withhold = 2;
-         fetched.sink.refuse_space = true;
-       },
-       "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nCache-Control: max-age=60\r\n\r\nb"},
-  };
-  for (const auto& row : cases) {
-    SCOPED_TRACE(row.error);
-    Upstream upstream({[&](Peer& peer) {
-                         peer.read_request();
-                         if (!row.answer.empty()) peer.send(row.answer);
-                         peer.wait_for_close();
-                       },
-                       [](Peer& peer) { peer.answer_all(ok_response("body", fresh)); }});
-    std::deque<Activity> activities;
-    std::deque<FetchRequest> requests;
-    std::deque<Fetched> all(4);
-    for (std::size_t i = 0; i < all.size(); ++i) requests.push_back(request(upstream.url()));
-    row.limit(requests[0], all[0]);
-    for (std::size_t i = 0; i < all.size(); ++i)
-      start(activities.emplace_back(deadlines), requests[i], all[i]);
-    run();
-    EXPECT_EQ(said(all[0]), row.error);
-    EXPECT_EQ(said(all[1]), "body miss");
-    EXPECT_EQ(said(all[2]), "body collapsed");
-    EXPECT_EQ(said(all[3]), "body collapsed");
+TEST_F(FetchCacheTest, NobodyGetsWhatAnotherHasBent) {
+  for (const char* field : {"User-Agent", "Accept", "Accept-Language", "Accept-Encoding",
+                            "Content-Type", "X-Forwarded-Host"}) {
+    SCOPED_TRACE(field);
+    Upstream upstream({answering({ok_response("bent", "Cache-Control: public, max-age=60\r\n"),
+                                  ok_response("straight", fresh)})});
+    FetchRequest bending = request(upstream.url());
+    bending.headers = {{field, "x"}};
+    EXPECT_EQ(fetched(bending), "bent miss");
+    EXPECT_EQ(fetched(upstream.url()), "straight miss");
+    EXPECT_EQ(fetched(bending), "bent hit");
+    EXPECT_EQ(fetched(upstream.url()), "straight hit");
     renew();
   }
 }
 
-TEST_F(FetchCacheTest, AllGoAtOnceWhereTheBodyIsTooLargeForTheirLeader) {
-  const std::string chunked =
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nCache-Control: max-age=60\r\n\r\n"
-      "4\r\nbody\r\n0\r\n\r\n";
-  std::promise<void> go;
-  Upstream upstream({answering({chunked}),
-                     [&](Peer& peer) {
-                       peer.read_request();
-                       go.get_future().wait();
-                       peer.send(chunked);
-                     },
-                     answering({chunked})});
-  std::deque<Activity> activities;
-  std::deque<FetchRequest> requests;
-  std::deque<Fetched> all(3);
-  for (Fetched& one : all) {
-    requests.push_back(request(upstream.url()));
-    requests.back().max_bytes = 3;
-    start(activities.emplace_back(deadlines), requests.back(), one);
-  }
-  while (!all[0].outcome) {
-    io.restart();
-    io.run_one();
-  }
-  settle();
-  EXPECT_EQ(fetcher().stats().connections_active, 2u);
-  go.set_value();
-  run();
-  for (const Fetched& one : all) EXPECT_EQ(said(one), "upstream_body_too_large");
+TEST_F(FetchCacheTest, WhatTheCacheAddsIsNoFieldOfTheClient) {
+  Upstream upstream({answering({ok_response("old", "Cache-Control: max-age=0\r\nETag: \"a\"\r\n"),
+                                ok_response("new", fresh)})});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  EXPECT_EQ(fetched(upstream.url()), "new miss");
+  EXPECT_EQ(fetched(upstream.url()), "new hit");
 }
 
-TEST_F(FetchCacheTest, FollowersKeepTheirOwnLimits) {
-  Upstream upstream({answering({ok_response("body", fresh)})});
-  std::deque<Activity> activities;
-  std::deque<FetchRequest> requests;
-  std::deque<Fetched> all(3);
-  for (std::size_t i = 0; i < all.size(); ++i) requests.push_back(request(upstream.url()));
-  requests[1].max_bytes = 3;
-  requests[2].accept_status = {{404, 404}};
-  for (std::size_t i = 0; i < all.size(); ++i)
-    start(activities.emplace_back(deadlines), requests[i], all[i]);
-  run();
-  EXPECT_EQ(said(all[0]), "body miss");
-  EXPECT_EQ(said(all[1]), "upstream_body_too_large");
-  EXPECT_EQ(said(all[2]), "upstream_status");
+TEST_F(FetchCacheTest, AskedForNewsByValidatorsThatAreSome) {
+  const std::string modified = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+  const struct {
+    std::string fields;
+    std::string_view condition;
+  } cases[] = {
+      {"ETag: \"a\"\r\n" + modified, "\r\nIf-None-Match: \"a\"\r\n"},
+      {modified, "\r\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n"},
+      {"ETag: *\r\n" + modified, "\r\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n"},
+      {"ETag: a\r\nLast-Modified: yesterday\r\n", ""},
+      {"ETag: \"a\"\r\nETag: \"b\"\r\n", ""},
+  };
+  for (const auto& row : cases) {
+    SCOPED_TRACE(row.fields);
+    std::vector<std::string> seen;
+    const std::string stale = "Age: 9\r\nCache-Control: max-age=9, stale-if-error=99\r\n";
+    Upstream upstream(
+        {answering({ok_response("old", stale + row.fields), ok_response("new", fresh)}, &seen)});
+    EXPECT_EQ(fetched(upstream.url()), "old miss");
+    EXPECT_EQ(fetched(upstream.url()), "new miss");
+    renew();
+    upstream.join();
+    ASSERT_EQ(seen.size(), 2u);
+    const std::size_t begin = seen[1].find("\r\nIf-");
+    const std::string condition =
+        begin == std::string::npos
+            ? ""
+            : seen[1].substr(begin, seen[1].find("\r\n", begin + 2) + 2 - begin);
+    EXPECT_EQ(condition, row.condition);
+  }
 }
 
 TEST_F(FetchCacheTest, A304AboutAnotherAnswerAsksForAllOfIt) {
@@ -351,6 +235,47 @@ TEST_F(FetchCacheTest, AnUnsafeMethodDropsWhatIsStoredAtEveryHop) {
   EXPECT_EQ(fetched(upstream.url("/c")), "c hit");
 }
 
+TEST_F(FetchCacheTest, AHeadThatTellsOfAChangeDropsWhatIsStored) {
+  const struct {
+    std::string_view stored, head, then;
+  } cases[] = {
+      {"ETag: \"a\"\r\n", "ETag: W/\"a\"\r\nContent-Length: 4\r\n", "body hit"},
+      {"ETag: \"a\"\r\n", "", "body hit"},
+      {"ETag: \"a\"\r\n", "ETag: \"b\"\r\n", "new miss"},
+      {"", "ETag: \"b\"\r\n", "new miss"},
+      {"Last-Modified: x\r\n", "Last-Modified: y\r\n", "new miss"},
+      {"", "Content-Length: 5\r\n", "new miss"},
+      // Of another coding.
+      {"", "Content-Length: 5\r\nContent-Encoding: gzip\r\n", "body hit"},
+  };
+  for (const auto& row : cases) {
+    SCOPED_TRACE(std::string(row.stored) + "then " + std::string(row.head));
+    Upstream upstream({answering({ok_response("body", std::string(fresh) + std::string(row.stored)),
+                                  "HTTP/1.1 200 OK\r\n" + std::string(row.head) + "\r\n",
+                                  ok_response("new", fresh)})});
+    EXPECT_EQ(fetched(upstream.url()), "body miss");
+    FetchRequest head = request(upstream.url());
+    head.method = wire::Method::head;
+    EXPECT_EQ(fetched(std::move(head)), " bypass");
+    EXPECT_EQ(fetched(upstream.url()), row.then);
+    renew();
+  }
+}
+
+TEST_F(FetchCacheTest, AHeadOfAnotherKindDropsNothing) {
+  Upstream upstream(
+      {answering({ok_response("body", fresh), "HTTP/1.1 200 OK\r\nETag: \"b\"\r\n\r\n",
+                  "HTTP/1.1 404 Not Found\r\nETag: \"b\"\r\n\r\n"})});
+  EXPECT_EQ(fetched(upstream.url()), "body miss");
+  FetchRequest head = request(upstream.url());
+  head.method = wire::Method::head;
+  head.headers = {{"Accept", "text/plain"}};
+  EXPECT_EQ(fetched(head), " bypass");
+  head.headers.clear();
+  EXPECT_EQ(fetched(head), "upstream_status");
+  EXPECT_EQ(fetched(upstream.url()), "body hit");
+}
+
 TEST_F(FetchCacheTest, ANewPolicyForgetsWhatTheOldOneAllowed) {
   Upstream upstream({answering({ok_response("one", fresh), ok_response("two", fresh)})});
   EXPECT_EQ(fetched(upstream.url()), "one miss");
@@ -372,6 +297,51 @@ TEST_F(FetchCacheTest, WhatGoesOnInTheBackgroundEndsWithTheServer) {
   settle();
   fetcher().stop();
   EXPECT_EQ(fetches("cancelled"), 1u);
+}
+
+// Stale as it comes, and to be renewed by whoever asks for it.
+constexpr std::string_view to_renew =
+    "Age: 9\r\nCache-Control: max-age=9, stale-while-revalidate=99\r\n";
+
+TEST_F(FetchCacheTest, TheLimitsOfWhoAsksDoNotKeepAnAnswerFromBeingRenewed) {
+  std::promise<void> late;
+  const std::string not_found =
+      "HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nCache-Control: max-age=60\r\n\r\nnewer";
+  Upstream upstream({[&](Peer& peer) {
+    peer.read_request();
+    peer.send(ok_response("old", to_renew));
+    peer.read_request();
+    late.get_future().wait();
+    peer.send(not_found);
+  }});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  FetchRequest narrow = request(upstream.url());
+  narrow.max_bytes = 3;
+  narrow.accept_status = {{200, 200}};
+  narrow.deadline = Clock::now() + milliseconds(50);
+  EXPECT_EQ(fetched(narrow), "old stale");
+  while (Clock::now() < narrow.deadline + milliseconds(50)) {
+    io.restart();
+    io.run_one_for(milliseconds(5));
+  }
+  late.set_value();
+  for (int i = 0; i < 1000 && fetches("ok") < 2; ++i) {
+    io.restart();
+    io.run_one_for(milliseconds(5));
+  }
+  FetchRequest any = request(upstream.url());
+  any.accept_status = {{200, 599}};
+  EXPECT_EQ(fetched(any), "newer hit");
+}
+
+TEST_F(FetchCacheTest, WhoseAnswerMustNotBeStoredRenewsNothing) {
+  Upstream upstream({answering({ok_response("old", to_renew)})});
+  EXPECT_EQ(fetched(upstream.url()), "old miss");
+  FetchRequest unstored = request(upstream.url());
+  unstored.headers = {{"Cache-Control", "no-store"}};
+  EXPECT_EQ(fetched(unstored), "old stale");
+  settle();
+  EXPECT_EQ(fetcher().stats().connections_active, 0u);
 }
 
 TEST_F(FetchCacheTest, NoRetriesWhereAStaleAnswerStandsIn) {

@@ -83,6 +83,26 @@ TEST_F(FetchTest, StopsAtTheLastRedirectAllowed) {
   fetcher().stop();
 }
 
+TEST_F(FetchTest, FollowsNoRedirectToSeveralPlaces) {
+  for (const char* second : {"/a", "/b"}) {
+    SCOPED_TRACE(second);
+    const std::string locations = "/a\r\nX: y\r\nLocation: " + std::string(second);
+    Upstream upstream({[&](Peer& peer) {
+      peer.read_request();
+      peer.send(redirect_to(locations));
+      if (!peer.read_request().empty()) peer.send(ok_response("there"));
+    }});
+    FetchRequest asked = request(upstream.url());
+    asked.retries = 2;
+    Fetched fetched;
+    fetch(std::move(asked), fetched);
+    const bool agree = std::string_view(second) == "/a";
+    EXPECT_EQ(fetched.error(), agree ? "ok" : "upstream_protocol");
+    EXPECT_EQ(fetched.response.attempts, agree ? 2u : 1u);
+    renew();
+  }
+}
+
 TEST_F(FetchTest, JudgesEveryRedirect) {
   const struct {
     std::string location, code, reason;
