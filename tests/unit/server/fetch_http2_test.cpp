@@ -239,32 +239,6 @@ TEST_F(FetchHttp2, TakesAnswersInAnyOrder) {
   fetcher().stop();
 }
 
-TEST_F(FetchHttp2, CancelsOneStreamAndLeavesTheOthers) {
-  Started* cancelled = nullptr;
-  Upstream upstream({http2([&](Http2Peer& peer) {
-                      const Http2Request first = peer.request();
-                      const Http2Request second = peer.request();
-                      peer.send_head(first.id, {{":status", "200"}});
-                      peer.send_data(first.id, "part");
-                      const Frame reset = peer.wait_for(NGHTTP2_RST_STREAM);
-                      EXPECT_EQ(reset.id, first.id);
-                      EXPECT_EQ(reset.payload.back(), NGHTTP2_CANCEL);
-                      peer.answer(second.id, "whole");
-                      answer_all(peer);
-                    })},
-                    tls.get());
-  cancelled = &start(upstream, "/1");
-  cancelled->fetched.sink.on_commit = [&] { cancelled->activity.interrupt(ErrorCode::cancelled); };
-  Started& other = start(upstream, "/2");
-  run();
-  EXPECT_EQ(cancelled->fetched.error(), "cancelled");
-  EXPECT_EQ(other.fetched.sink.body, "whole");
-  Fetched later;
-  fetch(url(upstream, "/3"), later);
-  EXPECT_EQ(later.sink.body, "/3");
-  fetcher().stop();
-}
-
 TEST_F(FetchHttp2, OneSlowSinkHoldsAWindowAndNobodyUp) {
   const std::string body(5'000'000, 'x');
   std::int64_t window = 0;
