@@ -282,9 +282,7 @@ void Http2Session::receive() {
     const iovec into{shared_.input.data(), shared_.input.size()};
     const Transfer transfer = connection_.receive({&into, 1});
     if (transfer.status == Transfer::Status::would_block) return;
-    if (transfer.status == Transfer::Status::closed)
-      return fail(transfer.error == 0 ? std::string()
-                                      : std::string(" (") + std::strerror(transfer.error) + ")");
+    if (transfer.status == Transfer::Status::closed) return fail(connection_.how_closed(transfer));
     turn_bytes += transfer.bytes;
     shared_.bytes_in.increment(transfer.bytes);
     heard_at_ = Clock::now();
@@ -306,8 +304,7 @@ void Http2Session::send() {
     const iovec from{output_.data() + output_sent_, output_.size() - output_sent_};
     const Transfer transfer = connection_.send({&from, 1});
     if (transfer.status == Transfer::Status::would_block) return;
-    if (transfer.status == Transfer::Status::closed)
-      return fail(std::string(" (") + std::strerror(transfer.error) + ")");
+    if (transfer.status == Transfer::Status::closed) return fail(connection_.how_closed(transfer));
     turn_bytes += transfer.bytes;
     output_sent_ += transfer.bytes;
     shared_.bytes_out.increment(transfer.bytes);

@@ -2,6 +2,7 @@
 #include "tests/unit/server/fetch_certificates.hpp"
 #include "tests/unit/server/fetch_fixture.hpp"
 
+#include <future>
 #include <string>
 
 namespace fetchmill::server::fetch::testing {
@@ -24,6 +25,106 @@ class BadTls : public FetchTest {
   Authority authority;
   TlsServer tls = authority.server("IP:127.0.0.1");
 };
+
+// More than the loop takes in without a byte of an answer.
+constexpr int flood = 10'000;
+
+TEST_F(BadTls, NewKeysInsteadOfAnAnswerEndTheConnection) {
+  Fetched some;
+  fetch_from(
+      [](Peer& peer) {
+        peer.read_request();
+        peer.renew_keys(flood / 10);
+        peer.send(ok_response("x"));
+        peer.wait_for_close();
+      },
+      some);
+  EXPECT_EQ(some.detail(), "");
+  renew();
+  Fetched many;
+  fetch_from(
+      [](Peer& peer) {
+        peer.read_request();
+        peer.renew_keys(flood);
+        peer.wait_for_close();
+      },
+      many);
+  EXPECT_EQ(many.error(), "upstream_protocol");
+  EXPECT_NE(many.detail().find("ended by us: it kept sending TLS"), std::string::npos)
+      << many.detail();
+}
+
+// OpenSSL skips requests to begin anew while it is at it.
+TEST_F(BadTls, AHandshakeThatNeverBeginsIsEnded) {
+  std::string hello_requests;
+  for (int i = 0; i < 2 * flood; ++i) hello_requests.append("\x16\3\3\0\4\0\0\0\0", 9);
+  Upstream upstream({[&](Peer& peer) {
+    peer.send(hello_requests);
+    peer.wait_for_close();
+  }});
+  Fetched fetched;
+  fetch(url(upstream), fetched);
+  EXPECT_EQ(fetched.error(), "tls_failed");
+  EXPECT_NE(fetched.detail().find("was ended by us"), std::string::npos) << fetched.detail();
+}
+
+TEST_F(BadTls, NewKeysEndAnIdleConnection) {
+  Upstream upstream({[](Peer& peer) {
+                      peer.read_request();
+                      peer.send(ok_response("x"));
+                      peer.renew_keys(flood);
+                      peer.wait_for_close();
+                    }},
+                    tls.get());
+  Fetched fetched;
+  fetch(url(upstream), fetched);
+  EXPECT_EQ(fetched.detail(), "");
+  const TimePoint give_up = Clock::now() + std::chrono::seconds(10);
+  while (fetcher().stats().connections_idle > 0 && Clock::now() < give_up) {
+    io.restart();
+    io.run_one_for(milliseconds(5));
+  }
+  EXPECT_EQ(fetcher().stats().connections_idle, 0u);
+}
+
+// What comes between the pieces of an answer is too little to end the connection. All of it has
+// come before the loop looks, which takes in a part of it in each turn.
+TEST_F(BadTls, NewKeysDoNotHoldTheLoopUp) {
+  constexpr int pieces = 8;
+  std::promise<void> asked, sent;
+  Upstream upstream(
+      {[&](Peer& peer) {
+        peer.read_request();
+        asked.set_value();
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(pieces) + "\r\n\r\n");
+        for (int i = 0; i < pieces; ++i) {
+          peer.renew_keys(flood / 11);
+          peer.send("x");
+        }
+        sent.set_value();
+        peer.wait_for_close();
+      }},
+      tls.get());
+  Activity activity(deadlines);
+  FetchRequest first = request(url(upstream));
+  Fetched fetched;
+  start(activity, first, fetched);
+  const std::future<void> is_asked = asked.get_future();
+  while (!fetched.outcome && is_asked.wait_for(milliseconds(0)) != std::future_status::ready) {
+    io.restart();
+    io.run_one_for(milliseconds(5));
+  }
+  sent.get_future().wait();
+  int turns = 0;
+  for (; !fetched.outcome; ++turns) {
+    io.restart();
+    io.run_one();
+  }
+  EXPECT_EQ(fetched.detail(), "");
+  EXPECT_EQ(fetched.sink.body, std::string(pieces, 'x'));
+  EXPECT_GE(turns, pieces / 2);
+  fetcher().stop();
+}
 
 // What a client offers.
 struct Offered {
