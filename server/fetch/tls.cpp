@@ -206,7 +206,9 @@ TlsSession TlsContext::session(const Host& host, TlsResumption& resumption, Alpn
   } else {
     // A name is the same with and without the root's dot; certificates have none.
     const std::string name = host.text.substr(0, host.text.size() - host.text.ends_with('.'));
-    X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    // The subject's common name is for people (RFC 9110 4.3.4).
+    X509_VERIFY_PARAM_set_hostflags(
+        expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     ready = X509_VERIFY_PARAM_set1_host(expected, name.data(), name.size()) == 1 &&
             SSL_set_tlsext_host_name(session, name.c_str()) == 1;
   }
