@@ -2,8 +2,11 @@
 
 #include "server/fetch/interrupted.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
+#include <string>
 #include <utility>
 
 #include <netinet/tcp.h>
@@ -18,13 +21,19 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 
+// What may come under TLS without a byte of what is said in it: a handshake, session tickets, new
+// keys.
+constexpr std::uint32_t tls_barren_bytes_max = 128 * 1024;
+// Of that in one turn, as more than a thousand new keys.
+constexpr std::uint32_t tls_turn_bytes_max = 32 * 1024;
+constexpr const char* flood_words = "it kept sending TLS messages that bring nothing";
+
 // OpenSSL's way to the socket: through Socket, which knows what the kernel has and never raises
 // SIGPIPE.
 int bio_read(BIO* bio, char* data, int size) {
-  auto& socket = *static_cast<Connection*>(BIO_get_data(bio));
+  auto& connection = *static_cast<Connection*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  Transfer transfer{Transfer::Status::would_block, 0, 0};
-  if (socket.may_have_input()) transfer = socket.read({data, static_cast<std::size_t>(size)});
+  const Transfer transfer = connection.read_for_tls({data, static_cast<std::size_t>(size)});
   if (transfer.status == Transfer::Status::done) return static_cast<int>(transfer.bytes);
   if (transfer.status == Transfer::Status::would_block) BIO_set_retry_read(bio);
   if (transfer.status == Transfer::Status::closed && transfer.error == 0) return 0;
@@ -93,16 +102,24 @@ Task<config::Result<void>> Connection::handshake(Activity& activity, TlsSession 
   }
   SSL_set_bio(session.get(), bio, bio);
   tls_ = std::move(session);
+  barren_bytes_ = 0;
   for (;;) {
     ERR_clear_error();
     errno = 0;
     const int result = SSL_do_handshake(tls_.get());
-    if (result == 1) co_return config::Result<void>();
+    if (result == 1) {
+      barren_bytes_ = 0;
+      co_return config::Result<void>();
+    }
     const Transfer transfer = tls_outcome(result, 0);
     if (transfer.status == Transfer::Status::would_block) {
       if (co_await ready(activity)) continue;
       co_return interrupted(activity, "establishing TLS", config::FetchFault::connection_timeout);
     }
+    if (is_flood())
+      co_return Error(
+          ErrorCode::tls_failed,
+          std::string("the TLS handshake with the upstream was ended by us: ") + flood_words);
     const bool cut = ERR_peek_error() == 0;
     const config::FetchFault fault = tls_fault(tls_.get());
     Error error(ErrorCode::tls_failed,
@@ -133,6 +150,31 @@ Transfer Connection::tls_outcome(int result, std::size_t bytes) {
   }
 }
 
+// OpenSSL asks for more for as long as what came has no byte for us, however much comes, so this is
+// where it ends. (Without SSL_MODE_AUTO_RETRY it stops only where a record ends with what it read.)
+Transfer Connection::read_for_tls(std::span<char> into) {
+  if (is_flood()) return {Transfer::Status::closed, 0, EPROTO};
+  if (turn_bytes_ > tls_turn_bytes_max) {
+    turn_bytes_ = 0;
+    put_off_reading();
+  }
+  if (!may_have_input()) return {Transfer::Status::would_block, 0, 0};
+  const Transfer transfer = read(into);
+  barren_bytes_ += static_cast<std::uint32_t>(transfer.bytes);
+  turn_bytes_ += static_cast<std::uint32_t>(transfer.bytes);
+  return transfer;
+}
+
+bool Connection::is_flood() const {
+  return barren_bytes_ > tls_barren_bytes_max;
+}
+
+std::string Connection::how_closed(const Transfer& transfer) const {
+  if (transfer.error == 0) return {};
+  if (is_flood()) return std::string(" (ended by us: ") + flood_words + ')';
+  return std::string(" (") + std::strerror(transfer.error) + ')';
+}
+
 Transfer Connection::receive_tls(std::span<char> into) {
   std::size_t filled = 0;
   while (filled < into.size()) {
@@ -147,6 +189,8 @@ Transfer Connection::receive_tls(std::span<char> into) {
       break;
     }
     filled += bytes;
+    barren_bytes_ = 0;
+    turn_bytes_ -= static_cast<std::uint32_t>(std::min<std::size_t>(turn_bytes_, bytes));
   }
   return {Transfer::Status::done, filled, 0};
 }
@@ -227,11 +271,9 @@ bool Connection::is_quiet() {
 void Connection::close() {
   const bool can_say_so = is_open() && !hung_up();
   for (TlsSession* session : {&tls_, &proxy_tls_}) {
-    if (*session && SSL_is_init_finished(session->get())) {
+    if (can_say_so && *session && SSL_is_init_finished(session->get())) {
       ERR_clear_error();
-      if (can_say_so) SSL_shutdown(session->get());
-      // Otherwise OpenSSL takes the end for an attack and never resumes the session.
-      SSL_set_shutdown(session->get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+      SSL_shutdown(session->get());
     }
     session->reset();
   }

@@ -14,8 +14,10 @@
 #include "server/socket.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 namespace fetchmill::server::fetch {
 
@@ -56,6 +58,9 @@ class Connection : public Socket {
     return Readiness(activity, *this, interest);
   }
 
+  // What broke the connection off, when receive() or send() said `closed`, to stand behind words
+  // that say so; empty: an end in order.
+  std::string how_closed(const Transfer& transfer) const;
   // Why the upstream ended TLS, when receive() or send() said `closed` for that reason; else null.
   const char* alert() const { return alert_; }
 
@@ -69,17 +74,23 @@ class Connection : public Socket {
 
   void close();
 
+  // For OpenSSL, which reads through it.
+  Transfer read_for_tls(std::span<char> into);
+
  private:
   Interest needed() const { return {.read = !waits_for_write_, .write = waits_for_write_}; }
   Transfer receive_tls(std::span<char> into);
   Transfer send_tls(std::span<const char> from);
   Transfer tls_outcome(int result, std::size_t bytes);
   void hear_why_sending_failed();
+  bool is_flood() const;
 
   std::optional<Address> tunnelled_to_;
   TlsSession proxy_tls_;  // outlives what stands within it
   TlsSession tls_;
   const char* alert_ = nullptr;
+  std::uint32_t barren_bytes_ = 0;  // under TLS, since the last byte of what is said in it
+  std::uint32_t turn_bytes_ = 0;    // the same, less those, since reading was last put off
   bool waits_for_write_ = false;
   bool send_failed_ = false;
   bool probed_ = false;

@@ -274,8 +274,7 @@ Error Exchange::too_large() const {
 }
 
 Error Exchange::broken_off(const Transfer& transfer) const {
-  const std::string how =
-      transfer.error == 0 ? std::string() : std::string(" (") + std::strerror(transfer.error) + ")";
+  const std::string how = connection_.how_closed(transfer);
   // TLS 1.3 refuses a client's certificate only after the handshake.
   if (const char* alert = answered_ ? nullptr : connection_.alert()) {
     Error error(ErrorCode::tls_failed, std::string("the upstream ended TLS: ") + alert);

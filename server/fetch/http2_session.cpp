@@ -55,8 +55,10 @@ struct Http2Callbacks {
   static int header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
                     std::size_t name_bytes, const std::uint8_t* value, std::size_t value_bytes,
                     std::uint8_t, void* user_data) {
-    Http2Stream* stream = self(user_data).find(frame->hd.stream_id);
+    Http2Session& own = self(user_data);
+    Http2Stream* stream = own.find(frame->hd.stream_id);
     if (!stream || stream->field(text(name, name_bytes), text(value, value_bytes))) return 0;
+    own.expect_remains(frame->hd.stream_id);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // resets the stream
   }
 
@@ -105,9 +107,12 @@ struct Http2Callbacks {
   }
 
   static int invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int why, void* user_data) {
-    self(user_data).violation_ = nghttp2_strerror(why);
-    Http2Stream* stream = self(user_data).find(frame->hd.stream_id);
-    if (stream) stream->fails(broke_rules(nghttp2_strerror(why)));
+    Http2Session& own = self(user_data);
+    own.violation_ = nghttp2_strerror(why);
+    Http2Stream* stream = own.find(frame->hd.stream_id);
+    if (!stream) return 0;
+    own.expect_remains(frame->hd.stream_id);
+    stream->fails(broke_rules(nghttp2_strerror(why)));
     return 0;
   }
 
@@ -240,7 +245,7 @@ void Http2Session::taken(Http2Stream& stream, std::size_t bytes) {
 
 void Http2Session::close(Http2Stream& stream) {
   if (stream.id() == 0) return;
-  nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream.id(), NGHTTP2_CANCEL);
+  reset(stream, NGHTTP2_CANCEL);
   const bool is_silent = stream.sent() && heard_at_ < stream.sent_at() &&
                          Clock::now() - stream.sent_at() > silence_max;
   forget(stream);
@@ -277,17 +282,16 @@ void Http2Session::receive() {
     const iovec into{shared_.input.data(), shared_.input.size()};
     const Transfer transfer = connection_.receive({&into, 1});
     if (transfer.status == Transfer::Status::would_block) return;
-    if (transfer.status == Transfer::Status::closed)
-      return fail(transfer.error == 0 ? std::string()
-                                      : std::string(" (") + std::strerror(transfer.error) + ")");
+    if (transfer.status == Transfer::Status::closed) return fail(connection_.how_closed(transfer));
     turn_bytes += transfer.bytes;
-    barren_bytes_ += transfer.bytes;
     shared_.bytes_in.increment(transfer.bytes);
     heard_at_ = Clock::now();
+    progressed_ = false;
     const ssize_t used = nghttp2_session_mem_recv(
         session_.get(), reinterpret_cast<const std::uint8_t*>(shared_.input.data()),
         transfer.bytes);
-    if (barren_frames_ > barren_frames_max || barren_bytes_ > barren_bytes_max)
+    if (!progressed_) barren_bytes_ += transfer.bytes;
+    if (barren_frames_ > barren_frames_max || barren_bytes_ > barren_bytes_max + remains_bytes_)
       return fail(ended_by_us("it kept sending what is no part of an answer"));
     if (used < 0) return fail(ended_by_us(nghttp2_strerror(static_cast<int>(used))));
   }
@@ -300,8 +304,7 @@ void Http2Session::send() {
     const iovec from{output_.data() + output_sent_, output_.size() - output_sent_};
     const Transfer transfer = connection_.send({&from, 1});
     if (transfer.status == Transfer::Status::would_block) return;
-    if (transfer.status == Transfer::Status::closed)
-      return fail(std::string(" (") + std::strerror(transfer.error) + ")");
+    if (transfer.status == Transfer::Status::closed) return fail(connection_.how_closed(transfer));
     turn_bytes += transfer.bytes;
     output_sent_ += transfer.bytes;
     shared_.bytes_out.increment(transfer.bytes);
@@ -344,7 +347,25 @@ void Http2Session::forget(Http2Stream& stream) {
 }
 
 void Http2Session::reset(Http2Stream& stream, std::uint32_t code) {
+  expect_remains(stream.id());
   nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream.id(), code);
+}
+
+// The upstream hears of a reset late: what it was free to send before, as much as the stream's
+// window, is on its way or will be. All streams together have no more than the connection's.
+void Http2Session::expect_remains(std::int32_t id) {
+  if (nghttp2_session_get_stream_remote_close(session_.get(), id) == 1) return;
+  const std::int32_t window = nghttp2_session_get_stream_local_window_size(session_.get(), id);
+  remains_bytes_ = std::min<std::size_t>(
+      remains_bytes_ + static_cast<std::size_t>(std::max(window, 0)), connection_window_bytes);
+}
+
+// A piece of an answer came, or of a request went. nghttp2 does not tell of DATA on a stream that
+// was reset, so whatever else came before is taken for that.
+void Http2Session::progress() {
+  remains_bytes_ -= std::min(remains_bytes_, barren_bytes_);
+  barren_bytes_ = barren_frames_ = 0;
+  progressed_ = true;
 }
 
 }  // namespace fetchmill::server::fetch

@@ -35,7 +35,8 @@ inline constexpr std::int32_t stream_window_bytes = 256 * 1024;
 inline constexpr std::int32_t connection_window_bytes = 4 * 1024 * 1024;
 // Even where the upstream allows more.
 inline constexpr std::size_t http2_streams_max = 256;
-// What may come between two pieces of answers, of frames and bytes that bring none.
+// What may come between two pieces of answers, of frames and bytes that bring none. What was on its
+// way on a stream when we reset it does not count: whose fetch ends early must cost no other.
 inline constexpr std::size_t barren_frames_max = 1000;
 inline constexpr std::size_t barren_bytes_max = 1024 * 1024;
 
@@ -90,7 +91,8 @@ class Http2Session final : private Deferred {
   void reset(Http2Stream& stream, std::uint32_t code);
   // False when too many came.
   bool count_barren_frame() { return ++barren_frames_ <= barren_frames_max; }
-  void progress() { barren_frames_ = barren_bytes_ = 0; }
+  void progress();
+  void expect_remains(std::int32_t id);
 
   ExchangeShared& shared_;
   Connection& connection_;
@@ -100,9 +102,11 @@ class Http2Session final : private Deferred {
   std::string output_;
   std::size_t output_sent_ = 0;
   std::size_t barren_frames_ = 0;
-  std::size_t barren_bytes_ = 0;
+  std::size_t barren_bytes_ = 0;   // of reads that brought nothing else
+  std::size_t remains_bytes_ = 0;  // of reset streams, still expected
   TimePoint heard_at_;
-  bool settled_ = false;  // the upstream's settings are known
+  bool progressed_ = false;  // in this read
+  bool settled_ = false;     // the upstream's settings are known
   bool retired_ = false;
   bool failed_ = false;
   bool changed_ = false;

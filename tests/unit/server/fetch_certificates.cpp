@@ -27,7 +27,8 @@ void add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
 
 // `issuer` null: signed by itself.
 Certificate make_certificate(const std::string& name, EVP_PKEY* key, X509* issuer,
-                             EVP_PKEY* issuer_key, long hours) {
+                             EVP_PKEY* issuer_key, long hours, const Looks& looks = {}) {
+  const std::string& common_name = looks.common_name.empty() ? name : looks.common_name;
   Certificate made(X509_new());
   X509* certificate = made.get();
   X509_set_version(certificate, 2);
@@ -36,7 +37,8 @@ Certificate make_certificate(const std::string& name, EVP_PKEY* key, X509* issue
   X509_gmtime_adj(X509_getm_notAfter(certificate), hours * hour_seconds);
   X509_set_pubkey(certificate, key);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+                             reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1,
+                             0);
   X509_set_issuer_name(certificate, X509_get_subject_name(issuer ? issuer : certificate));
   if (issuer) {
     add_extension(certificate, issuer, NID_subject_alt_name, name);
@@ -45,6 +47,9 @@ Certificate make_certificate(const std::string& name, EVP_PKEY* key, X509* issue
     add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE");
     add_extension(certificate, certificate, NID_subject_key_identifier, "hash");
   }
+  if (looks.comment_bytes > 0)
+    add_extension(certificate, certificate, NID_netscape_comment,
+                  std::string(looks.comment_bytes, 'c'));
   EXPECT_GT(X509_sign(certificate, issuer_key, EVP_sha256()), 0);
   return made;
 }
@@ -71,13 +76,18 @@ Authority::~Authority() {
   ::unlink(file_.c_str());
 }
 
-TlsServer Authority::server(const std::string& names, int hours) const {
+TlsServer Authority::server(const std::string& names, int hours, const Looks& looks) const {
   const Key key(EVP_EC_gen("P-256"));
   const Certificate certificate =
-      make_certificate(names, key.get(), certificate_.get(), key_.get(), hours);
+      make_certificate(names, key.get(), certificate_.get(), key_.get(), hours, looks);
   TlsServer made(SSL_CTX_new(TLS_server_method()));
   EXPECT_EQ(SSL_CTX_use_certificate(made.get(), certificate.get()), 1);
   EXPECT_EQ(SSL_CTX_use_PrivateKey(made.get(), key.get()), 1);
+  if (looks.chain_bytes > 0) {
+    Certificate other = make_certificate("An authority", key.get(), nullptr, key.get(), hours,
+                                         {.comment_bytes = looks.chain_bytes});
+    EXPECT_EQ(SSL_CTX_add0_chain_cert(made.get(), other.release()), 1);
+  }
   return made;
 }
 

@@ -3,6 +3,7 @@
 
 #include "server/fetch/free_with.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,13 @@ using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, FreeWith<X509_free>>;
 using TlsServer = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 
+// What else stands in a server's certificate.
+struct Looks {
+  std::string common_name = {};   // empty: the names
+  std::size_t comment_bytes = 0;  // makes it as large
+  std::size_t chain_bytes = 0;    // there is another one as large
+};
+
 class Authority {
  public:
   // `name` empty: one of its own.
@@ -28,7 +36,7 @@ class Authority {
   const std::string& file() const { return file_; }
 
   // A server for `names` ("DNS:localhost,IP:127.0.0.1"), valid for `hours` from now.
-  TlsServer server(const std::string& names, int hours = 24) const;
+  TlsServer server(const std::string& names, int hours = 24, const Looks& looks = {}) const;
   // One with the authority's own certificate.
   TlsServer server_of_itself() const;
   // One that asks its clients for a certificate of this authority, and insists on it if `needed`.

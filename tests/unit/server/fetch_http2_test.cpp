@@ -239,32 +239,6 @@ TEST_F(FetchHttp2, TakesAnswersInAnyOrder) {
   fetcher().stop();
 }
 
-TEST_F(FetchHttp2, CancelsOneStreamAndLeavesTheOthers) {
-  Started* cancelled = nullptr;
-  Upstream upstream({http2([&](Http2Peer& peer) {
-                      const Http2Request first = peer.request();
-                      const Http2Request second = peer.request();
-                      peer.send_head(first.id, {{":status", "200"}});
-                      peer.send_data(first.id, "part");
-                      const Frame reset = peer.wait_for(NGHTTP2_RST_STREAM);
-                      EXPECT_EQ(reset.id, first.id);
-                      EXPECT_EQ(reset.payload.back(), NGHTTP2_CANCEL);
-                      peer.answer(second.id, "whole");
-                      answer_all(peer);
-                    })},
-                    tls.get());
-  cancelled = &start(upstream, "/1");
-  cancelled->fetched.sink.on_commit = [&] { cancelled->activity.interrupt(ErrorCode::cancelled); };
-  Started& other = start(upstream, "/2");
-  run();
-  EXPECT_EQ(cancelled->fetched.error(), "cancelled");
-  EXPECT_EQ(other.fetched.sink.body, "whole");
-  Fetched later;
-  fetch(url(upstream, "/3"), later);
-  EXPECT_EQ(later.sink.body, "/3");
-  fetcher().stop();
-}
-
 TEST_F(FetchHttp2, OneSlowSinkHoldsAWindowAndNobodyUp) {
   const std::string body(5'000'000, 'x');
   std::int64_t window = 0;
@@ -319,6 +293,29 @@ TEST_F(FetchHttp2, SendsAgainWhatTheUpstreamRefusedUnseen) {
   EXPECT_EQ(post.fetched.sink.body, "/2");
   EXPECT_EQ(post.fetched.response.attempts, 2u);
   fetcher().stop();
+}
+
+// Upstreams that shut down say so to whoever comes just then.
+TEST_F(FetchHttp2, SendsAgainWhatANewConnectionRefusedUnseen) {
+  const Http2Script turn_away = [](Http2Peer& peer) {
+    peer.request();
+    peer.go_away(0);
+    peer.wait_for_close();
+  };
+  Upstream leaving({http2(turn_away), http2(answer_all)}, tls.get());
+  Started& moved = start(leaving, "/moved", wire::Method::post);
+  run();
+  EXPECT_EQ(moved.fetched.detail(), "");
+  EXPECT_EQ(moved.fetched.sink.body, "/moved");
+  EXPECT_EQ(moved.fetched.response.attempts, 2u);
+  fetcher().stop();
+
+  renew();
+  Upstream gone({http2(turn_away), http2(turn_away)}, tls.get());
+  Started& refused = start(gone, "/", wire::Method::post);
+  run();
+  EXPECT_EQ(refused.fetched.detail(), "the upstream turned the request away unseen");
+  EXPECT_EQ(refused.fetched.response.attempts, 2u) << "once more, and no more";
 }
 
 TEST_F(FetchHttp2, AGoawayEndsNothingThatWasSeenAndRepeatsTheRest) {

@@ -109,6 +109,16 @@ TEST_F(FetchTls, RefusesAnotherName) {
   EXPECT_NE(fetched.detail().find("for another name"), std::string::npos) << fetched.detail();
 }
 
+TEST_F(FetchTls, TakesNoCommonNameForAHost) {
+  settings.fetch.allow_networks = {"127.0.0.0/8", "::1"};
+  const TlsServer tls = authority.server("IP:127.0.0.2", 24, {.common_name = "localhost"});
+  Upstream upstream({expect_no_request()}, tls.get());
+  Fetched fetched;
+  fetch(upstream.url("/", "localhost", "https"), fetched);
+  EXPECT_EQ(fetched.error(), "tls_failed");
+  EXPECT_NE(fetched.detail().find("for another name"), std::string::npos) << fetched.detail();
+}
+
 TEST_F(FetchTls, RefusesAnExpiredCertificate) {
   Fetched fetched;
   fetch_from("IP:127.0.0.1", expect_no_request(), fetched, -1);

@@ -38,6 +38,8 @@ class Peer {
   bool tls_resumed() const;
   // Hands out one more ticket, with the next bytes that are sent.
   void offer_ticket();
+  // Says so many times that it sends with new keys from now on (TLS 1.3).
+  void renew_keys(int times);
   // Goes on in TLS, within the TLS that is there already, if any.
   void start_tls(SSL_CTX* tls);
   // The client showed a certificate that was verified.
