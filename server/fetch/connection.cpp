@@ -271,11 +271,9 @@ bool Connection::is_quiet() {
 void Connection::close() {
   const bool can_say_so = is_open() && !hung_up();
   for (TlsSession* session : {&tls_, &proxy_tls_}) {
-    if (*session && SSL_is_init_finished(session->get())) {
+    if (can_say_so && *session && SSL_is_init_finished(session->get())) {
       ERR_clear_error();
-      if (can_say_so) SSL_shutdown(session->get());
-      // Otherwise OpenSSL takes the end for an attack and never resumes the session.
-      SSL_set_shutdown(session->get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+      SSL_shutdown(session->get());
     }
     session->reset();
   }

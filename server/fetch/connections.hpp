@@ -10,8 +10,8 @@
 //
 // Owner: the Fetcher. Lifetime: outlives its leases and io_context::run(). Process: loop.
 // Bytes: reuse allocates nothing; an open connection costs its descriptor and, under TLS, OpenSSL's
-// buffers. The TLS sessions of 1,024 origins without a connection are kept to be resumed, a few KiB
-// each.
+// buffers. The TLS sessions of 1,024 origins without a connection are kept to be resumed, at most
+// 8 KiB each.
 #pragma once
 
 #include "config/metrics.hpp"

@@ -25,6 +25,12 @@ constexpr const char* system_bundle = "/etc/ssl/certs/ca-certificates.crt";
 constexpr const char* tls12_ciphers = "DEFAULT:!kDHE";
 constexpr const char* tls_groups = "X25519:P-256:X448:P-521:P-384";
 
+// Of what an upstream shows of itself, ten times what a chain takes. So much it also may say about
+// the client certificates it wants.
+constexpr long certificate_bytes_max = 32 * 1024;
+// A longer ticket (with the certificate that it was given for) is not worth its memory.
+constexpr int ticket_bytes_max = 8 * 1024;
+
 std::string last_error() {
   std::array<char, 256> text{};
   const unsigned long code = ERR_peek_error();
@@ -86,6 +92,9 @@ const char* failure_words(unsigned long code) {
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
       return "the upstream speaks no TLS of version 1.2 or newer";
+    case SSL_R_EXCESSIVE_MESSAGE_SIZE:
+      return "the upstream's certificates, or what it says about those it wants, take more than "
+             "32 KiB";
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_HTTP_REQUEST:
       return "the upstream does not speak TLS";
@@ -138,22 +147,38 @@ void TlsDelete::operator()(ssl_st* session) const {
   SSL_free(session);
 }
 
-void TlsDelete::operator()(ssl_session_st* resumption) const {
-  SSL_SESSION_free(resumption);
-}
-
-// Called by OpenSSL when the upstream hands out a ticket; 1 takes the reference over.
+// Called by OpenSSL when the upstream hands out a ticket; 0 leaves it to OpenSSL.
 int TlsResumption::on_ticket(SSL* session, SSL_SESSION* ticket) {
   auto& kept = *static_cast<TlsResumption*>(SSL_get_app_data(session));
-  if (kept.context_ != SSL_get_SSL_CTX(session)) return 0;
-  kept.ticket_.reset(ticket);
-  return 1;
+  if (kept.context_ == SSL_get_SSL_CTX(session)) kept.keep(*ticket);
+  return 0;
+}
+
+void TlsResumption::keep(const SSL_SESSION& ticket) {
+  const int bytes = i2d_SSL_SESSION(&ticket, nullptr);
+  if (bytes <= 0 || bytes > ticket_bytes_max) return forget();
+  ticket_.reset(new unsigned char[static_cast<std::size_t>(bytes)]);
+  ticket_bytes_ = bytes;
+  unsigned char* into = ticket_.get();
+  i2d_SSL_SESSION(&ticket, &into);
+}
+
+void TlsResumption::offer(SSL& session) const {
+  const unsigned char* from = ticket_.get();
+  const std::unique_ptr<SSL_SESSION, FreeWith<SSL_SESSION_free>> ticket(
+      d2i_SSL_SESSION(nullptr, &from, ticket_bytes_));
+  if (ticket) SSL_set_session(&session, ticket.get());
+}
+
+void TlsResumption::forget() {
+  ticket_.reset();
+  ticket_bytes_ = 0;
 }
 
 void TlsResumption::use(const SSL_CTX* context) {
   if (context_ == context) return;
   context_ = context;
-  ticket_.reset();
+  forget();
 }
 
 config::Result<TlsContext> TlsContext::make(const TlsFiles& files, std::string_view section_name,
@@ -168,6 +193,7 @@ config::Result<TlsContext> TlsContext::make(const TlsFiles& files, std::string_v
   if (SSL_CTX_set_cipher_list(context, tls12_ciphers) != 1 ||
       SSL_CTX_set1_groups_list(context, tls_groups) != 1)
     return failed("OpenSSL has no ciphers for this", ca_setting);
+  SSL_CTX_set_max_cert_list(context, certificate_bytes_max);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
@@ -218,7 +244,7 @@ TlsSession TlsContext::session(const Host& host, TlsResumption& resumption, Alpn
     SSL_set_alpn_protos(session, offered.data(), static_cast<unsigned>(offered.size()));
   }
   resumption.use(context_.get());
-  if (resumption) SSL_set_session(session, resumption.ticket_.get());
+  if (resumption) resumption.offer(*session);
   SSL_set_connect_state(session);
   return made;
 }

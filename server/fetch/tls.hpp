@@ -24,25 +24,29 @@ namespace fetchmill::server::fetch {
 struct TlsDelete {
   void operator()(ssl_ctx_st* context) const;
   void operator()(ssl_st* session) const;
-  void operator()(ssl_session_st* resumption) const;
 };
 using TlsSession = std::unique_ptr<ssl_st, TlsDelete>;
 
-// What shortens the next handshake with the same origin. A session that is resumed is not verified
-// again, so it rests on what the context trusted under which it was verified: only tickets of the
-// context in use now are kept, however late others come.
+// What shortens the next handshake with the same origin, as the bytes of it: OpenSSL's own form
+// keeps every certificate that the upstream showed. At most 8 KiB; what takes more is not kept. A
+// session that is resumed is not verified again, so it rests on what the context trusted under
+// which it was verified: only tickets of the context in use now are kept, however late others come.
 class TlsResumption {
  public:
-  explicit operator bool() const { return ticket_ != nullptr; }
+  explicit operator bool() const { return ticket_bytes_ > 0; }
   // Forgets the ticket, and takes none until a context uses it.
   void reset() { use(nullptr); }
 
  private:
   friend class TlsContext;
   static int on_ticket(ssl_st* session, ssl_session_st* ticket);
+  void keep(const ssl_session_st& ticket);
+  void offer(ssl_st& session) const;
+  void forget();
   void use(const ssl_ctx_st* context);
 
-  std::unique_ptr<ssl_session_st, TlsDelete> ticket_;
+  std::unique_ptr<unsigned char[]> ticket_;
+  int ticket_bytes_ = 0;
   const ssl_ctx_st* context_ = nullptr;  // only compared; a session keeps its own alive
 };
 

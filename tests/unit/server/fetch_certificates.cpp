@@ -47,6 +47,9 @@ Certificate make_certificate(const std::string& name, EVP_PKEY* key, X509* issue
     add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE");
     add_extension(certificate, certificate, NID_subject_key_identifier, "hash");
   }
+  if (looks.comment_bytes > 0)
+    add_extension(certificate, certificate, NID_netscape_comment,
+                  std::string(looks.comment_bytes, 'c'));
   EXPECT_GT(X509_sign(certificate, issuer_key, EVP_sha256()), 0);
   return made;
 }
@@ -80,6 +83,11 @@ TlsServer Authority::server(const std::string& names, int hours, const Looks& lo
   TlsServer made(SSL_CTX_new(TLS_server_method()));
   EXPECT_EQ(SSL_CTX_use_certificate(made.get(), certificate.get()), 1);
   EXPECT_EQ(SSL_CTX_use_PrivateKey(made.get(), key.get()), 1);
+  if (looks.chain_bytes > 0) {
+    Certificate other = make_certificate("An authority", key.get(), nullptr, key.get(), hours,
+                                         {.comment_bytes = looks.chain_bytes});
+    EXPECT_EQ(SSL_CTX_add0_chain_cert(made.get(), other.release()), 1);
+  }
   return made;
 }
 

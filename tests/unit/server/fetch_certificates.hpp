@@ -3,6 +3,7 @@
 
 #include "server/fetch/free_with.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -18,7 +19,9 @@ using TlsServer = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 
 // What else stands in a server's certificate.
 struct Looks {
-  std::string common_name = {};  // empty: the names
+  std::string common_name = {};   // empty: the names
+  std::size_t comment_bytes = 0;  // makes it as large
+  std::size_t chain_bytes = 0;    // there is another one as large
 };
 
 class Authority {

@@ -3,7 +3,10 @@
 #include "tests/unit/server/fetch_fixture.hpp"
 
 #include <future>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace fetchmill::server::fetch::testing {
 namespace {
@@ -21,9 +24,10 @@ class BadTls : public FetchTest {
   static std::string url(const Upstream& upstream) {
     return upstream.url("/", "127.0.0.1", "https");
   }
+  TlsServer server(const Looks& looks) const { return authority.server("IP:127.0.0.1", 24, looks); }
 
   Authority authority;
-  TlsServer tls = authority.server("IP:127.0.0.1");
+  TlsServer tls = server({});
 };
 
 // More than the loop takes in without a byte of an answer.
@@ -160,6 +164,53 @@ TEST_F(BadTls, NoKeyIsAgreedOnInAFieldThatTheUpstreamChooses) {
     EXPECT_FALSE(offered.finite_fields_by_cipher);
     EXPECT_FALSE(offered.finite_fields_by_group);
     renew();
+  }
+}
+
+TEST_F(BadTls, CertificatesAreBounded) {
+  for (const auto& [chain_bytes, ok] : {std::pair{25'000, true}, std::pair{33'000, false}}) {
+    tls = server({.chain_bytes = static_cast<std::size_t>(chain_bytes)});
+    Fetched fetched;
+    fetch_from([](Peer& peer) { peer.answer_all(ok_response("x")); }, fetched);
+    EXPECT_EQ(fetched.error(), ok ? "ok" : "tls_failed") << fetched.detail();
+    EXPECT_EQ(fetched.detail().find("more than 32 KiB") != std::string::npos, !ok)
+        << fetched.detail();
+    renew();
+  }
+}
+
+// What is kept is a ticket and the certificate it was given for, up to 8 KiB, and not the chain.
+TEST_F(BadTls, SessionsAreKeptWithoutTheChain) {
+  struct Case {
+    Looks looks;
+    bool resumed;
+  };
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    for (const Case& c :
+         {Case{{.chain_bytes = 25'000}, true}, Case{{.comment_bytes = 9'000}, false}}) {
+      tls = server(c.looks);
+      SSL_CTX_set_max_proto_version(tls.get(), version);
+      std::vector<bool> resumed;
+      const Script note = [&](Peer& peer) {
+        resumed.push_back(peer.tls_resumed());
+        peer.read_request();
+        peer.send(ok_response("x", "Connection: close\r\n"));
+        peer.wait_for_close();
+      };
+      Upstream upstream({note, note}, tls.get());
+      for (int i = 0; i < 2; ++i) {
+        Fetched fetched;
+        fetched.response.trace = std::make_unique<FetchTrace>(Clock::now());
+        fetch(url(upstream), fetched);
+        EXPECT_EQ(fetched.detail(), "");
+        const TlsFacts facts = fetched.response.trace->attempt().tls.value();
+        EXPECT_NE(facts.subject.find("127.0.0.1"), std::string::npos) << facts.subject;
+        EXPECT_EQ(facts.resumed, i == 1 && c.resumed);
+      }
+      upstream.join();
+      EXPECT_EQ(resumed, (std::vector<bool>{false, c.resumed}));
+      renew();
+    }
   }
 }
 
