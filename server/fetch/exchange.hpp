@@ -88,6 +88,9 @@ class Exchange {
   }
   bool sent() const { return sent_; }          // any byte of the request
   bool answered() const { return answered_; }  // any byte of an answer
+  // The upstream said that it has not acted on the request, and will not: HTTP/1.1 has no such
+  // word.
+  static bool was_refused() { return false; }
   // After the body: both sides agree on where the answer ended, and want to go on.
   bool reusable() const { return complete_ && sent_whole_ && keep_alive_ && buffered_.empty(); }
 

@@ -291,9 +291,10 @@ Task<config::Result<void>> Fetcher::State::attempt(Activity& activity, FetchRequ
     end.sent = exchange.sent();
     end.answered = exchange.answered();
     if (step) break;
-    // The upstream closed an idle connection just when we used it, or takes no more streams. That
+    // The upstream closed an idle connection just when we used it, or turned the stream away. That
     // is no sign of trouble: again at once.
-    if (!reused || again || activity.interrupted() || !exchange.may_repeat(request.method))
+    const bool is_no_trouble = reused || exchange.was_refused();
+    if (!is_no_trouble || again || activity.interrupted() || !exchange.may_repeat(request.method))
       co_return step;
     if (response.trace) response.trace->end_attempt(step, 0, response.timings);
     if (!lease->http2()) {

@@ -37,6 +37,7 @@ class Http2Exchange {
   // False also where the upstream said that it will not act on the request.
   bool sent() const { return stream_.sent(); }
   bool answered() const { return stream_.answered(); }
+  bool was_refused() const { return stream_.refused(); }
   bool reusable() const { return complete_; }
   std::uint64_t body_bytes() const { return received_; }
   TimePoint sent_at() const { return stream_.sent_at(); }

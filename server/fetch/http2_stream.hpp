@@ -54,6 +54,7 @@ class Http2Stream final : private Deferred {
   void take(std::size_t bytes);  // off the front of the body
   bool ended() const { return ended_; }
   bool sent() const { return sent_ && !refused_; }
+  bool refused() const { return refused_; }
   bool answered() const { return answered_; }
   TimePoint sent_at() const { return sent_at_; }
   TimePoint answered_at() const { return answered_at_; }

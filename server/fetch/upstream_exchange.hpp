@@ -50,6 +50,9 @@ class UpstreamExchange {
   bool may_repeat(wire::Method method) {
     return visit([&](auto& exchange) { return exchange.may_repeat(method); });
   }
+  bool was_refused() {
+    return visit([](auto& exchange) { return exchange.was_refused(); });
+  }
   bool sent() {
     return visit([](auto& exchange) { return exchange.sent(); });
   }

@@ -295,6 +295,29 @@ TEST_F(FetchHttp2, SendsAgainWhatTheUpstreamRefusedUnseen) {
   fetcher().stop();
 }
 
+// Upstreams that shut down say so to whoever comes just then.
+TEST_F(FetchHttp2, SendsAgainWhatANewConnectionRefusedUnseen) {
+  const Http2Script turn_away = [](Http2Peer& peer) {
+    peer.request();
+    peer.go_away(0);
+    peer.wait_for_close();
+  };
+  Upstream leaving({http2(turn_away), http2(answer_all)}, tls.get());
+  Started& moved = start(leaving, "/moved", wire::Method::post);
+  run();
+  EXPECT_EQ(moved.fetched.detail(), "");
+  EXPECT_EQ(moved.fetched.sink.body, "/moved");
+  EXPECT_EQ(moved.fetched.response.attempts, 2u);
+  fetcher().stop();
+
+  renew();
+  Upstream gone({http2(turn_away), http2(turn_away)}, tls.get());
+  Started& refused = start(gone, "/", wire::Method::post);
+  run();
+  EXPECT_EQ(refused.fetched.detail(), "the upstream turned the request away unseen");
+  EXPECT_EQ(refused.fetched.response.attempts, 2u) << "once more, and no more";
+}
+
 TEST_F(FetchHttp2, AGoawayEndsNothingThatWasSeenAndRepeatsTheRest) {
   std::vector<Script> scripts;
   scripts.push_back(http2([&](Http2Peer& peer) {
