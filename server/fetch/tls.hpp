@@ -29,9 +29,8 @@ using TlsSession = std::unique_ptr<ssl_st, TlsDelete>;
 
 // What shortens the next handshake with the same origin, as the bytes of it: OpenSSL's own form
 // keeps every certificate that the upstream showed. At most 8 KiB; what takes more is not kept. A
-// session that is resumed is not verified
-// again, so it rests on what the context trusted under which it was verified: only tickets of the
-// context in use now are kept, however late others come.
+// session that is resumed is not verified again, so it rests on what the context trusted under
+// which it was verified: only tickets of the context in use now are kept, however late others come.
 class TlsResumption {
  public:
   explicit operator bool() const { return ticket_bytes_ > 0; }
