@@ -335,13 +335,21 @@ TEST_F(FetchCacheTest, TheLimitsOfWhoAsksDoNotKeepAnAnswerFromBeingRenewed) {
 }
 
 TEST_F(FetchCacheTest, WhoseAnswerMustNotBeStoredRenewsNothing) {
-  Upstream upstream({answering({ok_response("old", to_renew)})});
+  Upstream upstream({[](Peer& peer) {
+    peer.read_request();
+    peer.send(ok_response("old", to_renew));
+    peer.wait_for_close();
+  }});
   EXPECT_EQ(fetched(upstream.url()), "old miss");
   FetchRequest unstored = request(upstream.url());
   unstored.headers = {{"Cache-Control", "no-store"}};
-  EXPECT_EQ(fetched(unstored), "old stale");
-  settle();
-  EXPECT_EQ(fetcher().stats().connections_active, 0u);
+  for (const bool renews : {false, true}) {
+    EXPECT_EQ(fetched(unstored), "old stale");
+    settle();
+    EXPECT_EQ(fetcher().stats().connections_active, renews ? 1u : 0u);
+    unstored.headers.clear();
+  }
+  fetcher().stop();
 }
 
 TEST_F(FetchCacheTest, NoRetriesWhereAStaleAnswerStandsIn) {
