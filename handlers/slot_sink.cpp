@@ -87,4 +87,16 @@ Task<Result<workers::Slot>> SlotSink::take(Activity& activity) {
   co_return std::move(slot_);
 }
 
+Task<Result<void>> describe_with_room(Activity& activity, SlotPool& slots, workers::Slot& slot,
+                                      std::string_view media_type, std::string_view final_url,
+                                      workers::BodyCoding coding) {
+  Result<void> described;
+  Room waiting(activity, slots, SlotPool::WaitFor::growth, slot, [&] {
+    described = slot.describe(media_type, final_url, coding);
+    return described || described.error().code != ErrorCode::overloaded;
+  });
+  if (!co_await waiting) co_return no_room(activity);
+  co_return described;
+}
+
 }  // namespace fetchmill::handlers
