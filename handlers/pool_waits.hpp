@@ -43,17 +43,18 @@ class Processing final : public server::Wait, private workers::Job {
 };
 
 // Waits until `grant` succeeds: it is called when there may be room, and returns whether there was.
+// `slot`: the one that is to grow; empty, where there is none yet.
 template <class Grant>
 class Room final : public server::Wait, private workers::RoomWaiter {
  public:
   Room(server::Activity& activity, workers::SlotPool& slots, workers::SlotPool::WaitFor what,
-       Grant grant)
-      : Wait(activity), slots_(slots), what_(what), grant_(std::move(grant)) {}
+       const workers::Slot& slot, Grant grant)
+      : Wait(activity), slots_(slots), what_(what), slot_(slot), grant_(std::move(grant)) {}
 
   bool await_ready() const { return interrupted(); }
   void await_suspend(std::coroutine_handle<> sequence) {
     suspend(sequence);
-    slots_.wait(*this, what_);
+    slots_.wait(*this, what_, slot_);
   }
   // False: interrupted.
   bool await_resume() const { return granted_; }
@@ -69,6 +70,7 @@ class Room final : public server::Wait, private workers::RoomWaiter {
 
   workers::SlotPool& slots_;
   workers::SlotPool::WaitFor what_;
+  const workers::Slot& slot_;
   Grant grant_;
   bool granted_ = false;
 };

@@ -204,6 +204,12 @@ Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& t
   if (!to_worker) co_return slot;
   Result<void> described =
       slot->describe(report.response.media_type(), report.response.final_url, *coding);
+  if (!described && described.error().code == ErrorCode::overloaded) {
+    Task<Result<void>> describing =
+        describe_with_room(activity, app.pool.slots(), *slot, report.response.media_type(),
+                           report.response.final_url, *coding);
+    described = co_await describing;
+  }
   if (!described) co_return std::move(described).error();
   co_return slot;
 }

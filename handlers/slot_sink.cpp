@@ -28,7 +28,7 @@ Error no_room(const Activity& activity) {
 }  // namespace
 
 Task<bool> SlotSink::wait_to_read(Activity& activity) {
-  Room waiting(activity, slots_, SlotPool::WaitFor::reading, [] { return true; });
+  Room waiting(activity, slots_, SlotPool::WaitFor::reading, slot_, [] { return true; });
   const bool granted = co_await waiting;
   co_return granted;
 }
@@ -64,7 +64,7 @@ Task<Result<std::span<char>>> SlotSink::wait_for_space(Activity& activity, std::
   const server::TimePoint limit =
       slot_ ? server::TimePoint::max() : server::Clock::now() + lease_wait_max;
   server::DeadlineScope scope(activity, limit, ErrorCode::overloaded);
-  Room waiting(activity, slots_, what, [&] {
+  Room waiting(activity, slots_, what, slot_, [&] {
     room = try_space(wanted);
     return room || room.error().code != ErrorCode::overloaded;
   });
@@ -77,7 +77,7 @@ Task<Result<workers::Slot>> SlotSink::take(Activity& activity) {
   if (!leased && leased.error().code == ErrorCode::overloaded) {
     server::DeadlineScope scope(activity, server::Clock::now() + lease_wait_max,
                                 ErrorCode::overloaded);
-    Room waiting(activity, slots_, SlotPool::WaitFor::lease, [&] {
+    Room waiting(activity, slots_, SlotPool::WaitFor::lease, slot_, [&] {
       leased = try_lease();
       return leased || leased.error().code != ErrorCode::overloaded;
     });
@@ -85,6 +85,18 @@ Task<Result<workers::Slot>> SlotSink::take(Activity& activity) {
   }
   if (!leased) co_return leased.error();
   co_return std::move(slot_);
+}
+
+Task<Result<void>> describe_with_room(Activity& activity, SlotPool& slots, workers::Slot& slot,
+                                      std::string_view media_type, std::string_view final_url,
+                                      workers::BodyCoding coding) {
+  Result<void> described;
+  Room waiting(activity, slots, SlotPool::WaitFor::growth, slot, [&] {
+    described = slot.describe(media_type, final_url, coding);
+    return described || described.error().code != ErrorCode::overloaded;
+  });
+  if (!co_await waiting) co_return no_room(activity);
+  co_return described;
 }
 
 }  // namespace fetchmill::handlers

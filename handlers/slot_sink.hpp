@@ -46,4 +46,12 @@ class SlotSink final : public server::fetch::BodySink {
   workers::Slot slot_;
 };
 
+// For a body that is complete, where describe() found no room for what was said of it: describes it
+// when there is some, which comes as for any body that grows.
+server::Task<config::Result<void>> describe_with_room(server::Activity& activity,
+                                                      workers::SlotPool& slots, workers::Slot& slot,
+                                                      std::string_view media_type,
+                                                      std::string_view final_url,
+                                                      workers::BodyCoding coding);
+
 }  // namespace fetchmill::handlers

@@ -25,20 +25,36 @@ constexpr std::uint64_t large_slot_bytes_for(std::uint64_t body_bytes_max) {
       page_bytes);
 }
 
-// Capacity. budget = open + reserve, and resident_ never exceeds it:
+// Capacity. budget = open + reserve.
 //
-//   open      what leases and growing bodies may make resident, warm free pages included;
+//   open      what slots may claim, but for the holder of the reserve;
 //   reserve   one large slot, and the medium one it may come from: the way of one body from any
 //             size to the largest.
 //
-// Nothing deadlocks: the first growing body that does not fit into `open` becomes the reserve's
-// holder. With the reserve, and the one large range that nobody else may take, it can always grow
-// to its end. Then it is processed, which ends by the task's timeout, or it is sent, which ends by
-// the write deadline; its slot comes free, and the reserve with it, for the next in the queue. All
-// others hold what they have and wait without a worker and without a lock.
-constexpr std::uint64_t reserve_bytes(const SlotShape& shape) {
-  return shape.large_slot_bytes + medium_slot_bytes;
-}
+// A slot's claim is the pages it may touch. What a free medium or large slot, or a large one that
+// is leased again, still has beyond its claim is warm: it can be given back at any time. A small
+// slot keeps its claim when it is free, and its page. So resident_ = claimed_ + warm pages, and:
+//
+//   1. resident_ never exceeds the budget: claim() lets no page beyond it come to be.
+//   2. All but the holder claim at most `open`. Only claim() raises a claim, and for others than
+//      the holder only as far as claimed_, the holder's included, stays within `open`. Whether the
+//      pages are warm already makes no difference: the reserve's last holder may have left them.
+//      When the holder's slot comes free its claim is gone; that of a small slot, which stays, was
+//      made within `open`.
+//   3. The holder can always grow to its end. It claims a medium and a large slot at most, so by 2
+//      claimed_ stays within the budget whatever it asks for, and what is resident beyond that is
+//      warm. A large range is free for it: nobody else takes the last one. What a turn may give
+//      back can be too little; then the holder waits, in front of all others, and each turn gives
+//      some back and asks for the next, until there is room.
+//   4. While a growing body waits there is a holder, or a turn is due. One that fails becomes the
+//      holder if there is none; behind others that wait already it is not its turn, but then a
+//      turn is due, since the last holder's end asked for one, and in it the first in the queue
+//      becomes the holder.
+//
+// Nothing deadlocks: by 4 and 3 some body grows to its end. Then it is processed, which ends by the
+// task's timeout, or it is sent, which ends by the write deadline; or it does not go on, which ends
+// by the deadline of who sends it. Its slot comes free, and the reserve with it, for the next in
+// the queue. All others hold what they have and wait without a worker and without a lock.
 
 }  // namespace
 
@@ -52,7 +68,7 @@ config::Result<SlotShape> slot_shape(std::uint64_t region_bytes, std::uint64_t b
   shape.budget_bytes = region_bytes / page_bytes * page_bytes;
   shape.body_bytes_max = body_bytes_max;
   shape.large_slot_bytes = large_slot_bytes_for(body_bytes_max);
-  const std::uint64_t needed = 3 * reserve_bytes(shape);
+  const std::uint64_t needed = 3 * shape.reserve_bytes();
   if (shape.budget_bytes < needed)
     return config::Error(config::ErrorCode::invalid_request,
                          "workers.region_mb must be at least " +
@@ -114,6 +130,7 @@ SlotPool::SlotPool(std::span<std::byte> region, const SlotShape& shape, std::uin
       room_hint_(std::move(room_hint)),
       // There are some hundred thousand: the system's zero pages come as slots come into use.
       entries_(static_cast<SlotEntry*>(std::calloc(shape.slot_count(), sizeof(SlotEntry)))),
+      give_back_left_(shape.give_back_bytes_max),
       crowd_(crowd),
       reserve_holder_(no_slot) {
   if (!entries_) throw std::bad_alloc();
@@ -196,8 +213,9 @@ bool SlotPool::claim(std::uint32_t index, std::uint64_t bytes, bool privileged) 
   bytes = which == Class::large ? round_up(bytes, page_bytes) : slot_bytes(which);
   SlotEntry& entry = entries_[index];
   if (bytes <= entry.claimed) return true;
+  const std::uint64_t limit = shape_.budget_bytes - (privileged ? 0 : shape_.reserve_bytes());
+  if (claimed_ + (bytes - entry.claimed) > limit) return false;
   const std::uint64_t more = bytes > entry.resident ? bytes - entry.resident : 0;
-  const std::uint64_t limit = shape_.budget_bytes - (privileged ? 0 : reserve_bytes(shape_));
   if (more > 0 && resident_ + more > limit) {
     make_room(resident_ + more - limit, index);
     if (resident_ + more > limit) return false;
@@ -222,7 +240,7 @@ bool SlotPool::ensure(Slot& slot, std::uint64_t bytes) {
            move_to(slot, Class::large, bytes, privileged);
   };
   if (bytes <= slot.entry_->claimed || attempt()) return true;
-  if (reserve_holder_ != no_slot) return false;
+  if (reserve_holder_ != no_slot || (!growing_.empty() && !serving_)) return false;
   reserve_holder_ = index;
   return attempt();
 }
@@ -276,7 +294,7 @@ std::uint64_t SlotPool::give_back(std::uint32_t index, std::uint64_t bytes_max) 
 }
 
 bool SlotPool::housekeeping(Clock::time_point now) {
-  give_back_left_ = give_back_bytes_max;
+  give_back_left_ = shape_.give_back_bytes_max;
   for (const Class which : {Class::large, Class::medium})
     for (const std::uint32_t index : free_of(which).all_used()) {
       if (now - entries_[index].freed_at >= idle_time) give_back(index, give_back_left_);
@@ -323,8 +341,10 @@ bool SlotPool::give_back_strays(const Fd& file) {
 
 // ---- waiting
 
-void SlotPool::wait(RoomWaiter& waiter, WaitFor what) {
-  queue_of(what).push_back(waiter);
+void SlotPool::wait(RoomWaiter& waiter, WaitFor what, const Slot& slot) {
+  const bool is_holder = slot && index_of(*slot.entry_) == reserve_holder_;
+  Queue& queue = queue_of(what);
+  queue.insert(is_holder ? queue.begin() : queue.end(), waiter);
   will_hint();
   hint();
 }
@@ -335,7 +355,7 @@ void SlotPool::cancel(RoomWaiter& waiter) {
 
 void SlotPool::serve_waiters() {
   hint_ = Hint::due;
-  give_back_left_ = give_back_bytes_max;
+  give_back_left_ = shape_.give_back_bytes_max;
   serving_ = true;
   for (Queue* queue : {&growing_, &leasing_})
     while (!queue->empty()) {
@@ -346,7 +366,7 @@ void SlotPool::serve_waiters() {
       will_hint();
       serving_ = false;
       // What was given back this turn was not enough, but there may be more next turn.
-      if (give_back_left_ < give_back_bytes_max) hint();
+      if (give_back_left_ < shape_.give_back_bytes_max) hint();
       return;
     }
   serving_ = false;
@@ -380,7 +400,12 @@ SlotPool::Usage SlotPool::usage() const {
   const std::uint64_t free_small = free_of(Class::small).used_count * small_slot_bytes;
   std::uint32_t leased = 0;
   for (const FreeSlots& slots : free_) leased += slots.leased();
-  return {shape_.budget_bytes, resident_, claimed_ - free_small, leased,
+  const std::uint64_t held = reserve_holder_ == no_slot ? 0 : entries_[reserve_holder_].claimed;
+  return {shape_.budget_bytes,
+          resident_,
+          claimed_ - free_small,
+          claimed_ - held,
+          leased,
           static_cast<std::uint32_t>(growing_.size() + leasing_.size())};
 }
 

@@ -47,8 +47,12 @@ struct SlotShape {
   std::uint32_t small_count = 0;
   std::uint32_t medium_count = 0;
   std::uint32_t large_count = 0;
+  // What one turn may give back to the system.
+  std::uint64_t give_back_bytes_max = std::uint64_t{1} << 20U;
 
   std::uint64_t address_bytes() const;
+  // Of the budget, for the body that grows to its end when nothing else can: see slots.cpp.
+  std::uint64_t reserve_bytes() const { return large_slot_bytes + medium_slot_bytes; }
   std::uint32_t slot_count() const { return small_count + medium_count + large_count; }
 };
 
@@ -133,8 +137,8 @@ class Slot {
 };
 
 // Somebody who waits for room, for a new slot or for a growing one. First come, first served;
-// growing bodies before new ones. Whoever waits has a deadline and cancels the wait; so does
-// destroying the waiter.
+// growing bodies before new ones, and the reserve's holder before all. Whoever waits has a deadline
+// and cancels the wait; so does destroying the waiter.
 class RoomWaiter : public boost::intrusive::list_base_hook<
                        boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
@@ -163,6 +167,8 @@ class SlotPool {
     std::uint64_t budget_bytes = 0;
     std::uint64_t resident_bytes = 0;  // pages that exist, leased or kept warm
     std::uint64_t claimed_bytes = 0;   // pages that leased slots may use
+    // What is claimed by all but the reserve's holder, also by small slots that are free now.
+    std::uint64_t open_bytes = 0;
     std::uint32_t leased_slots = 0;
     std::uint32_t waiters = 0;
   };
@@ -186,16 +192,17 @@ class SlotPool {
   bool crowded() const { return sealed_ >= crowd_; }
 
   enum class WaitFor : std::uint8_t { growth, lease, reading };
-  void wait(RoomWaiter& waiter, WaitFor what);
+  // `slot`: the one that is to grow. It is not looked at later.
+  void wait(RoomWaiter& waiter, WaitFor what, const Slot& slot = {});
   // Does nothing when it is not waiting.
   void cancel(RoomWaiter& waiter);
   // To be called every few milliseconds while workers are busy. What waits to be read waits for
   // quick tasks only: where they were slow since the last call, a crowd is let in.
   void let_read();
-  // One turn of waiters. Gives back at most give_back_bytes_max to make room.
+  // One turn of waiters. Gives back at most SlotShape::give_back_bytes_max to make room.
   void serve_waiters();
   // Gives pages of large and medium slots that were idle for idle_time back to the system, at most
-  // give_back_bytes_max a call. True: there may be more to come.
+  // SlotShape::give_back_bytes_max a call. True: there may be more to come.
   bool housekeeping(Clock::time_point now);
 
   // Bytes of pages that exist and that no slot accounts for. To read where nothing was written
@@ -203,7 +210,7 @@ class SlotPool {
   // file, so no process can hide a part of it.
   std::uint64_t stray_bytes(const Fd& file) const;
   // Gives such pages back to the system, within what housekeeping() left of this turn's
-  // give_back_bytes_max. True: there may be more to come.
+  // SlotShape::give_back_bytes_max. True: there may be more to come.
   bool give_back_strays(const Fd& file);
 
   // ---- for the Pool: a submitted slot is read by a worker until that worker answered or died.
@@ -231,7 +238,6 @@ class SlotPool {
 
   Usage usage() const;
 
-  static constexpr std::uint64_t give_back_bytes_max = std::uint64_t{1} << 20U;
   static constexpr std::chrono::seconds idle_time{30};
 
  private:
@@ -322,9 +328,9 @@ class SlotPool {
   Queue leasing_;
   Queue reading_;
   std::uint64_t resident_ = 0;
-  std::uint64_t claimed_ = 0;                           // also by small slots that are free now
-  std::uint64_t give_back_left_ = give_back_bytes_max;  // of this turn
-  std::uint64_t strays_sought_to_ = 0;                  // an offset, since the search began
+  std::uint64_t claimed_ = 0;           // also by small slots that are free now
+  std::uint64_t give_back_left_;        // of this turn
+  std::uint64_t strays_sought_to_ = 0;  // an offset, since the search began
   std::uint32_t sealed_ = 0;
   std::uint32_t unsealed_ = 0;  // since the last let_read()
   std::uint32_t crowd_;

@@ -9,6 +9,7 @@ import pathlib
 import resource
 import signal
 import sys
+import threading
 import time
 import unittest.mock
 
@@ -19,6 +20,7 @@ import processes
 from harness import ERRORS, ServerTest
 from http_client import ConnectionOver
 from processes import SANITIZED, alive, bound, eventually, with_more_time
+from upstreams import CLOSE, READ, RawUpstream
 
 ITERATIONS = 3_000_000
 LONG = 500_000_000
@@ -133,6 +135,36 @@ class RegionExhaustion(OutcomeTest):
             self.assert_batch_is_whole(batch.result(), 8)
         codes = {o.get("error", {}).get("code") for o in batch.result().outcomes}
         self.assertLessEqual(codes, {None, "overloaded"})
+        self.assert_nothing_held(self.server)
+
+    def test_what_was_fetched_waits_for_the_room_of_its_url(self):
+        full = threading.Event()
+        self.addCleanup(full.set)
+        body = body_of(0, 3000)
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n"
+        script = [READ, head + body[:1000], full.wait, body[1000:], CLOSE]
+        with RawUpstream(script) as upstream, concurrent.futures.ThreadPoolExecutor(13) as pool:
+            url = upstream.url("/" + "x" * 2000)
+            fetching = pool.submit(self.server.fetch, url, ("hash", {"algorithm": "sha256"}))
+            eventually(
+                lambda: self.server.metrics().value("region_bytes", state="used") > 0,
+                "the body has a slot",
+            )
+            held = [self.half_sent(number) for number in range(12)]
+            # The reserve, a large slot and a medium one, is 1,200,128 bytes here.
+            eventually(
+                lambda: self.server.metrics().value("region_bytes", state="free") < 1_190_000,
+                "one body uses the reserve, and there is no room for others",
+            )
+            full.set()
+            eventually(
+                lambda: self.server.metrics().value("fetch_connections", state="active") == 0,
+                "the body is complete",
+            )
+            self.assertFalse(fetching.done())
+            list(pool.map(lambda pair: self.finish(*pair), held))
+            fetched = self.assert_ok(fetching.result())
+        self.assertEqual(fetched.body.strip(), hashlib.sha256(body).hexdigest().encode())
         self.assert_nothing_held(self.server)
 
 

@@ -23,6 +23,115 @@ class Waiter final : public RoomWaiter {
   std::function<bool()> attempt_;
 };
 
+// A body of 1 MiB that comes in pieces, and waits where there is no room for the next.
+class Upload final : public RoomWaiter {
+ public:
+  explicit Upload(SlotPool& pool) : pool_(pool), slot_(*pool.lease("[]", MiB)) {}
+  std::uint64_t bytes() const { return slot_.body().size(); }
+  const Slot& slot() const { return slot_; }
+  void leave() { slot_.release(); }
+  // False: no further now.
+  bool grow_to(std::uint64_t bytes) {
+    wanted_ = bytes;
+    if (try_again()) return true;
+    pool_.wait(*this, SlotPool::WaitFor::growth, slot_);
+    return false;
+  }
+  bool try_again() override {
+    while (bytes() < wanted_) {
+      const config::Result<std::span<char>> room = slot_.writable(piece_bytes);
+      if (!room) return false;
+      slot_.commit(piece_bytes);
+    }
+    return true;
+  }
+
+ private:
+  static constexpr std::uint64_t piece_bytes = 16 * 1024;
+  SlotPool& pool_;
+  Slot slot_;
+  std::uint64_t wanted_ = 0;
+};
+
+class SlotsReserveTest : public SlotsTest {
+ protected:
+  SlotsReserveTest() { open(4 * MiB, MiB); }
+  std::uint64_t open_bytes() const { return shape_.budget_bytes - shape_.reserve_bytes(); }
+  bool reserve_is_held() const { return pool_->usage().open_bytes < pool_->usage().claimed_bytes; }
+  // Some that stand still and claim all of the open part but less than `spare`.
+  void pause_uploads(std::uint64_t spare) {
+    for (int i = 0; i < 6; ++i) uploads_.push_back(std::make_unique<Upload>(*pool_));
+    for (std::uint64_t bytes = 16 * 1024;; bytes += 16 * 1024)
+      for (const auto& upload : uploads_) {
+        if (pool_->usage().claimed_bytes + spare > open_bytes()) return;
+        ASSERT_TRUE(upload->grow_to(bytes));
+      }
+  }
+  void serve_all() {
+    for (; served_ < hints_; ++served_) pool_->serve_waiters();
+  }
+  // All go on, and leave when they have everything.
+  void finish_uploads() {
+    for (const auto& upload : uploads_)
+      if (!upload->is_linked()) upload->grow_to(MiB);
+    while (!uploads_.empty()) {
+      serve_all();
+      const auto full = std::find_if(uploads_.begin(), uploads_.end(),
+                                     [](const auto& upload) { return upload->bytes() == MiB; });
+      ASSERT_NE(full, uploads_.end()) << "a deadlock";
+      uploads_.erase(full);
+    }
+  }
+
+  std::vector<std::unique_ptr<Upload>> uploads_;
+  int served_ = 0;
+};
+
+TEST_F(SlotsReserveTest, WhatAHolderLeftWarmIsNotTakenFromTheNext) {
+  pause_uploads(256 * 1024);
+  Upload gone(*pool_);
+  ASSERT_TRUE(gone.grow_to(7 * MiB / 8));
+  ASSERT_TRUE(reserve_is_held());
+  gone.leave();
+  // Its range, and the pages it left there.
+  uploads_.push_back(std::make_unique<Upload>(*pool_));
+  ASSERT_TRUE(uploads_.back()->grow_to(7 * MiB / 8));
+  EXPECT_LE(pool_->usage().open_bytes, open_bytes());
+  finish_uploads();
+}
+
+TEST_F(SlotsReserveTest, TheHolderIsServedBeforeThoseThatWaitForIt) {
+  pause_uploads(64 * 1024);
+  Upload holder(*pool_);
+  ASSERT_TRUE(holder.grow_to(MiB / 2));
+  ASSERT_TRUE(reserve_is_held());
+  ASSERT_FALSE(uploads_.front()->grow_to(MiB));
+  Waiter waiting([] { return true; });
+  pool_->wait(waiting, SlotPool::WaitFor::growth);
+  serve_all();
+  EXPECT_EQ(waiting.attempts, 0) << "first come, first served";
+  // As if it had no room for a moment: what a turn may give back was spent.
+  pool_->wait(holder, SlotPool::WaitFor::growth, holder.slot());
+  EXPECT_TRUE(holder.is_linked());
+  serve_all();
+  ASSERT_FALSE(holder.is_linked());
+  holder.leave();
+  finish_uploads();
+}
+
+TEST_F(SlotsReserveTest, TheReserveGoesToTheFirstThatWaits) {
+  pause_uploads(64 * 1024);
+  Upload holder(*pool_);
+  ASSERT_TRUE(holder.grow_to(MiB / 2));
+  ASSERT_FALSE(uploads_[0]->grow_to(MiB));
+  holder.leave();
+  // Before the turn that serves the queue.
+  EXPECT_FALSE(uploads_[1]->grow_to(MiB));
+  serve_all();
+  EXPECT_EQ(uploads_[0]->bytes(), MiB);
+  finish_uploads();
+}
+
 // A reader seals a slot when its turn has come, unless it finds no body.
 class SlotsCrowdTest : public SlotsTest {
  protected:
@@ -227,8 +336,8 @@ TEST_F(SlotsTest, IdleRangesGoBackInPortionsAndOnlyWhenIdleForLong) {
   EXPECT_EQ(pool_->usage().resident_bytes, resident);
   const auto later = SlotPool::Clock::now() + SlotPool::idle_time;
   EXPECT_TRUE(pool_->housekeeping(later)) << "there is more";
-  EXPECT_EQ(resident - pool_->usage().resident_bytes, SlotPool::give_back_bytes_max);
-  EXPECT_EQ(pages - pages_present(), SlotPool::give_back_bytes_max / page_bytes);
+  EXPECT_EQ(resident - pool_->usage().resident_bytes, shape_.give_back_bytes_max);
+  EXPECT_EQ(pages - pages_present(), shape_.give_back_bytes_max / page_bytes);
   while (pool_->housekeeping(later)) {
   }
   EXPECT_EQ(pool_->usage().resident_bytes, 0U);

@@ -82,7 +82,7 @@ class SlotsTest : public testing::Test {
       const std::uint64_t before = pool_->stray_bytes(file_.readable);
       pool_->housekeeping(SlotPool::Clock::now());
       more = pool_->give_back_strays(file_.readable);
-      EXPECT_LE(before - pool_->stray_bytes(file_.readable), SlotPool::give_back_bytes_max);
+      EXPECT_LE(before - pool_->stray_bytes(file_.readable), shape_.give_back_bytes_max);
     }
   }
 
