@@ -138,13 +138,13 @@ class SpawnerProcess {
   }
 
   // By the spawner, since the loop cannot write to answers and no worker is there. Requests come in
-  // order, so the area's next worker does not run yet.
+  // order, so the area's next worker does not run yet. What the last one answered was copied.
   void give_back(std::uint32_t area) {
     const SharedFile& answers = memory_.areas[area].answers;
     // Failing, the pages stay until they are used again.
     [[maybe_unused]] const int done =
         ::fallocate(answers.writable.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                    large_output_offset, static_cast<off_t>(answers.bytes - large_output_offset));
+                    small_outputs_offset, static_cast<off_t>(answers.bytes - small_outputs_offset));
   }
 
   // Until it is waited for, the pid is the child's.

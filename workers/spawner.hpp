@@ -31,7 +31,8 @@ namespace fetchmill::workers {
 enum class SpawnRequestKind : std::uint32_t {
   spawn = 1,
   end = 2,        // a worker whose pidfd could not be received; otherwise the loop kills
-  give_back = 3,  // the pages of a large output, to the system. Requires: the area has no worker
+  give_back = 3,  // the pages of all outputs, to the system. Requires: the area has no worker, and
+                  // what its last one answered was copied
 };
 struct SpawnRequest {
   SpawnRequestKind kind;

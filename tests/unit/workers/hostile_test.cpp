@@ -140,13 +140,13 @@ class HostileTest : public PoolTest {
     EXPECT_EQ(bytes.find('\n'), std::string::npos);
   }
 
-  // Pages of large outputs, which exist once they were written to.
+  // Pages of outputs, which exist once they were written to.
   std::uint64_t output_pages() const {
     std::uint64_t count = 0;
     for (const Region& answers : forged_) {
-      const std::span<std::byte> large = answers.all().subspan(large_output_offset);
-      std::vector<unsigned char> present(large.size() / page_bytes);
-      EXPECT_EQ(::mincore(large.data(), large.size(), present.data()), 0);
+      const std::span<std::byte> outputs = answers.all().subspan(small_outputs_offset);
+      std::vector<unsigned char> present(outputs.size() / page_bytes);
+      EXPECT_EQ(::mincore(outputs.data(), outputs.size(), present.data()), 0);
       count += static_cast<std::uint64_t>(std::count_if(
           present.begin(), present.end(), [](auto page) { return (page & 1U) != 0; }));
     }
@@ -231,7 +231,8 @@ TEST_F(HostileTest, WhatAWorkerHoardedGoesBackWhenItEnds) {
   start_beside_hostile({.seed = 13, .areas = UINT32_MAX, .only = Deed::hoard});
   for (int i = 0; i < 1000 && restarts("killed") < 4; ++i) run(op("identity"), "small");
   EXPECT_GE(restarts("killed"), 4U);
-  EXPECT_TRUE(run_until([this] { return output_pages() == 0; }));
+  // But for the honest answers of those that live.
+  EXPECT_TRUE(run_until([this] { return output_pages() <= forged_.size(); }));
 }
 
 TEST_F(HostileTest, AWorkerThatWasTakenOverCannotHaveInputsRefused) {

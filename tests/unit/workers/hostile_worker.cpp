@@ -159,6 +159,7 @@ class HostileWorker {
       case Deed::haunt:
         return haunt(task);
       case Deed::hoard:
+        std::memset(output(small_outputs_offset), devils_byte, ring_depth * small_output_bytes);
         std::memset(output(large_output_offset), devils_byte, 256 * page_bytes);
         std::raise(SIGKILL);
         return;
