@@ -138,7 +138,7 @@ class SpawnerProcess {
   }
 
   // By the spawner, since the loop cannot write to answers and no worker is there. Requests come in
-  // order, so the area's next worker does not run yet. What it answered was copied.
+  // order, so the area's next worker does not run yet. What the last one answered was copied.
   void give_back(std::uint32_t area) {
     const SharedFile& answers = memory_.areas[area].answers;
     // Failing, the pages stay until they are used again.
