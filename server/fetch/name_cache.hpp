@@ -28,6 +28,7 @@ class NameCache {
   // Null: not known, or not any more. Valid until the next call.
   const Resolved* find(const std::string& name, TimePoint now);
   void remember(const std::string& name, Resolved resolved, TimePoint expires);
+  std::size_t size() const { return entries_.size(); }
 
  private:
   struct Entry : ListHook {

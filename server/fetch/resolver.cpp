@@ -249,7 +249,9 @@ void Resolver::finish(const std::string& name) {
 
 void Resolver::tell(Lookup& lookup, const DnsAnswer& answer) {
   const Resolved outcome = resolved(lookup.name, answer);
-  cache_.remember(lookup.name, outcome, Clock::now() + kept_for(answer));
+  // To find out again that a name cannot be asked for costs no question.
+  if (answer.outcome != DnsOutcome::bad_name)
+    cache_.remember(lookup.name, outcome, Clock::now() + kept_for(answer));
   while (!lookup.waiting.empty()) {
     Resolve& wait = lookup.waiting.front();
     wait.unlink();

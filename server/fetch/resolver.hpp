@@ -55,6 +55,9 @@ class Resolver {
   // Fails the lookups under way.
   void stop();
 
+  // Whose answers are remembered.
+  std::size_t names_known() const { return cache_.size(); }
+
  private:
   struct Lookup;
   struct Question;

@@ -150,6 +150,7 @@ class FetchResolver : public ::testing::Test {
     drive(*this, activity, host, answer);
   }
   void stop() { resolver_->stop(); }
+  std::size_t names_known() const { return resolver_->names_known(); }
   void run() {
     if (running_ == 0) return;
     io_.restart();
@@ -219,6 +220,14 @@ TEST_F(FetchResolver, GoesAheadAgainWhileIpv6IsStillMissing) {
   EXPECT_EQ(resolve("mute.test"), "192.0.2.5");
   EXPECT_LT(Clock::now() - begun, std::chrono::seconds(20));
   EXPECT_EQ(server.queries(), 2) << "by the same lookup";
+}
+
+TEST_F(FetchResolver, DoesNotRememberNamesThatCannotBeAskedFor) {
+  NameServer server;
+  ask(server);
+  const std::string name = std::string(64, 'a') + ".test";
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(resolve(name), name + ": not a name that can be looked up");
+  EXPECT_EQ(names_known(), 0U);
 }
 
 TEST_F(FetchResolver, SaysInWordsWhyNot) {
