@@ -183,9 +183,13 @@ DnsAnswer read_answer(int status, std::span<const unsigned char> message, Family
 }
 
 DnsAnswer merge(DnsAnswer one, const DnsAnswer& other) {
+  const bool only_one_found = one.addresses.empty() != other.addresses.empty();
+  if (only_one_found)
+    one.ttl = one.addresses.empty() ? other.ttl : one.ttl;
+  else if (!one.ttl || (other.ttl && *other.ttl < *one.ttl))
+    one.ttl = other.ttl;
   one.outcome = std::max(one.outcome, other.outcome);
   one.addresses.insert(one.addresses.end(), other.addresses.begin(), other.addresses.end());
-  if (!one.ttl || (other.ttl && *other.ttl < *one.ttl)) one.ttl = other.ttl;
   return one;
 }
 

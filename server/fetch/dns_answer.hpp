@@ -38,7 +38,8 @@ struct DnsAnswer {
   DnsOutcome outcome = DnsOutcome::no_such_name;
   std::vector<Address> addresses;  // not empty exactly when found
   // The least of the addresses and of the aliases that led to them (CNAME); where there is none,
-  // by RFC 2308. Empty: not said.
+  // by RFC 2308: that there is none of one kind does not shorten what holds for the other. Empty:
+  // not said.
   std::optional<std::chrono::seconds> ttl;
 };
 

@@ -177,6 +177,7 @@ TEST(DnsAnswer, OfTwoQuestionsIsWhatBothSupport) {
   const DnsAnswer found{DnsOutcome::found, addresses("192.0.2.1"), seconds(60)};
   const DnsAnswer none{DnsOutcome::no_address, {}, seconds(30)};
   const DnsAnswer no_name{DnsOutcome::no_such_name, {}, std::nullopt};
+  const DnsAnswer sooner{DnsOutcome::found, addresses("192.0.2.2"), seconds(10)};
   const DnsAnswer late{DnsOutcome::timed_out, {}, std::nullopt};
   struct Case {
     DnsAnswer one, other;
@@ -184,7 +185,8 @@ TEST(DnsAnswer, OfTwoQuestionsIsWhatBothSupport) {
     std::optional<seconds> ttl;
   };
   const Case cases[] = {
-      {found, none, DnsOutcome::found, seconds(30)},
+      {found, none, DnsOutcome::found, seconds(60)},
+      {found, sooner, DnsOutcome::found, seconds(10)},
       {found, late, DnsOutcome::found, seconds(60)},
       {found, found, DnsOutcome::found, seconds(60)},
       {none, late, DnsOutcome::timed_out, seconds(30)},
