@@ -57,6 +57,11 @@ Task<config::Result<Admission::Lease>> Admission::admit_when_allowed(Activity& a
                                                                      const FetchRequest& request,
                                                                      FetchTrace* trace) {
   for (;;) {
+    // Not where a connection may be had that needs no dialling.
+    if (is_paced(request) && !connections_.has_any(request.url)) {
+      const config::Result<void> passed = circuits_.check(request.url);
+      if (!passed) co_return passed.error();
+    }
     while (const std::optional<TimePoint> until = held_until(request)) {
       const config::Result<void> waited = co_await wait_out(activity, request, trace, *until);
       if (!waited) co_return waited.error();
@@ -73,7 +78,7 @@ Task<config::Result<Admission::Lease>> Admission::admit_when_allowed(Activity& a
 }
 
 // Empty also where the upstream has asked for a pause meanwhile: others get their turn at once
-// then.
+// then, as they do where it could not be reached meanwhile.
 Task<config::Result<Admission::Lease>> Admission::take_in_turn(Activity& activity,
                                                                const FetchRequest& request) {
   Pacing::Turn turn = pacing_.turn(activity, request.url, pace_of(request));
@@ -82,6 +87,13 @@ Task<config::Result<Admission::Lease>> Admission::take_in_turn(Activity& activit
   if (held_until(request)) co_return Lease();
   Lease lease = co_await take(activity, request);
   put_back_where_held(lease, request);
+  if (lease && !lease->is_open()) {
+    const config::Result<void> passed = circuits_.check(request.url);
+    if (!passed) {
+      lease.put_back();
+      co_return passed.error();
+    }
+  }
   if (lease) turn.spend();
   co_return config::Result<Lease>(std::move(lease));
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "config/metrics.hpp"
+#include "server/fetch/circuits.hpp"
 #include "server/fetch/connections.hpp"
 #include "server/fetch/holds.hpp"
 #include "server/fetch/origin_rules.hpp"
@@ -25,9 +26,10 @@ class Admission {
   using Lease = Connections::Lease;
 
   // `held` counts how often a request meets a pause.
-  Admission(Deadlines& deadlines, Connections& connections, const OriginRules& origins,
-            std::mt19937_64& random, config::Counter& held)
+  Admission(Deadlines& deadlines, Connections& connections, Circuits& circuits,
+            const OriginRules& origins, std::mt19937_64& random, config::Counter& held)
       : connections_(connections),
+        circuits_(circuits),
         origins_(origins),
         random_(random),
         held_(held),
@@ -40,7 +42,8 @@ class Admission {
   Lease admit_now(Activity& activity, const FetchRequest& request);
   // A connection, once the request may go. The lease is empty only when the activity was
   // interrupted while it waited for one. `trace`, where there is one, is told of pauses. Errors:
-  // rate_limited; the activity's code.
+  // rate_limited; circuit_open, rather than a wait for a turn that would be of no use; the
+  // activity's code.
   Task<config::Result<Lease>> admit(Activity& activity, const FetchRequest& request,
                                     FetchTrace* trace);
   // A connection, or another one, for a request that was admitted. Empty: the activity was
@@ -71,6 +74,7 @@ class Admission {
                                       FetchTrace* trace, TimePoint until);
 
   Connections& connections_;
+  Circuits& circuits_;
   const OriginRules& origins_;
   std::mt19937_64& random_;
   config::Counter& held_;

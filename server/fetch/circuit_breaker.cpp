@@ -3,9 +3,8 @@
 namespace fetchmill::server::fetch {
 
 bool CircuitBreaker::admits(TimePoint now) {
-  if (state_ == State::closed) return true;
-  if (state_ == State::half_open || now < tried_again_at_) return false;
-  state_ = State::half_open;
+  if (!would_admit(now)) return false;
+  if (state_ == State::open) state_ = State::half_open;
   return true;
 }
 

@@ -33,6 +33,10 @@ class CircuitBreaker {
   // Asks to connect. When it makes the breaker half-open, the caller is the probe: it owes a
   // connected(), failed() or abandoned().
   bool admits(TimePoint now);
+  // What admits() would say, changing nothing.
+  bool would_admit(TimePoint now) const {
+    return state_ == State::closed || (state_ == State::open && now >= tried_again_at_);
+  }
   void connected();
   void failed(const Limits& limits, TimePoint now);
   // The probe ended without finding out: the next one to ask is the probe.

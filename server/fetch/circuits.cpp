@@ -14,10 +14,27 @@ bool is_failure_to_connect(const Error& error) {
 // Another fetch finds out just now: soon, but nobody knows when.
 constexpr milliseconds probe_wait{1000};
 
+Error refusal(const CircuitBreaker& breaker, TimePoint now) {
+  Error error(ErrorCode::circuit_open,
+              "the upstream could not be reached several times in a row; it is tried again later");
+  error.retry_after = probe_wait;
+  if (breaker.state() == CircuitBreaker::State::open)
+    error.retry_after = std::chrono::ceil<milliseconds>(breaker.tried_again_at() - now);
+  return error;
+}
+
 }  // namespace
 
 void Circuits::count(CircuitBreaker::State before, CircuitBreaker::State after) {
   if (before != after) metrics_.fetch_circuit_changes_total.with({to_string(after)}).increment();
+}
+
+config::Result<void> Circuits::check(const Url& url) {
+  const Origin* origin = origins_.find(url);
+  if (!origin) return {};
+  const TimePoint now = Clock::now();
+  if (origin->breaker.would_admit(now)) return {};
+  return refusal(origin->breaker, now);
 }
 
 config::Result<void> Circuits::Dialling::admit() {
@@ -26,17 +43,10 @@ config::Result<void> Circuits::Dialling::admit() {
   CircuitBreaker& breaker = origin->breaker;
   const TimePoint now = Clock::now();
   const CircuitBreaker::State before = breaker.state();
-  if (breaker.admits(now)) {
-    circuits_.count(before, breaker.state());
-    owes_verdict_ = breaker.state() == CircuitBreaker::State::half_open;
-    return {};
-  }
-  Error error(ErrorCode::circuit_open,
-              "the upstream could not be reached several times in a row; it is tried again later");
-  error.retry_after = probe_wait;
-  if (before == CircuitBreaker::State::open)
-    error.retry_after = std::chrono::ceil<milliseconds>(breaker.tried_again_at() - now);
-  return error;
+  if (!breaker.admits(now)) return refusal(breaker, now);
+  circuits_.count(before, breaker.state());
+  owes_verdict_ = breaker.state() == CircuitBreaker::State::half_open;
+  return {};
 }
 
 void Circuits::Dialling::ended(const config::Result<void>& outcome) {

@@ -18,6 +18,10 @@ class Circuits {
   Circuits(CircuitBreaker::Limits limits, config::Metrics& metrics)
       : limits_(limits), metrics_(metrics) {}
 
+  // Whether a connection to the origin may be tried, for who has to wait before that: to be the
+  // probe takes a Dialling. Errors: circuit_open, with retry_after.
+  config::Result<void> check(const Url& url);
+
   // Origins that failed lately.
   std::size_t size() const { return origins_.size(); }
 

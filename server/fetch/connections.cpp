@@ -47,6 +47,12 @@ Connections::Take Connections::take(Activity& activity, const Url& url, std::siz
   return Take(activity, *this, origin, idle_max);
 }
 
+bool Connections::has_any(const Url& url) {
+  assign_origin_key(key_, url);
+  const auto found = origins_.find(std::string_view(key_));
+  return found != origins_.end() && found->second.open > 0;
+}
+
 Connections::Origin& Connections::origin_of(const Url& url) {
   assign_origin_key(key_, url);
   const auto found = origins_.find(std::string_view(key_));

@@ -108,6 +108,9 @@ class Connections {
   // Closes what is idle, now and from now on.
   void stop();
 
+  // Whether the URL's origin has any, in use or idle.
+  bool has_any(const Url& url);
+
   std::size_t active() const { return open_ - idle_; }
   std::size_t idle() const { return idle_; }
   std::size_t waiting() const { return waiting_; }

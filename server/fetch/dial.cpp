@@ -19,7 +19,7 @@ using config::Error;
 using config::ErrorCode;
 
 constexpr milliseconds attempt_delay{250};
-constexpr std::size_t attempts_max = 4;
+constexpr std::size_t attempts_max = 8;
 
 config::FetchFault fault_of(int error) {
   switch (error) {
@@ -69,10 +69,10 @@ class Attempts {
   }
 
   bool empty() const { return open_.empty(); }
+  bool full() const { return open_.size() == attempts_max; }
 
-  // Returns an errno; 0: it is under way.
+  // Returns an errno; 0: it is under way. Requires: !full().
   int start(const Address& address, std::uint16_t port) {
-    if (open_.size() == attempts_max) give_up(open_.front());
     sockaddr_storage target{};
     const socklen_t target_bytes = to_sockaddr(address, port, target);
     const int fd =
@@ -204,7 +204,8 @@ Task<config::Result<void>> dial(Activity& activity, Poller& poller, Connection& 
   std::size_t next = 0;
   TimePoint next_due = Clock::now();
   while (!activity.interrupted()) {
-    if (next < addresses.size() && Clock::now() >= next_due) {
+    const bool may_start = next < addresses.size() && !attempts.full();
+    if (may_start && Clock::now() >= next_due) {
       const Address& address = addresses[next++];
       const int error = attempts.start(address, port);
       if (error == 0) next_due = Clock::now() + attempt_delay;
@@ -213,8 +214,8 @@ Task<config::Result<void>> dial(Activity& activity, Poller& poller, Connection& 
     } else if (attempts.empty()) {
       co_return failure;
     } else {
-      const bool more = next < addresses.size();
-      Attempts::Decided decided = attempts.decided(activity, more ? next_due : TimePoint::max());
+      Attempts::Decided decided =
+          attempts.decided(activity, may_start ? next_due : TimePoint::max());
       co_await decided;
     }
     while (const std::optional<Attempts::Outcome> outcome = attempts.take_decided(connection)) {

@@ -1,8 +1,9 @@
 // Connects to whichever address of a name answers first (RFC 8305 5, "Happy Eyeballs").
 //
 // A further attempt starts 250 ms after the last one, or at once when the last one failed; the
-// first that connects wins and the others are closed. Of more than four at once the oldest gives
-// way, so that a name with many silent addresses holds few descriptors.
+// first that connects wins and the others are closed. While eight are under way no other starts, so
+// that a name with many silent addresses holds few descriptors; none gives way to another, since
+// one that takes long may still be the only one that works.
 //
 // Process: loop. Requires: every address was judged by the policy.
 #pragma once

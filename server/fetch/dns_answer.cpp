@@ -16,8 +16,8 @@ using std::chrono::seconds;
 constexpr seconds kept_min{1};
 constexpr seconds found_kept_max = std::chrono::hours(1);
 constexpr seconds none_kept_max = std::chrono::minutes(5);
-// More of them are never dialled.
-constexpr int addresses_max = 64;
+// One more than are of use tells that there are more.
+constexpr int addresses_read = addresses_of_one_kind_max + 1;
 
 constexpr unsigned type_cname = 5;
 constexpr unsigned type_soa = 6;
@@ -117,7 +117,7 @@ std::optional<seconds> ttl_of_none(std::span<const unsigned char> message) {
 
 // c-ares has each TTL already lowered to those of the aliases.
 int parse_addresses(std::span<const unsigned char> message, Family family, DnsAnswer& answer) {
-  int count = addresses_max;
+  int count = addresses_read;
   int status = ARES_SUCCESS;
   const int bytes = static_cast<int>(message.size());
   const auto add = [&](const Address& address, int ttl) {
@@ -125,14 +125,14 @@ int parse_addresses(std::span<const unsigned char> message, Family family, DnsAn
     answer.ttl = std::min(answer.ttl.value_or(seconds::max()), seconds(std::max(ttl, 0)));
   };
   if (family == Family::ipv4) {
-    std::array<ares_addrttl, addresses_max> found{};
+    std::array<ares_addrttl, addresses_read> found{};
     status = ares_parse_a_reply(message.data(), bytes, nullptr, found.data(), &count);
     for (int i = 0; status == ARES_SUCCESS && i < count; ++i)
       add(make_ipv4(ntohl(found[static_cast<std::size_t>(i)].ipaddr.s_addr)),
           found[static_cast<std::size_t>(i)].ttl);
     return status;
   }
-  std::array<ares_addr6ttl, addresses_max> found{};
+  std::array<ares_addr6ttl, addresses_read> found{};
   status = ares_parse_aaaa_reply(message.data(), bytes, nullptr, found.data(), &count);
   for (int i = 0; status == ARES_SUCCESS && i < count; ++i) {
     std::array<std::uint8_t, 16> address{};
@@ -160,6 +160,8 @@ std::string_view words(DnsOutcome outcome) {
       return "the name servers' answer makes no sense";
     case DnsOutcome::broken_off:
       return "the lookup was broken off";
+    case DnsOutcome::too_many_addresses:
+      return "the name has more than 256 addresses of one kind";
     case DnsOutcome::found:
       break;
   }
@@ -178,14 +180,23 @@ DnsAnswer read_answer(int status, std::span<const unsigned char> message, Family
     if (status == ARES_SUCCESS && answer.addresses.empty()) status = ARES_ENODATA;
   }
   answer.outcome = outcome_of(status);
+  if (answer.addresses.size() == addresses_read) {
+    answer.outcome = DnsOutcome::too_many_addresses;
+    answer.addresses.clear();
+  }
   if (status == ARES_ENODATA || status == ARES_ENOTFOUND) answer.ttl = ttl_of_none(message);
   return answer;
 }
 
 DnsAnswer merge(DnsAnswer one, const DnsAnswer& other) {
+  const bool only_one_found = one.addresses.empty() != other.addresses.empty();
+  if (only_one_found)
+    one.ttl = one.addresses.empty() ? other.ttl : one.ttl;
+  else if (!one.ttl || (other.ttl && *other.ttl < *one.ttl))
+    one.ttl = other.ttl;
   one.outcome = std::max(one.outcome, other.outcome);
   one.addresses.insert(one.addresses.end(), other.addresses.begin(), other.addresses.end());
-  if (!one.ttl || (other.ttl && *other.ttl < *one.ttl)) one.ttl = other.ttl;
+  if (one.outcome != DnsOutcome::found) one.addresses.clear();
   return one;
 }
 

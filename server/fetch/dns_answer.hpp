@@ -16,6 +16,9 @@
 
 namespace fetchmill::server::fetch {
 
+// Of an answer that is of use: all are judged before one is dialled.
+inline constexpr int addresses_of_one_kind_max = 256;
+
 // The later ones outweigh the earlier: where A is answered with "no address" and AAAA not at all,
 // whether the name has an address is not known.
 enum class DnsOutcome : std::uint8_t {
@@ -27,6 +30,7 @@ enum class DnsOutcome : std::uint8_t {
   bad_answer,
   broken_off,  // by this server itself
   found,
+  too_many_addresses,  // to judge them all, of one kind
 };
 
 // Completes "NAME: …".
@@ -38,7 +42,8 @@ struct DnsAnswer {
   DnsOutcome outcome = DnsOutcome::no_such_name;
   std::vector<Address> addresses;  // not empty exactly when found
   // The least of the addresses and of the aliases that led to them (CNAME); where there is none,
-  // by RFC 2308. Empty: not said.
+  // by RFC 2308: that there is none of one kind does not shorten what holds for the other. Empty:
+  // not said.
   std::optional<std::chrono::seconds> ttl;
 };
 

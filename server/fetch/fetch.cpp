@@ -83,10 +83,11 @@ struct Fetcher::State final : cache::Upstream {
                     {settings.max_connections, milliseconds(settings.idle_timeout_ms),
                      milliseconds(settings.connection_max_age_ms)},
                     metrics_, settings.http2 == config::Switch::on ? &shared : nullptr),
-        admission(deadlines, connections, origins, random, metrics_.fetch_held_total.get()),
         circuits({settings.breaker_failures, milliseconds(settings.breaker_failing_ms),
                   milliseconds(settings.breaker_open_ms)},
                  metrics_),
+        admission(deadlines, connections, circuits, origins, random,
+                  metrics_.fetch_held_total.get()),
         cache(*this, turns, deadlines, settings, metrics_) {}
 
   Task<config::Result<void>> run(Activity& activity, FetchRequest& request, FetchResponse& response,
@@ -132,8 +133,8 @@ struct Fetcher::State final : cache::Upstream {
   std::optional<Tunnels> tunnels;  // with a proxy
   Ipv6Route ipv6_route;
   Connections connections;
-  Admission admission;
   Circuits circuits;
+  Admission admission;
   RetryBudget retry_budget;
   cache::CachedFetch cache;
 };

@@ -1,8 +1,8 @@
 // What is known about names, for as long as it holds: bounded, the name used longest ago goes
 // first.
 //
-// Owner: the Resolver. Process: loop. Bytes: at most `names_max` names, each with at most 128
-// addresses: about 500 bytes as names usually are, 3 KiB at worst.
+// Owner: the Resolver. Process: loop. Bytes: at most `names_max` names, of which one counts once
+// more for every 128 addresses: about 500 bytes as names usually are, 3 KiB at worst.
 #pragma once
 
 #include "config/error.hpp"
@@ -28,6 +28,7 @@ class NameCache {
   // Null: not known, or not any more. Valid until the next call.
   const Resolved* find(const std::string& name, TimePoint now);
   void remember(const std::string& name, Resolved resolved, TimePoint expires);
+  std::size_t size() const { return entries_.size(); }
 
  private:
   struct Entry : ListHook {
@@ -38,8 +39,13 @@ class NameCache {
     TimePoint expires;
   };
 
+  using Entries = std::unordered_map<std::string, Entry>;
+  static std::size_t weight(const Resolved& resolved);
+  void forget(Entries::iterator entry);
+
   std::size_t names_max_;
-  std::unordered_map<std::string, Entry> entries_;
+  std::size_t weight_ = 0;
+  Entries entries_;
   IntrusiveList<Entry> by_use_;  // used longest ago first
 };
 

@@ -21,6 +21,8 @@ constexpr std::size_t cached_names_max = 8192;
 // Each takes two of the 65,536 numbers that tell questions apart. Who waits for a lookup may give
 // up before the name servers do.
 constexpr std::size_t lookups_max = 16384;
+// Each takes one of those numbers until it is answered or times out.
+constexpr std::size_t abandoned_max = 16384;
 // Where resolv.conf says nothing: short, so that a second try fits into a fetch's connect timeout.
 constexpr milliseconds default_timeout{2000};
 constexpr int default_attempts = 3;
@@ -50,30 +52,38 @@ std::string joined(const std::vector<std::string>& servers) {
 
 }  // namespace
 
+// Belongs to its lookup, or to c-ares once it is abandoned.
 struct Resolver::Question {
-  Lookup* lookup = nullptr;
+  Resolver* resolver = nullptr;
+  Lookup* lookup = nullptr;  // null: it is abandoned
   Family family = Family::ipv4;
+  bool answered = false;
   DnsAnswer answer;
+
+  bool has_no_such_name() const { return answered && answer.outcome == DnsOutcome::no_such_name; }
 };
 
 // One name being asked for, under one search domain after the other; both questions refer to it
 // until they are answered.
 struct Resolver::Lookup {
-  Resolver* resolver = nullptr;
   std::string name;
   std::vector<std::string> names_to_ask;
   std::size_t asked = 0;
   int unanswered = 0;
   DnsAnswer answer;
-  Question ipv4{this, Family::ipv4, {}};
-  Question ipv6{this, Family::ipv6, {}};
+  std::unique_ptr<Question> ipv4;
+  std::unique_ptr<Question> ipv6;
   IntrusiveList<Resolve> waiting;
   std::optional<Timer> patience;
   bool went_ahead = false;
 
   // An address ends the walk through the search domains.
   bool lacks_ipv6_only() const {
-    return unanswered == 1 && ipv4.answer.outcome == DnsOutcome::found;
+    return unanswered == 1 && ipv4->answer.outcome == DnsOutcome::found;
+  }
+  // What is missing is an answer that can only be the same (RFC 8020).
+  bool is_nowhere() const {
+    return unanswered == 1 && (ipv4->has_no_such_name() || ipv6->has_no_such_name());
   }
   // There may be another of that name only where this one is known not to exist.
   bool may_ask_on() const {
@@ -169,7 +179,6 @@ void Resolver::join(Resolve& wait, const std::string& name) {
     return;
   }
   Lookup& lookup = *lookups_.emplace(name, std::make_unique<Lookup>()).first->second;
-  lookup.resolver = this;
   lookup.name = name;
   lookup.names_to_ask = names_to_ask(name, conf_);
   lookup.waiting.push_back(wait);
@@ -182,8 +191,10 @@ void Resolver::join(Resolve& wait, const std::string& name) {
 void Resolver::ask(Lookup& lookup) {
   const std::string& name = lookup.names_to_ask[lookup.asked++];
   lookup.unanswered = 2;
-  ares_query(channel_, name.c_str(), ns_c_in, ns_t_a, &Resolver::answered, &lookup.ipv4);
-  ares_query(channel_, name.c_str(), ns_c_in, ns_t_aaaa, &Resolver::answered, &lookup.ipv6);
+  lookup.ipv4 = std::make_unique<Question>(Question{this, &lookup, Family::ipv4, false, {}});
+  lookup.ipv6 = std::make_unique<Question>(Question{this, &lookup, Family::ipv6, false, {}});
+  ares_query(channel_, name.c_str(), ns_c_in, ns_t_a, &Resolver::answered, lookup.ipv4.get());
+  ares_query(channel_, name.c_str(), ns_c_in, ns_t_aaaa, &Resolver::answered, lookup.ipv6.get());
 }
 
 Resolver::Resolve Resolver::resolve(Activity& activity, const Host& host) {
@@ -209,18 +220,38 @@ Resolved Resolver::Resolve::await_resume() {
 // resumed from the loop's own queue instead.
 void Resolver::answered(void* question_, int status, int, unsigned char* message, int bytes) {
   auto& question = *static_cast<Question*>(question_);
-  Lookup& lookup = *question.lookup;
+  Resolver& self = *question.resolver;
+  if (!question.lookup) {
+    const std::unique_ptr<Question> owned(&question);
+    --self.abandoned_;
+    return;
+  }
   if (status == ARES_EDESTRUCTION) return;
+  Lookup& lookup = *question.lookup;
   question.answer =
       read_answer(status, {message, static_cast<std::size_t>(bytes)}, question.family);
+  question.answered = true;
   --lookup.unanswered;
-  if (lookup.lacks_ipv6_only()) lookup.resolver->grow_impatient(lookup);
-  if (lookup.unanswered > 0) return;
-  lookup.answer = merge(std::move(lookup.answer), lookup.ipv4.answer);
-  lookup.answer = merge(std::move(lookup.answer), lookup.ipv6.answer);
-  Resolver& self = *lookup.resolver;
-  if (lookup.may_ask_on()) return self.ask(lookup);
-  asio::post(self.io_, [&self, name = lookup.name] { self.finish(name); });
+  if (lookup.unanswered == 0) return self.conclude(lookup);
+  if (lookup.lacks_ipv6_only() || lookup.is_nowhere()) self.grow_impatient(lookup);
+}
+
+// Both answers to one name are known, or as much of them as is waited for.
+void Resolver::conclude(Lookup& lookup) {
+  lookup.answer = merge(std::move(lookup.answer), lookup.ipv4->answer);
+  lookup.answer = merge(std::move(lookup.answer), lookup.ipv6->answer);
+  if (!lookup.ipv4->answered) abandon(lookup.ipv4);
+  if (!lookup.ipv6->answered) abandon(lookup.ipv6);
+  lookup.unanswered = 0;
+  if (lookup.may_ask_on()) return ask(lookup);
+  asio::post(io_, [this, name = lookup.name] { finish(name); });
+}
+
+// c-ares cannot take a single question back.
+void Resolver::abandon(std::unique_ptr<Question>& question) {
+  question->lookup = nullptr;
+  (void)question.release();
+  ++abandoned_;
 }
 
 // Not the other way round: who has an IPv6 address only may be unable to use it.
@@ -234,10 +265,12 @@ void Resolver::grow_impatient(Lookup& lookup) {
 // The lookup may have come to its end meanwhile.
 void Resolver::go_ahead(const std::string& name) {
   const auto found = lookups_.find(name);
-  if (found == lookups_.end() || !found->second->lacks_ipv6_only()) return;
+  if (found == lookups_.end()) return;
   Lookup& lookup = *found->second;
+  if (lookup.is_nowhere() && abandoned_ < abandoned_max) return conclude(lookup);
+  if (!lookup.lacks_ipv6_only()) return;
   lookup.went_ahead = true;
-  tell(lookup, merge(lookup.answer, lookup.ipv4.answer));
+  tell(lookup, merge(lookup.answer, lookup.ipv4->answer));
 }
 
 void Resolver::finish(const std::string& name) {
@@ -249,7 +282,9 @@ void Resolver::finish(const std::string& name) {
 
 void Resolver::tell(Lookup& lookup, const DnsAnswer& answer) {
   const Resolved outcome = resolved(lookup.name, answer);
-  cache_.remember(lookup.name, outcome, Clock::now() + kept_for(answer));
+  // To find out again that a name cannot be asked for costs no question.
+  if (answer.outcome != DnsOutcome::bad_name)
+    cache_.remember(lookup.name, outcome, Clock::now() + kept_for(answer));
   while (!lookup.waiting.empty()) {
     Resolve& wait = lookup.waiting.front();
     wait.unlink();
@@ -301,7 +336,8 @@ void Resolver::await_events(const std::shared_ptr<Watch>& socket, bool for_read)
 
 // ares_timeout would tell when the next one is due, by going through every question.
 void Resolver::await_timeouts() {
-  if (lookups_.empty() || std::exchange(awaits_timeouts_, true)) return;
+  const bool idle = lookups_.empty() && abandoned_ == 0;
+  if (idle || std::exchange(awaits_timeouts_, true)) return;
   timer_.expires_after(timeout_resolution);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;

@@ -4,8 +4,10 @@
 // Literals, the hosts file and localhost (RFC 6761) are answered at once; everything else is asked
 // of the name servers, A and AAAA in parallel, with the search domains of resolv.conf. Where the
 // answer to AAAA is missing although there are IPv4 addresses, those are the answer after a moment
-// (RFC 8305 3), and all of them once they are known. A lookup belongs to nobody: whoever waits for
-// it may go away.
+// (RFC 8305 3), and all of them once they are known. Where one answer is that there is no such
+// name, that holds for the other too (RFC 8020), which is waited for no longer than that moment:
+// some name servers say it of AAAA although there are IPv4 addresses (RFC 4074 4.2). A lookup
+// belongs to nobody: whoever waits for it may go away.
 //
 // Owner: the Fetcher. Lifetime: outlives io_context::run(). Process: loop. Trust: answers are
 // untrusted: every address is judged before it is dialled.
@@ -36,8 +38,8 @@ class Resolver {
   static constexpr milliseconds resolution_delay{50};
 
   // `servers` ("192.0.2.1", "[2001:db8::1]:53") are asked instead of those named in resolv.conf,
-  // which c-ares reads: blocking, for start-up. `patience` is how long IPv4 addresses wait for
-  // IPv6. Errors: invalid_request, for the operator.
+  // which c-ares reads: blocking, for start-up. `patience` is how long one answer that may do waits
+  // for the other. Errors: invalid_request, for the operator.
   static config::Result<std::unique_ptr<Resolver>> make(asio::io_context& io, HostsFile hosts,
                                                         ResolvConf conf,
                                                         const std::vector<std::string>& servers,
@@ -55,6 +57,9 @@ class Resolver {
   // Fails the lookups under way.
   void stop();
 
+  // Whose answers are remembered.
+  std::size_t names_known() const { return cache_.size(); }
+
  private:
   struct Lookup;
   struct Question;
@@ -69,6 +74,8 @@ class Resolver {
   static void answered(void* question, int status, int timeouts, unsigned char* message, int bytes);
   void ask(Lookup& lookup);
   void grow_impatient(Lookup& lookup);
+  void conclude(Lookup& lookup);
+  void abandon(std::unique_ptr<Question>& question);
   void go_ahead(const std::string& name);
   void finish(const std::string& name);
   void tell(Lookup& lookup, const DnsAnswer& answer);
@@ -88,6 +95,7 @@ class Resolver {
   std::unordered_map<int, std::shared_ptr<Watch>> sockets_;
   Timer timer_;
   bool awaits_timeouts_ = false;
+  std::size_t abandoned_ = 0;  // questions under way that nobody waits for
 };
 
 class [[nodiscard]] Resolver::Resolve : public Wait, public ListHook {

@@ -46,6 +46,21 @@ config::Result<void> check_text(std::string_view text) {
   return {};
 }
 
+// RFC 1035 2.3.4. What does not fit would be refused later, after it took room in tables of origins
+// and of names.
+bool fits_a_question(std::string_view name) {
+  constexpr std::size_t name_max = 253;
+  constexpr std::size_t label_max = 63;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.size() > name_max) return false;
+  while (name.size() > label_max) {
+    const std::size_t dot = name.find('.');
+    if (dot > label_max) return false;
+    name.remove_prefix(dot + 1);
+  }
+  return true;
+}
+
 config::Result<void> check_parsed(const Url& url, const UrlRules& rules, DenyReason& reason) {
   if (url.userinfo)
     return denied(
@@ -54,6 +69,11 @@ config::Result<void> check_parsed(const Url& url, const UrlRules& rules, DenyRea
   if (!url.host.address &&
       (url.host.text.starts_with('.') || url.host.text.find("..") != std::string::npos))
     return denied("the URL's host has an empty label");
+  if (!url.host.address && !fits_a_question(url.host.text))
+    return Error(
+        ErrorCode::dns_failed,
+        "the URL's host is longer than 253 characters or has a label longer than 63: not a "
+        "name that can be looked up");
   if (const auto listed = check_lists(url, rules.hosts, reason); !listed) return listed.error();
   const AddressPolicy& policy = rules.addresses;
   Verdict verdict;

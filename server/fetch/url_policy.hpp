@@ -1,13 +1,13 @@
 // Which URLs may be fetched: the standard's parser, then what we refuse beyond it.
 //
 // Refused are control characters (tabs and newlines too, which the standard drops), backslashes,
-// credentials in the URL, other schemes, hosts that the host policy refuses, and literal addresses
-// and ports that the address policy refuses. A name's addresses are judged when they are known:
-// AddressPolicy::judge_all.
+// credentials in the URL, other schemes, hosts that no question to a name server has room for,
+// hosts that the host policy refuses, and literal addresses and ports that the address policy
+// refuses. A name's addresses are judged when they are known: AddressPolicy::judge_all.
 //
-// Errors: url_denied; address_denied (literal address, port); invalid_request (empty, not
-// absolute). No detail ever holds an address that did not stand in the URL. Trust: all text is
-// untrusted.
+// Errors: url_denied; address_denied (literal address, port); dns_failed (host too long);
+// invalid_request (empty, not absolute). No detail ever holds an address that did not stand in the
+// URL. Trust: all text is untrusted.
 #pragma once
 
 #include "config/error.hpp"

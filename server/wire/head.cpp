@@ -95,10 +95,12 @@ HeadResult scan_head(std::string_view bytes, HeadProgress& progress, const HeadL
   return scan_field_lines(bytes, progress, limits, ends);
 }
 
-// Both passes. decide(message) has the last word.
-template <class Head, class ReadStartLine, class Decide>
+// Both passes. is_framed() is asked once the first line is known; decide(message) has the last
+// word.
+template <class Head, class ReadStartLine, class IsFramed, class Decide>
 HeadResult parse_head(std::string_view bytes, HeadProgress& progress, Head& head,
-                      const HeadLimits& limits, ReadStartLine read_start_line, Decide decide) {
+                      const HeadLimits& limits, ReadStartLine read_start_line, IsFramed is_framed,
+                      Decide decide) {
   LineEnds ends;
   const bool came_in_pieces = progress.scanned > 0;
   HeadResult scanned = scan_head(bytes, progress, limits, ends, read_start_line);
@@ -109,6 +111,7 @@ HeadResult parse_head(std::string_view bytes, HeadProgress& progress, Head& head
   }
   if (scanned.status != HeadStatus::complete) return scanned;
   MessageFields message;
+  message.is_framed = is_framed();
   Refusal refusal = read_field_lines(bytes, progress.start_line_bytes + 2,
                                      std::span(ends).first(progress.fields), head.fields, message);
   if (refusal == Refusal::none) refusal = decide(message);
@@ -173,6 +176,11 @@ Refusal decide_request(const MessageFields& message, RequestHead& head) {
   return decide_target(head);
 }
 
+// A client must ignore what such an answer says about a body (RFC 9110 §9.3.6).
+bool opens_tunnel(Method request_method, unsigned status) {
+  return request_method == Method::connect && status >= 200 && status < 300;
+}
+
 // RFC 9112 §6.3, from the client's side.
 Refusal decide_response(const MessageFields& message, Method request_method, ResponseHead& head) {
   if (const Refusal refusal = check_framing(message, head.minor_version);
@@ -225,7 +233,7 @@ HeadResult parse_request_head(std::string_view bytes, HeadProgress& progress, Re
                               const HeadLimits& limits) {
   return parse_head(
       bytes, progress, head, limits,
-      [&head](std::string_view line) { return read_request_line(line, head); },
+      [&head](std::string_view line) { return read_request_line(line, head); }, [] { return true; },
       [&head](const MessageFields& message) { return decide_request(message, head); });
 }
 
@@ -235,6 +243,7 @@ HeadResult parse_response_head(std::string_view bytes, Method request_method,
   return parse_head(
       bytes, progress, head, limits,
       [&head](std::string_view line) { return read_status_line(line, head); },
+      [&head, request_method] { return !opens_tunnel(request_method, head.status); },
       [&](const MessageFields& message) { return decide_response(message, request_method, head); });
 }
 

@@ -89,9 +89,9 @@ Refusal read_connection(std::string_view list, MessageFields& message) {
 Refusal note(const Field& field, MessageFields& message) {
   switch (field.id) {
     case FieldId::content_length:
-      return read_content_length(field.value, message);
+      return message.is_framed ? read_content_length(field.value, message) : Refusal::none;
     case FieldId::transfer_encoding:
-      return read_transfer_encoding(field.value, message);
+      return message.is_framed ? read_transfer_encoding(field.value, message) : Refusal::none;
     case FieldId::connection:
       return read_connection(field.value, message);
     case FieldId::host:

@@ -15,6 +15,8 @@ namespace fetchmill::server::wire {
 struct MessageFields {
   std::string_view host;  // the first of them
   unsigned hosts = 0;
+  // Set before: whether Content-Length and Transfer-Encoding say anything.
+  bool is_framed = true;
   bool has_content_length = false;
   std::uint64_t content_length = 0;
   bool is_chunked = false;  // has Transfer-Encoding: chunked

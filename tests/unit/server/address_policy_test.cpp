@@ -145,6 +145,10 @@ constexpr Expectation expectations[] = {
     {"128.0.0.0", "none"},
     {"169.253.255.255", "none"},
     {"169.254.0.0", "link_local"},
+    {"169.254.0.22", "link_local"},
+    {"169.254.0.23", "metadata"},
+    {"169.254.42.42", "metadata"},
+    {"169.254.42.43", "link_local"},
     {"169.254.169.253", "link_local"},
     {"169.254.169.254", "metadata"},
     {"169.254.255.255", "link_local"},
@@ -234,6 +238,10 @@ constexpr Expectation expectations[] = {
     {"fbff::1", "reserved"},
     {"fc00::1", "private"},
     {"fd12:3456:789a::1", "private"},
+    {"fd00:42::41", "private"},
+    {"fd00:42::42", "metadata"},
+    {"fd00:c1::a9fe:a9fe", "metadata"},
+    {"fd00:c1::a9fe:a9ff", "private"},
     {"fd00:ec2::253", "private"},
     {"fd00:ec2::254", "metadata"},
     {"fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "private"},
@@ -340,7 +348,8 @@ TEST(AddressPolicy, MetadataOnlyByItsOwnName) {
   const AddressPolicy around = policy({"0.0.0.0/0", "::/0", "169.254.169.254/31"});
   for (const char* text :
        {"169.254.169.254", "168.63.129.16", "fd00:ec2::254", "::ffff:169.254.169.254",
-        "64:ff9b::169.254.169.254", "100.100.100.200", "169.254.170.2"})
+        "64:ff9b::169.254.169.254", "100.100.100.200", "169.254.170.2", "169.254.42.42",
+        "169.254.0.23", "fd00:42::42", "fd00:c1::a9fe:a9fe"})
     EXPECT_EQ(judged(text, around), DenyReason::metadata) << text;
   const AddressPolicy named = policy({"169.254.169.254/32", "fd00:ec2::254"});
   EXPECT_EQ(judged("169.254.169.254", named), DenyReason::none);

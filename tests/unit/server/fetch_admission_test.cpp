@@ -98,6 +98,32 @@ TEST_F(AdmissionTest, KeepsToTheRateOfAnOrigin) {
   fetcher().stop();
 }
 
+// Neither waits for a turn nor spends one.
+TEST_F(AdmissionTest, AnOriginLeftAloneIsToldAtOnce) {
+  settings.fetch.rate_per_origin = 2;
+  settings.fetch.burst_per_origin = 1;
+  settings.fetch.breaker_failures = 1;
+  settings.fetch.breaker_failing_ms = 0;
+  Upstream upstream({[](Peer&) {}});
+  const std::string url = "https://127.0.0.1:" + std::to_string(upstream.port()) + "/";
+  const auto start_one = [&] {
+    start(activities.emplace_back(deadlines), requests.emplace_back(request(url)),
+          all.emplace_back());
+  };
+  // Those who wait for their turn already, too: it would take them ten seconds.
+  const TimePoint before = Clock::now();
+  for (int i = 0; i < 20; ++i) start_one();
+  run();
+  EXPECT_LT(Clock::now() - before, std::chrono::seconds(5));
+  EXPECT_EQ(all.front().error(), "tls_failed");
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    EXPECT_EQ(all[i].error(), "circuit_open");
+    EXPECT_EQ(all[i].response.attempts, 0u);
+  }
+  start_one();
+  EXPECT_EQ(all.back().error(), "circuit_open") << "without a turn of the loop";
+}
+
 TEST_F(AdmissionTest, KeepsToTheRateWhenConnectionsWereShort) {
   settings.fetch.rate_per_origin = 10;
   settings.fetch.burst_per_origin = 1;

@@ -3,6 +3,8 @@
 #include "server/fetch/name_cache.hpp"
 #include "server/fetch/resolv_conf.hpp"
 
+#include <algorithm>
+
 #include <ares.h>
 #include <gtest/gtest.h>
 
@@ -142,6 +144,21 @@ TEST(DnsAnswer, TakesNoAddressOfAnotherName) {
   EXPECT_EQ(read(ARES_SUCCESS, message({a(60, other_owner)})), "the name has no address -");
 }
 
+// One that is left out would not be judged.
+TEST(DnsAnswer, HasAllItsAddressesOrNone) {
+  const std::string six = record(owner, 28, 60, "\x20\x01\x0d\xb8"s + std::string(12, '\0'));
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const bool is_ipv4 = family == Family::ipv4;
+    std::vector<std::string> answers(256, is_ipv4 ? a(60) : six);
+    const unsigned type = is_ipv4 ? 1 : 28;
+    const std::string most = read(ARES_SUCCESS, message(answers, {}, type), family);
+    EXPECT_EQ(std::count(most.begin(), most.end(), ' '), 256);
+    answers.push_back(answers.front());
+    EXPECT_EQ(read(ARES_SUCCESS, message(answers, {}, type), family),
+              "the name has more than 256 addresses of one kind 60");
+  }
+}
+
 TEST(DnsAnswer, ThatThereIsNoneIsHeldAsTheZoneSays) {
   const std::string alias = record(owner, 5, 20, other_owner);
   EXPECT_EQ(read(ARES_ENOTFOUND, message({}, {soa(300, 60)})), "no such name (NXDOMAIN) 60");
@@ -177,6 +194,8 @@ TEST(DnsAnswer, OfTwoQuestionsIsWhatBothSupport) {
   const DnsAnswer found{DnsOutcome::found, addresses("192.0.2.1"), seconds(60)};
   const DnsAnswer none{DnsOutcome::no_address, {}, seconds(30)};
   const DnsAnswer no_name{DnsOutcome::no_such_name, {}, std::nullopt};
+  const DnsAnswer sooner{DnsOutcome::found, addresses("192.0.2.2"), seconds(10)};
+  const DnsAnswer too_many{DnsOutcome::too_many_addresses, {}, std::nullopt};
   const DnsAnswer late{DnsOutcome::timed_out, {}, std::nullopt};
   struct Case {
     DnsAnswer one, other;
@@ -184,7 +203,9 @@ TEST(DnsAnswer, OfTwoQuestionsIsWhatBothSupport) {
     std::optional<seconds> ttl;
   };
   const Case cases[] = {
-      {found, none, DnsOutcome::found, seconds(30)},
+      {found, none, DnsOutcome::found, seconds(60)},
+      {found, sooner, DnsOutcome::found, seconds(10)},
+      {found, too_many, DnsOutcome::too_many_addresses, seconds(60)},
       {found, late, DnsOutcome::found, seconds(60)},
       {found, found, DnsOutcome::found, seconds(60)},
       {none, late, DnsOutcome::timed_out, seconds(30)},
@@ -235,6 +256,23 @@ TEST(NameCache, ForgetsByTimeAndByUse) {
   cache.remember("a", addresses("192.0.2.4"), now + seconds(9));
   EXPECT_EQ(text(**cache.find("a", now + seconds(5))), "192.0.2.4");
   EXPECT_NE(cache.find("c", now), nullptr) << "replacing one evicts none";
+}
+
+TEST(NameCache, CountsNamesWithManyAddressesMoreThanOnce) {
+  NameCache cache(4);
+  const TimePoint now = Clock::now();
+  const TimePoint later = now + seconds(9);
+  const std::vector<Address> many(300, make_ipv4(0xc0000201));
+  cache.remember("a", addresses("192.0.2.1"), later);
+  cache.remember("b", addresses("192.0.2.1"), later);
+  cache.remember("c", many, later);
+  EXPECT_EQ(cache.find("a", now), nullptr);
+  EXPECT_NE(cache.find("b", now), nullptr);
+  EXPECT_NE(cache.find("c", now), nullptr);
+  cache.remember("c", addresses("192.0.2.1"), later);
+  cache.remember("d", addresses("192.0.2.1"), later);
+  cache.remember("e", addresses("192.0.2.1"), later);
+  for (const char* name : {"b", "c", "d", "e"}) EXPECT_NE(cache.find(name, now), nullptr) << name;
 }
 
 }  // namespace

@@ -237,17 +237,25 @@ TEST_F(ProxyTest, InTroubleDoesNotShutTheOrigin) {
 }
 
 TEST_F(ProxyTest, InterimResponsesArePassedOverAndLengthsOfAnAcceptanceMeanNothing) {
-  Upstream proxy({[](Peer& peer) {
-    peer.read_request();
-    peer.send_in_pieces(
-        "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 7);
-    peer.read_request();
-    peer.send(ok_response("hello"));
-  }});
-  use(proxy);
-  Fetched fetched;
-  fetch("http://192.0.2.1/", fetched);
-  EXPECT_EQ(fetched.sink.body, "hello") << fetched.detail();
+  for (const char* answer : {
+           "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+           "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n",
+           "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+           "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+       }) {
+    Upstream proxy({[answer](Peer& peer) {
+      peer.read_request();
+      peer.send_in_pieces(answer, 7);
+      peer.read_request();
+      peer.send(ok_response("hello"));
+    }});
+    use(proxy);
+    renew();
+    Fetched fetched;
+    fetch("http://192.0.2.1/", fetched);
+    EXPECT_EQ(fetched.sink.body, "hello") << answer << fetched.detail();
+  }
 }
 
 TEST_F(ProxyTest, ThatCannotBeReachedIsNotCalledTheUpstream) {

@@ -91,17 +91,22 @@ class NameServer {
     }
     const int type = query[at + 2];
     std::string data;
-    if (name == "mute.test." && type == type_aaaa) return {};
+    if ((name == "mute.test." || name == "gone.test." || name == "half.gone.test.") &&
+        type == type_aaaa)
+      return {};
     if (name == "late.test." && type == type_aaaa && late_questions_++ == 0) return {};
     if ((name == "mute.test." || name == "late.test.") && type == type_a)
       data = std::string("\xc0\x00\x02\x05", 4);
-    if (name == "both.test." && type == type_a) data = std::string("\xc0\x00\x02\x01", 4);
+    if ((name == "both.test." || name == "half.test.") && type == type_a)
+      data = std::string("\xc0\x00\x02\x01", 4);
     if (name == "four.test." && type == type_a) data = std::string("\xc0\x00\x02\x04", 4);
     if ((name == "both.test." || name == "four.more.test." || name == "late.test.") &&
         type == type_aaaa)
       data = std::string("\x20\x01\x0d\xb8", 4) + std::string(11, '\0') + '\1';
-    const bool known = name == "both.test." || name == "four.test." || name == "none.test." ||
-                       name == "four.more.test." || name == "mute.test." || name == "late.test.";
+    if (name == "only.test." && type == type_a) data = std::string("\xc0\x00\x02\x06", 4);
+    const bool known = !data.empty() || name == "both.test." || name == "four.test." ||
+                       name == "none.test." || name == "half.test." || name == "four.more.test." ||
+                       name == "mute.test." || name == "late.test.";
     std::string answer(query.substr(0, 2));
     answer += '\x81';
     answer += static_cast<char>('\x80' | (known ? 0 : response_nxdomain));
@@ -150,6 +155,7 @@ class FetchResolver : public ::testing::Test {
     drive(*this, activity, host, answer);
   }
   void stop() { resolver_->stop(); }
+  std::size_t names_known() const { return resolver_->names_known(); }
   void run() {
     if (running_ == 0) return;
     io_.restart();
@@ -219,6 +225,31 @@ TEST_F(FetchResolver, GoesAheadAgainWhileIpv6IsStillMissing) {
   EXPECT_EQ(resolve("mute.test"), "192.0.2.5");
   EXPECT_LT(Clock::now() - begun, std::chrono::seconds(20));
   EXPECT_EQ(server.queries(), 2) << "by the same lookup";
+}
+
+TEST_F(FetchResolver, WaitsNoLongerWhereThereIsNoSuchName) {
+  NameServer server;
+  ask(server.servers(), "", "search gone.test test\noptions timeout:30 attempts:1",
+      Resolver::resolution_delay);
+  const TimePoint begun = Clock::now();
+  EXPECT_EQ(resolve("gone.test."), "gone.test.: no such name (NXDOMAIN)");
+  EXPECT_EQ(resolve("half"), "192.0.2.1") << "under the next search domain";
+  EXPECT_LT(Clock::now() - begun, std::chrono::seconds(20));
+  EXPECT_EQ(server.queries(), 6);
+}
+
+TEST_F(FetchResolver, TakesWhatComesOfANameThatOneAnswerSaysIsNone) {
+  NameServer server;
+  ask(server);
+  EXPECT_EQ(resolve("only.test"), "192.0.2.6");
+}
+
+TEST_F(FetchResolver, DoesNotRememberNamesThatCannotBeAskedFor) {
+  NameServer server;
+  ask(server);
+  const std::string name = std::string(64, 'a') + ".test";
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(resolve(name), name + ": not a name that can be looked up");
+  EXPECT_EQ(names_known(), 0U);
 }
 
 TEST_F(FetchResolver, SaysInWordsWhyNot) {

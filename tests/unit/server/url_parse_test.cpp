@@ -257,6 +257,8 @@ TEST(UrlParse, KnownDifferencesOfTheIdnaLibrary) {
       {"ü-.example", "CheckHyphens is false in the standard: a hyphen last"},
       {long_label, "VerifyDnsLength is false in the standard: a long label"},
       {"\U0001fae8.example", "assigned in Unicode 15, younger than the library's tables"},
+      {"faß☕.example", "a symbol beside what its transitional mode would change"},
+      {"ς☕.example", "a symbol beside what its transitional mode would change"},
   };
   for (const auto& [host, reason] : cases)
     EXPECT_EQ(host_of(host), "refused") << host << ": " << reason;

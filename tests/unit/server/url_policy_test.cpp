@@ -92,6 +92,20 @@ TEST(UrlPolicy, Refuses) {
   }
 }
 
+TEST(UrlPolicy, HostsFitIntoAQuestion) {
+  const std::string label(63, 'a');
+  const std::string name = label + '.' + label + '.' + label + '.' + std::string(61, 'a');
+  ASSERT_EQ(name.size(), 253U);
+  for (const std::string& host : {label, name, name + '.', label + ".example."})
+    EXPECT_TRUE(check_url("http://" + host + "/", {})) << host;
+  for (const std::string& host : {label + 'a', name + 'a', name + "a.", 'a' + name,
+                                  "x." + label + "a.example", std::string(16'000, 'a')}) {
+    DenyReason reason = DenyReason::none;
+    const auto result = check_url("http://" + host + "/", {}, &reason);
+    expect_refusal(result, {host, ErrorCode::dns_failed, "longer than", DenyReason::url}, reason);
+  }
+}
+
 TEST(UrlPolicy, NoSchemeIsTakenForAHost) {
   const auto suggests = [](std::string_view text) {
     return check_url(text, {}).error().detail.find("did you mean") != std::string::npos;
@@ -155,6 +169,7 @@ TEST(UrlPolicy, Redirects) {
       {"///127.0.0.1/", ErrorCode::address_denied, "loopback", DenyReason::loopback},
       {"http:127.0.0.1", ErrorCode::address_denied, "loopback", DenyReason::loopback},
       {std::string(url_bytes_max + 1, 'a'), ErrorCode::url_denied, "longer", DenyReason::url},
+      {"//" + std::string(64, 'a') + "/", ErrorCode::dns_failed, "longer", DenyReason::url},
   };
   for (const Refusal& c : refused) {
     DenyReason reason = DenyReason::none;
