@@ -117,7 +117,7 @@ class Loop {
   }
   void cancel(std::size_t place) {
     if (place >= owed_.size() || !owed_[place].wanted) return;
-    area_.cancel(*owed_[place].task());
+    area_.cancel(area_.owed(static_cast<std::uint32_t>(place)));
     owed_[place].wanted = false;
   }
   void publish() { area_.publish(); }
