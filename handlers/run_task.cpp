@@ -205,6 +205,7 @@ Task<Result<workers::Slot>> fetch_body(App& app, Activity& activity, TaskSpec& t
   Result<void> described =
       slot->describe(report.response.media_type(), report.response.final_url, *coding);
   if (!described && described.error().code == ErrorCode::overloaded) {
+    server::DeadlineScope scope(activity, request.deadline, ErrorCode::upstream_timeout);
     Task<Result<void>> describing =
         describe_with_room(activity, app.pool.slots(), *slot, report.response.media_type(),
                            report.response.final_url, *coding);

@@ -57,14 +57,27 @@ std::span<char> SlotSink::space(std::size_t wanted) {
   return room ? *room : std::span<char>{};
 }
 
+Task<Result<void>> SlotSink::wait_for_slot(Activity& activity) {
+  Result<void> leased = try_lease();
+  if (leased || leased.error().code != ErrorCode::overloaded) co_return leased;
+  server::DeadlineScope scope(activity, server::Clock::now() + lease_wait_max,
+                              ErrorCode::overloaded);
+  Room waiting(activity, slots_, SlotPool::WaitFor::lease, slot_, [&] {
+    leased = try_lease();
+    return leased || leased.error().code != ErrorCode::overloaded;
+  });
+  if (!co_await waiting) co_return no_room(activity);
+  co_return leased;
+}
+
+// First a slot, then room in it: who has a slot waits among the bodies that grow, in front of those
+// that wait for a slot, and before all others as the holder of the reserve.
 Task<Result<std::span<char>>> SlotSink::wait_for_space(Activity& activity, std::size_t wanted) {
+  Task<Result<void>> leasing = wait_for_slot(activity);
+  if (const Result<void> leased = co_await leasing; !leased) co_return leased.error();
   Result<std::span<char>> room = try_space(wanted);
   if (room || room.error().code != ErrorCode::overloaded) co_return room;
-  const auto what = slot_ ? SlotPool::WaitFor::growth : SlotPool::WaitFor::lease;
-  const server::TimePoint limit =
-      slot_ ? server::TimePoint::max() : server::Clock::now() + lease_wait_max;
-  server::DeadlineScope scope(activity, limit, ErrorCode::overloaded);
-  Room waiting(activity, slots_, what, slot_, [&] {
+  Room waiting(activity, slots_, SlotPool::WaitFor::growth, slot_, [&] {
     room = try_space(wanted);
     return room || room.error().code != ErrorCode::overloaded;
   });
@@ -73,17 +86,8 @@ Task<Result<std::span<char>>> SlotSink::wait_for_space(Activity& activity, std::
 }
 
 Task<Result<workers::Slot>> SlotSink::take(Activity& activity) {
-  Result<void> leased = try_lease();
-  if (!leased && leased.error().code == ErrorCode::overloaded) {
-    server::DeadlineScope scope(activity, server::Clock::now() + lease_wait_max,
-                                ErrorCode::overloaded);
-    Room waiting(activity, slots_, SlotPool::WaitFor::lease, slot_, [&] {
-      leased = try_lease();
-      return leased || leased.error().code != ErrorCode::overloaded;
-    });
-    if (!co_await waiting) co_return no_room(activity);
-  }
-  if (!leased) co_return leased.error();
+  Task<Result<void>> leasing = wait_for_slot(activity);
+  if (const Result<void> leased = co_await leasing; !leased) co_return leased.error();
   co_return std::move(slot_);
 }
 

@@ -38,6 +38,7 @@ class SlotSink final : public server::fetch::BodySink {
  private:
   config::Result<std::span<char>> try_space(std::size_t wanted);
   config::Result<void> try_lease();
+  server::Task<config::Result<void>> wait_for_slot(server::Activity& activity);
 
   workers::SlotPool& slots_;
   std::string_view pipeline_;

@@ -43,12 +43,6 @@ bool Area::publish() {
   return ring_worker(loop_, worker_, rung_for_);
 }
 
-std::uint32_t Area::place_of(const Task& task) const {
-  std::uint32_t place = 0;
-  while (owed(place).task != &task) ++place;
-  return place;
-}
-
 void Area::cancel(Owed& entry) {
   entry.task = nullptr;
   entry.asked.cancelled = true;

@@ -84,7 +84,8 @@ class Area {
 
   std::uint32_t unanswered() const { return owed_end_ - owed_begin_; }
   // Requires: unanswered() < ring_depth.
-  void submit(const Order& order);
+  // Returns what finds its place again (place_of).
+  std::uint32_t submit(const Order& order);
   // Shows the worker what was submitted, and wakes it if it sleeps: true. Requires: ready(); what
   // an earlier worker left behind would be taken for its sleep.
   bool publish();
@@ -106,8 +107,8 @@ class Area {
   // The oldest first, which is the one that runs. Requires: place < unanswered().
   Owed& owed(std::uint32_t place) { return owed_[ring_place(owed_begin_ + place)]; }
   const Owed& owed(std::uint32_t place) const { return owed_[ring_place(owed_begin_ + place)]; }
-  // Requires: the worker owes it.
-  std::uint32_t place_of(const Task& task) const;
+  // `index` is what submit() said of it. Requires: it is unanswered.
+  std::uint32_t place_of(std::uint32_t index) const { return index - owed_begin_; }
   // Forgets all it owes.
   void forget() {
     owed_begin_ = owed_end_;
@@ -164,7 +165,7 @@ class Area {
 // ---- inline, for thousands of tiny tasks at once
 
 // So an order is written to where it stays, and nowhere before.
-[[gnu::always_inline]] inline void Area::submit(const Order& order) {
+[[gnu::always_inline]] inline std::uint32_t Area::submit(const Order& order) {
   const std::uint32_t small_output = free_small_outputs_[unanswered()];
   const std::uint32_t index = owed_end_++;
   const std::uint64_t grant_offset = small_output_offset(small_output);
@@ -187,6 +188,7 @@ class Area {
   out.grant_bytes = small_output_bytes;
   out.result_bytes_max = result_bytes_max;
   out.flags = order.flags;
+  return index;
 }
 
 inline Area::Take Area::take(TurnBudget& budget, Taken& into) {

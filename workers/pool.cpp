@@ -124,8 +124,8 @@ void PoolImpl::cancel(Job& job) {
       break;
     case Task::Where::handed: {
       Worker& worker = *task->worker;
-      const std::uint32_t place = worker.area.place_of(*task);
-      pay_for_run(worker, place, Clock::now());
+      const std::uint32_t place = worker.area.place_of(task->index);
+      pay_for_run(worker, place, Clock::now() + unwanted_run_max);
       worker.area.cancel(worker.area.owed(place));
       break;
     }

@@ -181,14 +181,14 @@ inline void PoolImpl::publish_later(Worker& worker) {
   if (was_idle) worker.life.running_since = now;
   worker.life.backlog += expected;
   if (task.limits.flow != nullptr) queue_.charge(*task.limits.flow, charge_for(expected));
-  worker.area.submit({.id = ++last_id_,
-                      .task = &task,
-                      .slot = task.slot,
-                      .slot_offset = place.offset,
-                      .slot_bytes = place.bytes,
-                      .result_bytes_max = task.limits.result_bytes_max,
-                      .flags = flags,
-                      .expected = expected});
+  task.index = worker.area.submit({.id = ++last_id_,
+                                   .task = &task,
+                                   .slot = task.slot,
+                                   .slot_offset = place.offset,
+                                   .slot_bytes = place.bytes,
+                                   .result_bytes_max = task.limits.result_bytes_max,
+                                   .flags = flags,
+                                   .expected = expected});
   ++uncounted_;
   if ((flags & quick) == 0)
     publish(worker, now);

@@ -32,6 +32,10 @@ inline constexpr std::chrono::milliseconds outlived_time{20};
 // task.
 inline constexpr std::chrono::milliseconds watch_interval{5};
 
+// How long a task may run on that nobody waits for any more. Most end by themselves sooner than a
+// worker is replaced. Their batch pays for it as if they did not.
+inline constexpr std::chrono::milliseconds unwanted_run_max{20};
+
 // What a batch is charged for a task, until its cost is known.
 constexpr std::chrono::nanoseconds charge_for(std::chrono::nanoseconds expected) {
   return expected > std::chrono::nanoseconds{0} ? expected : std::chrono::milliseconds{1};

@@ -44,7 +44,8 @@ class Waits {
 
 // What a task took: by the worker's word, as far as that can be.
 std::chrono::nanoseconds took_at_most(std::chrono::nanoseconds most, std::uint64_t process_ns) {
-  return std::chrono::nanoseconds(std::min(static_cast<std::uint64_t>(most.count()), process_ns));
+  const auto most_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(most.count(), 0));
+  return std::chrono::nanoseconds(std::min(most_ns, process_ns));
 }
 
 std::string detail_of(const Task& task) {

@@ -17,9 +17,6 @@ constexpr std::uint64_t strays_max = std::uint64_t{16} << 20U;
 // That a worker may use between two looks without a task. It sleeps on a futex; what is left is for
 // threads that a library keeps.
 constexpr std::chrono::milliseconds idle_cpu_max{100};
-// How long a task may run on that nobody waits for any more. Most end by themselves sooner than a
-// worker is replaced.
-constexpr std::chrono::milliseconds unwanted_run_max{20};
 // A worker is looked at for growth once in so much work, which makes the look cost a thousandth.
 constexpr std::chrono::milliseconds work_between_looks{20};
 
@@ -58,7 +55,7 @@ void PoolImpl::expire_tasks(Clock::time_point now, Clock::time_point& next) {
       if (task == nullptr) continue;
       next = std::min(next, task->limits.deadline);
       if (task->limits.deadline > now) continue;
-      pay_for_run(*worker, i, now);
+      pay_for_run(*worker, i, now + unwanted_run_max);
       worker->area.cancel(worker->area.owed(i));
       end_later(*task, config::ErrorCode::deadline_exceeded);
     }

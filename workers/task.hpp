@@ -26,6 +26,7 @@ struct Task : QueueHook {
   Purpose purpose = Purpose::run;
   bool returned = false;     // queued again after it lost its worker
   Worker* worker = nullptr;  // that it is handed to
+  std::uint32_t index = 0;   // among what that was handed (Area::submit)
   std::uint32_t slot = 0;    // pinned for as long as the task exists, and by each hand-over
   JobLimits limits;
   std::uint64_t cost_key = 0;

@@ -102,7 +102,7 @@ Task<config::Result<void>> Connection::handshake(Activity& activity, TlsSession 
   }
   SSL_set_bio(session.get(), bio, bio);
   tls_ = std::move(session);
-  barren_bytes_ = 0;
+  barren_bytes_ = turn_bytes_ = 0;
   for (;;) {
     ERR_clear_error();
     errno = 0;
@@ -209,6 +209,7 @@ Transfer Connection::send_tls(std::span<const char> from) {
 // of the reset that the sending met.
 void Connection::hear_why_sending_failed() {
   send_failed_ = true;
+  turn_bytes_ = 0;  // nothing is put off: there is no other turn
   ERR_clear_error();
   char byte;
   std::size_t bytes = 0;
@@ -256,7 +257,9 @@ bool Connection::is_quiet() {
     const bool pending =
         SSL_has_pending(tls_.get()) != 0 || (proxy_tls_ && SSL_has_pending(proxy_tls_.get()) != 0);
     if (!may_read() && !pending) return true;
-    // Session tickets may still come; they are not part of an answer.
+    // Session tickets may still come; they are not part of an answer. All that is there is looked
+    // at: what is put off to another turn would be taken for nothing.
+    turn_bytes_ = 0;
     ERR_clear_error();
     std::size_t bytes = 0;
     const int result = SSL_peek_ex(tls_.get(), &byte, 1, &bytes);

@@ -48,6 +48,11 @@ Error lookup_failed(Error error) {
   return error;
 }
 
+// What no server could be asked for is no policy's doing.
+bool is_denial(const Error& error) {
+  return error.code != ErrorCode::invalid_request && error.code != ErrorCode::dns_failed;
+}
+
 // False: the activity was interrupted. A sequence of its own, so that the frame of every fetch has
 // no room for what few wait for.
 Task<bool> sleep_for(Activity& activity, Clock::duration time) {
@@ -171,7 +176,7 @@ config::Result<std::unique_ptr<Fetcher>> Fetcher::make(asio::io_context& io, Pol
 config::Result<Url> Fetcher::check_url(std::string_view text) {
   DenyReason reason = DenyReason::none;
   config::Result<Url> url = fetch::check_url(text, state_->rules, &reason);
-  if (!url && url.error().code != ErrorCode::invalid_request) state_->count_denial(reason);
+  if (!url && is_denial(url.error())) state_->count_denial(reason);
   return url;
 }
 
@@ -450,7 +455,7 @@ config::Result<void> Fetcher::State::follow(FetchRequest& request, const wire::R
   DenyReason reason = DenyReason::none;
   config::Result<Url> to = check_redirect(request.url, *location, rules, &reason);
   if (!to) {
-    if (to.error().code != ErrorCode::invalid_request) count_denial(reason);
+    if (is_denial(to.error())) count_denial(reason);
     return to.error();
   }
   return redirect(request, head.status, std::move(*to));

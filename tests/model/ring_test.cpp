@@ -255,7 +255,7 @@ class LoopSide {
     const auto which = static_cast<std::size_t>(machine->choose(static_cast<int>(next_ - ended_)));
     cancelled_task_ = ended_ + which;
     cancelled_ = true;
-    area_.cancel(area_.owed(area_.place_of(*task(cancelled_task_))));
+    area_.cancel(area_.owed(static_cast<std::uint32_t>(which)));
   }
 
   // What it completed counts, the rest is done by the next worker.

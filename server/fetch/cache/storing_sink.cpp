@@ -1,7 +1,10 @@
 #include "server/fetch/cache/storing_sink.hpp"
 
+#include "config/ascii.hpp"
 #include "server/fetch/cache/participation.hpp"
 #include "server/fetch/cache/vary.hpp"
+
+#include <algorithm>
 
 namespace fetchmill::server::fetch::cache {
 
@@ -41,6 +44,11 @@ EntryPtr StoringSink::new_entry(std::optional<std::uint64_t> length) const {
   if (!freshness) return nullptr;
   std::optional<std::vector<std::string>> vary = parse_vary(fields.vary);
   if (!vary) return nullptr;
+  // What a trace adds to the request is in no key.
+  const auto is_varied_by = [&](const Header& field) {
+    return std::ranges::find(*vary, ascii::to_lower(field.name)) != vary->end();
+  };
+  if (std::ranges::any_of(request_.trace, is_varied_by)) return nullptr;
   auto entry = std::make_shared<Entry>(store_);
   entry->url_key = url_key(request_.url);
   entry->secondary = secondary_key(*vary, fields_of_client(request_));
