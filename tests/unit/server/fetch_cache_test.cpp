@@ -81,6 +81,19 @@ TEST_F(FetchCacheTest, NobodyGetsWhatAnotherHasBent) {
   }
 }
 
+// What a trace adds to a request is in no key.
+TEST_F(FetchCacheTest, WhatVariesByTheTraceIsNotStored) {
+  Upstream upstream(
+      {answering({ok_response("traced", "Vary: TraceState\r\nCache-Control: max-age=60\r\n"),
+                  ok_response("another", fresh)})});
+  FetchRequest traced = request(upstream.url());
+  traced.trace = {{"traceparent", "00-0-0-00"}, {"tracestate", "a=1"}};
+  Fetched one;
+  fetch(std::move(traced), one);
+  EXPECT_EQ(said(one), "traced miss");
+  EXPECT_EQ(fetched(upstream.url()), "another miss");
+}
+
 TEST_F(FetchCacheTest, WhatTheCacheAddsIsNoFieldOfTheClient) {
   Upstream upstream({answering({ok_response("old", "Cache-Control: max-age=0\r\nETag: \"a\"\r\n"),
                                 ok_response("new", fresh)})});
