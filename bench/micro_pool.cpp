@@ -7,6 +7,7 @@
 // process pools of Python's library (python_pools.py).
 #include "bench/bare_ring.hpp"
 #include "bench/bench_pool.hpp"
+#include "workers/layout.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -116,8 +117,10 @@ int main(int argc, char** argv) {
     }
   }
   std::map<std::string, Figures> python;
-  // What tasks cost must be known before any is handed ahead, and pages are touched a first time.
-  for (Row& row : rows) row.run_batch();
+  // What tasks cost must be known before any is handed ahead, and all places of the rings are
+  // touched a first time.
+  for (Row& row : rows)
+    for (std::size_t done = 0; done < 2 * workers::ring_depth; done += batch) row.run_batch();
   for (int round = 0; round < rounds; ++round) {
     for (Row& row : rows) measure(row, tasks);
     measure_python(python, tasks);
