@@ -1,7 +1,6 @@
 #include "workers/area.hpp"
 
 #include "workers/doorbell.hpp"
-#include "workers/prefetch.hpp"
 
 #include <cstddef>
 #include <numeric>

@@ -31,8 +31,9 @@ class Waits {
   }
 
  private:
-  // At most the metric's lowest bound, so that they all belong there.
   static constexpr std::chrono::microseconds short_max{500};
+  // So they all belong to the lowest bucket, and so does their mean.
+  static_assert(std::chrono::duration<double>(short_max).count() <= config::default_bounds.front());
   static double seconds(std::chrono::nanoseconds time) {
     return std::chrono::duration<double>(time).count();
   }

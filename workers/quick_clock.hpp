@@ -2,8 +2,7 @@
 // counter, which takes a third of what the system's clock takes, and which that clock sets every
 // few milliseconds. Where there is no counter that runs steadily it is that clock.
 //
-// Process: loop and workers, each with its own. Accuracy: a few microseconds. So when it is set it
-// may go back.
+// Process: workers. Accuracy: a few microseconds. So when it is set it may go back.
 #pragma once
 
 #include <chrono>

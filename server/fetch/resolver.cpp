@@ -242,8 +242,10 @@ void Resolver::conclude(Lookup& lookup) {
   lookup.answer = merge(std::move(lookup.answer), lookup.ipv6->answer);
   // Some servers say of AAAA that there is no such name although it has IPv4 addresses (RFC 4074
   // section 4.2). So it is not remembered where nothing was heard of these.
-  if (!lookup.ipv4->answered) lookup.answer.ttl = std::chrono::seconds(0);
-  if (!lookup.ipv4->answered) abandon(lookup.ipv4);
+  if (!lookup.ipv4->answered) {
+    lookup.answer.ttl = std::chrono::seconds(0);
+    abandon(lookup.ipv4);
+  }
   if (!lookup.ipv6->answered) abandon(lookup.ipv6);
   lookup.unanswered = 0;
   if (lookup.may_ask_on()) return ask(lookup);
